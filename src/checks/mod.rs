@@ -1,0 +1,108 @@
+//! Floor 1: the rules a suite can name, one file each, and the registry that lists them.
+//!
+//! A rule's file carries its parameters (a struct whose doc comments are its documentation and its JSON Schema), its
+//! examples, its implementation and its tests; it is then one line in [`RULES`]. Checks are pure and synchronous:
+//! they see their subject and nothing else, and answer with a [`Finding`].
+//!
+//! - [`build`]: how parameters become a compiled check, and how problems with them are reported.
+//! - [`subject`]: what a check at each level is given.
+//! - [`expect`]: the reference that holds for a session, and [`matcher`], [`path`], [`select`]: the small languages
+//!   that checks share.
+//! - [`detect`]: detectors of card numbers, secrets and the like.
+
+pub mod build;
+pub mod detect;
+pub mod expect;
+pub mod matcher;
+pub mod path;
+pub mod select;
+pub mod session;
+pub mod span;
+pub mod subject;
+pub mod system;
+pub mod text;
+
+use crate::model::{Finding, Level};
+use build::Rule;
+use subject::{Scope, SessionSubject, SpanSubject, TurnSubject};
+use system::{Column, SystemFinding, Window};
+
+/// Every rule, in the order of the reference. A check that is not here cannot be named.
+pub static RULES: &[Rule] = &[
+];
+
+/// The rule called `name`.
+pub fn rule(name: &str) -> Option<&'static Rule> {
+    RULES.iter().find(|r| r.name == name)
+}
+
+/// A check of one operation.
+pub trait SpanCheck: Send + Sync {
+    /// Judges one span.
+    fn check(&self, subject: &SpanSubject<'_>) -> Finding;
+}
+
+/// A check of one user request up to the reply.
+pub trait TurnCheck: Send + Sync {
+    /// Judges one turn.
+    fn check(&self, subject: &TurnSubject<'_>) -> Finding;
+}
+
+/// A check of a whole session.
+pub trait SessionCheck: Send + Sync {
+    /// Judges one session.
+    fn check(&self, subject: &SessionSubject<'_>) -> Finding;
+}
+
+/// A check that means the same over a turn and over a session.
+pub trait ScopeCheck: Send + Sync {
+    /// Judges the calls, times and tokens of a turn or session.
+    fn check(&self, scope: &Scope<'_>) -> Finding;
+}
+
+/// A check of a text, wherever the text comes from.
+pub trait TextCheck: Send + Sync {
+    /// Judges one text. Evidence ranges are relative to the text; the caller says which field it was.
+    fn check(&self, text: &str) -> Finding;
+}
+
+/// A check of all sessions of a window. It never sees sessions, only the columns it declares.
+pub trait SystemCheck: Send + Sync {
+    /// What rows must carry for it.
+    fn columns(&self) -> Vec<Column>;
+    /// Judges the window. `window.columns` are in the order of [`SystemCheck::columns`].
+    fn decide(&self, window: &Window<'_>) -> SystemFinding;
+}
+
+/// A check with all its parameters compiled, at one level.
+pub enum Compiled {
+    /// Judges spans.
+    Span(Box<dyn SpanCheck>),
+    /// Judges turns.
+    Turn(Box<dyn TurnCheck>),
+    /// Judges sessions.
+    Session(Box<dyn SessionCheck>),
+    /// Judges the whole window.
+    System(Box<dyn SystemCheck>),
+}
+
+impl Compiled {
+    /// A check over a turn or a session, by the level it was declared at.
+    pub fn scope(level: Level, check: impl ScopeCheck + 'static) -> Self {
+        if level == Level::Turn { Self::Turn(Box::new(OnScope(check))) } else { Self::Session(Box::new(OnScope(check))) }
+    }
+}
+
+struct OnScope<T>(T);
+
+impl<T: ScopeCheck> TurnCheck for OnScope<T> {
+    fn check(&self, subject: &TurnSubject<'_>) -> Finding {
+        self.0.check(&subject.scope())
+    }
+}
+
+impl<T: ScopeCheck> SessionCheck for OnScope<T> {
+    fn check(&self, subject: &SessionSubject<'_>) -> Finding {
+        self.0.check(&subject.scope())
+    }
+}

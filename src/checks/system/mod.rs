@@ -1,0 +1,152 @@
+//! Checks over all sessions of a window: they see compact rows of declared columns and the outcomes of cases.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::Status;
+
+/// A column: one number (or several) per session, grouped. What it is called in suites and how it is taken from a
+/// session is `columns.rs`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Column {
+    /// The metric's name, such as `tokens`; `attr:NAME` for a numeric session attribute.
+    pub metric: String,
+    /// The check that the metric is about, for `detection_rate`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub of: Option<String>,
+    /// What to group by, such as `agent`; empty for no groups.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub by: Vec<String>,
+}
+
+/// What one session contributes to a column.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Cell {
+    /// The session does not say; why.
+    Missing(String),
+    /// Its samples, by group. None at all is a legitimate nothing (no tool was called).
+    Samples(Vec<Sample>),
+}
+
+/// Values of one group.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Sample {
+    /// One value per `by`; `(none)` where the session has none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub group: Vec<String>,
+    /// The values; for a ratio, numerator and denominator.
+    pub values: Vec<f64>,
+}
+
+/// A column over a window.
+#[derive(Debug, Clone, Default)]
+pub struct Folded {
+    /// Samples by group, in ordinal order of the sessions.
+    pub groups: BTreeMap<Vec<String>, Vec<f64>>,
+    /// How many sessions were asked.
+    pub sessions: u64,
+    /// How many of them could not say.
+    pub missing: u64,
+    /// Why the first of those could not.
+    pub first_missing: Option<String>,
+}
+
+impl Folded {
+    /// Adds what one session contributes. Called in ordinal order.
+    pub fn add(&mut self, cell: Cell) {
+        self.sessions += 1;
+        match cell {
+            Cell::Missing(why) => {
+                self.missing += 1;
+                self.first_missing.get_or_insert(why);
+            }
+            Cell::Samples(samples) => {
+                for sample in samples {
+                    self.groups.entry(sample.group).or_default().extend(sample.values);
+                }
+            }
+        }
+    }
+}
+
+/// How one case went.
+#[derive(Debug, Clone)]
+pub struct CaseOutcome {
+    /// The case.
+    pub id: String,
+    /// Its tags.
+    pub tags: Vec<String>,
+    /// Its trials in ordinal order. A trial that is missing or could not be read is an `error`.
+    pub trials: Vec<TrialOutcome>,
+}
+
+/// How one trial went.
+#[derive(Debug, Clone)]
+pub struct TrialOutcome {
+    /// All blocking checks together.
+    pub status: Status,
+    /// Each check that applied: its position in the suite and its verdict, by position.
+    pub checks: Vec<(u32, Status)>,
+}
+
+/// What a system check sees.
+pub struct Window<'w> {
+    /// The columns it declared.
+    pub columns: Vec<&'w Folded>,
+    /// The cases, in order of first appearance (declared ones first).
+    pub cases: &'w [CaseOutcome],
+    /// The position of a check in the suite.
+    pub check_index: &'w dyn Fn(&str) -> Option<u32>,
+}
+
+/// A bound that a number must keep.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct Bound {
+    /// At least.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min: Option<f64>,
+    /// At most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max: Option<f64>,
+}
+
+/// What a system check says of one group.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct GroupFinding {
+    /// One value per `by`.
+    pub group: Vec<String>,
+    /// Its verdict.
+    pub status: Status,
+    /// The number measured; `None` when it was not.
+    pub value: Option<f64>,
+    /// How many samples are behind it.
+    pub count: u64,
+    /// Why, when it did not pass.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub reason: String,
+}
+
+/// What a system check says of a window.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SystemFinding {
+    /// The verdict; a check without a bound passes when it could be measured.
+    pub status: Status,
+    /// The number measured over all groups; `None` when it was not.
+    pub value: Option<f64>,
+    /// How many samples are behind it.
+    pub count: u64,
+    /// By group, when `by` is given, in order of the group.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<GroupFinding>,
+    /// The bound; `None` when the check only reports.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bound: Option<Bound>,
+    /// Why, when it did not pass; what was measured, when it only reports.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub reason: String,
+    /// Nothing in the window was a subject of it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unexercised: bool,
+}

@@ -1,0 +1,87 @@
+//! Floor 1: from bytes to sessions, one file per trace format.
+//!
+//! A format's file knows how to recognise its files ([`Format::sniff`]), how elements lie in them ([`Layout`]) and how
+//! to decode one element. Opening files, decompression and finding element boundaries are `sources/`.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::model::{Problem, Session};
+
+/// Every format, in the order in which they are tried. Adding one is a file and a line here.
+pub static FORMATS: &[&dyn Format] = &[
+];
+
+/// The format called `name`.
+pub fn format(name: &str) -> Option<&'static dyn Format> {
+    FORMATS.iter().copied().find(|f| f.name() == name)
+}
+
+/// The first bytes of a file, from which its format is guessed.
+pub struct Head<'h> {
+    /// Where it was found; `-` for standard input.
+    pub path: &'h Path,
+    /// Up to 64 KiB from the start, decompressed.
+    pub bytes: &'h [u8],
+    /// Whether that is the whole file.
+    pub whole: bool,
+}
+
+/// How the elements (sessions) of a file lie in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Layout {
+    /// One JSON value a line; a damaged line is skipped at its end.
+    Lines,
+    /// One top-level JSON array of elements.
+    Array,
+    /// One JSON value is one session, possibly over many lines; several may follow each other.
+    Values,
+    /// A top-level object, one of whose keys holds an array of elements and others what they share.
+    Envelope {
+        /// The key of the array.
+        stream: &'static str,
+        /// Keys whose values every element needs; read before the first element, wherever they stand.
+        headers: &'static [&'static str],
+    },
+}
+
+/// A trace format.
+pub trait Format: Sync {
+    /// The name for `format = "..."`.
+    fn name(&self) -> &'static str;
+    /// What it reads, in a sentence or two of Markdown.
+    fn doc(&self) -> &'static str;
+    /// How the file lies, when its head looks like this format; `None` when it does not.
+    fn sniff(&self, head: &Head<'_>) -> Option<Layout>;
+    /// How a file lies that the user says is of this format, whatever it looks like.
+    fn layout(&self, head: &Head<'_>) -> Layout;
+    /// Another file whose headers the elements of this one need (tau2-bench keeps tasks in `results.json`).
+    fn companion(&self, _path: &Path) -> Option<PathBuf> {
+        None
+    }
+    /// A decoder for a file. `headers` holds the raw JSON of the keys that its [`Layout::Envelope`] (or its
+    /// companion's) asked for, in that order; `None` for a key that is not there.
+    fn decoder(&self, headers: &[Option<Vec<u8>>]) -> Result<Arc<dyn Decoder>, Problem>;
+}
+
+/// Decodes the elements of one file. Pure; used by several threads at once.
+pub trait Decoder: Send + Sync {
+    /// Decodes one element. `index` is its position in the file, from 0, for sessions that carry no id; `source` is the
+    /// file's name without folders and extensions, for the same purpose.
+    fn decode<'a>(&self, element: &'a [u8], index: u64, source: &str) -> Result<Session<'a>, Problem>;
+}
+
+/// The JSON layout that a head suggests: an array, JSON lines, or one value after another.
+pub fn json_layout(head: &Head<'_>) -> Layout {
+    let text = head.bytes.trim_ascii_start();
+    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text).trim_ascii_start();
+    if text.first() == Some(&b'[') {
+        return Layout::Array;
+    }
+    // A first line that is a complete value makes JSON lines; one that is cut off by the head is taken for a line too
+    // when it holds no newline at all.
+    let end = memchr::memchr(b'\n', text);
+    let line = end.map_or(text, |e| &text[..e]).trim_ascii_end();
+    let complete = serde_json::from_slice::<serde::de::IgnoredAny>(line).is_ok();
+    if complete || (end.is_none() && !head.whole) { Layout::Lines } else { Layout::Values }
+}

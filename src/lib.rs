@@ -1,0 +1,6 @@
+//! seatrial
+pub mod checks;
+pub mod formats;
+pub mod model;
+pub mod sources;
+pub mod suite;

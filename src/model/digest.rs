@@ -1,0 +1,270 @@
+//! Digests: what was evaluated is what is claimed.
+//!
+//! A session's digest covers its canonical fields, before any redaction, with the spans sorted by id where they have
+//! one, so that two encodings of one recording agree. It does not cover where the session was read from.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use super::{Attributes, Event, Payload, Reference, Session, Span, Text, Turn};
+
+/// The version of the canonical form; part of every session digest.
+const CANON: &[u8] = b"seatrial session 1";
+
+/// A SHA-256 digest, written as `sha256:<hex>`.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Digest(pub [u8; 32]);
+
+impl Digest {
+    /// The digest of some bytes.
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(Sha256::digest(bytes).into())
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const HEX: &[u8; 16] = b"0123456789abcdef";
+        let mut out = *b"sha256:0000000000000000000000000000000000000000000000000000000000000000";
+        for (i, byte) in self.0.iter().enumerate() {
+            out[7 + 2 * i] = HEX[usize::from(byte >> 4)];
+            out[8 + 2 * i] = HEX[usize::from(byte & 15)];
+        }
+        f.write_str(std::str::from_utf8(&out).map_err(|_| fmt::Error)?)
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Serialize for Digest {
+    fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Digest {
+    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        let text = Text::deserialize(d)?;
+        let hex = text.strip_prefix("sha256:").filter(|h| h.len() == 64 && h.is_ascii());
+        let mut out = [0u8; 32];
+        let hex = hex.ok_or_else(|| serde::de::Error::custom("not a sha256 digest"))?;
+        for (i, byte) in out.iter_mut().enumerate() {
+            *byte = u8::from_str_radix(&hex[2 * i..2 * i + 2], 16).map_err(serde::de::Error::custom)?;
+        }
+        Ok(Self(out))
+    }
+}
+
+/// Builds a digest from named parts; names and lengths are part of it, so that parts cannot run into each other.
+pub struct Builder(Sha256);
+
+impl Builder {
+    /// Starts a digest of a kind, such as `suite`.
+    pub fn new(kind: &str) -> Self {
+        let mut hash = Sha256::new();
+        hash.update(kind.as_bytes());
+        Self(hash)
+    }
+
+    /// Adds a named part.
+    pub fn part(&mut self, name: &str, bytes: &[u8]) -> &mut Self {
+        put(&mut self.0, name.as_bytes());
+        put(&mut self.0, bytes);
+        self
+    }
+
+    /// The digest of the parts so far.
+    pub fn finish(self) -> Digest {
+        Digest(self.0.finalize().into())
+    }
+}
+
+fn put(hash: &mut Sha256, bytes: &[u8]) {
+    hash.update((bytes.len() as u64).to_le_bytes());
+    hash.update(bytes);
+}
+
+/// The digest of a session's canonical fields.
+pub fn session(s: &Session<'_>) -> Digest {
+    let mut c = Canon(Sha256::new());
+    c.0.update(CANON);
+    c.text(b"id", Some(&s.id));
+    c.text(b"case", s.case.as_ref());
+    c.text(b"trial", s.trial.as_ref());
+    c.text(b"agent", s.agent.as_ref());
+    c.text(b"version", s.version.as_ref());
+    c.text(b"user", s.user.as_ref());
+    for tag in &s.tags {
+        c.text(b"tag", Some(tag));
+    }
+    c.text(b"instructions", s.instructions.as_ref());
+    c.number(b"start", s.start_ns);
+    c.number(b"end", s.end_ns);
+    c.spans(&s.spans);
+    for turn in &s.turns {
+        c.turn(turn);
+    }
+    c.reference(s.reference.as_ref());
+    c.payload(b"initial_state", s.initial_state.as_ref());
+    c.payload(b"state", s.state.as_ref());
+    c.number(b"reward", s.reward.map(f64::to_bits));
+    c.number(b"rating", s.rating.map(f64::to_bits));
+    c.number(b"escalated", s.escalated.map(u64::from));
+    c.events(&s.events);
+    if let Some(failure) = &s.failure {
+        c.text(b"failure", Some(&failure.kind));
+        c.text(b"message", failure.message.as_ref());
+    }
+    c.number(b"incomplete", Some(u64::from(s.incomplete)));
+    c.attributes(&s.attributes);
+    Digest(c.0.finalize().into())
+}
+
+/// Feeds the fields of a session into a hash, each with its name and length.
+struct Canon(Sha256);
+
+impl Canon {
+    fn text(&mut self, name: &[u8], value: Option<&Text<'_>>) {
+        if let Some(value) = value {
+            self.0.update(name);
+            put(&mut self.0, value.as_bytes());
+        }
+    }
+
+    fn payload(&mut self, name: &[u8], value: Option<&Payload<'_>>) {
+        if let Some(value) = value {
+            self.0.update(name);
+            put(&mut self.0, value.as_str().as_bytes());
+        }
+    }
+
+    fn number(&mut self, name: &[u8], value: Option<u64>) {
+        if let Some(value) = value {
+            self.0.update(name);
+            self.0.update(value.to_le_bytes());
+        }
+    }
+
+    fn attributes(&mut self, attributes: &Attributes<'_>) {
+        let mut sorted: Vec<_> = attributes.0.iter().collect();
+        sorted.sort_by(|a, b| a.0.cmp(&b.0));
+        for (name, value) in sorted {
+            self.text(b"attribute", Some(name));
+            self.payload(b"value", Some(value));
+        }
+    }
+
+    fn events(&mut self, events: &[Event<'_>]) {
+        for event in events {
+            self.text(b"event", Some(&event.name));
+            self.number(b"time", event.time_ns);
+            self.attributes(&event.attributes);
+        }
+    }
+
+    fn reference(&mut self, reference: Option<&Reference<'_>>) {
+        let Some(r) = reference else { return };
+        self.0.update(b"reference");
+        if let Some(tools) = &r.tools {
+            self.number(b"tools", Some(tools.len() as u64));
+            for call in tools {
+                self.text(b"name", Some(&call.name));
+                self.payload(b"args", call.args.as_ref());
+            }
+        }
+        self.text(b"answer", r.answer.as_ref());
+        if let Some(facts) = &r.facts {
+            self.number(b"facts", Some(facts.len() as u64));
+            for fact in facts {
+                self.text(b"fact", Some(fact));
+            }
+        }
+        self.payload(b"state", r.state.as_ref());
+    }
+
+    fn turn(&mut self, t: &Turn<'_>) {
+        self.0.update(b"turn");
+        self.text(b"user", t.user.as_ref());
+        self.spans(&t.spans);
+        self.text(b"reply", t.reply.as_ref());
+        self.number(b"start", t.start_ns);
+        self.number(b"end", t.end_ns);
+        self.number(b"ttft", t.ttft_ns);
+        self.text(b"trace", t.trace_id.as_ref());
+        self.reference(t.reference.as_ref());
+        self.attributes(&t.attributes);
+    }
+
+    fn spans(&mut self, spans: &[Span<'_>]) {
+        if spans.iter().all(|s| s.id.is_none()) {
+            return spans.iter().for_each(|s| self.span(s));
+        }
+        let mut sorted: Vec<_> = spans.iter().collect();
+        sorted.sort_by(|a, b| a.id.cmp(&b.id));
+        for span in sorted {
+            self.span(span);
+        }
+    }
+
+    fn span(&mut self, s: &Span<'_>) {
+        self.0.update([b's', s.kind as u8, s.status as u8]);
+        self.text(b"id", s.id.as_ref());
+        self.text(b"parent", s.parent.as_ref());
+        self.text(b"name", Some(&s.name));
+        self.text(b"agent", s.agent.as_ref());
+        self.text(b"model", s.model.as_ref());
+        self.text(b"call", s.call_id.as_ref());
+        self.number(b"start", s.start_ns);
+        self.number(b"end", s.end_ns);
+        self.text(b"message", s.status_message.as_ref());
+        self.payload(b"input", s.input.as_ref());
+        self.payload(b"output", s.output.as_ref());
+        if let Some(u) = &s.usage {
+            self.number(b"in", u.input);
+            self.number(b"out", u.output);
+            self.number(b"read", u.cache_read);
+            self.number(b"write", u.cache_write);
+            self.number(b"think", u.reasoning);
+        }
+        self.number(b"cost", s.cost_usd.map(|c| c.0 as u64));
+        self.number(b"ttft", s.ttft_ns);
+        self.events(&s.events);
+        self.attributes(&s.attributes);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_digest_survives_its_text_form() {
+        let d = Digest::of(b"abc");
+        assert_eq!(d.to_string(), "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+        assert_eq!(serde_json::from_str::<Digest>(&serde_json::to_string(&d).unwrap()).unwrap(), d);
+    }
+
+    #[test]
+    fn every_field_changes_a_session_digest() {
+        let base: Session<'_> = serde_json::from_str(r#"{"id":"s"}"#).unwrap();
+        for other in [
+            r#"{"id":"t"}"#,
+            r#"{"id":"s","case":"c"}"#,
+            r#"{"id":"s","reference":{}}"#,
+            r#"{"id":"s","reference":{"tools":[]}}"#,
+            r#"{"id":"s","reward":0}"#,
+            r#"{"id":"s","turns":[{}]}"#,
+            r#"{"id":"s","spans":[{"kind":"tool","name":"f"}]}"#,
+            r#"{"id":"s","attributes":{"a":1}}"#,
+        ] {
+            let other: Session<'_> = serde_json::from_str(other).unwrap();
+            assert_ne!(session(&base), session(&other));
+        }
+    }
+}

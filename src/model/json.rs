@@ -1,0 +1,67 @@
+//! Equality of JSON values as a reader understands it: numbers compare as numbers.
+
+use serde_json::{Number, Value};
+
+/// Whether two JSON values are equal: numbers by mathematical value (1 equals 1.0, never "1", never true; a large
+/// integer never equals a float that only rounds to it), objects whatever the order of keys.
+pub fn equal(a: &Value, b: &Value) -> bool {
+    match (a, b) {
+        (Value::Number(x), Value::Number(y)) => numbers_equal(x, y),
+        (Value::Array(x), Value::Array(y)) => x.len() == y.len() && x.iter().zip(y).all(|(a, b)| equal(a, b)),
+        (Value::Object(x), Value::Object(y)) => {
+            x.len() == y.len() && x.iter().all(|(k, v)| y.get(k).is_some_and(|w| equal(v, w)))
+        }
+        _ => a == b,
+    }
+}
+
+/// A number's integer value, when it has one that is exact.
+fn integer(n: &Number) -> Option<i128> {
+    if let Some(i) = n.as_i64() {
+        return Some(i128::from(i));
+    }
+    if let Some(u) = n.as_u64() {
+        return Some(i128::from(u));
+    }
+    // Every float at or beyond 2^53 is integral; up to 2^126 the conversion is exact.
+    n.as_f64().filter(|f| f.fract() == 0.0 && f.abs() < 8.5e37).map(|f| f as i128)
+}
+
+fn numbers_equal(x: &Number, y: &Number) -> bool {
+    match (integer(x), integer(y)) {
+        (Some(a), Some(b)) => a == b,
+        (None, None) => x.as_f64() == y.as_f64(),
+        _ => false,
+    }
+}
+
+/// Compares two numbers by mathematical value.
+pub fn compare(x: &Number, y: &Number) -> Option<std::cmp::Ordering> {
+    match (integer(x), integer(y)) {
+        (Some(a), Some(b)) => Some(a.cmp(&b)),
+        _ => x.as_f64()?.partial_cmp(&y.as_f64()?),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn numbers_compare_as_numbers() {
+        assert!(equal(&json!(1), &json!(1.0)));
+        assert!(equal(&json!(100), &json!(1e2)));
+        assert!(!equal(&json!(1), &json!("1")));
+        assert!(!equal(&json!(1), &json!(true)));
+        assert!(!equal(&json!(9007199254740993u64), &json!(9007199254740992.0)));
+        assert!(!equal(&json!(0.3), &json!(0.30000000000000004)));
+        assert!(equal(&json!(0.0), &json!(-0.0)));
+    }
+
+    #[test]
+    fn objects_compare_whatever_the_order_of_keys() {
+        assert!(equal(&json!({"a": [1, {"b": 2}], "c": null}), &json!({"c": null, "a": [1.0, {"b": 2}]})));
+        assert!(!equal(&json!({"a": null}), &json!({})));
+    }
+}

@@ -1,0 +1,20 @@
+//! Floor 0: the nouns everything else speaks of. No I/O, no clock, no environment.
+//!
+//! - [`Session`], [`Turn`], [`Span`]: what an agent did, whatever recorded it.
+//! - [`Reference`]: what was expected, as a recording carries it.
+//! - [`Verdict`], [`Finding`], [`Evidence`]: what a check said, and what it points at.
+//! - [`Problem`]: what could not be read or measured, and where.
+
+pub mod digest;
+pub mod json;
+mod problem;
+mod session;
+mod text;
+mod verdict;
+
+pub use problem::{LeftOut, Problem};
+pub use session::{
+    Attributes, Event, Failure, NanoUsd, Payload, RefCall, Reference, Session, Span, SpanKind, SpanStatus, Turn, Usage,
+};
+pub use text::Text;
+pub use verdict::{Evidence, Field, Finding, Level, Severity, Status, SubjectFinding, SubjectRef, Tally, Verdict};

@@ -1,0 +1,1 @@
+//! From the paths of a suite to files.

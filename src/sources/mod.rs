@@ -1,0 +1,74 @@
+//! Floor 3: where sessions come from. Today recorded files; each later source is a file here.
+//!
+//! - [`discover`]: from the paths of a suite to files.
+//! - [`scan`]: element boundaries in a stream of bytes, with depth and size capped.
+//! - [`reader`]: files to [`Batch`]es of whole elements, in order, in bounded memory.
+
+pub mod discover;
+pub mod reader;
+pub mod scan;
+
+use std::ops::Range;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::formats::{Decoder, Format};
+use crate::model::Problem;
+
+/// A file to be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordedFile {
+    /// Where it is; `-` is standard input.
+    pub path: PathBuf,
+    /// How it is named in records and reports: relative to where the run was started, with `/`.
+    pub name: String,
+}
+
+/// How files are read.
+#[derive(Clone, Copy)]
+pub struct ReadOptions {
+    /// The format, when it is not to be guessed.
+    pub format: Option<&'static dyn Format>,
+    /// Largest element in bytes; larger ones are left out as `too_large`.
+    pub max_element: usize,
+    /// Deepest nesting; deeper elements are left out as `too_deep`.
+    pub max_depth: usize,
+    /// Largest size of a file after decompression, as a multiple of its compressed size, beyond the first 64 MiB;
+    /// larger ones end as `bomb`.
+    pub max_expansion: u64,
+    /// Bytes of a batch, about.
+    pub batch: usize,
+}
+
+impl Default for ReadOptions {
+    fn default() -> Self {
+        Self { format: None, max_element: 64 << 20, max_depth: 100, max_expansion: 1000, batch: 512 << 10 }
+    }
+}
+
+/// One element of a file within a batch.
+#[derive(Debug)]
+pub struct Element {
+    /// Its position in the file, from 0, damaged elements counted.
+    pub index: u64,
+    /// Byte offset in the (decompressed) file.
+    pub offset: u64,
+    /// Its bytes in the batch's buffer, or why there are none.
+    pub content: Result<Range<usize>, Problem>,
+}
+
+/// Whole elements of one file, in order.
+pub struct Batch {
+    /// Position of the batch in the run, from 0, without gaps.
+    pub seq: u64,
+    /// Index of the file in the list given to the reader.
+    pub file: u32,
+    /// Decodes the elements; `None` when the file as a whole could not be used, which the one element then says.
+    pub decoder: Option<Arc<dyn Decoder>>,
+    /// The file's name without folders and extensions, for sessions without an id.
+    pub stem: Arc<str>,
+    /// The bytes. Give it back with [`reader::Reader::next`].
+    pub buffer: Vec<u8>,
+    /// The elements.
+    pub elements: Vec<Element>,
+}

@@ -1,0 +1,1 @@
+//! Files to batches of whole elements, in order, in bounded memory.

@@ -1,0 +1,1 @@
+//! Element boundaries in a stream of bytes.

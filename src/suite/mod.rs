@@ -1,0 +1,271 @@
+//! Floor 2: from TOML to a resolved [`Suite`], with every problem located.
+//!
+//! One file is one suite. Loading goes: files ([`files`]) -> tables with positions ([`raw`]) -> checks compiled by
+//! their rules ([`load`]) -> a [`Suite`], which is immutable from then on. What is wrong is a [`problems::Problem`]
+//! with file, position and help; all of them are reported at once.
+
+pub mod template;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::checks::Compiled;
+use crate::checks::expect::Expected;
+use crate::checks::select::Selector;
+use crate::model::digest::Digest;
+use crate::model::{Level, Severity};
+
+/// A suite, resolved: nothing in it refers to a file or a name any more.
+pub struct Suite {
+    /// Its name; unique in a run.
+    pub name: String,
+    /// The file it came from, as the user would name it.
+    pub path: PathBuf,
+    /// What it is for.
+    pub description: String,
+    /// Its tags.
+    pub tags: Vec<String>,
+    /// Tools that are known to exist, whether or not a session calls them.
+    pub tools: Vec<String>,
+    /// Who is judged; `None` judges whatever the recordings hold.
+    pub subject: Option<Subject>,
+    /// Where the sessions come from.
+    pub recorded: Recorded,
+    /// Sessions wanted per case; `None` takes what there is.
+    pub trials: Option<u32>,
+    /// The declared cases; `None` when every session is its own case.
+    pub cases: Option<Cases>,
+    /// Every check in order of declaration, case-level ones after those of the suite.
+    pub checks: Vec<CheckDef>,
+    /// What decides.
+    pub gate: Gate,
+    /// Digest of the resolved suite and every file read for it.
+    pub digest: Digest,
+    /// Digest of each file read for it, by path.
+    pub files: BTreeMap<String, Digest>,
+}
+
+/// Who is judged.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Subject {
+    /// The agent's name.
+    pub agent: String,
+    /// Its version; a session of another or of no version is then an error.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+}
+
+/// Where recorded sessions come from.
+#[derive(Debug, Clone, Default)]
+pub struct Recorded {
+    /// Files, globs and folders, resolved against the suite's file; empty when the run must name sessions itself.
+    pub paths: Vec<String>,
+    /// The format; `None` guesses it per file.
+    pub format: Option<&'static str>,
+    /// The session attribute that names the case; its absence is then an error.
+    pub case: Option<String>,
+    /// The session attribute that names the trial; its absence is then an error.
+    pub trial: Option<String>,
+    /// Older sessions (and those without a time) are left out.
+    pub max_age: Option<std::time::Duration>,
+}
+
+/// The declared cases of a suite.
+#[derive(Debug, Clone, Default)]
+pub struct Cases {
+    /// In order of declaration.
+    pub list: Vec<Case>,
+    /// Position by id.
+    pub by_id: std::collections::HashMap<String, usize>,
+}
+
+/// A thing the agent is asked to do, with what is expected of it.
+#[derive(Debug, Clone)]
+pub struct Case {
+    /// Its id; unique in the suite.
+    pub id: String,
+    /// Its tags.
+    pub tags: Vec<String>,
+    /// What is expected of the session.
+    pub expected: Arc<Expected<'static>>,
+    /// What is expected of each turn, where given.
+    pub turn_expected: Vec<Option<Expected<'static>>>,
+    /// Why it is not looked at; `None` looks.
+    pub skip: Option<String>,
+    /// It is known to fail, until a date.
+    pub expected_fail: Option<ExpectedFail>,
+    /// How much it counts in the pass rate.
+    pub weight: f64,
+    /// The case as templates see it: everything declared, unknown columns of a cases file included.
+    pub vars: serde_json::Value,
+}
+
+/// A case that is known to fail.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ExpectedFail {
+    /// The last day on which a failure is excused, `YYYY-MM-DD`.
+    pub until: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// One check of a suite.
+pub struct CheckDef {
+    /// Its id; unique in the suite.
+    pub id: String,
+    /// Its level.
+    pub level: Level,
+    /// The name of its rule.
+    pub rule: &'static str,
+    /// What a failure does to the gate.
+    pub severity: Severity,
+    /// Absent subjects are excused (never errors).
+    pub optional: bool,
+    /// Its own tags.
+    pub tags: Vec<String>,
+    /// What it is for, who owns it, where to read more.
+    pub about: About,
+    /// Which subjects it is applied to.
+    pub on: Selector,
+    /// How many of a session's subjects must pass. Span and turn level only.
+    pub require: Require,
+    /// The case it belongs to; `None` applies to all.
+    pub case: Option<usize>,
+    /// Its parameters, compiled.
+    pub program: Program,
+    /// Tool names that must be seen in a session or listed in `[suite] tools`.
+    pub tool_names: Vec<String>,
+    /// Parameters, rule and files behind it.
+    pub digest: Digest,
+    /// `file:line` of its table.
+    pub location: String,
+}
+
+/// What a person reads about a check.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct About {
+    /// What it is for.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub description: String,
+    /// Who owns it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub owner: String,
+    /// Where to read more.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub link: String,
+}
+
+/// A check's parameters, ready to run.
+pub enum Program {
+    /// Literal parameters, compiled once.
+    Fixed(Compiled),
+    /// Parameters with templates, compiled per distinct rendering.
+    Templated(template::Templated),
+}
+
+/// How many of a session's subjects must pass.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Require {
+    /// All of them.
+    #[default]
+    All,
+    /// At least one.
+    Any,
+    /// At least this many.
+    Count(u64),
+    /// At least this share, in (0, 1].
+    Share(f64),
+}
+
+/// A limit that is a count or a share: in a suite, an integer is a count and a float a share.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Limit {
+    /// At most this many.
+    Count(u64),
+    /// At most this share of the total, in [0, 1].
+    Share(f64),
+}
+
+impl Limit {
+    /// Whether `n` of `total` keeps it.
+    pub fn allows(self, n: u64, total: u64) -> bool {
+        match self {
+            Limit::Count(max) => n <= max,
+            Limit::Share(share) => n as f64 <= share * total as f64 + 1e-9,
+        }
+    }
+}
+
+/// What decides over a suite.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Gate {
+    /// The share of cases that must pass.
+    pub pass_rate: PassRate,
+    /// pass^k over the trials of each case.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reliability: Option<Reliability>,
+    /// Elements and files that could not be used.
+    pub max_left_out: Limit,
+    /// Declared cases without a session, or with fewer trials than wanted.
+    pub max_missing_cases: Limit,
+    /// Cases that could not be measured.
+    pub max_error_rate: Limit,
+    /// Cases that the suite skips.
+    pub max_skip_rate: Limit,
+    /// Stricter bars for tags.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<GateGroup>,
+}
+
+impl Default for Gate {
+    fn default() -> Self {
+        Self {
+            pass_rate: PassRate { min: 1.0 },
+            reliability: None,
+            max_left_out: Limit::Count(0),
+            max_missing_cases: Limit::Count(0),
+            max_error_rate: Limit::Share(0.0),
+            max_skip_rate: Limit::Share(0.0),
+            groups: Vec::new(),
+        }
+    }
+}
+
+/// The share of cases that must pass.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PassRate {
+    /// At least this share, in [0, 1].
+    pub min: f64,
+}
+
+/// A bar on pass^k.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Reliability {
+    /// How many trials must all pass.
+    pub k: u32,
+    /// At least this mean over the cases; without it the number is only reported.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min: Option<f64>,
+}
+
+/// A stricter bar for the cases with a tag.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct GateGroup {
+    /// The tag. A tag that no case has makes the suite unmeasured.
+    pub tag: String,
+    /// The share of its cases that must pass.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pass_rate: Option<PassRate>,
+    /// pass^k over its cases.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reliability: Option<Reliability>,
+}
