@@ -48,19 +48,24 @@ impl<'e> Expected<'e> {
     pub fn recorded(reference: &'e Reference<'_>) -> Self {
         let call = |c: &crate::model::RefCall<'_>| ExpectedCall {
             name: c.name.to_string(),
-            args: c.args.as_ref().map(|a| {
-                Matcher::Equals(a.json().cloned().unwrap_or_else(|| Value::String(a.as_str().to_owned())))
-            }),
+            args: c
+                .args
+                .as_ref()
+                .map(|a| Matcher::Equals(a.json().cloned().unwrap_or_else(|| Value::String(a.as_str().to_owned())))),
         };
         Self {
             tools: reference.tools.as_ref().map(|t| t.iter().map(call).collect()),
             answer: reference.answer.as_ref().map(|a| Text::borrowed(a.as_str())),
-            facts: reference.facts.as_ref().map(|f| {
-                f.iter().map(|t| Fact(vec![Matcher::Equals(Value::String(t.to_string()))])).collect()
-            }),
-            state: reference.state.as_ref().and_then(|s| s.json()).and_then(Value::as_object).map(|o| {
-                o.iter().map(|(path, value)| (path.clone(), Matcher::Equals(value.clone()))).collect()
-            }),
+            facts: reference
+                .facts
+                .as_ref()
+                .map(|f| f.iter().map(|t| Fact(vec![Matcher::Equals(Value::String(t.to_string()))])).collect()),
+            state: reference
+                .state
+                .as_ref()
+                .and_then(|s| s.json())
+                .and_then(Value::as_object)
+                .map(|o| o.iter().map(|(path, value)| (path.clone(), Matcher::Equals(value.clone()))).collect()),
         }
     }
 

@@ -102,9 +102,9 @@ impl Matcher {
             (ArgsMode::Superset, Some(object), Some(fields)) => {
                 fields.iter().all(|(key, m)| m.matches(object.get(key.as_str())))
             }
-            (ArgsMode::Subset, Some(object), Some(fields)) => object
-                .iter()
-                .all(|(key, value)| fields.iter().any(|(k, m)| k == key && m.matches(Some(value)))),
+            (ArgsMode::Subset, Some(object), Some(fields)) => {
+                object.iter().all(|(key, value)| fields.iter().any(|(k, m)| k == key && m.matches(Some(value))))
+            }
             _ => self.matches(Some(actual)),
         }
     }
@@ -191,9 +191,8 @@ fn partly_equal(expected: &Value, actual: &Value) -> bool {
 const TOML_DATETIME: &str = "$__toml_private_datetime";
 
 /// The `$` keys, for messages.
-const OPERATORS: &[&str] = &[
-    "$eq", "$matches", "$approx", "$one_of", "$any", "$absent", "$contains", "$partial", "$not", "$gte", "$lte",
-];
+const OPERATORS: &[&str] =
+    &["$eq", "$matches", "$approx", "$one_of", "$any", "$absent", "$contains", "$partial", "$not", "$gte", "$lte"];
 
 /// A value taken literally, whatever its keys.
 struct Literal(Value);
@@ -277,7 +276,9 @@ impl<'de> de::Visitor<'de> for MatcherVisitor {
             } else if key.starts_with('$') {
                 let matcher = operand(&key, &mut map)?;
                 if let Some((first, _)) = &operator {
-                    return Err(de::Error::custom(format!("a matcher has one `$` key; this has `{first}` and `{key}`")));
+                    return Err(de::Error::custom(format!(
+                        "a matcher has one `$` key; this has `{first}` and `{key}`"
+                    )));
                 }
                 operator = Some((key, matcher));
             } else if key == "tol" && matches!(operator, Some((_, Matcher::Approx { .. }))) {

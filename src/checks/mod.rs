@@ -28,8 +28,7 @@ use subject::{Scope, SessionSubject, SpanSubject, TurnSubject};
 use system::{Column, SystemFinding, Window};
 
 /// Every rule, in the order of the reference. A check that is not here cannot be named.
-pub static RULES: &[Rule] = &[
-];
+pub static RULES: &[Rule] = &[];
 
 /// The rule called `name`.
 pub fn rule(name: &str) -> Option<&'static Rule> {
@@ -89,7 +88,11 @@ pub enum Compiled {
 impl Compiled {
     /// A check over a turn or a session, by the level it was declared at.
     pub fn scope(level: Level, check: impl ScopeCheck + 'static) -> Self {
-        if level == Level::Turn { Self::Turn(Box::new(OnScope(check))) } else { Self::Session(Box::new(OnScope(check))) }
+        if level == Level::Turn {
+            Self::Turn(Box::new(OnScope(check)))
+        } else {
+            Self::Session(Box::new(OnScope(check)))
+        }
     }
 }
 

@@ -9,8 +9,7 @@ use std::sync::Arc;
 use crate::model::{Problem, Session};
 
 /// Every format, in the order in which they are tried. Adding one is a file and a line here.
-pub static FORMATS: &[&dyn Format] = &[
-];
+pub static FORMATS: &[&dyn Format] = &[];
 
 /// The format called `name`.
 pub fn format(name: &str) -> Option<&'static dyn Format> {

@@ -515,7 +515,8 @@ mod tests {
 
     #[test]
     fn a_payload_keeps_json_as_json_and_text_as_text() {
-        let line = r#"{"id":"s","turns":[{"spans":[{"kind":"tool","name":"f","input":{"a": 1},"output":"{\"b\":2}"}]}]}"#;
+        let line =
+            r#"{"id":"s","turns":[{"spans":[{"kind":"tool","name":"f","input":{"a": 1},"output":"{\"b\":2}"}]}]}"#;
         let session: Session<'_> = serde_json::from_str(line).unwrap();
         let span = session.spans().next().unwrap();
         assert_eq!(span.input.as_ref().unwrap().as_str(), r#"{"a": 1}"#);
