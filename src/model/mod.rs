@@ -8,11 +8,13 @@
 pub mod digest;
 pub mod json;
 mod problem;
+mod redact;
 mod session;
 mod text;
 mod verdict;
 
 pub use problem::{LeftOut, Problem};
+pub use redact::{Redacted, Redactor};
 pub use session::{
     Attributes, Event, Failure, NanoUsd, Payload, RefCall, Reference, Session, Span, SpanKind, SpanStatus, Turn, Usage,
 };

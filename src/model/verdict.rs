@@ -177,22 +177,51 @@ pub struct Finding {
     pub reason: String,
     /// Where to look.
     pub evidence: Vec<Evidence>,
+    /// `false` when the subject turned out to be none of the check's (the first call of an `order` never came): it
+    /// then counts as not there.
+    pub applies: bool,
 }
 
 impl Finding {
     /// A plain pass.
     pub fn pass() -> Self {
-        Self { status: Status::Pass, score: Some(1.0), confidence: 1.0, reason: String::new(), evidence: Vec::new() }
+        Self {
+            status: Status::Pass,
+            score: Some(1.0),
+            confidence: 1.0,
+            reason: String::new(),
+            evidence: Vec::new(),
+            applies: true,
+        }
     }
 
     /// A fail with score 0.
     pub fn fail(reason: impl Into<String>) -> Self {
-        Self { status: Status::Fail, score: Some(0.0), confidence: 1.0, reason: reason.into(), evidence: Vec::new() }
+        Self {
+            status: Status::Fail,
+            score: Some(0.0),
+            confidence: 1.0,
+            reason: reason.into(),
+            evidence: Vec::new(),
+            applies: true,
+        }
     }
 
     /// Could not be measured. The reason says what is missing and what to do about it.
     pub fn error(reason: impl Into<String>) -> Self {
-        Self { status: Status::Error, score: None, confidence: 1.0, reason: reason.into(), evidence: Vec::new() }
+        Self {
+            status: Status::Error,
+            score: None,
+            confidence: 1.0,
+            reason: reason.into(),
+            evidence: Vec::new(),
+            applies: true,
+        }
+    }
+
+    /// The subject is none of the check's after all.
+    pub fn not_applicable(reason: impl Into<String>) -> Self {
+        Self { applies: false, ..Self::error(reason) }
     }
 
     /// Pass or fail by `ok`; the reason is made only for a fail.

@@ -1,0 +1,152 @@
+//! `seatrial check`: validate suites and show the plan and where every setting came from, without running anything.
+
+use std::io::{self, Write};
+
+use super::context::{Context, Failure};
+use super::load;
+use crate::eval::event::{CheckPlan, SuitePlan};
+use crate::eval::exit;
+use crate::eval::plan::Planned;
+use crate::model::Level;
+use crate::report::safe;
+use crate::suite::{Gate, Limit, Require};
+
+/// Arguments of `seatrial check`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  seatrial check suites/
+  seatrial check suites/ --profile ci --json
+
+Ends 0 when every suite is valid, 2 otherwise.")]
+pub struct Args {
+    #[command(flatten)]
+    load: load::Args,
+    /// Print one machine-readable line: the plan, or every problem.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Args {
+    /// The settings among the flags; none of its own.
+    pub fn settings(&self) -> Vec<(&'static str, String)> {
+        Vec::new()
+    }
+}
+
+/// Validates and prints.
+pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
+    let filter = args.load.filter()?;
+    let suites = match args.load.suites(context) {
+        Ok(suites) => suites,
+        Err(problems) => {
+            if args.json {
+                let line = serde_json::json!({ "schema": 1, "exit_code": exit::USAGE, "problems": problems.lines() });
+                context.print(format!("{line}\n").as_bytes(), exit::USAGE)?;
+            }
+            return Err(Failure { code: exit::USAGE, message: problems.render(context.color_errors()) });
+        }
+    };
+    let planned: Vec<Planned<'_>> = suites.iter().filter_map(|s| Planned::new(s, filter.as_ref())).collect();
+    let mut text = Vec::new();
+    if args.json {
+        let plans: Vec<&SuitePlan> = planned.iter().map(|p| &p.plan).collect();
+        let line = serde_json::json!({ "schema": 1, "exit_code": exit::PASSED, "suites": plans });
+        text = format!("{line}\n").into_bytes();
+    } else {
+        // Writing into memory does not fail.
+        let _ = print(&planned, args, context, &mut text);
+    }
+    context.print(&text, exit::PASSED)
+}
+
+fn print(planned: &[Planned<'_>], args: &Args, context: &Context, out: &mut dyn Write) -> io::Result<()> {
+    for planned in planned {
+        suite(planned, args, context, out)?;
+    }
+    writeln!(out, "settings")?;
+    context.settings.write_table(out)?;
+    let n = planned.len();
+    writeln!(out, "\n{n} {} valid", if n == 1 { "suite is" } else { "suites are" })
+}
+
+fn suite(planned: &Planned<'_>, args: &Args, context: &Context, out: &mut dyn Write) -> io::Result<()> {
+    let plan = &planned.plan;
+    writeln!(out, "{} ({})", safe::terminal(&plan.name), safe::terminal(&plan.path))?;
+    if !plan.description.is_empty() {
+        writeln!(out, "  {}", safe::terminal(&plan.description))?;
+    }
+    if let Some(subject) = &plan.subject {
+        let version = subject.version.as_ref().map(|v| format!("@{v}")).unwrap_or_default();
+        writeln!(out, "  judges      {}{version}", safe::terminal(&subject.agent))?;
+    }
+    let recorded = &planned.suite.recorded;
+    let found = args.load.recordings(planned.suite, context);
+    let format = recorded.format.unwrap_or("guessed per file");
+    writeln!(out, "  recordings  {} files, format {format}", found.files.len())?;
+    for pattern in &found.unmatched {
+        writeln!(out, "              no file matches {} yet; a run would refuse it", safe::terminal(pattern))?;
+    }
+    let cases = match &plan.cases {
+        Some(cases) => {
+            let skipped = cases.iter().filter(|c| c.skip.is_some()).count();
+            let trials = plan.trials.map(|t| format!(", {t} trials each")).unwrap_or_default();
+            format!("{} declared{trials}{}", cases.len(), if skipped > 0 { format!(", {skipped} skipped") } else { String::new() })
+        }
+        None => "every session is its own".to_owned(),
+    };
+    writeln!(out, "  cases       {cases}")?;
+    writeln!(out, "  gate        {}", gate(&plan.gate))?;
+    for level in Level::ALL {
+        for check in plan.checks.iter().filter(|c| c.level == level && !c.inactive) {
+            self::check(check, out)?;
+        }
+    }
+    writeln!(out)
+}
+
+fn check(check: &CheckPlan, out: &mut dyn Write) -> io::Result<()> {
+    let mut notes = vec![check.severity.name().to_owned()];
+    match check.require {
+        Require::All => {}
+        Require::Any => notes.push("any".to_owned()),
+        Require::Count(n) => notes.push(format!("at least {n}")),
+        Require::Share(share) => notes.push(format!("at least {share} of its subjects")),
+    }
+    if check.optional {
+        notes.push("optional".to_owned());
+    }
+    notes.extend(check.case.as_ref().map(|c| format!("only case {c}")));
+    writeln!(
+        out,
+        "  {:<8}    {:<28} {:<14} {}  {}",
+        check.level.name(),
+        safe::terminal(&check.id),
+        check.check,
+        safe::terminal(&notes.join(", ")),
+        safe::terminal(&check.location)
+    )
+}
+
+fn gate(gate: &Gate) -> String {
+    let limit = |l: Limit| match l {
+        Limit::Count(n) => n.to_string(),
+        Limit::Share(share) => format!("{}%", share * 100.0),
+    };
+    let mut parts = vec![format!("pass_rate at least {}", gate.pass_rate.min)];
+    if let Some(r) = &gate.reliability {
+        let min = r.min.map_or_else(|| "reported".to_owned(), |m| format!("at least {m}"));
+        parts.push(format!("pass^{} {min}", r.k));
+    }
+    for (name, value) in [
+        ("left out", gate.max_left_out),
+        ("missing", gate.max_missing_cases),
+        ("errors", gate.max_error_rate),
+        ("skipped", gate.max_skip_rate),
+    ] {
+        if !matches!(value, Limit::Count(0)) && value != Limit::Share(0.0) {
+            parts.push(format!("{name} at most {}", limit(value)));
+        }
+    }
+    parts.extend(gate.groups.iter().map(|g| format!("stricter for tag {}", g.tag)));
+    parts.join("; ")
+}

@@ -1,0 +1,136 @@
+//! What every command is given: settings, working directory, clock, and the streams it prints to.
+
+use std::io::{self, IsTerminal, Write};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anstream::{AutoStream, ColorChoice};
+
+use crate::checks::detect::Detectors;
+use crate::eval::exit;
+use crate::report::safe;
+use crate::suite::problems::{Problem, Problems, Severity};
+use crate::suite::settings::{Flags, Settings, SettingsProblem, When};
+
+/// What every command is given.
+pub struct Context {
+    /// The effective settings.
+    pub settings: Settings,
+    /// Where the command was started.
+    pub cwd: PathBuf,
+    /// Results only.
+    pub quiet: bool,
+    /// The detectors that suites may name.
+    pub detectors: Detectors,
+    color: ColorChoice,
+}
+
+/// Why a command could not do its work.
+#[derive(Debug)]
+pub struct Failure {
+    /// The exit code.
+    pub code: u8,
+    /// What to print on standard error, final newline included.
+    pub message: String,
+}
+
+impl Failure {
+    /// A failure with a message of one line.
+    pub fn new(code: u8, message: impl std::fmt::Display) -> Self {
+        Self { code, message: format!("seatrial: {}\n", safe::terminal(&message.to_string())) }
+    }
+
+    /// A usage error.
+    pub fn usage(message: impl std::fmt::Display) -> Self {
+        Self::new(exit::USAGE, message)
+    }
+
+    /// Something that could not be written.
+    pub fn write(what: &str, why: &io::Error) -> Self {
+        Self::new(exit::INCOMPLETE, format_args!("{what} could not be written: {why}"))
+    }
+
+    /// Prints it and returns its code.
+    pub fn print(self) -> u8 {
+        eprint(&self.message);
+        self.code
+    }
+}
+
+/// Prints to standard error. Nothing can be done when that fails; the exit code still tells.
+pub fn eprint(text: &str) {
+    let _ = anstream::stderr().write_all(text.as_bytes());
+}
+
+impl Context {
+    /// Reads the settings.
+    pub fn new(flags: &Flags, quiet: bool) -> Result<Self, Failure> {
+        let cwd = std::env::current_dir().map_err(|e| Failure::usage(format_args!("no working directory: {e}")))?;
+        let env = |name: &str| std::env::var(name).ok();
+        let settings = Settings::resolve(flags, &env, &cwd).map_err(|problems| {
+            let problems = settings_problems(problems, &cwd);
+            Failure { code: exit::USAGE, message: problems.render(color_of(When::Auto, &io::stderr()) != ColorChoice::Never) }
+        })?;
+        let mut detectors = Detectors::builtin();
+        for detector in settings.detectors.values() {
+            detectors = detectors.with_custom(&detector.name, detector.pattern.clone());
+        }
+        let color = color_of(settings.color.value, &io::stdout());
+        Ok(Self { settings, cwd, quiet, detectors, color })
+    }
+
+    /// Prints a result to standard output. A closed pipe ends the printing and changes nothing else; any other failure
+    /// to print makes a success incomplete.
+    pub fn print(&self, bytes: &[u8], code: u8) -> Result<u8, Failure> {
+        let mut out = AutoStream::new(io::stdout().lock(), self.color);
+        match out.write_all(bytes).and_then(|()| out.flush()) {
+            Ok(()) => Ok(code),
+            Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(code),
+            Err(_) if code != exit::PASSED => Ok(code),
+            Err(e) => Err(Failure::write("standard output", &e)),
+        }
+    }
+
+    /// Whether messages on standard error have colours.
+    pub fn color_errors(&self) -> bool {
+        color_of(self.settings.color.value, &io::stderr()) != ColorChoice::Never
+    }
+
+    /// Prints a note to standard error, unless only results are wanted.
+    pub fn note(&self, text: &str) {
+        if !self.quiet {
+            eprint(text);
+        }
+    }
+}
+
+fn color_of(when: When, stream: &(impl IsTerminal + anstream::stream::RawStream)) -> ColorChoice {
+    match when {
+        When::Always => ColorChoice::Always,
+        When::Never => ColorChoice::Never,
+        When::Auto => AutoStream::choice(stream),
+    }
+}
+
+/// Problems with settings in the form of problems with suites, for one way of showing both.
+fn settings_problems(found: Vec<SettingsProblem>, cwd: &std::path::Path) -> Problems {
+    let mut problems = Problems::default();
+    for problem in found {
+        let file = problem.file.as_ref().map(|f| {
+            let name = f.strip_prefix(cwd).unwrap_or(f).display().to_string();
+            if let Ok(text) = std::fs::read_to_string(f) {
+                problems.source(&name, Arc::from(text));
+            }
+            name
+        });
+        problems.add(Problem {
+            span: file.as_ref().map(|_| problem.span),
+            file: file.unwrap_or_else(|| "settings".to_owned()),
+            message: problem.message,
+            help: problem.help,
+            severity: Severity::Error,
+        });
+    }
+    problems.sort();
+    problems
+}

@@ -1,0 +1,124 @@
+//! Floor 5: the command line, one file per command. Only this floor turns errors into text and exit codes, and only
+//! here do time, environment, working directory and the terminal enter, as values.
+
+mod check;
+mod context;
+mod explain;
+mod import;
+mod load;
+mod progress;
+mod report;
+mod run;
+mod schema;
+mod show;
+
+use std::path::PathBuf;
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+pub use context::{Context, Failure};
+
+use crate::eval::{evaluate, exit};
+use crate::suite::settings::Flags;
+
+/// Sea trials for AI agents: declarative suites over recorded sessions, gates one can trust.
+#[derive(Debug, Parser)]
+#[command(name = "seatrial", version, about, after_help = EXAMPLES, max_term_width = 100)]
+struct Cli {
+    /// The settings file; without it, `seatrial.toml` is looked for from here upwards.
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The profile of the settings file to use.
+    #[arg(long, global = true, value_name = "NAME")]
+    profile: Option<String>,
+    /// Colours: auto, always or never. NO_COLOR is respected.
+    #[arg(long, global = true, value_name = "WHEN")]
+    color: Option<String>,
+    /// Print results only, no progress and no notes.
+    #[arg(long, short, global = true)]
+    quiet: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "Examples:
+  seatrial run suites/                  evaluate every suite, exit 0 when all gates pass
+  seatrial check suites/                validate suites and show the plan, run nothing
+  seatrial explain trajectory           what a check does, with examples
+  seatrial show sessions.jsonl abc      one session as a transcript";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Evaluate suites and decide.
+    Run(run::Args),
+    /// Validate suites and show the plan, without running anything.
+    Check(check::Args),
+    /// Draw the reports of a run again, from its record.
+    Report(report::Args),
+    /// Show a recorded session as a transcript.
+    Show(show::Args),
+    /// Turn recordings of any format into seatrial's own.
+    Import(import::Args),
+    /// Explain a check, a format, the filter language, the exit codes.
+    Explain(explain::Args),
+    /// Print the JSON Schema of suites.
+    Schema(schema::Args),
+    /// Print a completion script for a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Runs the command line of this process. Returns the exit code.
+pub fn main() -> u8 {
+    evaluate::keep_panics_quiet();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let asked_for = !error.use_stderr();
+            let printed = error.print();
+            return match printed {
+                Ok(()) if asked_for => exit::PASSED,
+                Err(e) if asked_for && e.kind() != std::io::ErrorKind::BrokenPipe => exit::INCOMPLETE,
+                Err(_) if asked_for => exit::PASSED,
+                _ => exit::USAGE,
+            };
+        }
+    };
+    let outcome = std::panic::catch_unwind(|| dispatch(cli));
+    outcome.unwrap_or_else(|_| {
+        context::eprint(&format!("seatrial: a bug in seatrial: {}\n", evaluate::last_panic()));
+        exit::BUG
+    })
+}
+
+fn dispatch(cli: Cli) -> u8 {
+    let mut values = Vec::new();
+    values.extend(cli.color.map(|color| ("color", color)));
+    match &cli.command {
+        Command::Run(args) => values.extend(args.settings()),
+        Command::Check(args) => values.extend(args.settings()),
+        _ => {}
+    }
+    let flags = Flags { config: cli.config, profile: cli.profile, values };
+    let context = match Context::new(&flags, cli.quiet) {
+        Ok(context) => context,
+        Err(failure) => return failure.print(),
+    };
+    let result = match cli.command {
+        Command::Run(args) => run::run(&args, &context),
+        Command::Check(args) => check::run(&args, &context),
+        Command::Report(args) => report::run(&args, &context),
+        Command::Show(args) => show::run(&args, &context),
+        Command::Import(args) => import::run(&args, &context),
+        Command::Explain(args) => explain::run(&args, &context),
+        Command::Schema(args) => schema::run(&args, &context),
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "seatrial", &mut script);
+            context.print(&script, exit::PASSED)
+        }
+    };
+    result.unwrap_or_else(|failure| failure.print())
+}

@@ -1,0 +1,79 @@
+//! Progress on standard error: a bar on a terminal, plain lines in CI.
+
+use std::io::IsTerminal;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::context::{Context, eprint};
+use crate::report::safe;
+use crate::sources::RecordedFile;
+use crate::suite::settings::When;
+
+/// How often a plain line is printed.
+const EVERY: Duration = Duration::from_secs(10);
+
+/// Progress over one suite.
+pub struct Progress {
+    name: String,
+    bar: Option<ProgressBar>,
+    /// When the last plain line was printed; `None` prints none.
+    plain: Option<Mutex<Instant>>,
+}
+
+impl Progress {
+    /// Progress of a suite over these files.
+    pub fn new(context: &Context, suite: &str, files: &[RecordedFile]) -> Self {
+        let name = safe::terminal(suite).into_owned();
+        let shown = match context.settings.progress.value {
+            When::Always => true,
+            When::Never => false,
+            When::Auto => !context.quiet,
+        };
+        let bar = (shown && std::io::stderr().is_terminal()).then(|| bar(&name, files));
+        let plain = (shown && bar.is_none()).then(|| Mutex::new(Instant::now()));
+        Self { name, bar, plain }
+    }
+
+    /// So many sessions from so many bytes are done.
+    pub fn tell(&self, sessions: u64, bytes: u64) {
+        if let Some(bar) = &self.bar {
+            bar.set_position(bytes);
+            bar.set_message(format!("{sessions} sessions"));
+        } else if let Some(last) = self.plain.as_ref().and_then(|p| p.try_lock().ok()).as_mut()
+            && last.elapsed() >= EVERY
+        {
+            **last = Instant::now();
+            eprint(&format!("{}: {sessions} sessions\n", self.name));
+        }
+    }
+
+    /// The suite is done.
+    pub fn done(&self, sessions: u64) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        } else if self.plain.is_some() {
+            eprint(&format!("{}: {sessions} sessions, done\n", self.name));
+        }
+    }
+}
+
+fn bar(name: &str, files: &[RecordedFile]) -> ProgressBar {
+    let compressed = |f: &RecordedFile| f.path.extension().is_some_and(|e| e == "gz" || e == "zst");
+    let sizes: Option<u64> = files
+        .iter()
+        .map(|f| if compressed(f) { None } else { std::fs::metadata(&f.path).ok().map(|m| m.len()) })
+        .sum();
+    let (bar, template) = match sizes {
+        Some(total) if total > 0 => (ProgressBar::new(total), "{prefix} {wide_bar} {msg} {eta}"),
+        // The size after decompression is not known before the end.
+        _ => (ProgressBar::new_spinner(), "{prefix} {spinner} {msg} {elapsed}"),
+    };
+    bar.set_draw_target(ProgressDrawTarget::stderr_with_hz(10));
+    bar.set_prefix(name.to_owned());
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style);
+    }
+    bar
+}

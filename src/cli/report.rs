@@ -1,0 +1,53 @@
+//! `seatrial report`: draw a run's reports again, from its record alone.
+
+use std::path::PathBuf;
+
+use super::context::{Context, Failure};
+use super::run::{display, write_reports};
+use crate::eval::exit;
+use crate::model::Redactor;
+use crate::report::terminal::Terminal;
+use crate::report::{Drawn, json, replay};
+use crate::store::record;
+
+/// Arguments of `seatrial report`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  seatrial report reports/latest
+  seatrial report reports/latest --junit build/junit.xml
+
+Writes junit.xml and summary.json beside the record and prints the report. Ends with the run's own exit code.")]
+pub struct Args {
+    /// The run: its folder or its run.jsonl.
+    run: PathBuf,
+    /// Put a copy of junit.xml there.
+    #[arg(long, value_name = "FILE")]
+    junit: Option<PathBuf>,
+    /// Print one machine-readable line instead of the report.
+    #[arg(long)]
+    json: bool,
+    /// List checks that passed, too.
+    #[arg(long, short)]
+    verbose: bool,
+}
+
+/// Draws the reports.
+pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
+    let path = record::locate(&context.cwd.join(&args.run));
+    let replayed = replay::fold(&path).map_err(Failure::usage)?;
+    let dir = path.parent().unwrap_or(&context.cwd);
+    let drawn = Drawn { plan: &replayed.plan, summary: &replayed.summary };
+    let mut terminal = Terminal::new(drawn, replayed.ends.iter().map(Option::as_ref).collect(), args.verbose);
+    let copy = args.junit.as_ref().map(|p| context.cwd.join(p));
+    let redactor = Redactor::default();
+    write_reports(dir, copy.as_deref(), drawn, &redactor, &mut terminal)
+        .map_err(|why| Failure::new(exit::INCOMPLETE, why))?;
+    let mut text = Vec::new();
+    let written = if args.json {
+        json::line(&redactor.pass(&replayed.summary), &mut text)
+    } else {
+        terminal.write(Some(&display(dir, &context.cwd)), &mut text)
+    };
+    written.map_err(|why| Failure::write("the report", &why))?;
+    context.print(&text, replayed.summary.exit_code)
+}

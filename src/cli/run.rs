@@ -1,0 +1,400 @@
+//! `seatrial run`: evaluate suites and decide.
+
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
+
+use super::context::{Context, Failure};
+use super::{load, progress::Progress};
+use crate::eval::event::{Finished, Header, Plan, SCHEMA, Started, SuiteEnd};
+use crate::eval::exit;
+use crate::eval::fold::SuiteFold;
+use crate::eval::gate::{self, Stopped, SuiteSummary};
+use crate::eval::plan::Planned;
+use crate::model::Redactor;
+use crate::report::junit::JUnit;
+use crate::report::terminal::Terminal;
+use crate::report::{Drawn, RunSummary, Sink, json, replay};
+use crate::run::engine::{self, Early, Job};
+use crate::sources::discover::Discovery;
+use crate::sources::reader::Reader;
+use crate::sources::{ReadOptions, RecordedFile};
+use crate::store::record;
+use crate::suite::filter::Filter;
+use crate::suite::settings::Keep;
+
+/// Arguments of `seatrial run`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  seatrial run suites/
+  seatrial run suites/airline.toml --sessions recordings/*.jsonl --subject airline@1.4.2
+  seatrial run suites/ --filter 'tag(refund) and not level(system)'
+  seatrial run suites/ --json --junit junit.xml
+
+Exit codes: 0 passed, 1 failed, 2 usage, 3 held, 4 not shown, 5 incomplete, 70 bug (seatrial explain exit-codes).")]
+pub struct Args {
+    #[command(flatten)]
+    pub(super) load: load::Args,
+    /// Print one machine-readable line instead of the report.
+    #[arg(long)]
+    json: bool,
+    /// List checks that passed, too.
+    #[arg(long, short)]
+    verbose: bool,
+    /// Worker threads.
+    #[arg(long, short, value_name = "N")]
+    jobs: Option<String>,
+    /// Stop when the gate can no longer pass.
+    #[arg(long)]
+    fail_fast: bool,
+    /// The folder in which the run's own folder is made.
+    #[arg(long, value_name = "DIR")]
+    out: Option<String>,
+    /// Put a copy of junit.xml there.
+    #[arg(long, value_name = "FILE")]
+    junit: Option<String>,
+    /// Which sessions are kept whole: failed, all or none.
+    #[arg(long, value_name = "WHICH")]
+    keep: Option<String>,
+    /// Progress on standard error: auto, always or never.
+    #[arg(long, value_name = "WHEN")]
+    progress: Option<String>,
+}
+
+impl Args {
+    /// The settings among the flags.
+    pub fn settings(&self) -> Vec<(&'static str, String)> {
+        let mut values = Vec::new();
+        for (key, value) in [
+            ("jobs", &self.jobs),
+            ("out", &self.out),
+            ("junit", &self.junit),
+            ("keep", &self.keep),
+            ("progress", &self.progress),
+        ] {
+            values.extend(value.clone().map(|v| (key, v)));
+        }
+        if self.fail_fast {
+            values.push(("fail_fast", "true".to_owned()));
+        }
+        values
+    }
+}
+
+/// Runs suites.
+pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
+    let filter = args.load.filter()?;
+    let suites = match args.load.suites(context) {
+        Ok(suites) => suites,
+        Err(problems) => return usage(args, context, &problems),
+    };
+    let planned: Vec<Planned<'_>> = suites.iter().filter_map(|s| Planned::new(s, filter.as_ref())).collect();
+    let found: Vec<Discovery> = planned.iter().map(|p| args.load.recordings(p.suite, context)).collect();
+    let unmatched = load::unmatched(&planned, &found);
+    if !unmatched.is_empty() {
+        return usage(args, context, &unmatched);
+    }
+    let stop = stop_on_interrupt()?;
+    Run::begin(args, context, filter.as_ref(), &planned)?.finish(found, stop)
+}
+
+fn usage(args: &Args, context: &Context, problems: &crate::suite::problems::Problems) -> Result<u8, Failure> {
+    let message = problems.render(context.color_errors());
+    if args.json {
+        let line = serde_json::json!({ "schema": 1, "exit_code": exit::USAGE, "problems": problems.lines() });
+        context.print(format!("{line}\n").as_bytes(), exit::USAGE)?;
+    }
+    Err(Failure { code: exit::USAGE, message })
+}
+
+/// Set when the run is to end orderly; a second interrupt ends it at once.
+fn stop_on_interrupt() -> Result<&'static AtomicBool, Failure> {
+    static STOP: OnceLock<Arc<AtomicBool>> = OnceLock::new();
+    let stop = STOP.get_or_init(Arc::default);
+    let flag = Arc::clone(stop);
+    ctrlc::set_handler(move || {
+        if flag.swap(true, Ordering::Relaxed) {
+            std::process::exit(i32::from(exit::INCOMPLETE));
+        }
+    })
+    .map_err(|e| Failure::new(exit::BUG, format_args!("the interrupt handler could not be set: {e}")))?;
+    Ok(stop)
+}
+
+/// A run in progress.
+struct Run<'r> {
+    args: &'r Args,
+    context: &'r Context,
+    planned: &'r [Planned<'r>],
+    plan: Plan,
+    id: String,
+    dir: PathBuf,
+    record: File,
+    began: Instant,
+    redactor: Redactor,
+}
+
+impl<'r> Run<'r> {
+    /// Makes the run's folder and writes the head of its record.
+    fn begin(
+        args: &'r Args,
+        context: &'r Context,
+        filter: Option<&Filter>,
+        planned: &'r [Planned<'r>],
+    ) -> Result<Self, Failure> {
+        let began = Instant::now();
+        let now = jiff::Timestamp::now();
+        let id = format!("{}-{:04x}", now.strftime("%Y%m%dT%H%M%SZ"), (now.as_nanosecond() >> 8) & 0xffff);
+        let out = context.cwd.join(&context.settings.out.value);
+        let dir = out.join(&id);
+        let path = dir.join("run.jsonl");
+        let cannot = |e: io::Error| Failure::write(&path.display().to_string(), &e);
+        fs::create_dir_all(&dir).map_err(cannot)?;
+        let mut record = File::create(&path).map_err(cannot)?;
+        let expects = |p: &Planned<'_>| p.plan.cases.iter().flatten().any(|c| c.expected_fail.is_some());
+        let plan = Plan {
+            as_of: planned.iter().any(expects).then(|| now.strftime("%Y-%m-%d").to_string()),
+            filter: filter.map(ToString::to_string),
+            suites: planned.iter().map(|p| p.plan.clone()).collect(),
+        };
+        let header = Header { schema: SCHEMA, min_reader: SCHEMA, seatrial: env!("CARGO_PKG_VERSION").to_owned() };
+        let started = Started {
+            run: id.clone(),
+            at: now.to_string(),
+            args: std::env::args().collect(),
+            jobs: context.settings.jobs.value,
+        };
+        let redactor = Redactor::default();
+        let mut head = Vec::new();
+        record::event(&mut head, "record", &redactor.pass(&header))
+            .and_then(|()| record::volatile(&mut head, "started", &redactor.pass(&started)))
+            .and_then(|()| record::event(&mut head, "plan", &redactor.pass(&plan)))
+            .and_then(|()| record.write_all(&head))
+            .map_err(cannot)?;
+        Ok(Self { args, context, planned, plan, id, dir, record, began, redactor })
+    }
+
+    /// Runs the suites one after another, decides, and draws the reports.
+    fn finish(mut self, found: Vec<Discovery>, stop: &AtomicBool) -> Result<u8, Failure> {
+        let mut summaries = Vec::new();
+        let mut ends = Vec::new();
+        let mut bug = false;
+        let mut stopped: Option<String> = None;
+        let mut kept = Kept { path: self.dir.join("sessions.jsonl.zst"), out: None };
+        let plan = self.plan.clone();
+        for (index, discovery) in found.into_iter().enumerate() {
+            let planned = &self.planned[index];
+            let mut fold = SuiteFold::new(&plan.suites[index], planned.columns.len());
+            let mut outcome = engine::Outcome { stopped: None, system: Vec::new(), panicked: false };
+            if stopped.is_none() {
+                outcome = self.suite(index, discovery, &mut fold, &mut kept, stop);
+            }
+            bug |= outcome.panicked;
+            let early = match (&outcome.stopped, &stopped) {
+                (Some(Early::FailFast), _) => Some(Stopped::FailFast),
+                (Some(_), _) => Some(Stopped::Interrupted),
+                (None, Some(why)) if why == exit::FAIL_FAST => Some(Stopped::FailFast),
+                (None, Some(_)) => Some(Stopped::Interrupted),
+                (None, None) => None,
+            };
+            if let Some(early) = outcome.stopped {
+                stopped = Some(describe(&early));
+            }
+            let as_of = plan.as_of.as_deref();
+            summaries.push(gate::decide(&mut fold, &outcome.system, as_of, early.unwrap_or(Stopped::No)));
+            ends.push(fold.end.take());
+        }
+        if let Err(why) = kept.close() {
+            stopped.get_or_insert(format!("kept sessions could not be written: {why}"));
+        }
+        self.close(summaries, &ends, stopped, bug)
+    }
+
+    fn suite(
+        &mut self,
+        index: usize,
+        found: Discovery,
+        fold: &mut SuiteFold<'_>,
+        kept: &mut Kept,
+        stop: &AtomicBool,
+    ) -> engine::Outcome {
+        let settings = &self.context.settings;
+        let planned = &self.planned[index];
+        let options = ReadOptions {
+            format: planned.suite.recorded.format.and_then(crate::formats::format),
+            max_element: settings.max_session_bytes.value,
+            max_depth: settings.max_depth.value,
+            max_expansion: settings.max_expansion.value,
+            ..ReadOptions::default()
+        };
+        let files: Vec<RecordedFile> = found.files;
+        let progress = Progress::new(self.context, &planned.suite.name, &files);
+        let told = |sessions: u64, bytes: u64| progress.tell(sessions, bytes);
+        let job = Job {
+            planned,
+            index: index as u32,
+            files: &files,
+            ignored: found.ignored,
+            problems: found.problems,
+            now_ns: u64::try_from(jiff::Timestamp::now().as_nanosecond()).unwrap_or(u64::MAX),
+            jobs: settings.jobs.value,
+            fail_fast: settings.fail_fast.value,
+            keep: match settings.keep.value {
+                Keep::Failed => engine::Keep { failed: true, passed: false, limit: settings.keep_limit.value },
+                Keep::All => engine::Keep { failed: true, passed: true, limit: u64::MAX },
+                Keep::None => engine::Keep { failed: false, passed: false, limit: 0 },
+            },
+            stop,
+            progress: &told,
+            redactor: &self.redactor,
+        };
+        let reader = Reader::new(files.clone(), options);
+        let outcome = engine::run(&job, reader, fold, engine::Sinks { record: &mut self.record, kept });
+        progress.done(fold.read());
+        outcome
+    }
+
+    /// Ends the record, draws the reports and says the exit code.
+    fn close(
+        mut self,
+        suites: Vec<SuiteSummary>,
+        ends: &[Option<SuiteEnd>],
+        mut stopped: Option<String>,
+        bug: bool,
+    ) -> Result<u8, Failure> {
+        let incomplete = stopped.as_deref().is_some_and(|why| why != exit::FAIL_FAST);
+        let code = exit::code(suites.iter().map(|s| s.decision), incomplete, bug);
+        let finished = Finished {
+            at: jiff::Timestamp::now().to_string(),
+            seconds: self.began.elapsed().as_secs_f64(),
+            exit_code: code,
+            stopped: stopped.clone(),
+        };
+        let mut last = Vec::new();
+        let wrote = record::volatile(&mut last, "finished", &self.redactor.pass(&finished))
+            .and_then(|()| self.record.write_all(&last));
+        if let Err(why) = wrote {
+            stopped.get_or_insert(format!("the record could not be written: {why}"));
+        }
+        let mut summary = RunSummary {
+            schema: 1,
+            run: self.id.clone(),
+            seatrial: env!("CARGO_PKG_VERSION").to_owned(),
+            exit_code: code,
+            partial: self.plan.filter.is_some(),
+            stopped,
+            suites,
+        };
+        self.reports(&mut summary, ends)
+    }
+
+    fn reports(&self, summary: &mut RunSummary, ends: &[Option<SuiteEnd>]) -> Result<u8, Failure> {
+        let copy = self.context.settings.junit.value.as_ref().map(|p| self.context.cwd.join(p));
+        let drawn = Drawn { plan: &self.plan, summary };
+        let mut terminal = Terminal::new(drawn, ends.iter().map(Option::as_ref).collect(), self.args.verbose);
+        let written = write_reports(&self.dir, copy.as_deref(), drawn, &self.redactor, &mut terminal);
+        let place = display(&self.dir, &self.context.cwd);
+        let mut text = Vec::new();
+        // Writing into memory does not fail.
+        let _ = terminal.write(Some(&place), &mut text);
+        if let Err(why) = &written {
+            // A report that could not be written is never exit 0, and what is printed says the same.
+            let code = if summary.exit_code == exit::BUG { exit::BUG } else { exit::INCOMPLETE };
+            summary.exit_code = code;
+            text = format!("reports could not be written to {place}: {why}; exit code {code}\n").into_bytes();
+        } else {
+            point_latest(&self.dir).unwrap_or_else(|why| {
+                self.context.note(&format!("seatrial: `latest` could not be pointed at the run: {why}\n"));
+            });
+        }
+        if self.args.json {
+            text.clear();
+            let _ = json::line(&self.redactor.pass(&*summary), &mut text);
+        }
+        self.context.print(&text, summary.exit_code)
+    }
+}
+
+fn describe(early: &Early) -> String {
+    match early {
+        Early::Interrupted => "interrupted".to_owned(),
+        Early::FailFast => exit::FAIL_FAST.to_owned(),
+        Early::Write(why) => format!("the record could not be written: {why}"),
+    }
+}
+
+/// Draws `junit.xml` and `summary.json` into the run's folder, and a copy of the JUnit where a CI wants it.
+pub(super) fn write_reports(
+    dir: &Path,
+    junit_copy: Option<&Path>,
+    drawn: Drawn<'_>,
+    redactor: &Redactor,
+    terminal: &mut Terminal<'_>,
+) -> Result<(), replay::DrawError> {
+    let junit = dir.join("junit.xml");
+    let mut out = JUnit::new(drawn, BufWriter::with_capacity(1 << 18, File::create(&junit)?))?;
+    let sinks: &mut [&mut dyn Sink] = &mut [&mut out, terminal];
+    replay::draw(&dir.join("run.jsonl"), drawn, sinks)?;
+    let mut file = BufWriter::new(File::create(dir.join("summary.json"))?);
+    json::pretty(&redactor.pass(drawn.summary), &mut file)?;
+    file.flush()?;
+    if let Some(copy) = junit_copy {
+        if let Some(parent) = copy.parent() {
+            fs::create_dir_all(parent)?;
+        }
+        fs::copy(&junit, copy)?;
+    }
+    Ok(())
+}
+
+/// Makes `latest` beside the run's folder name it.
+fn point_latest(dir: &Path) -> io::Result<()> {
+    let (Some(parent), Some(name)) = (dir.parent(), dir.file_name()) else { return Ok(()) };
+    let latest = parent.join("latest");
+    #[cfg(unix)]
+    {
+        // Made beside it and moved over it, so that a reader never finds none.
+        let fresh = parent.join(format!(".latest-{}", std::process::id()));
+        let _ = fs::remove_file(&fresh);
+        std::os::unix::fs::symlink(name, &fresh)?;
+        fs::rename(&fresh, &latest)
+    }
+    #[cfg(not(unix))]
+    {
+        fs::write(&latest, name.to_string_lossy().as_bytes())
+    }
+}
+
+/// A path as a user would name it.
+pub(super) fn display(path: &Path, cwd: &Path) -> String {
+    path.strip_prefix(cwd).unwrap_or(path).display().to_string().replace('\\', "/")
+}
+
+/// The file of kept sessions, made when the first is kept.
+struct Kept {
+    path: PathBuf,
+    out: Option<zstd::Encoder<'static, File>>,
+}
+
+impl Write for Kept {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let out = match &mut self.out {
+            Some(out) => out,
+            None => self.out.insert(zstd::Encoder::new(File::create(&self.path)?, 1)?),
+        };
+        out.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.as_mut().map_or(Ok(()), Write::flush)
+    }
+}
+
+impl Kept {
+    fn close(&mut self) -> io::Result<()> {
+        self.out.take().map_or(Ok(()), |out| out.finish().map(drop))
+    }
+}

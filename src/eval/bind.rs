@@ -1,0 +1,161 @@
+//! From a session to its case: which case and trial it is, and what is expected of it. Per key, the suite wins over
+//! the recording (the suite has already been laid over its cases file).
+
+use std::borrow::Cow;
+
+use serde_json::{Map, Value, json};
+
+use crate::checks::context;
+use crate::checks::expect::Expected;
+use crate::model::{LeftOut, Session, Text};
+use crate::suite::{Case, Suite};
+
+/// A session with its case.
+pub struct Bound<'s> {
+    /// The case's id.
+    pub case_id: Text<'s>,
+    /// Which trial, as the recording says.
+    pub trial: Option<Text<'s>>,
+    /// The declared case; `None` when every session is its own.
+    pub case: Option<&'s Case>,
+    /// Position of the declared case.
+    pub case_index: Option<usize>,
+    /// The case's tags together with the session's.
+    pub tags: Cow<'s, [String]>,
+    /// What is expected of the session.
+    pub expected: Expected<'s>,
+    /// What is expected of each turn; as long as the longer of the session's turns and the case's.
+    pub turn_expected: Vec<Option<Expected<'s>>>,
+    /// Why the session as a whole cannot be measured.
+    pub error: Option<String>,
+}
+
+/// Finds the session's case. `Err` says why it is left out.
+pub fn bind<'s>(suite: &'s Suite, session: &'s Session<'s>) -> Result<Bound<'s>, (LeftOut, String)> {
+    let mut error = whole_session_error(suite, session);
+    let mut named = |attribute: &Option<String>, recorded: &'s Option<Text<'s>>| match attribute {
+        None => recorded.as_ref().map(|t| Text::borrowed(t)),
+        Some(name) => {
+            let value = session.attributes.get(name).map(|v| Text::borrowed(v.as_str()));
+            if value.is_none() {
+                error.get_or_insert_with(|| {
+                    format!("the session has no attribute `{name}`, which `[recorded]` names to find its case or trial")
+                });
+            }
+            value
+        }
+    };
+    let case = named(&suite.recorded.case, &session.case);
+    let trial = named(&suite.recorded.trial, &session.trial);
+    let case_id = case.unwrap_or_else(|| Text::borrowed(&session.id));
+
+    let mut bound = Bound {
+        case: None,
+        case_index: None,
+        tags: Cow::Owned(session.tags.iter().map(Text::to_string).collect()),
+        expected: session.reference.as_ref().map(Expected::recorded).unwrap_or_default(),
+        turn_expected: session.turns.iter().map(|t| t.reference.as_ref().map(Expected::recorded)).collect(),
+        case_id,
+        trial,
+        error,
+    };
+    if let Some(cases) = &suite.cases {
+        let Some(&index) = cases.by_id.get(bound.case_id.as_str()) else {
+            return Err((LeftOut::UnknownCase, format!("case `{}` is not declared in the suite", bound.case_id)));
+        };
+        bound.declared(&cases.list[index], index);
+    }
+    Ok(bound)
+}
+
+impl<'s> Bound<'s> {
+    /// Lays a declared case over what the recording says.
+    fn declared(&mut self, case: &'s Case, index: usize) {
+        if self.tags.is_empty() {
+            self.tags = Cow::Borrowed(&case.tags);
+        } else {
+            let tags = self.tags.to_mut();
+            tags.extend(case.tags.iter().filter(|t| !tags.contains(t)).cloned().collect::<Vec<_>>());
+        }
+        self.case = Some(case);
+        self.case_index = Some(index);
+        self.expected = std::mem::take(&mut self.expected).overlaid(&case.expected);
+        if self.turn_expected.len() < case.turn_expected.len() {
+            self.turn_expected.resize_with(case.turn_expected.len(), || None);
+        }
+        for (mine, over) in self.turn_expected.iter_mut().zip(&case.turn_expected) {
+            if let Some(over) = over {
+                *mine = Some(mine.take().unwrap_or_default().overlaid(over));
+            }
+        }
+    }
+
+    /// `case` and `session` as templates and expressions see them.
+    pub fn context(&self, session: &Session<'_>) -> minijinja::Value {
+        let mut case = match self.case.map(|c| &c.vars) {
+            Some(Value::Object(map)) => map.clone(),
+            _ => Map::new(),
+        };
+        case.insert("id".into(), self.case_id.as_str().into());
+        case.insert("tags".into(), json!(self.tags));
+        case.insert("reference".into(), reference_value(&self.expected));
+        minijinja::context! {
+            case => minijinja::Value::from_serialize(&case),
+            session => context::session_value(session),
+        }
+    }
+}
+
+/// What is expected, as templates see it: only the keys that are.
+fn reference_value(expected: &Expected<'_>) -> Value {
+    let mut map = Map::new();
+    if let Some(tools) = &expected.tools {
+        let call = |c: &crate::checks::expect::ExpectedCall| match &c.args {
+            Some(args) => json!({ "name": c.name, "args": args.to_value() }),
+            None => json!({ "name": c.name }),
+        };
+        map.insert("tools".into(), tools.iter().map(call).collect::<Vec<_>>().into());
+    }
+    if let Some(answer) = &expected.answer {
+        map.insert("answer".into(), answer.as_str().into());
+    }
+    if let Some(facts) = &expected.facts {
+        let fact = |f: &crate::checks::expect::Fact| match &f.0[..] {
+            [one] => one.to_value(),
+            many => many.iter().map(|m| m.to_value()).collect::<Vec<_>>().into(),
+        };
+        map.insert("facts".into(), facts.iter().map(fact).collect::<Vec<_>>().into());
+    }
+    if let Some(state) = &expected.state {
+        let state: Map<_, _> = state.iter().map(|(path, m)| (path.clone(), m.to_value())).collect();
+        map.insert("state".into(), state.into());
+    }
+    map.into()
+}
+
+/// Why nothing of the session can be measured, if so.
+fn whole_session_error(suite: &Suite, session: &Session<'_>) -> Option<String> {
+    if let Some(failure) = &session.failure {
+        let said = failure.message.as_ref().map(|m| format!(": {m}")).unwrap_or_default();
+        return Some(format!("the session broke for a reason that is not the agent's: {}{said}", failure.kind));
+    }
+    if session.incomplete {
+        return Some("the recording stops before the end of the session".into());
+    }
+    let subject = suite.subject.as_ref()?;
+    match session.agent.as_deref() {
+        Some(agent) if agent != subject.agent => {
+            return Some(format!("the session is of agent `{agent}`, the suite judges `{}`", subject.agent));
+        }
+        None if subject.version.is_none() => {
+            return Some(format!("the session does not say its agent, the suite judges `{}`", subject.agent));
+        }
+        _ => {}
+    }
+    let wanted = subject.version.as_ref()?;
+    match session.version.as_deref() {
+        Some(version) if version == wanted => None,
+        Some(version) => Some(format!("the session is of version `{version}`, the suite judges `{wanted}`")),
+        None => Some(format!("the session does not say its agent's version, the suite judges `{wanted}`")),
+    }
+}

@@ -1,0 +1,188 @@
+//! One session against one suite: every check on every subject it selects, rolled up.
+
+use std::cell::{OnceCell, RefCell};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use super::bind::Bound;
+use super::rollup::RollUp;
+use crate::checks::subject::{Scene, SessionSubject, SpanSubject, TurnSubject};
+use crate::checks::{Compiled, context};
+use crate::model::{Finding, Level, Session, Status, SubjectRef, Tally, Verdict};
+use crate::suite::{CheckDef, Program, Suite};
+
+/// The verdicts of one session, and whether a check panicked.
+pub struct Evaluated {
+    /// One per check that had a subject, by position of the check.
+    pub verdicts: Vec<Verdict>,
+    /// A check panicked; its verdict is an error and the run ends with exit code 70.
+    pub panicked: bool,
+}
+
+/// Applies the checks for which `active` holds to one session.
+pub fn evaluate(suite: &Suite, session: &Session<'_>, bound: &Bound<'_>, active: &dyn Fn(usize) -> bool) -> Evaluated {
+    let applies = |index: usize, check: &CheckDef| {
+        check.level != Level::System && active(index) && check.case.is_none_or(|c| Some(c) == bound.case_index)
+    };
+    let checks = suite.checks.iter().enumerate().filter(|(i, c)| applies(*i, c));
+    if let Some(reason) = &bound.error {
+        return uniform(checks, Status::Error, reason);
+    }
+    if let Some(reason) = bound.case.and_then(|c| c.skip.as_ref()) {
+        return uniform(checks, Status::Skip, reason);
+    }
+    let context = OnceCell::new();
+    let make_context = || bound.context(session);
+    let scene = Scene {
+        session,
+        case_id: &bound.case_id,
+        tags: &bound.tags,
+        expected: &bound.expected,
+        turn_expected: &bound.turn_expected,
+        context: &context,
+        make_context: &make_context,
+    };
+    let mut out = Evaluated { verdicts: Vec::new(), panicked: false };
+    for (index, check) in checks {
+        let mut rolled = RollUp::default();
+        let ran = catch_unwind(AssertUnwindSafe(|| apply(check, &scene, &mut rolled)));
+        if ran.is_err() {
+            out.panicked = true;
+            rolled.add(SubjectRef::Session, Finding::error(format!("a bug in seatrial: the check panicked: {}", last_panic())));
+        }
+        out.verdicts.extend(rolled.verdict(index as u32, check.require));
+    }
+    out
+}
+
+/// The same verdict of every check: the session as a whole could not be measured, or is skipped.
+fn uniform<'c>(checks: impl Iterator<Item = (usize, &'c CheckDef)>, status: Status, reason: &str) -> Evaluated {
+    let verdict = |index: usize| {
+        let mut subjects = Tally::default();
+        subjects.add(status);
+        Verdict {
+            check: index as u32,
+            status,
+            subjects,
+            score: None,
+            confidence: 1.0,
+            reason: reason.to_owned(),
+            findings: Vec::new(),
+        }
+    };
+    Evaluated { verdicts: checks.map(|(i, _)| verdict(i)).collect(), panicked: false }
+}
+
+/// Applies one check to every subject it selects.
+fn apply(check: &CheckDef, scene: &Scene<'_>, rolled: &mut RollUp) {
+    match check.level {
+        Level::Span => {
+            for_each_span(scene, |subject| {
+                if check.on.span(&subject) {
+                    let finding = with_compiled(check, || span_context(scene, &subject), |compiled| match compiled {
+                        Compiled::Span(c) => c.check(&subject),
+                        _ => wrong_level(),
+                    });
+                    rolled.add(SubjectRef::Span(subject.ordinal as u32), finding);
+                }
+            });
+        }
+        Level::Turn => {
+            for (index, turn) in scene.session.turns.iter().enumerate() {
+                let subject = TurnSubject { scene, turn, index };
+                if check.on.turn(&subject) {
+                    let finding = with_compiled(check, || turn_context(scene, &subject), |compiled| match compiled {
+                        Compiled::Turn(c) => c.check(&subject),
+                        _ => wrong_level(),
+                    });
+                    rolled.add(SubjectRef::Turn(index as u32), finding);
+                }
+            }
+            // A turn that the case declares and the session does not have is not measured, and never dropped in silence.
+            for index in scene.session.turns.len()..scene.turn_expected.len() {
+                if check.on.missing_turn(scene, index) {
+                    let declared = scene.turn_expected.len();
+                    let reason = format!("turn {} of the {declared} declared by the case is not in the session", index + 1);
+                    rolled.add(SubjectRef::Turn(index as u32), Finding::error(reason));
+                }
+            }
+        }
+        Level::Session => {
+            let subject = SessionSubject { scene };
+            if check.on.session(scene) {
+                let finding = with_compiled(check, || scene.context().clone(), |compiled| match compiled {
+                    Compiled::Session(c) => c.check(&subject),
+                    _ => wrong_level(),
+                });
+                rolled.add(SubjectRef::Session, finding);
+            }
+        }
+        Level::System => {}
+    }
+}
+
+fn for_each_span(scene: &Scene<'_>, mut f: impl FnMut(SpanSubject<'_>)) {
+    let session = scene.session;
+    for (ordinal, span) in session.spans.iter().enumerate() {
+        f(SpanSubject { scene, span, ordinal, turn: None });
+    }
+    let mut ordinal = session.spans.len();
+    for (index, turn) in session.turns.iter().enumerate() {
+        for span in &turn.spans {
+            f(SpanSubject { scene, span, ordinal, turn: Some(index) });
+            ordinal += 1;
+        }
+    }
+}
+
+/// Runs a check with its parameters, rendered for the subject where they are templates.
+fn with_compiled(
+    check: &CheckDef,
+    context: impl FnOnce() -> minijinja::Value,
+    run: impl FnOnce(&Compiled) -> Finding,
+) -> Finding {
+    let resolved: Arc<Compiled>;
+    let compiled = match &check.program {
+        Program::Fixed(compiled) => compiled,
+        Program::Templated(templated) => match templated.resolve(&context()) {
+            Ok(compiled) => {
+                resolved = compiled;
+                &resolved
+            }
+            Err(why) => return Finding::error(why),
+        },
+    };
+    run(compiled)
+}
+
+fn wrong_level() -> Finding {
+    Finding::error("a bug in seatrial: the check was compiled for another level")
+}
+
+fn span_context(scene: &Scene<'_>, subject: &SpanSubject<'_>) -> minijinja::Value {
+    let turn = subject.turn.and_then(|i| scene.session.turns.get(i)).map(context::turn_value);
+    minijinja::context! { turn, span => context::span_value(subject.span), ..scene.context().clone() }
+}
+
+fn turn_context(scene: &Scene<'_>, subject: &TurnSubject<'_>) -> minijinja::Value {
+    minijinja::context! { turn => context::turn_value(subject.turn), ..scene.context().clone() }
+}
+
+thread_local! {
+    static LAST_PANIC: RefCell<String> = const { RefCell::new(String::new()) };
+}
+
+/// Installs a panic hook that keeps the message for the verdict instead of printing it: panics of checks are reported
+/// as verdicts. Call once, at the start of the process.
+pub fn keep_panics_quiet() {
+    std::panic::set_hook(Box::new(|info| {
+        let said = info.payload_as_str().unwrap_or("(no message)");
+        let place = info.location().map(|l| format!(" at {}:{}", l.file(), l.line())).unwrap_or_default();
+        LAST_PANIC.with(|last| *last.borrow_mut() = format!("{said}{place}"));
+    }));
+}
+
+/// The message of this thread's last panic.
+pub fn last_panic() -> String {
+    LAST_PANIC.with(|last| last.borrow().clone())
+}

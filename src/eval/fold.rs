@@ -1,0 +1,179 @@
+//! All sessions of a suite, added up in ordinal order: counts, cases and their trials, and the columns of system
+//! checks. The gate decides from this alone.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use super::event::{SuiteEnd, SuitePlan};
+use super::rollup;
+use super::row::Row;
+use crate::checks::system::{CaseOutcome, Folded, TrialOutcome};
+use crate::model::{LeftOut, Status, Tally};
+
+/// Whether a row counts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Admission {
+    /// It does.
+    Counts,
+    /// The same session was already read.
+    Duplicate,
+    /// It contradicts one that was already read; why.
+    Conflict(String),
+}
+
+/// What is known of one check so far.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct CheckFold {
+    /// Its subjects.
+    pub subjects: Tally,
+    /// Its roll-ups, one a session.
+    pub sessions: Tally,
+}
+
+/// All sessions of a suite so far.
+pub struct SuiteFold<'p> {
+    /// The suite.
+    pub plan: &'p SuitePlan,
+    /// Declared cases first, in order, then the others by first appearance.
+    pub cases: Vec<CaseOutcome>,
+    /// By position of the check.
+    pub checks: Vec<CheckFold>,
+    /// By position of the column.
+    pub columns: Vec<Folded>,
+    /// Sessions evaluated.
+    pub evaluated: u64,
+    /// What was left out, by reason.
+    pub left_out: BTreeMap<LeftOut, u64>,
+    /// Every tool that a session called.
+    pub tools_seen: BTreeSet<String>,
+    /// What the end of the suite's sessions says; `None` while there may be more.
+    pub end: Option<SuiteEnd>,
+    by_id: HashMap<Box<str>, usize>,
+    digests: HashSet<[u8; 16]>,
+    ids: HashMap<Box<str>, (usize, Option<Box<str>>)>,
+    trials: HashSet<(usize, Box<str>)>,
+    blocking: Vec<bool>,
+    critical: Vec<bool>,
+    failed_weight: f64,
+    failed_cases: HashSet<usize>,
+    critical_failures: u64,
+}
+
+impl<'p> SuiteFold<'p> {
+    /// Nothing yet.
+    pub fn new(plan: &'p SuitePlan, columns: usize) -> Self {
+        let mut fold = Self {
+            plan,
+            cases: Vec::new(),
+            checks: vec![CheckFold::default(); plan.checks.len()],
+            columns: vec![Folded::default(); columns],
+            evaluated: 0,
+            left_out: BTreeMap::new(),
+            tools_seen: BTreeSet::new(),
+            end: None,
+            by_id: HashMap::new(),
+            digests: HashSet::new(),
+            ids: HashMap::new(),
+            trials: HashSet::new(),
+            blocking: plan.checks.iter().map(|c| c.severity.blocks()).collect(),
+            critical: plan.checks.iter().map(|c| c.severity == crate::model::Severity::Critical).collect(),
+            failed_weight: 0.0,
+            failed_cases: HashSet::new(),
+            critical_failures: 0,
+        };
+        for case in plan.cases.iter().flatten() {
+            fold.case(&case.id, &case.tags);
+        }
+        fold
+    }
+
+    /// Whether a row counts, and notes that it was read. Called once per row, in ordinal order.
+    pub fn admit(&mut self, row: &Row) -> Admission {
+        let mut short = [0; 16];
+        short.copy_from_slice(&row.digest.0[..16]);
+        if !self.digests.insert(short) {
+            return Admission::Duplicate;
+        }
+        let case = self.case(&row.case, &row.tags);
+        if let Some((other_case, other_trial)) = self.ids.get(&row.id) {
+            let named_apart = row.trial.is_some() && row.trial != *other_trial;
+            let counted_apart = row.trial.is_none() && self.plan.trials.is_some_and(|t| t > 1);
+            if *other_case != case || !(named_apart || counted_apart) {
+                return Admission::Conflict(format!(
+                    "the session id `{}` was already used by another session with different content; \
+                     trials of one case need different trial numbers",
+                    row.id
+                ));
+            }
+        }
+        self.ids.insert(row.id.clone(), (case, row.trial.clone()));
+        match &row.trial {
+            Some(trial) if !self.trials.insert((case, trial.clone())) => Admission::Conflict(format!(
+                "trial `{trial}` of case `{}` was already read from another session",
+                row.case
+            )),
+            _ => Admission::Counts,
+        }
+    }
+
+    /// Adds a row that counts.
+    pub fn add(&mut self, row: Row) {
+        self.evaluated += 1;
+        let case = self.case(&row.case, &row.tags);
+        for (check, status, subjects) in &row.verdicts {
+            let fold = &mut self.checks[*check as usize];
+            fold.subjects.merge(subjects);
+            fold.sessions.add(*status);
+            if *status == Status::Fail && self.critical[*check as usize] {
+                self.critical_failures += 1;
+            }
+        }
+        let blocking = row.verdicts.iter().filter(|v| self.blocking[v.0 as usize]).map(|v| v.1);
+        let status = if row.error { Status::Error } else { rollup::all(blocking) };
+        if status == Status::Fail && self.failed_cases.insert(case) {
+            let declared = self.plan.cases.as_ref().and_then(|c| c.get(case));
+            if declared.is_none_or(|c| c.expected_fail.is_none()) {
+                self.failed_weight += declared.map_or(1.0, |c| c.weight);
+            }
+        }
+        let checks = row.verdicts.iter().map(|v| (v.0, v.1)).collect();
+        self.cases[case].trials.push(TrialOutcome { status, checks });
+        for (column, cell) in self.columns.iter_mut().zip(row.cells) {
+            column.add(cell);
+        }
+    }
+
+    /// Counts something that was left out.
+    pub fn leave_out(&mut self, kind: LeftOut) {
+        *self.left_out.entry(kind).or_default() += 1;
+    }
+
+    /// Everything read: what was evaluated and what was left out.
+    pub fn read(&self) -> u64 {
+        self.evaluated + self.left_out.values().sum::<u64>()
+    }
+
+    /// Whether the gate can no longer pass, whatever is still to come.
+    pub fn is_lost(&self) -> bool {
+        if self.critical_failures > 0 {
+            return true;
+        }
+        let min = self.plan.gate.pass_rate.min;
+        let total = self.plan.cases.as_ref().map(|cases| {
+            cases.iter().filter(|c| !c.filtered && c.skip.is_none()).map(|c| c.weight).sum::<f64>()
+        });
+        match total {
+            Some(total) => total - self.failed_weight < min * total - 1e-9,
+            None => min >= 1.0 && self.failed_weight > 0.0,
+        }
+    }
+
+    fn case(&mut self, id: &str, tags: &[String]) -> usize {
+        if let Some(&index) = self.by_id.get(id) {
+            return index;
+        }
+        let index = self.cases.len();
+        self.by_id.insert(id.into(), index);
+        self.cases.push(CaseOutcome { id: id.to_owned(), tags: tags.to_vec(), trials: Vec::new() });
+        index
+    }
+}

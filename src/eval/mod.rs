@@ -1,0 +1,16 @@
+//! Floor 2: one session against one suite, and all sessions together.
+//!
+//! [`bind`] finds a session's case and lays the references over each other; [`evaluate`] applies every check and rolls
+//! the findings up ([`rollup`]); what comes out is a [`event::SessionEvent`], which is also the record's line. The
+//! [`fold`] takes their [`row::Row`]s in ordinal order, and the [`gate`] decides from the fold alone, so that a run, a
+//! redrawn report and a merged one agree to the byte.
+
+pub mod bind;
+pub mod evaluate;
+pub mod event;
+pub mod exit;
+pub mod fold;
+pub mod gate;
+pub mod plan;
+pub mod rollup;
+pub mod row;

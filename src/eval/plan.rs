@@ -1,0 +1,128 @@
+//! From a resolved suite and a filter to the plan that the record keeps.
+
+use super::event::{CasePlan, CheckPlan, SuitePlan};
+use crate::checks::system::Column;
+use crate::checks::{Compiled, SystemCheck};
+use crate::model::Level;
+use crate::suite::filter::{Filter, FilterSubject, Tri};
+use crate::suite::{CheckDef, Program, Suite};
+
+/// A suite with what the run needs of it.
+pub struct Planned<'s> {
+    /// The suite.
+    pub suite: &'s Suite,
+    /// What the record says of it.
+    pub plan: SuitePlan,
+    /// The columns of all its system checks, each once.
+    pub columns: Vec<Column>,
+    filter: Option<&'s Filter>,
+}
+
+impl<'s> Planned<'s> {
+    /// Plans a suite; `None` when the filter takes all of it out.
+    pub fn new(suite: &'s Suite, filter: Option<&'s Filter>) -> Option<Self> {
+        let mut planned = Self { suite, plan: outline(suite), columns: Vec::new(), filter };
+        let mut any = filter.is_none();
+        for index in 0..suite.checks.len() {
+            let active = planned.matches(index, None) != Tri::No;
+            planned.plan.checks[index].inactive |= !active;
+            any |= active && suite.checks[index].level != Level::System;
+        }
+        for index in 0..planned.plan.cases.as_ref().map_or(0, Vec::len) {
+            let case = suite.cases.as_ref().map(|c| &c.list[index]);
+            let kept = case.is_none_or(|c| planned.looks_at(&c.id, &c.tags, Some(index)));
+            if let Some(cases) = &mut planned.plan.cases {
+                cases[index].filtered = !kept;
+                any &= !cases.iter().all(|c| c.filtered);
+            }
+        }
+        for (index, check) in planned.system_checks() {
+            if !planned.plan.checks[index].inactive {
+                let missing: Vec<Column> = check.columns().into_iter().filter(|c| !planned.columns.contains(c)).collect();
+                planned.columns.extend(missing);
+            }
+        }
+        any.then_some(planned)
+    }
+
+    /// The active system checks with their positions.
+    pub fn system_checks(&self) -> impl Iterator<Item = (usize, &'s dyn SystemCheck)> + use<'s> {
+        let inactive: Vec<bool> = self.plan.checks.iter().map(|c| c.inactive).collect();
+        self.suite.checks.iter().enumerate().filter_map(move |(i, c)| match &c.program {
+            Program::Fixed(Compiled::System(check)) if !inactive[i] => Some((i, &**check)),
+            _ => None,
+        })
+    }
+
+    /// Whether any check below system level applies to a case.
+    pub fn looks_at(&self, case: &str, tags: &[String], index: Option<usize>) -> bool {
+        self.filter.is_none() || {
+            let below = |c: &CheckDef| c.level != Level::System && c.case.is_none_or(|x| Some(x) == index);
+            (0..self.suite.checks.len()).any(|i| below(&self.suite.checks[i]) && self.applies(i, case, tags))
+        }
+    }
+
+    /// Whether a check applies to a case.
+    pub fn applies(&self, check: usize, case: &str, tags: &[String]) -> bool {
+        !self.plan.checks[check].inactive && self.matches(check, Some((case, tags))) == Tri::Yes
+    }
+
+    fn matches(&self, check: usize, case: Option<(&str, &[String])>) -> Tri {
+        let Some(filter) = self.filter else { return Tri::Yes };
+        let def = &self.suite.checks[check];
+        filter.matches(&FilterSubject {
+            suite: &self.suite.name,
+            case: case.map(|(id, _)| id),
+            check: Some(&def.id),
+            level: Some(def.level),
+            tags: &[&self.suite.tags, &def.tags, case.map_or(&[], |(_, tags)| tags)],
+            all_tags: case.is_some(),
+        })
+    }
+}
+
+fn outline(suite: &Suite) -> SuitePlan {
+    let case = |index: usize| suite.cases.as_ref().map(|c| c.list[index].id.clone());
+    let check = |c: &CheckDef| CheckPlan {
+        id: c.id.clone(),
+        level: c.level,
+        check: c.rule.to_owned(),
+        severity: c.severity,
+        optional: c.optional,
+        tags: c.tags.clone(),
+        about: c.about.clone(),
+        require: c.require,
+        case: c.case.and_then(case),
+        tool_names: c.tool_names.clone(),
+        digest: c.digest,
+        location: c.location.clone(),
+        inactive: false,
+    };
+    SuitePlan {
+        name: suite.name.clone(),
+        path: suite.path.display().to_string().replace('\\', "/"),
+        description: suite.description.clone(),
+        tags: suite.tags.clone(),
+        tools: suite.tools.clone(),
+        subject: suite.subject.clone(),
+        digest: suite.digest,
+        files: suite.files.clone(),
+        trials: suite.trials,
+        checks: suite.checks.iter().map(check).collect(),
+        cases: suite.cases.as_ref().map(|cases| {
+            cases
+                .list
+                .iter()
+                .map(|c| CasePlan {
+                    id: c.id.clone(),
+                    tags: c.tags.clone(),
+                    weight: c.weight,
+                    skip: c.skip.clone(),
+                    expected_fail: c.expected_fail.clone(),
+                    filtered: false,
+                })
+                .collect()
+        }),
+        gate: suite.gate.clone(),
+    }
+}

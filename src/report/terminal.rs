@@ -1,0 +1,334 @@
+//! The summary in the terminal: what failed comes first, each with its reason and where to look.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+
+use anstyle::{AnsiColor, Effects, Style};
+
+use super::junit::message;
+use super::{Drawn, Sink, safe};
+use crate::eval::event::{LeftOutEvent, Ordinal, SessionEvent, SuiteEnd, SuitePlan};
+use crate::eval::gate::{CheckSummary, Decision, SuiteSummary};
+use crate::model::{Level, Status};
+
+/// Sessions shown per check.
+const EXAMPLES: usize = 3;
+
+/// Things left out that are shown per suite.
+const LEFT_OUT: usize = 5;
+
+/// Draws a run for people.
+pub struct Terminal<'d> {
+    drawn: Drawn<'d>,
+    ends: Vec<Option<&'d SuiteEnd>>,
+    suites: Vec<Seen>,
+    verbose: bool,
+}
+
+/// What is shown of one suite's sessions.
+#[derive(Default)]
+struct Seen {
+    examples: BTreeMap<u32, Vec<Example>>,
+    left_out: Vec<LeftOutEvent>,
+    left_out_more: usize,
+}
+
+struct Example {
+    status: Status,
+    case: String,
+    trial: Option<String>,
+    id: String,
+    at: Ordinal,
+    message: String,
+}
+
+const BAD: Style = AnsiColor::Red.on_default().effects(Effects::BOLD);
+const GOOD: Style = AnsiColor::Green.on_default().effects(Effects::BOLD);
+const UNSURE: Style = AnsiColor::Yellow.on_default().effects(Effects::BOLD);
+const DIM: Style = Style::new().effects(Effects::DIMMED);
+const BOLD: Style = Style::new().effects(Effects::BOLD);
+
+impl<'d> Terminal<'d> {
+    /// A report of a run. `ends` holds the end of each suite's sessions, which names the files; `verbose` lists checks
+    /// that passed, too.
+    pub fn new(drawn: Drawn<'d>, ends: Vec<Option<&'d SuiteEnd>>, verbose: bool) -> Self {
+        Self { drawn, ends, suites: Vec::new(), verbose }
+    }
+
+    /// Writes the report; `place` is where the run's files are.
+    pub fn write(&self, place: Option<&str>, out: &mut dyn Write) -> io::Result<()> {
+        let summary = self.drawn.summary;
+        let mut order: Vec<usize> = (0..summary.suites.len()).collect();
+        // The worst last in a terminal would be what the eye meets; but pipes and CI logs are read from the top.
+        order.sort_by_key(|&i| std::cmp::Reverse(summary.suites[i].decision));
+        for index in order {
+            if let (Some(plan), Some(suite)) = (self.drawn.plan.suites.get(index), summary.suites.get(index)) {
+                self.suite(index, plan, suite, out)?;
+            }
+        }
+        self.closing(place, out)
+    }
+
+    fn suite(&self, index: usize, plan: &SuitePlan, suite: &SuiteSummary, out: &mut dyn Write) -> io::Result<()> {
+        let style = decision_style(suite.decision);
+        let word = suite.decision.name().to_uppercase();
+        let name = safe::terminal(&plan.name);
+        writeln!(out, "{style}{word}{style:#} {BOLD}{name}{BOLD:#} {DIM}{}{DIM:#}", safe::terminal(&plan.path))?;
+        for reason in &suite.reasons {
+            writeln!(out, "  {}", safe::terminal(reason))?;
+        }
+        let mut checks: Vec<(usize, &CheckSummary)> = suite.checks.iter().enumerate().collect();
+        checks.sort_by_key(|(_, c)| std::cmp::Reverse(gravity(c)));
+        for (position, check) in checks {
+            if plan.checks.get(position).is_some_and(|c| c.inactive) {
+                continue;
+            }
+            if gravity(check) > 0 || self.verbose {
+                self.check(index, plan, position, check, out)?;
+            }
+        }
+        self.left_out(index, suite, out)?;
+        self.counts(index, suite, out)
+    }
+
+    fn check(
+        &self,
+        suite: usize,
+        plan: &SuitePlan,
+        position: usize,
+        check: &CheckSummary,
+        out: &mut dyn Write,
+    ) -> io::Result<()> {
+        let (word, style) = word(check);
+        let severity = if check.severity.blocks() && check.severity != crate::model::Severity::Critical {
+            String::new()
+        } else {
+            format!(", {}", check.severity.name())
+        };
+        let location = plan.checks.get(position).map_or("", |c| c.location.as_str());
+        writeln!(
+            out,
+            "  {style}{word:<5}{style:#} {BOLD}{}{BOLD:#} ({} {}{severity})  {}  {DIM}{}{DIM:#}",
+            safe::terminal(&check.id),
+            check.level.name(),
+            check.check,
+            numbers(check),
+            safe::terminal(location)
+        )?;
+        if !check.reason.is_empty() {
+            writeln!(out, "        {}", safe::terminal(&check.reason))?;
+        }
+        for group in check.groups.iter().filter(|g| g.status != Status::Pass).take(EXAMPLES) {
+            let name = group.group.join(", ");
+            writeln!(out, "        {}: {}", safe::terminal(&name), safe::terminal(&group.reason))?;
+        }
+        let Some(examples) = self.suites.get(suite).and_then(|s| s.examples.get(&(position as u32))) else {
+            return Ok(());
+        };
+        for example in examples {
+            self.example(suite, example, out)?;
+        }
+        let more = (check.fail + check.error + check.held).saturating_sub(examples.len() as u64);
+        if more > 0 && examples.len() == EXAMPLES {
+            writeln!(out, "        {DIM}and more; every one of them is in run.jsonl and junit.xml{DIM:#}")?;
+        }
+        Ok(())
+    }
+
+    fn example(&self, suite: usize, example: &Example, out: &mut dyn Write) -> io::Result<()> {
+        let trial = example.trial.as_ref().map(|t| format!(" #{t}")).unwrap_or_default();
+        let title = format!("{}{trial}", example.case);
+        writeln!(out, "        {} {}", example.status.name(), safe::terminal(&title))?;
+        for line in example.message.lines() {
+            writeln!(out, "          {}", safe::terminal(line))?;
+        }
+        let end = self.ends.get(suite).copied().flatten();
+        if let Some(file) = end.and_then(|e| e.files.get(example.at.0 as usize)) {
+            writeln!(out, "          {DIM}seatrial show {} {}{DIM:#}", shell(file), shell(&example.id))?;
+        }
+        Ok(())
+    }
+
+    fn left_out(&self, index: usize, suite: &SuiteSummary, out: &mut dyn Write) -> io::Result<()> {
+        let Some(seen) = self.suites.get(index) else { return Ok(()) };
+        for event in &seen.left_out {
+            let offset = event.offset.filter(|o| *o > 0).map(|o| format!(" at byte {o}")).unwrap_or_default();
+            let id = event.id.as_ref().map(|id| format!(" (session {id})")).unwrap_or_default();
+            let text = format!("{}{offset}{id}: {}", event.file, event.message);
+            writeln!(out, "  {UNSURE}left out{UNSURE:#} {}: {}", event.kind.name(), safe::terminal(&text))?;
+        }
+        if seen.left_out_more > 0 {
+            writeln!(out, "  {DIM}and {} more left out; they are in run.jsonl{DIM:#}", seen.left_out_more)?;
+        }
+        for (label, names) in [("flaky", &suite.flaky), ("passed although expected to fail", &suite.surprises)] {
+            if !names.is_empty() {
+                let shown = names.iter().take(8).map(String::as_str).collect::<Vec<_>>().join(", ");
+                let more = if names.len() > 8 { format!(" and {} more", names.len() - 8) } else { String::new() };
+                writeln!(out, "  {UNSURE}{label}{UNSURE:#} {}{more}", safe::terminal(&shown))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn counts(&self, index: usize, suite: &SuiteSummary, out: &mut dyn Write) -> io::Result<()> {
+        let sessions = &suite.sessions;
+        let left: u64 = sessions.left_out.values().sum();
+        let reasons: Vec<String> = sessions.left_out.iter().map(|(k, n)| format!("{n} {}", k.name())).collect();
+        let reasons = if reasons.is_empty() { String::new() } else { format!(" ({})", reasons.join(", ")) };
+        writeln!(
+            out,
+            "  {DIM}sessions{DIM:#} {} read, {} evaluated, {left} left out{reasons}",
+            sessions.read, sessions.evaluated
+        )?;
+        let cases = &suite.cases;
+        let mut parts = vec![format!("{} passed", cases.passed)];
+        for (n, word) in [
+            (cases.failed, "failed"),
+            (cases.error, "error"),
+            (cases.held, "held"),
+            (cases.skipped, "skipped"),
+            (cases.expected_fail, "expected to fail"),
+        ] {
+            if n > 0 {
+                parts.push(format!("{n} {word}"));
+            }
+        }
+        let flaky = if cases.flaky > 0 { format!(", {} of them flaky", cases.flaky) } else { String::new() };
+        writeln!(out, "  {DIM}cases{DIM:#}    {}: {}{flaky}", cases.total, parts.join(", "))?;
+        let exercised = suite.checks.iter().filter(|c| c.exercised).count();
+        let unexercised: Vec<&str> =
+            suite.checks.iter().filter(|c| !c.exercised && c.optional).map(|c| c.id.as_str()).collect();
+        let idle = if unexercised.is_empty() {
+            String::new()
+        } else {
+            format!("; unexercised (optional): {}", unexercised.join(", "))
+        };
+        writeln!(out, "  {DIM}checks{DIM:#}   {exercised} of {} exercised{}", suite.checks.len(), safe::terminal(&idle))?;
+        if let Some(ignored) = self.ends.get(index).copied().flatten().map(|e| &e.ignored).filter(|i| !i.is_empty()) {
+            let n = ignored.len();
+            writeln!(out, "  {DIM}ignored{DIM:#}  {n} files that are no recordings by their name, such as {}", safe::terminal(&ignored[0]))?;
+        }
+        writeln!(out)
+    }
+
+    fn closing(&self, place: Option<&str>, out: &mut dyn Write) -> io::Result<()> {
+        let summary = self.drawn.summary;
+        let passed = summary.suites.iter().filter(|s| s.decision == Decision::Passed).count();
+        let style = if summary.exit_code == 0 { GOOD } else { BAD };
+        let partial = if summary.partial { " (partial: --filter took something out)" } else { "" };
+        let stopped = summary.stopped.as_ref().map(|s| format!(", stopped early: {s}")).unwrap_or_default();
+        writeln!(
+            out,
+            "{style}{passed} of {} suites passed{style:#}{partial}{}; exit code {}",
+            summary.suites.len(),
+            safe::terminal(&stopped),
+            summary.exit_code
+        )?;
+        if let Some(place) = place {
+            writeln!(out, "{DIM}reports in {}{DIM:#}", safe::terminal(place))?;
+        }
+        Ok(())
+    }
+}
+
+impl Sink for Terminal<'_> {
+    fn suite(&mut self, _index: usize) -> io::Result<()> {
+        self.suites.push(Seen::default());
+        Ok(())
+    }
+
+    fn session(&mut self, event: &SessionEvent<'_>) -> io::Result<()> {
+        let Some(seen) = self.suites.last_mut() else { return Ok(()) };
+        for verdict in event.verdicts.iter().filter(|v| !matches!(v.status, Status::Pass | Status::Skip)) {
+            let examples = seen.examples.entry(verdict.check).or_default();
+            if examples.len() < EXAMPLES {
+                examples.push(Example {
+                    status: verdict.status,
+                    case: event.case.to_string(),
+                    trial: event.trial.as_ref().map(ToString::to_string),
+                    id: event.id.to_string(),
+                    at: event.at,
+                    message: message(verdict),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn left_out(&mut self, event: &LeftOutEvent) -> io::Result<()> {
+        if let Some(seen) = self.suites.last_mut()
+            && event.kind != crate::model::LeftOut::Filtered
+        {
+            if seen.left_out.len() < LEFT_OUT { seen.left_out.push(event.clone()) } else { seen.left_out_more += 1 }
+        }
+        Ok(())
+    }
+
+    fn end(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn decision_style(decision: Decision) -> Style {
+    match decision {
+        Decision::Passed => GOOD,
+        Decision::Failed => BAD,
+        Decision::Held | Decision::Inconclusive | Decision::Unmeasured => UNSURE,
+    }
+}
+
+/// How much a check deserves to be looked at; 0 when all is well.
+fn gravity(check: &CheckSummary) -> u8 {
+    let blocks = u8::from(check.severity.blocks());
+    if check.fail > 0 {
+        4 + blocks * 4
+    } else if check.error > 0 || !check.reason.is_empty() {
+        3 + blocks * 4
+    } else if check.held > 0 {
+        2 + blocks * 4
+    } else {
+        u8::from(!check.exercised && !check.optional)
+    }
+}
+
+fn word(check: &CheckSummary) -> (&'static str, Style) {
+    let blocks = check.severity.blocks();
+    if check.fail > 0 {
+        ("fail", if blocks { BAD } else { UNSURE })
+    } else if check.error > 0 {
+        ("error", if blocks { BAD } else { UNSURE })
+    } else if check.held > 0 {
+        ("held", UNSURE)
+    } else if !check.exercised {
+        ("idle", UNSURE)
+    } else {
+        ("pass", GOOD)
+    }
+}
+
+fn numbers(check: &CheckSummary) -> String {
+    if check.level == Level::System {
+        return match (check.value, check.exercised) {
+            (Some(value), _) => format!("{value}"),
+            (None, false) => "applied to nothing".to_owned(),
+            (None, true) => "not measured".to_owned(),
+        };
+    }
+    if !check.exercised {
+        return "applied to nothing".to_owned();
+    }
+    let mut parts = vec![format!("{} passed", check.pass)];
+    for (n, word) in [(check.fail, "failed"), (check.error, "could not be measured"), (check.held, "held"), (check.skip, "skipped")] {
+        if n > 0 {
+            parts.push(format!("{n} {word}"));
+        }
+    }
+    parts.join(", ")
+}
+
+/// A word as a shell would take it.
+fn shell(word: &str) -> String {
+    let word = safe::terminal(word);
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@+,=#%".contains(c);
+    if !word.is_empty() && word.chars().all(plain) { word.into_owned() } else { format!("'{}'", word.replace('\'', "'\\''")) }
+}

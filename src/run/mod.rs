@@ -1,0 +1,4 @@
+//! Floor 4: the engine. It pulls batches of elements, evaluates them on all cores and commits the results in ordinal
+//! order, so that the record is the same whatever the scheduling.
+
+pub mod engine;

@@ -1,0 +1,193 @@
+//! The run record on disk: `run.jsonl`, one event a line, append-only.
+//!
+//! A line is written with one system call together with the others of its batch and nothing is buffered, so that a
+//! killed run loses at most the line being written. A reader takes a cut last line for what it is.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::eval::event::{Header, Plan, RunEvent, SCHEMA};
+use crate::model::{Redacted, Text};
+
+/// Appends a deterministic event as a line.
+pub fn event<T: Serialize>(out: &mut Vec<u8>, name: &str, value: &Redacted<T>) -> io::Result<()> {
+    line(out, "event", name, value)
+}
+
+/// Appends an event that says when, where or how long.
+pub fn volatile<T: Serialize>(out: &mut Vec<u8>, name: &str, value: &Redacted<T>) -> io::Result<()> {
+    line(out, "volatile", name, value)
+}
+
+/// Writes `{"event":"name",...fields}`: serde's own tagging would buffer the fields.
+fn line<T: Serialize>(out: &mut Vec<u8>, key: &str, name: &str, value: &Redacted<T>) -> io::Result<()> {
+    write!(out, "{{\"{key}\":\"{name}\"")?;
+    let brace = out.len();
+    serde_json::to_writer(&mut *out, value)?;
+    // The fields' own opening brace becomes the comma after the tag.
+    out[brace] = b',';
+    out.push(b'\n');
+    Ok(())
+}
+
+/// What went wrong with a record.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    /// It could not be read or written.
+    #[error("{path}: {source}")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A line is not an event.
+    #[error("{path}:{line}: not an event of a run record: {source}")]
+    Line {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: u64,
+        /// Why.
+        source: serde_json::Error,
+    },
+    /// It is none, or one of a newer version.
+    #[error("{path}: {why}")]
+    NotARecord {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        why: String,
+    },
+}
+
+#[derive(Deserialize)]
+struct Tag<'a> {
+    #[serde(borrow, default)]
+    event: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    volatile: Option<Text<'a>>,
+}
+
+/// A record's file: `RUN` is the record itself or the folder that holds it.
+pub fn locate(run: &Path) -> PathBuf {
+    if run.is_dir() { run.join("run.jsonl") } else { run.to_owned() }
+}
+
+/// Reads a record, event by event. Lines of kinds that this version does not know are passed over, as the header's
+/// `min_reader` promises that they may be. Returns whether the last line was cut.
+pub fn read(path: &Path, mut each: impl FnMut(RunEvent<'_>)) -> Result<bool, RecordError> {
+    let io = |source| RecordError::Io { path: path.to_owned(), source };
+    let mut reader = BufReader::with_capacity(1 << 20, File::open(path).map_err(io)?);
+    let (mut buffer, mut number) = (Vec::new(), 0u64);
+    loop {
+        buffer.clear();
+        if reader.read_until(b'\n', &mut buffer).map_err(io)? == 0 {
+            return if number == 0 { Err(not_a_record(path, "it is empty")) } else { Ok(false) };
+        }
+        number += 1;
+        let cut = buffer.last() != Some(&b'\n');
+        match parse(&buffer) {
+            Ok(Some(RunEvent::Header(header))) => {
+                if header.min_reader > SCHEMA {
+                    let why = format!("written by seatrial {}, which this version cannot read", header.seatrial);
+                    return Err(not_a_record(path, &why));
+                }
+            }
+            Ok(_) if number == 1 => return Err(not_a_record(path, "its first line is not a record's header")),
+            Ok(Some(event)) => each(event),
+            Ok(None) => {}
+            Err(_) if cut && number > 1 => return Ok(true),
+            Err(_) if number == 1 => return Err(not_a_record(path, "its first line is not a record's header")),
+            Err(source) => return Err(RecordError::Line { path: path.to_owned(), line: number, source }),
+        }
+    }
+}
+
+/// Reads only as far as the plan, which stands near the top.
+pub fn plan(path: &Path) -> Result<Plan, RecordError> {
+    let io = |source| RecordError::Io { path: path.to_owned(), source };
+    let mut reader = BufReader::new(File::open(path).map_err(io)?);
+    let mut buffer = Vec::new();
+    while reader.read_until(b'\n', &mut buffer).map_err(io)? > 0 {
+        match parse(&buffer) {
+            Ok(Some(RunEvent::Plan(plan))) => return Ok(*plan),
+            Ok(Some(RunEvent::Session(_))) | Err(_) => break,
+            _ => buffer.clear(),
+        }
+    }
+    Err(not_a_record(path, "it holds no plan (was the run killed before it had read its suites?)"))
+}
+
+fn not_a_record(path: &Path, why: &str) -> RecordError {
+    RecordError::NotARecord { path: path.to_owned(), why: format!("not a run record: {why}") }
+}
+
+fn parse(line: &[u8]) -> Result<Option<RunEvent<'_>>, serde_json::Error> {
+    let tag: Tag<'_> = serde_json::from_slice(line)?;
+    let (event, volatile) = (tag.event.as_deref(), tag.volatile.as_deref());
+    Ok(Some(match (event, volatile) {
+        (Some("session"), _) => RunEvent::Session(serde_json::from_slice(line)?),
+        (Some("left_out"), _) => RunEvent::LeftOut(serde_json::from_slice(line)?),
+        (Some("system"), _) => RunEvent::System(serde_json::from_slice(line)?),
+        (Some("suite_end"), _) => RunEvent::SuiteEnd(serde_json::from_slice(line)?),
+        (Some("plan"), _) => RunEvent::Plan(serde_json::from_slice(line)?),
+        (Some("record"), _) => RunEvent::Header(serde_json::from_slice::<Header>(line)?),
+        (_, Some("started")) => RunEvent::Started(serde_json::from_slice(line)?),
+        (_, Some("finished")) => RunEvent::Finished(serde_json::from_slice(line)?),
+        _ => return Ok(None),
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::eval::event::Finished;
+    use crate::model::Redactor;
+
+    fn record(lines: &str) -> (tempfile::TempDir, PathBuf) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("run.jsonl");
+        std::fs::write(&path, lines).unwrap();
+        (dir, path)
+    }
+
+    const HEADER: &str = "{\"event\":\"record\",\"schema\":1,\"min_reader\":1,\"seatrial\":\"0.1.0\"}\n";
+
+    #[test]
+    fn a_line_carries_its_tag_first() {
+        let finished = Finished { at: "2026-01-01T00:00:00Z".into(), seconds: 1.5, exit_code: 0, stopped: None };
+        let mut out = Vec::new();
+        volatile(&mut out, "finished", &Redactor::default().pass(&finished)).unwrap();
+        let line = String::from_utf8(out).unwrap();
+        assert_eq!(line, "{\"volatile\":\"finished\",\"at\":\"2026-01-01T00:00:00Z\",\"seconds\":1.5,\"exit_code\":0}\n");
+        let (_dir, path) = record(&format!("{HEADER}{line}"));
+        let mut seen = Vec::new();
+        let cut = read(&path, |e| seen.push(matches!(e, RunEvent::Finished(f) if f == finished))).unwrap();
+        assert_eq!((cut, seen), (false, vec![true]));
+    }
+
+    #[test]
+    fn a_cut_last_line_is_told_and_the_rest_is_read() {
+        let (_dir, path) = record(&format!("{HEADER}{{\"volatile\":\"unknown\"}}\n{{\"event\":\"sess"));
+        assert!(read(&path, |_| ()).unwrap());
+    }
+
+    #[test]
+    fn damage_in_the_middle_is_an_error_that_names_the_line() {
+        let (_dir, path) = record(&format!("{HEADER}{{\"event\":\"sess\n{{}}\n"));
+        assert!(read(&path, |_| ()).unwrap_err().to_string().contains("run.jsonl:2: not an event"));
+    }
+
+    #[test]
+    fn a_record_of_a_newer_version_is_refused() {
+        let newer = "{\"event\":\"record\",\"schema\":9,\"min_reader\":9,\"seatrial\":\"7.0.0\"}\n";
+        let (_dir, path) = record(newer);
+        assert!(read(&path, |_| ()).unwrap_err().to_string().contains("written by seatrial 7.0.0"));
+        let (_dir, path) = record("{\"hello\":1}\n");
+        assert!(read(&path, |_| ()).unwrap_err().to_string().contains("not a run record"));
+    }
+}
