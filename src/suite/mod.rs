@@ -6,6 +6,7 @@
 
 pub mod filter;
 pub mod nearest;
+pub mod schema;
 pub mod settings;
 pub mod template;
 
