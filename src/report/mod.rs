@@ -1,0 +1,4 @@
+//! Floor 3: one file per output.
+
+pub mod safe;
+pub mod transcript;
