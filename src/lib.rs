@@ -2,5 +2,6 @@
 pub mod checks;
 pub mod formats;
 pub mod model;
+pub mod report;
 pub mod sources;
 pub mod suite;

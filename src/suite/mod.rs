@@ -4,6 +4,10 @@
 //! their rules ([`load`]) -> a [`Suite`], which is immutable from then on. What is wrong is a [`problems::Problem`]
 //! with file, position and help; all of them are reported at once.
 
+pub mod filter;
+pub mod nearest;
+pub mod schema;
+pub mod settings;
 pub mod template;
 
 use std::collections::BTreeMap;

@@ -1,0 +1,318 @@
+//! A session for the terminal: a header, the conversation with its tool calls, and a waterfall where there are times.
+
+mod layout;
+mod waterfall;
+
+use std::fmt::Write;
+
+use layout::{Paint, elide, grouped, wrapped};
+
+use super::safe;
+use crate::model::{Payload, Reference, Session, Span, SpanKind, SpanStatus, Text, Turn};
+
+/// How a session is drawn.
+#[derive(Debug, Clone, Copy)]
+pub struct View {
+    /// Columns to wrap to; at least 40 are used.
+    pub width: usize,
+    /// Whether to use colours.
+    pub color: bool,
+    /// Whether long texts are shown whole.
+    pub full: bool,
+    /// Whether to draw the conversation.
+    pub conversation: bool,
+    /// Whether to draw the waterfall; `None` draws it where there are times.
+    pub waterfall: Option<bool>,
+}
+
+impl View {
+    /// Conversation and, where there are times, waterfall.
+    pub fn new(width: usize, color: bool) -> Self {
+        Self { width, color, full: false, conversation: true, waterfall: None }
+    }
+}
+
+/// Longest text of a message that is shown without `full`, in bytes.
+const TEXT_LIMIT: usize = 2000;
+/// Longest argument list or result that is shown without `full`, in bytes.
+const PAYLOAD_LIMIT: usize = 400;
+/// Most spans of one turn that are shown without `full`.
+const SPAN_LIMIT: usize = 200;
+
+/// Draws a session. What it returns is harmless to a terminal whatever the session holds.
+pub fn session(session: &Session<'_>, view: &View) -> String {
+    let view = View { width: view.width.max(40), ..*view };
+    let mut draw = Draw { out: String::new(), view, paint: Paint(view.color) };
+    draw.header(session);
+    if view.conversation {
+        draw.conversation(session);
+    }
+    let timed = session.spans().any(|s| s.start_ns.is_some() && s.end_ns.is_some());
+    if view.waterfall.unwrap_or(timed) {
+        waterfall::draw(session, &draw.view, draw.paint, &mut draw.out);
+    }
+    draw.out
+}
+
+/// One session in a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// Id, case, trial, turns, tool calls, errors among them, reward; `-` where the recording does not say.
+    pub cells: [String; 7],
+}
+
+/// The titles of the cells of a [`Row`].
+pub const ROW_TITLES: [&str; 7] = ["session", "case", "trial", "turns", "calls", "errors", "reward"];
+
+/// What a list says of a session.
+pub fn row(session: &Session<'_>) -> Row {
+    let text = |t: Option<&Text<'_>>| t.map_or_else(|| "-".to_owned(), |t| safe::line(t).into_owned());
+    let errors = session.tool_calls().filter(|(_, s)| s.status == SpanStatus::Error).count();
+    Row {
+        cells: [
+            safe::line(&session.id).into_owned(),
+            text(session.case.as_ref()),
+            text(session.trial.as_ref()),
+            session.turns.len().to_string(),
+            session.tool_calls().count().to_string(),
+            errors.to_string(),
+            session.reward.map_or_else(|| "-".to_owned(), |r| r.to_string()),
+        ],
+    }
+}
+
+struct Draw {
+    out: String,
+    view: View,
+    paint: Paint,
+}
+
+impl Draw {
+    fn line(&mut self, text: &str) {
+        self.out.push_str(text.trim_end());
+        self.out.push('\n');
+    }
+
+    /// A text that may be long and hostile, wrapped behind a label.
+    fn block(&mut self, indent: usize, label: &str, text: &str, limit: usize) {
+        let (shown, hidden) = elide(text, if self.view.full { usize::MAX } else { limit });
+        let shown = safe::terminal(shown);
+        let label_width = layout::width(label);
+        for (i, line) in wrapped(&shown, self.view.width.saturating_sub(indent + label_width)).iter().enumerate() {
+            let head = if i == 0 { self.paint.label(label) } else { " ".repeat(label_width) };
+            let text = format!("{}{head}{line}", " ".repeat(indent));
+            self.line(&text);
+        }
+        if hidden > 0 {
+            let note = format!("... {} more bytes (--full shows them)", grouped(hidden as u64));
+            let text = format!("{}{}", " ".repeat(indent + label_width), self.paint.dim(&note));
+            self.line(&text);
+        }
+    }
+
+    fn fact(&mut self, name: &str, value: &str) {
+        self.block(0, &format!("{name:<9} "), value, TEXT_LIMIT);
+    }
+
+    fn header(&mut self, s: &Session<'_>) {
+        let title = self.paint.bold(&safe::line(&s.id));
+        self.line(&title);
+        let optional = |t: &Option<Text<'_>>| t.as_ref().map(|t| safe::line(t).into_owned());
+        if let Some(case) = optional(&s.case) {
+            let trial = optional(&s.trial).map_or_else(String::new, |t| format!(", trial {t}"));
+            self.fact("case", &format!("{case}{trial}"));
+        } else if let Some(trial) = optional(&s.trial) {
+            self.fact("trial", &trial);
+        }
+        if let Some(agent) = optional(&s.agent) {
+            let version = optional(&s.version).map_or_else(String::new, |v| format!(" {v}"));
+            self.fact("agent", &format!("{agent}{version}"));
+        }
+        if let Some(user) = optional(&s.user) {
+            self.fact("user", &user);
+        }
+        if !s.tags.is_empty() {
+            let tags: Vec<_> = s.tags.iter().map(|t| safe::line(t)).collect();
+            self.fact("tags", &tags.join(", "));
+        }
+        if let Some(times) = layout::times(s.start_ns, s.end_ns) {
+            self.fact("time", &times);
+        }
+        self.fact("size", &size(s));
+        if let Some(usage) = tokens(s) {
+            self.fact("tokens", &usage);
+        }
+        self.outcome(s);
+    }
+
+    fn outcome(&mut self, s: &Session<'_>) {
+        if let Some(reward) = s.reward {
+            self.fact("reward", &reward.to_string());
+        }
+        if let Some(rating) = s.rating {
+            self.fact("rating", &rating.to_string());
+        }
+        if let Some(escalated) = s.escalated {
+            self.fact("escalated", if escalated { "yes" } else { "no" });
+        }
+        if let Some(failure) = &s.failure {
+            let message = failure.message.as_ref().map_or_else(String::new, |m| format!(": {m}"));
+            self.fact("failure", &format!("{}{message}", failure.kind));
+        }
+        if s.incomplete {
+            self.fact("note", "the recording stops before the session's end");
+        }
+    }
+
+    fn conversation(&mut self, s: &Session<'_>) {
+        if let Some(instructions) = &s.instructions {
+            self.out.push('\n');
+            self.block(0, "system    ", instructions, PAYLOAD_LIMIT);
+        }
+        if !s.spans.is_empty() {
+            self.out.push('\n');
+            let title = self.paint.bold("before the first turn");
+            self.line(&title);
+            self.spans(&s.spans, None);
+        }
+        for (i, turn) in s.turns.iter().enumerate() {
+            self.turn(i, turn);
+        }
+        if let Some(reference) = &s.reference {
+            self.out.push('\n');
+            self.reference("expected of the session", reference);
+        }
+    }
+
+    fn turn(&mut self, index: usize, turn: &Turn<'_>) {
+        self.out.push('\n');
+        let mut title = format!("turn {}", index + 1);
+        if let Some(ns) = turn.end_ns.zip(turn.start_ns).and_then(|(end, start)| end.checked_sub(start)) {
+            let _ = write!(title, "  {}", layout::duration(ns));
+        }
+        if let Some(ns) = turn.ttft_ns {
+            let _ = write!(title, "  first token after {}", layout::duration(ns));
+        }
+        let title = self.paint.bold(&title);
+        self.line(&title);
+        if let Some(user) = &turn.user {
+            self.block(2, "user   ", user, TEXT_LIMIT);
+        }
+        self.spans(&turn.spans, turn.reply.as_ref());
+        match &turn.reply {
+            Some(reply) => self.block(2, "reply  ", reply, TEXT_LIMIT),
+            None => {
+                let note = self.paint.dim("  no reply recorded");
+                self.line(&note);
+            }
+        }
+        if let Some(reference) = &turn.reference {
+            self.reference("expected", reference);
+        }
+    }
+
+    /// `reply` is shown by the turn; the model's output that is the same text is not shown twice.
+    fn spans(&mut self, spans: &[Span<'_>], reply: Option<&Text<'_>>) {
+        let limit = if self.view.full { usize::MAX } else { SPAN_LIMIT };
+        for span in spans.iter().take(limit) {
+            self.span(span, reply);
+        }
+        if spans.len() > limit {
+            let note = format!("  ... {} more operations (--full shows them)", grouped((spans.len() - limit) as u64));
+            let note = self.paint.dim(&note);
+            self.line(&note);
+        }
+    }
+
+    fn span(&mut self, span: &Span<'_>, reply: Option<&Text<'_>>) {
+        let failed = span.status == SpanStatus::Error;
+        if span.kind == SpanKind::Llm && !failed {
+            // Of a model call the conversation shows what it said; its cost and time are the waterfall's.
+            let text = span.output.as_ref().map(Payload::as_str).filter(|t| !t.trim().is_empty());
+            if let Some(text) = text.filter(|t| reply.is_none_or(|r| r.as_str() != *t)) {
+                self.block(2, "model  ", text, TEXT_LIMIT);
+            }
+            return;
+        }
+        let mut title = format!("{} {}", layout::kind(span.kind), safe::line(&span.name));
+        if let Some(agent) = &span.agent {
+            let _ = write!(title, " by {}", safe::line(agent));
+        }
+        if let Some(ns) = span.duration_ns() {
+            let _ = write!(title, "  {}", layout::duration(ns));
+        }
+        let (title, _) = elide(&title, TEXT_LIMIT);
+        let title =
+            format!("  {}{}", self.paint.call(title), if failed { self.paint.error("  error") } else { String::new() });
+        self.line(&title);
+        if let Some(input) = &span.input {
+            self.payload("-> ", input);
+        }
+        if let Some(output) = &span.output {
+            self.payload("<- ", output);
+        }
+        if let Some(message) = &span.status_message {
+            let label = if failed { "error: " } else { "status: " };
+            self.block(4, label, message, PAYLOAD_LIMIT);
+        }
+    }
+
+    fn payload(&mut self, label: &str, payload: &Payload<'_>) {
+        // Whole payloads are laid out; short ones stay as they were recorded.
+        let pretty = (self.view.full && payload.as_str().len() > self.view.width)
+            .then(|| payload.json().filter(|v| v.is_object() || v.is_array()))
+            .flatten()
+            .and_then(|v| serde_json::to_string_pretty(v).ok());
+        self.block(4, label, pretty.as_deref().unwrap_or(payload.as_str()), PAYLOAD_LIMIT);
+    }
+
+    fn reference(&mut self, title: &str, reference: &Reference<'_>) {
+        let title = self.paint.bold(&format!("  {title}"));
+        self.line(&title);
+        if let Some(tools) = &reference.tools {
+            if tools.is_empty() {
+                self.line("    no tool calls");
+            }
+            for call in tools {
+                let args = call.args.as_ref().map_or("(any arguments)", Payload::as_str);
+                self.block(4, "call ", &format!("{} {args}", call.name), PAYLOAD_LIMIT);
+            }
+        }
+        if let Some(answer) = &reference.answer {
+            self.block(4, "answer ", answer, TEXT_LIMIT);
+        }
+        for fact in reference.facts.iter().flatten() {
+            self.block(4, "fact ", fact, PAYLOAD_LIMIT);
+        }
+        if let Some(state) = &reference.state {
+            self.block(4, "state ", state.as_str(), PAYLOAD_LIMIT);
+        }
+    }
+}
+
+fn size(s: &Session<'_>) -> String {
+    let count = |n: usize, one: &str, many: &str| format!("{} {}", grouped(n as u64), if n == 1 { one } else { many });
+    let errors = s.tool_calls().filter(|(_, c)| c.status == SpanStatus::Error).count();
+    let calls = count(s.tool_calls().count(), "tool call", "tool calls");
+    let failed = if errors > 0 { format!(" ({errors} failed)") } else { String::new() };
+    format!("{}, {calls}{failed}", count(s.turns.len(), "turn", "turns"))
+}
+
+/// The tokens of all model calls; when some do not say, that is said, and where none does, nothing is.
+fn tokens(s: &Session<'_>) -> Option<String> {
+    let calls = s.spans().filter(|span| span.kind == SpanKind::Llm);
+    let (mut total, mut known, mut input, mut output) = (0u64, 0u64, 0u64, 0u64);
+    for span in calls {
+        total += 1;
+        if let Some((i, o)) = span.usage.and_then(|u| u.input.zip(u.output)) {
+            known += 1;
+            input = input.saturating_add(i);
+            output = output.saturating_add(o);
+        }
+    }
+    let partly = if known < total { format!(" (of {known} of {total} model calls)") } else { String::new() };
+    (known > 0).then(|| format!("{} in, {} out{partly}", grouped(input), grouped(output)))
+}
+
+#[cfg(test)]
+mod tests;

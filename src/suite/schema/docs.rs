@@ -1,0 +1,130 @@
+//! A rule's documentation, read from the schema of its parameters: the struct's doc comment is what it does, the
+//! fields' doc comments are what the parameters mean.
+
+use serde_json::{Map, Value};
+
+use super::{generator, tidy};
+use crate::checks::build::Rule;
+
+/// What there is to know about a rule.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RuleDoc {
+    /// What it does: the first paragraph, as one line.
+    pub summary: String,
+    /// The paragraphs after it, in Markdown.
+    pub details: String,
+    /// Its own parameters: required ones first, then by name.
+    pub params: Vec<ParamDoc>,
+}
+
+/// What there is to know about a parameter.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ParamDoc {
+    /// The key.
+    pub name: String,
+    /// Its type in words, such as `list of string`.
+    pub kind: String,
+    /// Whether it must be given.
+    pub required: bool,
+    /// Its default as TOML; `None` when it has none.
+    pub default: Option<String>,
+    /// What it means, as one line.
+    pub doc: String,
+}
+
+/// Longest chain of references followed when a type is named.
+const MAX_DEPTH: usize = 8;
+
+/// The documentation of a rule.
+pub fn rule_doc(rule: &Rule) -> RuleDoc {
+    let mut generator = generator();
+    let mut schema = (rule.schema)(&mut generator).to_value();
+    tidy::tidy(&mut schema);
+    let mut definitions = generator.take_definitions(false);
+    definitions.values_mut().for_each(tidy::tidy);
+    let text = schema.get("description").and_then(Value::as_str).unwrap_or_default().trim();
+    let (summary, details) = text.split_once("\n\n").unwrap_or((text, ""));
+    let required = schema.get("required").and_then(Value::as_array).cloned().unwrap_or_default();
+    let properties = schema.get("properties").and_then(Value::as_object);
+    let param = |(name, schema): (&String, &Value)| ParamDoc {
+        name: name.clone(),
+        kind: kind(schema, &definitions, 0),
+        required: required.iter().any(|r| r == name),
+        default: schema.get("default").map(toml_text),
+        doc: one_line(schema.get("description").and_then(Value::as_str).unwrap_or_default()),
+    };
+    let mut params: Vec<ParamDoc> = properties.into_iter().flatten().map(param).collect();
+    params.sort_by(|a, b| b.required.cmp(&a.required).then_with(|| a.name.cmp(&b.name)));
+    RuleDoc { summary: one_line(summary), details: details.trim().to_owned(), params }
+}
+
+/// A paragraph as one line.
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// A value as it is written in a suite; tables and lists on one line.
+fn toml_text(value: &Value) -> String {
+    match value {
+        Value::Object(map) if map.is_empty() => "{}".to_owned(),
+        Value::Object(map) => {
+            let pairs: Vec<String> = map.iter().map(|(k, v)| format!("{k} = {}", toml_text(v))).collect();
+            format!("{{ {} }}", pairs.join(", "))
+        }
+        Value::Array(items) => format!("[{}]", items.iter().map(toml_text).collect::<Vec<_>>().join(", ")),
+        other => other.to_string(),
+    }
+}
+
+/// The type of a parameter in words.
+fn kind(schema: &Value, definitions: &Map<String, Value>, depth: usize) -> String {
+    let Some(object) = schema.as_object().filter(|_| depth < MAX_DEPTH) else { return "any value".to_owned() };
+    let list = |key: &str| object.get(key).and_then(Value::as_array);
+    if let Some(target) = object.get("$ref").and_then(Value::as_str) {
+        let name = target.rsplit('/').next().unwrap_or_default();
+        return match definitions.get(name) {
+            Some(_) if name == "Matcher" => "matcher".to_owned(),
+            Some(definition) => kind(definition, definitions, depth + 1),
+            None => "any value".to_owned(),
+        };
+    }
+    if let Some(value) = object.get("const") {
+        return toml_text(value);
+    }
+    if let Some(values) = list("enum") {
+        return values.iter().map(toml_text).collect::<Vec<_>>().join(" or ");
+    }
+    if let Some(options) = list("anyOf").or_else(|| list("oneOf")) {
+        let mut kinds: Vec<String> = Vec::new();
+        for option in options {
+            let kind = kind(option, definitions, depth + 1);
+            if !kinds.contains(&kind) {
+                kinds.push(kind);
+            }
+        }
+        return kinds.join(" or ");
+    }
+    if let Some([only]) = list("allOf").map(Vec::as_slice) {
+        return kind(only, definitions, depth + 1);
+    }
+    match object.get("type") {
+        Some(Value::String(name)) if name == "array" => {
+            let items = object.get("items").map_or_else(|| "any value".to_owned(), |i| kind(i, definitions, depth + 1));
+            format!("list of {items}")
+        }
+        Some(Value::String(name)) => type_name(name).to_owned(),
+        Some(Value::Array(names)) => {
+            names.iter().filter_map(Value::as_str).map(type_name).collect::<Vec<_>>().join(" or ")
+        }
+        _ => "any value".to_owned(),
+    }
+}
+
+fn type_name(name: &str) -> &str {
+    match name {
+        "boolean" => "true or false",
+        "object" => "table",
+        "array" => "list",
+        other => other,
+    }
+}

@@ -1,0 +1,294 @@
+//! The part of the schema that does not come from rules: `[suite]`, `[recorded]`, `[[case]]`, `[gate]` and the keys
+//! that every check has. Each function can be replaced by a derived schema without touching the others.
+
+use serde_json::{Map, Value, json};
+
+use crate::formats::FORMATS;
+use crate::model::Level;
+
+/// What a level's checks look at, in words.
+pub(super) const fn subject(level: Level) -> &'static str {
+    match level {
+        Level::Span => "single operation",
+        Level::Turn => "user request up to the reply",
+        Level::Session => "whole session",
+        Level::System => "whole run",
+    }
+}
+
+fn object(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(map) => map,
+        _ => Map::new(),
+    }
+}
+
+fn table(description: &str, properties: Value, required: &[&str]) -> Value {
+    json!({
+        "type": "object", "description": description, "properties": properties, "required": required,
+        "additionalProperties": false,
+    })
+}
+
+fn strings(description: &str) -> Value {
+    json!({ "type": "array", "items": { "type": "string" }, "description": description })
+}
+
+fn reference(name: &str, description: &str) -> Value {
+    json!({ "allOf": [{ "$ref": format!("#/definitions/{name}") }], "description": description })
+}
+
+/// The keys that every check has. `table` is the level whose table it stands in, `None` in `[[case.check]]`.
+pub(super) fn common(table: Option<Level>, levels: &[Level]) -> Map<String, Value> {
+    let mut keys = object(json!({
+        "id": { "type": "string", "minLength": 1, "description": "Unique in the suite. Never a template." },
+        "on": reference("selector", "Which subjects it is applied to; all of its level without it."),
+        "severity": {
+            "enum": ["critical", "block", "warn", "info"], "default": "block",
+            "description": "`critical` fails the gate by itself, `block` fails its trial, `warn` and `info` only report.",
+        },
+        "optional": {
+            "type": "boolean", "default": false,
+            "description": "Excuses that nothing in the run was a subject of it. Never excuses an error.",
+        },
+        "tags": strings("For --filter and reports."),
+        "description": { "type": "string", "description": "What it is for." },
+        "owner": { "type": "string", "description": "Who owns it." },
+        "link": { "type": "string", "description": "Where to read more." },
+        "runs_in": {
+            "type": "array", "items": { "enum": ["gate", "watch"] },
+            "description": "Where it runs: when a candidate is gated, when production is watched. Both without it.",
+        },
+        "override": { "type": "boolean", "description": "Replaces a check of the same id from a fragment." },
+    }));
+    let many = |level: &Level| matches!(level, Level::Span | Level::Turn);
+    if table.as_ref().map_or(levels.iter().any(many), many) {
+        keys.insert("require".to_owned(), reference("require", "How many of a session's subjects must pass."));
+    }
+    if table.is_none() {
+        let names: Vec<&str> = levels.iter().filter(|l| **l != Level::System).map(|l| l.name()).collect();
+        keys.insert("level".to_owned(), json!({ "enum": names, "description": "The level of the check." }));
+        keys.remove("override");
+    }
+    keys
+}
+
+/// The tables at the top of a file, without the checks.
+pub(super) fn top() -> Map<String, Value> {
+    object(json!({
+        "suite": suite(),
+        "fragment": table(
+            "Marks the file as a fragment, brought in by `extends`.",
+            json!({
+                "description": { "type": "string", "description": "What it holds." },
+                "extends": strings("Further fragments, relative to this file."),
+            }),
+            &[],
+        ),
+        "subject": table(
+            "What is being judged. A session of another or of no version is then an error.",
+            json!({
+                "agent": { "type": "string", "description": "The agent's name." },
+                "version": { "type": "string", "description": "Its version." },
+            }),
+            &["agent"],
+        ),
+        "recorded": recorded(),
+        "defaults": {
+            "type": "object", "description": "Default parameters, by check name.",
+            "additionalProperties": { "type": "object" },
+        },
+        "case": { "type": "array", "description": "The cases.", "items": { "$ref": "#/definitions/case" } },
+        "gate": gate(),
+    }))
+}
+
+fn suite() -> Value {
+    table(
+        "What the suite is.",
+        json!({
+            "name": { "type": "string", "minLength": 1, "description": "Unique in a run." },
+            "description": { "type": "string", "description": "What it is for." },
+            "tags": strings("For --filter and reports."),
+            "extends": strings("Fragments brought in, relative to this file."),
+            "tools": strings("Names of tools that exist, whether or not a session calls them."),
+            "cases": { "type": "string", "description": "A file of cases, JSONL or CSV, relative to this file." },
+            "trials": { "type": "integer", "minimum": 1, "description": "Sessions wanted per case." },
+        }),
+        &["name"],
+    )
+}
+
+fn recorded() -> Value {
+    let mut formats: Vec<&str> = FORMATS.iter().map(|f| f.name()).collect();
+    formats.insert(0, "auto");
+    table(
+        "Where recorded sessions come from.",
+        json!({
+            "paths": strings("Files, globs and folders, relative to this file. Each must match a file."),
+            "format": { "enum": formats, "default": "auto", "description": "The trace format." },
+            "case": { "type": "string", "description": "The session attribute that names the case." },
+            "trial": { "type": "string", "description": "The session attribute that names the trial." },
+            "max_age": {
+                "type": "string", "pattern": "^\\s*[0-9]", "description": "Older sessions are left out, such as \"24h\".",
+            },
+        }),
+        &[],
+    )
+}
+
+fn pass_rate() -> Value {
+    table("The share of cases that must pass.", json!({ "min": share("At least this share.") }), &["min"])
+}
+
+fn reliability() -> Value {
+    table(
+        "pass^k over the trials of each case.",
+        json!({
+            "k": { "type": "integer", "minimum": 1, "description": "How many trials must all pass." },
+            "min": share("At least this mean over the cases; without it the number is only reported."),
+        }),
+        &["k"],
+    )
+}
+
+fn share(description: &str) -> Value {
+    json!({ "type": "number", "minimum": 0, "maximum": 1, "description": description })
+}
+
+fn gate() -> Value {
+    let limit = |description: &str| reference("limit", description);
+    let group = table(
+        "A stricter bar for the cases with a tag.",
+        json!({
+            "tag": { "type": "string", "description": "A tag that no case has makes the suite unmeasured." },
+            "pass_rate": pass_rate(),
+            "reliability": reliability(),
+        }),
+        &["tag"],
+    );
+    table(
+        "What decides.",
+        json!({
+            "pass_rate": pass_rate(),
+            "reliability": reliability(),
+            "max_left_out": limit("Files and sessions that could not be used; 0 without it."),
+            "max_missing_cases": limit("Cases without a session, or with too few trials; 0 without it."),
+            "max_error_rate": limit("Cases that could not be measured; 0 without it."),
+            "max_skip_rate": limit("Cases that the suite skips; 0 without it."),
+            "group": { "type": "array", "description": "Stricter bars for tags.", "items": group },
+        }),
+        &[],
+    )
+}
+
+/// The definitions that the tables share.
+pub(super) fn definitions(case_checks: Value) -> Map<String, Value> {
+    object(json!({
+        "template": {
+            "type": "string", "pattern": "\\{\\{",
+            "description": "A template over the case and the subject, such as \"{{ case.n }}\".",
+        },
+        "limit": {
+            "anyOf": [{ "type": "integer", "minimum": 0 }, share("")],
+            "description": "A whole number is a count, a number with a point a share.",
+        },
+        "require": {
+            "anyOf": [
+                { "enum": ["all", "any"] },
+                table("", json!({ "at_least": { "type": "number", "exclusiveMinimum": 0 } }), &["at_least"]),
+            ],
+            "description": "`all`, `any`, or `{ at_least = N }`: a whole number is a count, a number with a point a share.",
+        },
+        "selector": selector(),
+        "reference": case_reference(),
+        "case": case(case_checks),
+    }))
+}
+
+fn selector() -> Value {
+    let pattern =
+        |what: &str| json!({ "description": format!("{what} A string is a glob; argument matchers work too.") });
+    table(
+        "Which subjects a check is applied to: all keys must match.",
+        json!({
+            "kind": pattern("agent, llm, tool, retrieval, memory, guardrail or other."),
+            "name": pattern("The tool's or operation's name."),
+            "agent": pattern("The agent's name."),
+            "model": pattern("The model."),
+            "status": pattern("ok, error or unset."),
+            "attributes": { "type": "object", "description": "Attributes by name." },
+            "case": pattern("The case's id."),
+            "tags": pattern("Tags of the case or session."),
+            "user": pattern("The user or user group."),
+            "index": pattern("Of turns: from 1, or from the end, -1 being the last."),
+        }),
+        &[],
+    )
+}
+
+fn case_reference() -> Value {
+    let matcher = json!({ "$ref": "#/definitions/Matcher" });
+    let call = table(
+        "One expected tool call.",
+        json!({
+            "name": { "type": "string", "description": "The tool's name." },
+            "args": reference("Matcher", "Its arguments; without them nothing is said about them."),
+        }),
+        &["name"],
+    );
+    table(
+        "What is expected. Absent is not empty: `tools = []` is an expectation, no `tools` is none.",
+        json!({
+            "tools": { "type": "array", "items": call, "description": "The tool calls, in order." },
+            "answer": { "type": "string", "description": "The answer." },
+            "facts": {
+                "type": "array",
+                "description": "Facts that the answers must state: a text, a matcher, or a list of alternatives.",
+                "items": matcher,
+            },
+            "state": {
+                "type": "object", "additionalProperties": matcher,
+                "description": "Paths into the final state, and what is expected there.",
+            },
+        }),
+        &[],
+    )
+}
+
+fn case(checks: Value) -> Value {
+    let turn = table(
+        "One turn of the case.",
+        json!({
+            "user": { "type": "string", "description": "What the user says." },
+            "reference": reference("reference", "What is expected of the turn."),
+        }),
+        &[],
+    );
+    table(
+        "A thing the agent is asked to do.",
+        json!({
+            "id": { "type": "string", "minLength": 1, "description": "Unique in the suite." },
+            "tags": strings("For --filter, selectors and gate groups."),
+            "user": {
+                "anyOf": [{ "type": "string" }, { "type": "array", "items": { "type": "string" } }],
+                "description": "What the user says, turn by turn; short for [[case.turn]].",
+            },
+            "turn": { "type": "array", "items": turn, "description": "The turns." },
+            "reference": reference("reference", "What is expected of the session."),
+            "check": checks,
+            "skip": { "type": "string", "minLength": 1, "description": "Why it is not looked at." },
+            "expected_fail": table(
+                "It is known to fail, until a date.",
+                json!({
+                    "until": { "type": "string", "pattern": "^\\d{4}-\\d{2}-\\d{2}$", "description": "The last day on which a failure is excused." },
+                    "reason": { "type": "string", "description": "Why." },
+                }),
+                &["until", "reason"],
+            ),
+            "weight": { "type": "number", "exclusiveMinimum": 0, "default": 1.0, "description": "How much it counts in the pass rate." },
+            "vars": { "type": "object", "description": "Further values for templates, as `case.NAME`." },
+        }),
+        &["id"],
+    )
+}

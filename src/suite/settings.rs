@@ -1,0 +1,260 @@
+//! Settings of a run: built-in defaults, `seatrial.toml`, its profile, `SEATRIAL_*` variables and flags, in that
+//! order of strength, each value with where it came from.
+
+mod file;
+mod keys;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io::{self, Write};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use regex::Regex;
+
+pub use keys::{KEYS, KeyDoc};
+
+/// The name of the settings file.
+pub const FILE_NAME: &str = "seatrial.toml";
+
+/// Where a value came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// Built in.
+    Default,
+    /// The settings file.
+    File {
+        /// The file, as it was found.
+        path: String,
+        /// The line of the key, from 1.
+        line: usize,
+        /// The profile it is written in, if any.
+        profile: Option<String>,
+    },
+    /// An environment variable.
+    Env(String),
+    /// A flag, such as `--jobs`.
+    Flag(String),
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Origin::Default => f.write_str("default"),
+            Origin::File { path, line, profile: None } => write!(f, "{path}:{line}"),
+            Origin::File { path, line, profile: Some(name) } => write!(f, "profile.{name} ({path}:{line})"),
+            Origin::Env(name) | Origin::Flag(name) => f.write_str(name),
+        }
+    }
+}
+
+/// A value with where it came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Setting<T> {
+    /// The value.
+    pub value: T,
+    /// Where it came from.
+    pub origin: Origin,
+}
+
+/// Which sessions are kept with a run record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keep {
+    /// Those that failed, erred or are held.
+    Failed,
+    /// All of them.
+    All,
+    /// None.
+    None,
+}
+
+/// When to use something that only a terminal can show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum When {
+    /// On a terminal.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// A detector of the user's own: `custom.NAME` in `detect`.
+#[derive(Debug, Clone)]
+pub struct CustomDetector {
+    /// Its name, without `custom.`.
+    pub name: String,
+    /// What it finds.
+    pub pattern: Regex,
+    /// What it is for; empty when the file does not say.
+    pub description: String,
+    /// Where it is defined.
+    pub origin: Origin,
+}
+
+/// Every setting in force.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The settings file in use, as a path that can be opened.
+    pub file: Option<PathBuf>,
+    /// The profile in use.
+    pub profile: Option<Setting<String>>,
+    /// Worker threads.
+    pub jobs: Setting<usize>,
+    /// The folder in which runs are written.
+    pub out: Setting<PathBuf>,
+    /// Which sessions are kept.
+    pub keep: Setting<Keep>,
+    /// How many sessions are kept at most.
+    pub keep_limit: Setting<u64>,
+    /// Stop when the gate can no longer pass.
+    pub fail_fast: Setting<bool>,
+    /// Where a copy of the JUnit report is put.
+    pub junit: Setting<Option<PathBuf>>,
+    /// Whether progress is shown.
+    pub progress: Setting<When>,
+    /// Whether colours are used.
+    pub color: Setting<When>,
+    /// Largest session in bytes, as encoded in its recording.
+    pub max_session_bytes: Setting<usize>,
+    /// Deepest nesting of a session.
+    pub max_depth: Setting<usize>,
+    /// Largest expansion of a compressed file, as a multiple of its size.
+    pub max_expansion: Setting<u64>,
+    /// Detectors of the user's own, by name.
+    pub detectors: BTreeMap<String, CustomDetector>,
+}
+
+/// What the command line says.
+#[derive(Debug, Clone, Default)]
+pub struct Flags {
+    /// `--config`: the settings file.
+    pub config: Option<PathBuf>,
+    /// `--profile`.
+    pub profile: Option<String>,
+    /// Other settings given: the key as in `seatrial.toml`, and the value as it was written. The flag of a key is its
+    /// name with `-` for `_`.
+    pub values: Vec<(&'static str, String)>,
+}
+
+/// Something wrong with the settings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SettingsProblem {
+    /// The file; `None` when a flag or variable is at fault, which the message then names.
+    pub file: Option<PathBuf>,
+    /// The byte range in the file.
+    pub span: Range<usize>,
+    /// What is wrong.
+    pub message: String,
+    /// What to do about it.
+    pub help: Option<String>,
+}
+
+impl SettingsProblem {
+    fn outside(message: impl Into<String>, help: impl Into<Option<String>>) -> Self {
+        Self { file: None, span: 0..0, message: message.into(), help: help.into() }
+    }
+}
+
+impl Settings {
+    /// Finds and reads the settings file, and lays profile, variables and flags over it. Every problem is reported at
+    /// once. `env` answers for a variable; an empty value counts as not set.
+    pub fn resolve(
+        flags: &Flags,
+        env: &dyn Fn(&str) -> Option<String>,
+        cwd: &Path,
+    ) -> Result<Self, Vec<SettingsProblem>> {
+        let env = |name: &str| env(name).filter(|v| !v.is_empty());
+        let mut problems = Vec::new();
+        let path = match flags.config.clone().or_else(|| env("SEATRIAL_CONFIG").map(PathBuf::from)) {
+            Some(path) => Some(cwd.join(path)),
+            None => find(cwd),
+        };
+        let file = path.as_deref().and_then(|p| file::read(p, cwd, &mut problems));
+        let profile = match (&flags.profile, env("SEATRIAL_PROFILE")) {
+            (Some(name), _) => Some(Setting { value: name.clone(), origin: Origin::Flag("--profile".into()) }),
+            (None, Some(name)) => Some(Setting { value: name, origin: Origin::Env("SEATRIAL_PROFILE".into()) }),
+            (None, None) => None,
+        };
+        let mut file = file.unwrap_or_default();
+        // A file that could not be parsed says nothing of which profiles it has.
+        let readable = problems.is_empty();
+        if let Some(profile) = profile.as_ref().filter(|p| readable && !file.profiles.contains_key(&p.value)) {
+            problems.push(unknown_profile(profile, path.as_deref(), &file));
+        }
+        let chosen = profile.as_ref().and_then(|p| file.profiles.remove(&p.value)).unwrap_or_default();
+        let mut layers = keys::Layers { cwd, problems: &mut problems, given: Vec::new() };
+        layers.file(file.values);
+        layers.file(chosen);
+        layers.env(&env);
+        layers.flags(&flags.values);
+        let settings = layers.settings(path, profile, file.detectors);
+        if problems.is_empty() { Ok(settings) } else { Err(problems) }
+    }
+
+    /// Every setting as text: its key, its value, and where the value came from.
+    pub fn rows(&self) -> Vec<(String, String, String)> {
+        keys::rows(self)
+    }
+
+    /// Writes the table of settings that `seatrial check` prints.
+    pub fn write_table(&self, out: &mut dyn Write) -> io::Result<()> {
+        let rows = self.rows();
+        let width = |column: fn(&(String, String, String)) -> &str| {
+            rows.iter().map(|row| column(row).chars().count()).max().unwrap_or(0)
+        };
+        let (keys, values) = (width(|r| &r.0), width(|r| &r.1).min(40));
+        for (key, value, origin) in &rows {
+            writeln!(out, "{key:keys$}  {value:values$}  {origin}")?;
+        }
+        Ok(())
+    }
+}
+
+/// The settings file for a folder: the nearest at or above it, up to the root of its repository.
+pub fn find(cwd: &Path) -> Option<PathBuf> {
+    for folder in cwd.ancestors() {
+        let path = folder.join(FILE_NAME);
+        if path.is_file() {
+            return Some(path);
+        }
+        if folder.join(".git").exists() {
+            return None;
+        }
+    }
+    None
+}
+
+/// A problem for each `SEATRIAL_*` variable that no setting reads: a misspelled one would be ignored in silence.
+pub fn unknown_variables<'v>(names: impl IntoIterator<Item = &'v str>) -> Vec<SettingsProblem> {
+    let known: Vec<String> = keys::variables().collect();
+    let mut unknown: Vec<&str> = names.into_iter().filter(|n| n.starts_with("SEATRIAL_")).collect();
+    unknown.retain(|name| !known.iter().any(|k| k == name));
+    unknown.sort_unstable();
+    let problem = |name: &str| {
+        let near = super::nearest::nearest(name, known.iter().map(String::as_str));
+        let help = near.map_or_else(|| format!("the variables are {}", known.join(", ")), did_you_mean);
+        SettingsProblem::outside(format!("no setting reads the variable `{name}`"), help)
+    };
+    unknown.into_iter().map(problem).collect()
+}
+
+fn unknown_profile(profile: &Setting<String>, path: Option<&Path>, file: &file::File) -> SettingsProblem {
+    let (name, origin) = (&profile.value, &profile.origin);
+    let help = match path {
+        None => format!("there is no {FILE_NAME} here or above; give one with --config"),
+        Some(_) if file.profiles.is_empty() => format!("add a table `[profile.{name}]`"),
+        Some(_) => match super::nearest::nearest(name, file.profiles.keys().map(String::as_str)) {
+            Some(near) => did_you_mean(near),
+            None => format!("the profiles are {}", file.profiles.keys().cloned().collect::<Vec<_>>().join(", ")),
+        },
+    };
+    SettingsProblem::outside(format!("there is no profile `{name}` ({origin})"), help)
+}
+
+fn did_you_mean(name: &str) -> String {
+    format!("did you mean `{name}`?")
+}
+
+#[cfg(test)]
+mod tests;

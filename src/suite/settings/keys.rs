@@ -1,0 +1,308 @@
+//! The keys: their names, types, defaults and meaning, and how layers of them become [`Settings`].
+
+use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use super::{CustomDetector, Keep, Origin, Setting, Settings, SettingsProblem, When};
+
+/// The documentation of one key.
+#[derive(Debug, Clone, Copy)]
+pub struct KeyDoc {
+    /// The key in `seatrial.toml`. The variable is `SEATRIAL_` and the name in capitals, the flag `--` and the name
+    /// with `-`.
+    pub name: &'static str,
+    /// What values it takes, with an article.
+    pub takes: &'static str,
+    /// The default, in words.
+    pub default: &'static str,
+    /// What it does.
+    pub doc: &'static str,
+}
+
+impl KeyDoc {
+    /// The environment variable.
+    pub fn variable(&self) -> String {
+        format!("SEATRIAL_{}", self.name.to_uppercase())
+    }
+
+    /// The flag.
+    pub fn flag(&self) -> String {
+        format!("--{}", self.name.replace('_', "-"))
+    }
+}
+
+const fn key(name: &'static str, takes: &'static str, default: &'static str, doc: &'static str) -> KeyDoc {
+    KeyDoc { name, takes, default, doc }
+}
+
+/// Every key, in the order in which they are printed.
+pub static KEYS: &[KeyDoc] = &[
+    key("jobs", "a number of at least 1", "the number of cores", "Worker threads."),
+    key("out", "a path", "\"reports\"", "The folder in which runs are written."),
+    key("keep", "`failed`, `all` or `none`", "\"failed\"", "Which sessions are kept with the run record."),
+    key("keep_limit", "a number", "500", "How many sessions are kept at most."),
+    key("fail_fast", "true or false", "false", "Stop when the gate can no longer pass."),
+    key("junit", "a path", "none", "Where a copy of the JUnit report is put."),
+    key("progress", "`auto`, `always` or `never`", "\"auto\"", "Whether progress is shown on standard error."),
+    key("color", "`auto`, `always` or `never`", "\"auto\"", "Whether colours are used. `auto` respects NO_COLOR."),
+    key("max_session_bytes", "a size such as 1048576 or `64MiB`", "\"64MiB\"", "Larger sessions are left out."),
+    key("max_depth", "a number from 1 to 120", "100", "More deeply nested sessions are left out."),
+    key("max_expansion", "a number of at least 1", "1000", "How many times its size a compressed file may unfold."),
+];
+
+/// The variables that are read.
+pub(super) fn variables() -> impl Iterator<Item = String> {
+    KEYS.iter().map(KeyDoc::variable).chain(["SEATRIAL_CONFIG".to_owned(), "SEATRIAL_PROFILE".to_owned()])
+}
+
+/// A value as it was written.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Raw {
+    Text(String),
+    Integer(i64),
+    Bool(bool),
+}
+
+/// A value as some layer gives it.
+#[derive(Debug, Clone)]
+pub(super) struct Given {
+    pub key: &'static str,
+    pub raw: Raw,
+    pub origin: Origin,
+    /// What a relative path is relative to; `None` is the working directory.
+    pub base: Option<PathBuf>,
+    /// Where it is written, for problems.
+    pub place: Option<(PathBuf, Range<usize>)>,
+}
+
+/// Values by rising strength.
+pub(super) struct Layers<'l> {
+    pub cwd: &'l Path,
+    pub problems: &'l mut Vec<SettingsProblem>,
+    pub given: Vec<Given>,
+}
+
+impl Layers<'_> {
+    pub fn file(&mut self, values: Vec<Given>) {
+        self.given.extend(values);
+    }
+
+    pub fn env(&mut self, env: &dyn Fn(&str) -> Option<String>) {
+        for known in KEYS {
+            let variable = known.variable();
+            if let Some(text) = env(&variable) {
+                self.text(known.name, text, Origin::Env(variable));
+            }
+        }
+    }
+
+    pub fn flags(&mut self, values: &[(&'static str, String)]) {
+        for (name, text) in values {
+            match KEYS.iter().find(|k| k.name == *name) {
+                Some(known) => self.text(known.name, text.clone(), Origin::Flag(known.flag())),
+                None => self.problems.push(SettingsProblem::outside(format!("unknown setting `{name}`"), None)),
+            }
+        }
+    }
+
+    fn text(&mut self, key: &'static str, text: String, origin: Origin) {
+        self.given.push(Given { key, raw: Raw::Text(text), origin, base: None, place: None });
+    }
+
+    /// The strongest value of a key. Weaker ones must be valid too: a mistake in the file is not hidden by a flag.
+    fn take<T>(&mut self, name: &'static str, default: T, read: fn(&Given, &Path) -> Option<T>) -> Setting<T> {
+        let mut setting = Setting { value: default, origin: Origin::Default };
+        for given in self.given.iter().filter(|g| g.key == name) {
+            match read(given, self.cwd) {
+                Some(value) => setting = Setting { value, origin: given.origin.clone() },
+                None => self.problems.push(wrong(given)),
+            }
+        }
+        setting
+    }
+
+    pub fn settings(
+        mut self,
+        file: Option<PathBuf>,
+        profile: Option<Setting<String>>,
+        detectors: BTreeMap<String, CustomDetector>,
+    ) -> Settings {
+        let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        Settings {
+            file,
+            profile,
+            jobs: self.take("jobs", cores, |g, _| integer(g, 1, 4096).and_then(|n| n.try_into().ok())),
+            out: self.take("out", PathBuf::from("reports"), path),
+            keep: self.take("keep", Keep::Failed, keep),
+            keep_limit: self.take("keep_limit", 500, |g, _| integer(g, 0, u64::MAX)),
+            fail_fast: self.take("fail_fast", false, flag),
+            junit: self.take("junit", None, |g, cwd| path(g, cwd).map(Some)),
+            progress: self.take("progress", When::Auto, when),
+            color: self.take("color", When::Auto, when),
+            max_session_bytes: self.take("max_session_bytes", 64 << 20, size),
+            max_depth: self.take("max_depth", 100, |g, _| integer(g, 1, 120).and_then(|n| n.try_into().ok())),
+            max_expansion: self.take("max_expansion", 1000, |g, _| integer(g, 1, u64::MAX)),
+            detectors,
+        }
+    }
+}
+
+fn wrong(given: &Given) -> SettingsProblem {
+    let takes = KEYS.iter().find(|k| k.name == given.key).map_or("something else", |k| k.takes);
+    let found = match &given.raw {
+        Raw::Text(text) => format!("\"{}\"", text.chars().take(60).collect::<String>().escape_debug()),
+        Raw::Integer(n) => n.to_string(),
+        Raw::Bool(b) => b.to_string(),
+    };
+    let name = match &given.origin {
+        Origin::Env(name) | Origin::Flag(name) => name,
+        _ => given.key,
+    };
+    let message = format!("`{name}` is {takes}, not {found}");
+    match given.place.clone() {
+        Some((file, span)) => SettingsProblem { file: Some(file), span, message, help: None },
+        None => SettingsProblem::outside(message, None),
+    }
+}
+
+fn integer(given: &Given, min: u64, max: u64) -> Option<u64> {
+    let n = match &given.raw {
+        Raw::Integer(n) => u64::try_from(*n).ok()?,
+        // Numbers are numbers in the file; only variables and flags are text.
+        Raw::Text(text) if given.place.is_none() => text.trim().parse().ok()?,
+        _ => return None,
+    };
+    (min..=max).contains(&n).then_some(n)
+}
+
+fn flag(given: &Given, _: &Path) -> Option<bool> {
+    match &given.raw {
+        Raw::Bool(b) => Some(*b),
+        Raw::Text(text) if given.place.is_none() => match text.trim() {
+            "true" | "1" | "yes" => Some(true),
+            "false" | "0" | "no" => Some(false),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+fn word(given: &Given) -> Option<&str> {
+    match &given.raw {
+        Raw::Text(text) => Some(text.trim()),
+        _ => None,
+    }
+}
+
+fn keep(given: &Given, _: &Path) -> Option<Keep> {
+    [Keep::Failed, Keep::All, Keep::None].into_iter().find(|k| word(given) == Some(k.name()))
+}
+
+fn when(given: &Given, _: &Path) -> Option<When> {
+    [When::Auto, When::Always, When::Never].into_iter().find(|w| word(given) == Some(w.name()))
+}
+
+impl Keep {
+    /// The name in settings.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Keep::Failed => "failed",
+            Keep::All => "all",
+            Keep::None => "none",
+        }
+    }
+}
+
+impl When {
+    /// The name in settings.
+    pub const fn name(self) -> &'static str {
+        match self {
+            When::Auto => "auto",
+            When::Always => "always",
+            When::Never => "never",
+        }
+    }
+
+    /// Whether to, given whether there is a terminal.
+    pub const fn on(self, terminal: bool) -> bool {
+        match self {
+            When::Auto => terminal,
+            When::Always => true,
+            When::Never => false,
+        }
+    }
+}
+
+/// A path: of the file relative to the file, else to the working directory. Below the working directory it stays
+/// short.
+fn path(given: &Given, cwd: &Path) -> Option<PathBuf> {
+    let text = match &given.raw {
+        Raw::Text(text) if !text.is_empty() => text,
+        _ => return None,
+    };
+    let Some(base) = &given.base else { return Some(PathBuf::from(text)) };
+    let full = base.join(text);
+    Some(full.strip_prefix(cwd).map_or_else(|_| full.clone(), Path::to_owned))
+}
+
+/// A size in bytes: a number, or a number with a unit.
+fn size(given: &Given, _: &Path) -> Option<usize> {
+    let bytes = match &given.raw {
+        Raw::Integer(n) => u64::try_from(*n).ok()?,
+        Raw::Text(text) => {
+            let text = text.trim();
+            let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+            let unit: u64 = match text[digits..].trim() {
+                "" | "B" => 1,
+                "kB" | "KB" => 1_000,
+                "MB" => 1_000_000,
+                "GB" => 1_000_000_000,
+                "KiB" => 1 << 10,
+                "MiB" => 1 << 20,
+                "GiB" => 1 << 30,
+                _ => return None,
+            };
+            text[..digits].parse::<u64>().ok()?.checked_mul(unit)?
+        }
+        Raw::Bool(_) => return None,
+    };
+    usize::try_from(bytes).ok().filter(|n| *n > 0)
+}
+
+fn size_text(bytes: usize) -> String {
+    for (unit, name) in [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")] {
+        if bytes.is_multiple_of(unit) {
+            return format!("{}{name}", bytes / unit);
+        }
+    }
+    bytes.to_string()
+}
+
+/// Every setting as text, with its origin.
+pub(super) fn rows(s: &Settings) -> Vec<(String, String, String)> {
+    let mut rows = Vec::new();
+    let mut row = |name: &str, value: String, origin: &Origin| {
+        rows.push((name.to_owned(), value, origin.to_string()));
+    };
+    if let Some(profile) = &s.profile {
+        row("profile", profile.value.clone(), &profile.origin);
+    }
+    let junit = s.junit.value.as_ref().map_or_else(|| "none".to_owned(), |p| p.display().to_string());
+    row("jobs", s.jobs.value.to_string(), &s.jobs.origin);
+    row("out", s.out.value.display().to_string(), &s.out.origin);
+    row("keep", s.keep.value.name().to_owned(), &s.keep.origin);
+    row("keep_limit", s.keep_limit.value.to_string(), &s.keep_limit.origin);
+    row("fail_fast", s.fail_fast.value.to_string(), &s.fail_fast.origin);
+    row("junit", junit, &s.junit.origin);
+    row("progress", s.progress.value.name().to_owned(), &s.progress.origin);
+    row("color", s.color.value.name().to_owned(), &s.color.origin);
+    row("max_session_bytes", size_text(s.max_session_bytes.value), &s.max_session_bytes.origin);
+    row("max_depth", s.max_depth.value.to_string(), &s.max_depth.origin);
+    row("max_expansion", s.max_expansion.value.to_string(), &s.max_expansion.origin);
+    for (name, detector) in &s.detectors {
+        row(&format!("detectors.{name}"), detector.pattern.as_str().to_owned(), &detector.origin);
+    }
+    rows
+}
