@@ -3,13 +3,20 @@
 //! A format's file knows how to recognise its files ([`Format::sniff`]), how elements lie in them ([`Layout`]) and how
 //! to decode one element. Opening files, decompression and finding element boundaries are `sources/`.
 
+mod peek;
+pub mod seatrial;
+pub mod tau2_bench;
+pub mod tau_bench;
+mod transcript;
+mod wire;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::model::{Problem, Session};
 
 /// Every format, in the order in which they are tried. Adding one is a file and a line here.
-pub static FORMATS: &[&dyn Format] = &[];
+pub static FORMATS: &[&dyn Format] = &[&seatrial::Seatrial, &tau_bench::TauBench, &tau2_bench::Tau2Bench];
 
 /// The format called `name`.
 pub fn format(name: &str) -> Option<&'static dyn Format> {

@@ -140,7 +140,10 @@ impl Canon {
     fn payload(&mut self, name: &[u8], value: Option<&Payload<'_>>) {
         if let Some(value) = value {
             self.0.update(name);
-            put(&mut self.0, value.as_str().as_bytes());
+            // How JSON was laid out is no part of what it says.
+            let text = value.as_str();
+            let compact = if value.is_json() { super::json::compact(text) } else { text.into() };
+            put(&mut self.0, compact.as_bytes());
         }
     }
 

@@ -1,6 +1,38 @@
 //! Equality of JSON values as a reader understands it: numbers compare as numbers.
 
+use std::borrow::Cow;
+
 use serde_json::{Number, Value};
+
+/// The JSON text without the white space between its tokens. `text` must be valid JSON.
+pub fn compact(text: &str) -> Cow<'_, str> {
+    let space = |c: char| matches!(c, ' ' | '\t' | '\n' | '\r');
+    if !text.contains(space) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(open) = rest.find('"') {
+        out.extend(rest[..open].chars().filter(|c| !space(*c)));
+        let end = string_end(&rest.as_bytes()[open + 1..]).map_or(rest.len(), |n| open + 1 + n);
+        out.push_str(&rest[open..end]);
+        rest = &rest[end..];
+    }
+    out.extend(rest.chars().filter(|c| !space(*c)));
+    Cow::Owned(out)
+}
+
+/// Where a string literal ends, just behind its closing quote; `bytes` start behind the opening one.
+fn string_end(bytes: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    loop {
+        at += memchr::memchr2(b'"', b'\\', bytes.get(at..)?)?;
+        if bytes[at] == b'"' {
+            return Some(at + 1);
+        }
+        at += 2;
+    }
+}
 
 /// Whether two JSON values are equal: numbers by mathematical value (1 equals 1.0, never "1", never true; a large
 /// integer never equals a float that only rounds to it), objects whatever the order of keys.
@@ -57,6 +89,13 @@ mod tests {
         assert!(!equal(&json!(9007199254740993u64), &json!(9007199254740992.0)));
         assert!(!equal(&json!(0.3), &json!(0.30000000000000004)));
         assert!(equal(&json!(0.0), &json!(-0.0)));
+    }
+
+    #[test]
+    fn compact_takes_out_the_layout_and_leaves_strings_alone() {
+        assert_eq!(compact("{ \"a b\" :\n[1,\t\" \\\" , \\\\\"] }"), "{\"a b\":[1,\" \\\" , \\\\\"]}");
+        assert!(matches!(compact("[1,2]"), Cow::Borrowed("[1,2]")));
+        assert_eq!(compact("\" x \""), "\" x \"");
     }
 
     #[test]

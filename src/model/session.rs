@@ -407,6 +407,11 @@ impl<'a> Payload<'a> {
         &self.text
     }
 
+    /// The text, taken out.
+    pub fn into_text(self) -> Text<'a> {
+        self.text
+    }
+
     /// Whether it was recorded as a JSON value rather than a string.
     pub fn is_json(&self) -> bool {
         self.is_json

@@ -1,0 +1,382 @@
+//! seatrial's own format: JSON lines, one session a line, the serde form of [`Session`]. It loses nothing that the
+//! model holds, and it is what `import` writes and what one writes by hand.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::peek::{Shape, shape};
+use super::{Decoder, Format, Head, Layout, json_layout, wire};
+use crate::model::{LeftOut, Problem, Session};
+
+/// The version of the format that this build writes, and the newest that it reads.
+pub const VERSION: u32 = 1;
+
+/// Keys that a session can have; a file without a version is recognised by having no other.
+const KEYS: &[&str] = &[
+    "seatrial",
+    "id",
+    "case",
+    "trial",
+    "agent",
+    "version",
+    "user",
+    "tags",
+    "instructions",
+    "start_ns",
+    "end_ns",
+    "spans",
+    "turns",
+    "reference",
+    "initial_state",
+    "state",
+    "reward",
+    "rating",
+    "escalated",
+    "events",
+    "failure",
+    "incomplete",
+    "attributes",
+];
+
+/// The `seatrial` format.
+pub struct Seatrial;
+
+impl Format for Seatrial {
+    fn name(&self) -> &'static str {
+        "seatrial"
+    }
+
+    fn doc(&self) -> &'static str {
+        "seatrial's own JSON lines: one session a line with its `turns` and their `spans`, lossless. `seatrial import` \
+         writes it from any other format; lines written by hand may leave out the version (`\"seatrial\": 1`)."
+    }
+
+    fn sniff(&self, head: &Head<'_>) -> Option<Layout> {
+        let shape = shape(head);
+        looks_like_session(shape.element()).then(|| json_layout(head))
+    }
+
+    fn layout(&self, head: &Head<'_>) -> Layout {
+        json_layout(head)
+    }
+
+    fn decoder(&self, _headers: &[Option<Vec<u8>>]) -> Result<Arc<dyn Decoder>, Problem> {
+        Ok(Arc::new(SessionDecoder))
+    }
+}
+
+fn looks_like_session(shape: &Shape) -> bool {
+    if shape.has("seatrial") {
+        return matches!(shape.get("seatrial"), Some(Shape::Other)) || shape.has("turns");
+    }
+    shape.has("id")
+        && (shape.has_array("turns") || shape.has_array("spans"))
+        && shape.keys().all(|key| KEYS.contains(&key))
+}
+
+struct SessionDecoder;
+
+#[derive(Deserialize)]
+struct Versioned {
+    seatrial: u64,
+}
+
+impl Decoder for SessionDecoder {
+    fn decode<'a>(&self, element: &'a [u8], _index: u64, _source: &str) -> Result<Session<'a>, Problem> {
+        // A newer version may hold fields that this one does not know: its version is the better explanation.
+        let newer = |v: u64| {
+            let message = format!("version {v} of the format, written by a newer seatrial; this one reads {VERSION}");
+            Problem::new(LeftOut::Malformed, message)
+        };
+        match serde_json::from_slice::<Session<'a>>(element) {
+            Ok(session) => match session.schema {
+                Some(v) if v > VERSION => Err(newer(v.into())),
+                Some(0) => Err(Problem::new(LeftOut::Malformed, "version 0 of the format, which there is not")),
+                _ => Ok(session),
+            },
+            Err(error) => match serde_json::from_slice::<Versioned>(element) {
+                Ok(v) if v.seatrial > VERSION.into() => Err(newer(v.seatrial)),
+                _ => Err(wire::problem(&error, element)),
+            },
+        }
+    }
+}
+
+/// Writes a session as one line, with the format's version first.
+///
+/// # Errors
+/// What `out` returns; and `InvalidData` for a payload that claims to be JSON and is not.
+pub fn write(session: &Session<'_>, out: &mut impl io::Write) -> io::Result<()> {
+    #[derive(Serialize)]
+    struct Line<'s, 'a> {
+        seatrial: u32,
+        #[serde(flatten)]
+        session: &'s Session<'a>,
+    }
+    let mut line = match session.schema {
+        Some(VERSION) => serde_json::to_vec(session)?,
+        None => serde_json::to_vec(&Line { seatrial: VERSION, session })?,
+        Some(_) => serde_json::to_vec(&Session { schema: Some(VERSION), ..session.clone() })?,
+    };
+    // Payloads are written as they were recorded, line breaks between their tokens included. Inside of JSON strings
+    // there are none: they are escaped there.
+    for byte in &mut line {
+        if matches!(*byte, b'\n' | b'\r') {
+            *byte = b' ';
+        }
+    }
+    line.push(b'\n');
+    out.write_all(&line)
+}
+
+/// The name for sessions that carry no id: the file's, and from the second element on its position as well.
+pub(super) fn default_id(source: &str, index: u64) -> String {
+    let stem = Path::new(source).file_name().map_or(source.into(), |n| n.to_string_lossy());
+    if index == 0 { stem.into_owned() } else { format!("{stem}#{}", index + 1) }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::option::of;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::model::{
+        Attributes, Event, Failure, NanoUsd, Payload, RefCall, Reference, Span, SpanKind, SpanStatus, Text, Turn,
+        Usage, digest,
+    };
+
+    fn decode(line: &[u8]) -> Result<Session<'_>, Problem> {
+        SessionDecoder.decode(line, 0, "s")
+    }
+
+    fn encode(session: &Session<'_>) -> Vec<u8> {
+        let mut out = Vec::new();
+        write(session, &mut out).unwrap();
+        out
+    }
+
+    #[test]
+    fn a_session_written_by_hand_is_read() {
+        let line = br#"{"id":"s1","turns":[{"user":"hi","spans":[{"kind":"tool","name":"f","input":{"a":1},"output":"ok","status":"ok"}],"reply":"done"}]}"#;
+        let session = decode(line).unwrap();
+        assert_eq!(session.turns[0].spans[0].kind, SpanKind::Tool);
+        assert_eq!(session.final_reply().unwrap(), "done");
+        assert_eq!(session.schema, None);
+        let written = encode(&session);
+        assert!(written.starts_with(br#"{"seatrial":1,"id":"s1","#), "{}", String::from_utf8_lossy(&written));
+        assert_eq!(written.iter().filter(|b| **b == b'\n').count(), 1);
+    }
+
+    #[test]
+    fn a_newer_version_is_named_even_when_it_has_unknown_fields() {
+        for line in [r#"{"seatrial":2,"id":"s"}"#, r#"{"seatrial":2,"id":"s","novelty":true}"#] {
+            let problem = decode(line.as_bytes()).unwrap_err();
+            assert_eq!(problem.kind, LeftOut::Malformed);
+            assert!(problem.message.contains("written by a newer seatrial"), "{}", problem.message);
+        }
+        assert!(decode(br#"{"seatrial":0,"id":"s"}"#).is_err());
+    }
+
+    #[test]
+    fn a_misspelled_field_is_a_problem_and_not_ignored() {
+        let problem = decode(br#"{"id":"s","trun":[]}"#).unwrap_err();
+        assert!(problem.message.contains("unknown field `trun`"), "{}", problem.message);
+        assert_eq!(decode(br#"{"id":"s","turns":["#).unwrap_err().kind, LeftOut::Truncated);
+    }
+
+    #[test]
+    fn a_payload_over_several_lines_stays_on_one() {
+        let session = decode(b"{\"id\":\"s\",\"state\":{\n \"a\":\r\n 1}}").unwrap();
+        let line = encode(&session);
+        assert_eq!(line.iter().filter(|b| matches!(b, b'\n' | b'\r')).count(), 1);
+        let again = decode(&line).unwrap();
+        assert_eq!(digest::session(&session), digest::session(&again));
+    }
+
+    #[test]
+    fn sniffs_its_own_lines_and_nothing_else() {
+        let sniff =
+            |bytes: &str| Seatrial.sniff(&Head { path: Path::new("f.jsonl"), bytes: bytes.as_bytes(), whole: true });
+        assert_eq!(sniff("{\"seatrial\":1,\"id\":\"a\"}\n{\"seatrial\":1,\"id\":\"b\"}\n"), Some(Layout::Lines));
+        assert_eq!(sniff("{\"id\":\"a\",\"turns\":[]}\n"), Some(Layout::Lines));
+        assert_eq!(sniff("{\n \"id\":\"a\",\n \"turns\":[]\n}\n"), Some(Layout::Values));
+        assert_eq!(sniff("{\"id\":\"a\",\"messages\":[]}"), None);
+        assert_eq!(sniff("{\"id\":\"a\",\"spans\":[],\"resource\":{}}"), None);
+        assert_eq!(sniff("{\"name\":\"pkg\",\"version\":\"1.0.0\"}"), None);
+    }
+
+    fn text() -> impl Strategy<Value = Text<'static>> {
+        "\\PC{0,12}|[\\x00-\\x7f]{0,6}".prop_map(Text::from)
+    }
+
+    fn payload() -> impl Strategy<Value = Payload<'static>> {
+        let json = prop_oneof![
+            Just("{\n  \"a\": [1, 2.50, \"x \\n y\"]\r\n}".to_owned()),
+            Just("null".to_owned()),
+            Just("[ ]".to_owned()),
+            Just("1e400".to_owned()),
+            any::<i64>().prop_map(|n| n.to_string()),
+            any::<f64>().prop_filter("finite", |f| f.is_finite()).prop_map(|f| format!("{{\"f\": {f:?}}}")),
+        ];
+        prop_oneof![text().prop_map(Payload::text), json.prop_map(Payload::raw_json)]
+    }
+
+    /// A payload that is JSON and no `null`, which an optional field cannot tell from absent.
+    fn some_payload() -> impl Strategy<Value = Option<Payload<'static>>> {
+        of(payload().prop_filter("null is absent", |p| !(p.is_json() && p.as_str() == "null")))
+    }
+
+    fn attributes() -> impl Strategy<Value = Attributes<'static>> {
+        vec((text(), payload()), 0..3).prop_map(Attributes)
+    }
+
+    fn events() -> impl Strategy<Value = Vec<Event<'static>>> {
+        let event = (text(), of(any::<u64>()), attributes());
+        vec(event.prop_map(|(name, time_ns, attributes)| Event { name, time_ns, attributes }), 0..2)
+    }
+
+    fn usage() -> impl Strategy<Value = Usage> {
+        let n = || of(any::<u64>());
+        (n(), n(), n(), n(), n()).prop_map(|(input, output, cache_read, cache_write, reasoning)| Usage {
+            input,
+            output,
+            cache_read,
+            cache_write,
+            reasoning,
+        })
+    }
+
+    fn span() -> impl Strategy<Value = Span<'static>> {
+        let kind = prop_oneof![
+            Just(SpanKind::Agent),
+            Just(SpanKind::Llm),
+            Just(SpanKind::Tool),
+            Just(SpanKind::Retrieval),
+            Just(SpanKind::Memory),
+            Just(SpanKind::Guardrail),
+            Just(SpanKind::Other)
+        ];
+        let status = prop_oneof![Just(SpanStatus::Ok), Just(SpanStatus::Error), Just(SpanStatus::Unset)];
+        let names = (of(text()), of(text()), text(), of(text()), of(text()), of(text()));
+        let times = (of(any::<u64>()), of(any::<u64>()), of(any::<u64>()));
+        let money = of((0..1_000_000_000_000_i64).prop_map(NanoUsd));
+        let content = (of(text()), some_payload(), some_payload(), of(usage()), money);
+        (kind, status, names, times, content, events(), attributes()).prop_map(
+            |(
+                kind,
+                status,
+                (id, parent, name, agent, model, call_id),
+                (start_ns, end_ns, ttft_ns),
+                content,
+                ev,
+                at,
+            )| {
+                let (status_message, input, output, usage, cost_usd) = content;
+                Span {
+                    id,
+                    parent,
+                    kind,
+                    name,
+                    agent,
+                    model,
+                    call_id,
+                    start_ns,
+                    end_ns,
+                    status,
+                    status_message,
+                    input,
+                    output,
+                    usage,
+                    cost_usd,
+                    ttft_ns,
+                    events: ev,
+                    attributes: at,
+                }
+            },
+        )
+    }
+
+    fn reference() -> impl Strategy<Value = Reference<'static>> {
+        let call = (text(), some_payload()).prop_map(|(name, args)| RefCall { name, args });
+        let state = of(Just(Payload::raw_json("{\"a.b\":\n 1}")));
+        (of(vec(call, 0..3)), of(text()), of(vec(text(), 0..3)), state)
+            .prop_map(|(tools, answer, facts, state)| Reference { tools, answer, facts, state })
+    }
+
+    fn turn() -> impl Strategy<Value = Turn<'static>> {
+        let times = (of(any::<u64>()), of(any::<u64>()), of(any::<u64>()));
+        (of(text()), vec(span(), 0..3), of(text()), times, of(text()), of(reference()), attributes()).prop_map(
+            |(user, spans, reply, (start_ns, end_ns, ttft_ns), trace_id, reference, attributes)| Turn {
+                user,
+                spans,
+                reply,
+                start_ns,
+                end_ns,
+                ttft_ns,
+                trace_id,
+                reference,
+                attributes,
+            },
+        )
+    }
+
+    fn session() -> impl Strategy<Value = Session<'static>> {
+        let names = (text(), of(text()), of(text()), of(text()), of(text()), of(text()), vec(text(), 0..2), of(text()));
+        let numbers = (of(any::<u64>()), of(any::<u64>()), of(-1e9..1e9_f64), of(0.0..5.0_f64));
+        let body = (vec(span(), 0..2), vec(turn(), 0..3), of(reference()), some_payload(), some_payload());
+        let failure = of((text(), of(text())).prop_map(|(kind, message)| Failure { kind, message }));
+        let end = (of(any::<bool>()), events(), failure, any::<bool>(), attributes());
+        (names, numbers, body, end).prop_map(|(names, numbers, body, end)| {
+            let (id, case, trial, agent, version, user, tags, instructions) = names;
+            let (start_ns, end_ns, reward, rating) = numbers;
+            let (spans, turns, reference, initial_state, state) = body;
+            let (escalated, events, failure, incomplete, attributes) = end;
+            Session {
+                schema: None,
+                id,
+                case,
+                trial,
+                agent,
+                version,
+                user,
+                tags,
+                instructions,
+                start_ns,
+                end_ns,
+                spans,
+                turns,
+                reference,
+                initial_state,
+                state,
+                reward,
+                rating,
+                escalated,
+                events,
+                failure,
+                incomplete,
+                attributes,
+            }
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn what_is_written_is_read_back_whole(session in session()) {
+            let line = encode(&session);
+            let again = decode(&line[..line.len() - 1]).unwrap();
+            prop_assert_eq!(digest::session(&session), digest::session(&again));
+            prop_assert_eq!(String::from_utf8(encode(&again)).unwrap(), String::from_utf8(line.clone()).unwrap());
+        }
+
+        #[test]
+        fn arbitrary_bytes_are_a_problem_and_never_a_panic(bytes in vec(any::<u8>(), 0..200)) {
+            prop_assert!(decode(&bytes).is_err());
+        }
+    }
+}
