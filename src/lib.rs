@@ -3,4 +3,5 @@ pub mod checks;
 pub mod formats;
 pub mod model;
 pub mod sources;
+pub mod stats;
 pub mod suite;
