@@ -23,12 +23,12 @@ pub mod system;
 pub mod text;
 
 use crate::model::{Finding, Level};
-use build::Rule;
+use build::{Rule, rule as entry};
 use subject::{Scope, SessionSubject, SpanSubject, TurnSubject};
 use system::{Column, SystemFinding, Window};
 
 /// Every rule, in the order of the reference. A check that is not here cannot be named.
-pub static RULES: &[Rule] = &[];
+pub static RULES: &[Rule] = &[entry::<session::trajectory::Trajectory>()];
 
 /// The rule called `name`.
 pub fn rule(name: &str) -> Option<&'static Rule> {

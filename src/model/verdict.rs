@@ -177,49 +177,33 @@ pub struct Finding {
     pub reason: String,
     /// Where to look.
     pub evidence: Vec<Evidence>,
-    /// `false` when the subject turned out to be none of the check's (the first call of an `order` never came): it
-    /// then counts as not there.
+    /// Whether the check applies to the subject at all. A finding that does not apply is no verdict: it is left out
+    /// of the roll-up, and the check stays unexercised there.
     pub applies: bool,
 }
 
 impl Finding {
+    fn new(status: Status, score: Option<f64>, reason: String) -> Self {
+        Self { status, score, confidence: 1.0, reason, evidence: Vec::new(), applies: true }
+    }
+
     /// A plain pass.
     pub fn pass() -> Self {
-        Self {
-            status: Status::Pass,
-            score: Some(1.0),
-            confidence: 1.0,
-            reason: String::new(),
-            evidence: Vec::new(),
-            applies: true,
-        }
+        Self::new(Status::Pass, Some(1.0), String::new())
     }
 
     /// A fail with score 0.
     pub fn fail(reason: impl Into<String>) -> Self {
-        Self {
-            status: Status::Fail,
-            score: Some(0.0),
-            confidence: 1.0,
-            reason: reason.into(),
-            evidence: Vec::new(),
-            applies: true,
-        }
+        Self::new(Status::Fail, Some(0.0), reason.into())
     }
 
     /// Could not be measured. The reason says what is missing and what to do about it.
     pub fn error(reason: impl Into<String>) -> Self {
-        Self {
-            status: Status::Error,
-            score: None,
-            confidence: 1.0,
-            reason: reason.into(),
-            evidence: Vec::new(),
-            applies: true,
-        }
+        Self::new(Status::Error, None, reason.into())
     }
 
-    /// The subject is none of the check's after all.
+    /// The check has nothing to say about the subject. Its status is an error, so that whoever forgets to ask
+    /// [`Finding::applies`] never takes it for a pass.
     pub fn not_applicable(reason: impl Into<String>) -> Self {
         Self { applies: false, ..Self::error(reason) }
     }

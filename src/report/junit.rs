@@ -219,7 +219,8 @@ struct Excuse {
 }
 
 fn excuse(plan: &SuitePlan, summary: &SuiteSummary, event: &SessionEvent<'_>) -> Excuse {
-    let expected = plan.cases.iter().flatten().find(|c| c.id == event.case.as_str()).and_then(|c| c.expected_fail.as_ref());
+    let expected =
+        plan.cases.iter().flatten().find(|c| c.id == event.case.as_str()).and_then(|c| c.expected_fail.as_ref());
     // What the gate allowed is no failure of the run: JUnit must say what the exit code says.
     let passed = summary.decision == Decision::Passed;
     let failures = match expected {

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use super::{Drawn, RunSummary, Sink};
 use crate::checks::system::SystemFinding;
-use crate::eval::exit;
 use crate::eval::event::{Finished, Plan, RunEvent, Started, SuiteEnd};
+use crate::eval::exit;
 use crate::eval::fold::SuiteFold;
 use crate::eval::gate::{self, Stopped, SuiteSummary};
 use crate::eval::row::Row;

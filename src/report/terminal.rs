@@ -203,10 +203,19 @@ impl<'d> Terminal<'d> {
         } else {
             format!("; unexercised (optional): {}", unexercised.join(", "))
         };
-        writeln!(out, "  {DIM}checks{DIM:#}   {exercised} of {} exercised{}", suite.checks.len(), safe::terminal(&idle))?;
+        writeln!(
+            out,
+            "  {DIM}checks{DIM:#}   {exercised} of {} exercised{}",
+            suite.checks.len(),
+            safe::terminal(&idle)
+        )?;
         if let Some(ignored) = self.ends.get(index).copied().flatten().map(|e| &e.ignored).filter(|i| !i.is_empty()) {
             let n = ignored.len();
-            writeln!(out, "  {DIM}ignored{DIM:#}  {n} files that are no recordings by their name, such as {}", safe::terminal(&ignored[0]))?;
+            writeln!(
+                out,
+                "  {DIM}ignored{DIM:#}  {n} files that are no recordings by their name, such as {}",
+                safe::terminal(&ignored[0])
+            )?;
         }
         writeln!(out)
     }
@@ -318,7 +327,9 @@ fn numbers(check: &CheckSummary) -> String {
         return "applied to nothing".to_owned();
     }
     let mut parts = vec![format!("{} passed", check.pass)];
-    for (n, word) in [(check.fail, "failed"), (check.error, "could not be measured"), (check.held, "held"), (check.skip, "skipped")] {
+    for (n, word) in
+        [(check.fail, "failed"), (check.error, "could not be measured"), (check.held, "held"), (check.skip, "skipped")]
+    {
         if n > 0 {
             parts.push(format!("{n} {word}"));
         }
@@ -330,5 +341,9 @@ fn numbers(check: &CheckSummary) -> String {
 fn shell(word: &str) -> String {
     let word = safe::terminal(word);
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@+,=#%".contains(c);
-    if !word.is_empty() && word.chars().all(plain) { word.into_owned() } else { format!("'{}'", word.replace('\'', "'\\''")) }
+    if !word.is_empty() && word.chars().all(plain) {
+        word.into_owned()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    }
 }

@@ -1,1 +1,15 @@
-//! checks
+//! Checks over a whole session, and those that mean the same over one turn: which tools were called, in which order,
+//! with which outcome.
+
+pub mod assign;
+pub mod calls;
+mod describe;
+pub mod escalated;
+pub mod order;
+pub mod rating;
+pub mod repeat;
+pub mod reward;
+#[cfg(test)]
+mod testing;
+pub mod trajectory;
+pub mod turns;
