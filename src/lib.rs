@@ -1,8 +1,44 @@
-//! seatrial
+//! seatrial: sea trials for AI agents.
+//!
+//! A suite (TOML) says what an agent must do; recordings say what it did; a run holds the one against the other and
+//! its exit code gates a deployment. The whole flow, and where each step lives:
+//!
+//! 1. [`suite`] reads TOML into a resolved [`suite::Suite`]: checks compiled by their rules ([`checks`]), cases, the
+//!    gate. Everything wrong is reported at once, with file, line and help.
+//! 2. [`sources`] finds the recorded files and cuts them into batches of whole elements, in bounded memory;
+//!    [`formats`] decode an element into a [`model::Session`] of turns of spans, borrowing from the batch.
+//! 3. [`eval`] binds a session to its case and what is expected of it, applies every check to every subject that it
+//!    selects, and rolls the findings up into verdicts. A check is pure: it sees its subject and answers with a
+//!    [`model::Finding`]. What could not be measured is an `error`, never a pass and never a zero.
+//! 4. [`run`] does 2 and 3 on all cores and commits the results in ordinal order: every event to the record
+//!    ([`store`]), every row to the fold ([`eval::fold`]).
+//! 5. System checks see the folded columns; [`eval::gate`] decides from the fold alone; [`eval::exit`] turns decisions
+//!    into the exit code.
+//! 6. [`report`] draws terminal, JUnit and JSON from the record, session by session. `seatrial report` does the same
+//!    later, from the same bytes.
+//!
+//! The folders are rooms on floors, and imports go downwards only:
+//!
+//! | floor | room | what it owns |
+//! | --- | --- | --- |
+//! | 0 | [`model`] | the nouns: sessions, verdicts, evidence, problems, digests |
+//! | 1 | [`stats`], [`formats`], [`checks`] | pure functions: numbers, bytes to sessions, rules |
+//! | 2 | [`suite`], [`eval`] | TOML to suites; sessions to verdicts to a decision |
+//! | 3 | [`sources`], [`store`], [`report`] | files in, the record, reports out |
+//! | 4 | [`run`] | the engine |
+//! | 5 | [`cli`] | one file per command; text, exit codes, clock, environment |
+//!
+//! A check, a trace format or a report is one file and one line in its registry: [`checks::RULES`],
+//! [`formats::FORMATS`], [`report`].
+
 pub mod checks;
+pub mod cli;
+pub mod eval;
 pub mod formats;
 pub mod model;
 pub mod report;
+pub mod run;
 pub mod sources;
 pub mod stats;
+pub mod store;
 pub mod suite;
