@@ -100,7 +100,7 @@ impl<'s> Bound<'s> {
         case.insert("tags".into(), json!(self.tags));
         case.insert("reference".into(), reference_value(&self.expected));
         minijinja::context! {
-            case => minijinja::Value::from_serialize(&case),
+            case => minijinja::Value::from(minijinja::value::Serde(&case)),
             session => context::session_value(session),
         }
     }

@@ -9,7 +9,7 @@ use super::fold::SuiteFold;
 use super::rollup;
 use crate::checks::system::{Bound, CaseOutcome, GroupFinding, SystemFinding, TrialOutcome};
 use crate::model::{LeftOut, Level, Severity, Status};
-use crate::stats::reliability;
+use crate::stats::{reliability, sum};
 use crate::suite::{PassRate, Reliability};
 
 /// A suite's decision, also that of one rule.
@@ -495,7 +495,7 @@ fn reliable<'c>(
         let (total, passed) = (trials.len() as u64, count(Status::Pass));
         let unknown = count(Status::Held) + if tolerated { 0 } else { count(Status::Error) };
         match (reliability::pass_hat_k(total, passed, k), reliability::pass_hat_k(total, passed + unknown, k)) {
-            (Some(a), Some(b)) => {
+            (Ok(a), Ok(b)) => {
                 low.push(a);
                 high.push(b);
                 n += 1;
@@ -507,11 +507,9 @@ fn reliable<'c>(
         let reason = format!("{name}: pass^{k} needs {k} trials; fewer in {}", listed(&short));
         return rule(name, Decision::Unmeasured, reason);
     }
-    if n == 0 {
+    let (Some(low), Some(high)) = (sum::mean(&low), sum::mean(&high)) else {
         return rule(name, Decision::Unmeasured, format!("{name}: no case to measure it on"));
-    }
-    let mean = |values: &[f64]| crate::stats::sum::exact(values.iter().copied()) / n as f64;
-    let (low, high) = (mean(&low), mean(&high));
+    };
     let Some(min) = bar.min else {
         return rule(name, Decision::Passed, format!("{name}: pass^{k} is {low:.4} over {n} cases"));
     };

@@ -204,7 +204,7 @@ impl<W: Write> Sink for JUnit<'_, W> {
             let name = quick_xml::escape::escape(safe(&suite.name)).into_owned();
             let total = counts(totals.tests, totals.failures, totals.errors, totals.skipped);
             writeln!(self.out, "    <testsuite name=\"{name}\" {total}>")?;
-            io::copy(&mut body.by_ref().take(totals.bytes), &mut self.out)?;
+            io::copy(&mut Read::by_ref(body).take(totals.bytes), &mut self.out)?;
             writeln!(self.out, "    </testsuite>")?;
         }
         writeln!(self.out, "</testsuites>")?;

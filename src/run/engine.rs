@@ -11,7 +11,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-use crate::checks::system::{SystemFinding, Window, columns};
+use crate::checks::system::{Column, SystemFinding, Window, columns};
 use crate::eval::bind::{self, Bound};
 use crate::eval::evaluate;
 use crate::eval::event::{LeftOutEvent, Ordinal, SessionEvent, SuiteEnd, SystemEvent};
@@ -325,10 +325,11 @@ impl Commit<'_, '_, '_> {
 /// Asks every system check.
 fn decide_system(planned: &Planned<'_>, fold: &SuiteFold<'_>) -> Vec<(u32, SystemFinding)> {
     let check_index = |id: &str| planned.plan.checks.iter().position(|c| c.id == id).map(|i| i as u32);
-    let position = |column| planned.columns.iter().position(|c| c == column);
+    let position = |column: &Column| planned.columns.iter().position(|c| c == column);
     let mut found = Vec::new();
     for (index, check) in planned.system_checks() {
-        let columns = check.columns().iter().filter_map(position).filter_map(|i| fold.columns.get(i)).collect();
+        let declared = check.columns();
+        let columns = declared.iter().filter_map(position).filter_map(|i| fold.columns.get(i)).collect();
         let window = Window { columns, cases: &fold.cases, check_index: &check_index };
         let finding = catch_unwind(AssertUnwindSafe(|| check.decide(&window))).unwrap_or_else(|_| SystemFinding {
             status: Status::Error,
