@@ -1,0 +1,205 @@
+//! The gate: each of its rules has a test that would catch its breach.
+
+use crate::project::{GOOD, Project, replies, trial};
+
+fn lines(sessions: &[String]) -> Vec<&str> {
+    sessions.iter().map(String::as_str).collect()
+}
+
+/// `good` cases that pass and `bad` ones that fail.
+fn mixed(good: usize, bad: usize) -> Vec<String> {
+    let good = (0..good).map(|i| replies(&format!("g{i}"), "good"));
+    good.chain((0..bad).map(|i| replies(&format!("b{i}"), "bad"))).collect()
+}
+
+#[test]
+fn every_case_must_pass_by_default() {
+    Project::with(GOOD, &lines(&mixed(9, 1))).run().code(1).says("pass_rate 0.9000 (9 of 10 cases)");
+}
+
+#[test]
+fn the_pass_rate_is_a_bound_on_cases() {
+    let with = |min: &str| format!("{GOOD}[gate]\npass_rate = {{ min = {min} }}\n");
+    Project::with(&with("0.9"), &lines(&mixed(9, 1))).run().code(0);
+    Project::with(&with("0.91"), &lines(&mixed(9, 1))).run().code(1);
+}
+
+#[test]
+fn a_case_passes_when_all_its_trials_pass_and_is_flaky_when_they_disagree() {
+    let sessions = [trial("a", 0, "good"), trial("a", 1, "bad"), trial("b", 0, "good"), trial("b", 1, "good")];
+    let project = Project::with(&format!("{GOOD}[gate]\npass_rate = {{ min = 0.5 }}\n"), &lines(&sessions));
+    project.run().code(0).says("flaky");
+    let suite = project.suite();
+    assert_eq!((suite["cases"]["total"].as_i64(), suite["cases"]["passed"].as_i64()), (Some(2), Some(1)));
+    assert_eq!(suite["flaky"], serde_json::json!(["a"]));
+    Project::with(GOOD, &lines(&sessions)).run().code(1);
+}
+
+#[test]
+fn a_trial_passes_when_all_its_blocking_checks_pass() {
+    let second = "[[session]]\nid = \"kind\"\ncheck = \"contains\"\nvalue = \"kind\"\n";
+    Project::with(&format!("{GOOD}{second}"), &[&replies("a", "good")]).run().code(1);
+    let warns = second.replace("check =", "severity = \"warn\"\ncheck =");
+    Project::with(&format!("{GOOD}{warns}"), &[&replies("a", "good")]).run().code(0).says("kind");
+    let informs = second.replace("check =", "severity = \"info\"\ncheck =");
+    Project::with(&format!("{GOOD}{informs}"), &[&replies("a", "good")]).run().code(0);
+}
+
+#[test]
+fn a_critical_check_fails_the_gate_whatever_the_pass_rate_allows() {
+    let suite = format!("{}[gate]\npass_rate = {{ min = 0.0 }}\n", GOOD.replace("check =", "severity = \"critical\"\ncheck ="));
+    Project::with(&suite, &lines(&mixed(99, 1))).run().code(1).says("critical checks failed");
+    Project::with(&format!("{GOOD}[gate]\npass_rate = {{ min = 0.0 }}\n"), &lines(&mixed(9, 1))).run().code(0);
+}
+
+#[test]
+fn tolerated_errors_count_as_not_passed_never_as_absent() {
+    let suite = |min: &str, errors: &str| {
+        format!("[[session]]\nid = \"paid\"\ncheck = \"reward\"\n[gate]\npass_rate = {{ min = {min} }}\nmax_error_rate = {errors}\n")
+    };
+    let sessions = [r#"{"id":"a","reward":1.0}"#, r#"{"id":"b","reward":1.0}"#, r#"{"id":"c"}"#];
+    Project::with(&suite("0.7", "0.5"), &sessions).run().code(1).says("2 of 3 cases");
+    Project::with(&suite("0.6", "0.5"), &sessions).run().code(0);
+    Project::with(&suite("0.7", "0.0"), &sessions).run().code(4);
+}
+
+#[test]
+fn a_failure_that_no_error_could_save_is_a_failure() {
+    let suite = "[[session]]\nid = \"paid\"\ncheck = \"reward\"\n";
+    Project::with(suite, &[r#"{"id":"a","reward":0.0}"#, r#"{"id":"c"}"#]).run().code(1);
+}
+
+#[test]
+fn every_system_check_with_a_bound_blocks_by_itself() {
+    let metric = |bound: &str| {
+        format!("{GOOD}[[system]]\nid = \"turns\"\ncheck = \"metric\"\nmetric = \"turns\"\nstat = \"mean\"\n{bound}[gate]\npass_rate = {{ min = 0.0 }}\n")
+    };
+    Project::with(&metric("max = 0\n"), &[&replies("a", "good")]).run().code(1).says("turns");
+    Project::with(&metric("max = 1\n"), &[&replies("a", "good")]).run().code(0);
+    Project::with(&metric(""), &[&replies("a", "good")]).run().code(0);
+}
+
+#[test]
+fn a_metric_that_could_not_be_measured_leaves_the_suite_unmeasured() {
+    let suite = format!(
+        "{GOOD}[[system]]\nid = \"lean\"\ncheck = \"metric\"\nmetric = \"tokens\"\nstat = \"mean\"\nmax = 100\n"
+    );
+    let session = r#"{"id":"a","turns":[{"spans":[{"kind":"llm","name":"chat"}],"reply":"good"}]}"#;
+    let project = Project::with(&suite, &[session]);
+    project.run().code(4);
+    assert_eq!(project.check("lean")["value"], serde_json::Value::Null);
+}
+
+#[test]
+fn reliability_is_pass_hat_k_over_the_trials_of_each_case() {
+    let sessions: Vec<String> =
+        (0..4).map(|t| trial("a", t, "good")).chain((0..4).map(|t| trial("b", t, if t < 2 { "good" } else { "bad" }))).collect();
+    let suite = |min: &str| {
+        format!("{GOOD}[gate]\npass_rate = {{ min = 0.0 }}\nreliability = {{ k = 2, min = {min} }}\n")
+    };
+    // pass^2 of 4/4 is 1, of 2/4 it is C(2,2)/C(4,2) = 1/6; never (2/4)^2.
+    Project::with(&suite("0.58"), &lines(&sessions)).run().code(0);
+    Project::with(&suite("0.59"), &lines(&sessions)).run().code(1).says("0.5833");
+}
+
+#[test]
+fn fewer_trials_than_k_are_an_error() {
+    let suite = format!("{GOOD}[gate]\nreliability = {{ k = 3, min = 0.5 }}\n");
+    Project::with(&suite, &[&trial("a", 0, "good"), &trial("a", 1, "good")]).run().code(4).says("needs 3 trials");
+}
+
+#[test]
+fn fewer_trials_than_wanted_are_missing() {
+    let suite = format!("[suite]\nname = \"s\"\ntrials = 2\n{GOOD}");
+    Project::with(&suite, &[&trial("a", 0, "good")]).run().code(4).says("fewer trials than wanted: a");
+    Project::with(&suite, &[&trial("a", 0, "good"), &trial("a", 1, "good")]).run().code(0);
+}
+
+#[test]
+fn a_group_has_a_bar_of_its_own() {
+    let suite = |tag: &str| {
+        format!(
+            "[[case]]\nid = \"a\"\ntags = [\"refund\"]\n[[case]]\nid = \"b\"\n{GOOD}[gate]\npass_rate = {{ min = 0.5 }}\n\
+             [[gate.group]]\ntag = \"{tag}\"\npass_rate = {{ min = 1.0 }}\n"
+        )
+    };
+    let good_refund = [replies("a", "good"), replies("b", "bad")];
+    let bad_refund = [replies("a", "bad"), replies("b", "good")];
+    Project::with(&suite("refund"), &lines(&good_refund)).run().code(0);
+    Project::with(&suite("refund"), &lines(&bad_refund)).run().code(1).says("pass_rate of refund");
+    Project::with(&suite("refunds"), &lines(&good_refund)).run().code(4).says("no case to measure it on");
+}
+
+#[test]
+fn an_expected_failure_is_excused_until_its_date_and_a_pass_is_a_surprise() {
+    let suite = |until: &str| {
+        format!(
+            "[[case]]\nid = \"a\"\n[[case]]\nid = \"b\"\nexpected_fail = {{ until = \"{until}\", reason = \"known\" }}\n{GOOD}"
+        )
+    };
+    let fails = [replies("a", "good"), replies("b", "bad")];
+    Project::with(&suite("2999-12-31"), &lines(&fails)).run().code(0).says("expected to fail");
+    Project::with(&suite("2020-01-01"), &lines(&fails)).run().code(1);
+    let passes = [replies("a", "good"), replies("b", "good")];
+    let project = Project::with(&suite("2999-12-31"), &lines(&passes));
+    project.run().code(0).says("passed although expected to fail");
+    assert_eq!(project.suite()["surprises"], serde_json::json!(["b"]));
+}
+
+#[test]
+fn weights_count_in_the_pass_rate() {
+    let suite = |min: &str| {
+        format!("[[case]]\nid = \"a\"\nweight = 3.0\n[[case]]\nid = \"b\"\n{GOOD}[gate]\npass_rate = {{ min = {min} }}\n")
+    };
+    let sessions = [replies("a", "good"), replies("b", "bad")];
+    Project::with(&suite("0.75"), &lines(&sessions)).run().code(0);
+    Project::with(&suite("0.76"), &lines(&sessions)).run().code(1);
+}
+
+#[test]
+fn a_filter_leaves_cases_and_suites_out_and_marks_the_run_partial() {
+    let sessions = mixed(2, 1);
+    let project = Project::with(GOOD, &lines(&sessions));
+    project.run_with(&["--filter", "case(g*)"]).code(0).says("partial");
+    let summary = project.summary();
+    assert_eq!(summary["partial"], true);
+    assert_eq!(summary["suites"][0]["sessions"]["left_out"]["filtered"], 1);
+    project.run_with(&["--filter", "suite(other)"]).code(4);
+    project.run_with(&["--filter", "sute(other)"]).code(2).complains("suite");
+}
+
+#[test]
+fn a_filtered_case_is_not_a_missing_one() {
+    let suite = format!("[[case]]\nid = \"a\"\ntags = [\"x\"]\n[[case]]\nid = \"b\"\n{GOOD}");
+    let sessions = [replies("a", "good"), replies("b", "bad")];
+    Project::with(&suite, &lines(&sessions)).run_with(&["--filter", "tag(x)"]).code(0);
+}
+
+#[test]
+fn a_filter_by_check_runs_only_that_check() {
+    let suite = format!("{GOOD}[[session]]\nid = \"kind\"\ncheck = \"contains\"\nvalue = \"kind\"\n");
+    let project = Project::with(&suite, &[&replies("a", "good")]);
+    project.run_with(&["--filter", "check(good)"]).code(0);
+    project.run_with(&["--filter", "check(kind)"]).code(1);
+}
+
+#[test]
+fn fail_fast_stops_when_the_gate_can_no_longer_pass() {
+    let mut sessions = mixed(0, 1);
+    sessions.extend(mixed(3000, 0));
+    let project = Project::with(GOOD, &lines(&sessions));
+    project.run_with(&["--fail-fast", "--jobs", "1"]).code(1).says("fail-fast");
+    assert!(project.suite()["sessions"]["evaluated"].as_u64().expect("a count") < 3001);
+    Project::with(&format!("{GOOD}[gate]\npass_rate = {{ min = 0.5 }}\n"), &lines(&sessions))
+        .run_with(&["--fail-fast"])
+        .code(0);
+}
+
+#[test]
+fn require_rolls_the_subjects_of_a_session_up() {
+    let suite = |require: &str| format!("[[turn]]\nid = \"t\"\ncheck = \"contains\"\nvalue = \"yes\"\nrequire = {require}\n");
+    let session = r#"{"id":"a","turns":[{"reply":"yes"},{"reply":"yes"},{"reply":"no"}]}"#;
+    for (require, code) in [("\"all\"", 1), ("\"any\"", 0), ("{ at_least = 2 }", 0), ("{ at_least = 3 }", 1), ("{ at_least = 0.66 }", 0), ("{ at_least = 0.7 }", 1)] {
+        Project::with(&suite(require), &[session]).run().code(code);
+    }
+}
