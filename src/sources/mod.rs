@@ -3,8 +3,13 @@
 //! - [`discover`]: from the paths of a suite to files.
 //! - [`scan`]: element boundaries in a stream of bytes, with depth and size capped.
 //! - [`reader`]: files to [`Batch`]es of whole elements, in order, in bounded memory.
+//!
+//! Behind them: `lex` and `lines` (the scanner's parts), `decompress` and `input` (a file as a stream that can be read
+//! twice), `envelope` (what the elements of a file share), `open` (from a file to its format).
 
 pub mod discover;
+mod lex;
+mod lines;
 pub mod reader;
 pub mod scan;
 
@@ -33,16 +38,25 @@ pub struct ReadOptions {
     pub max_element: usize,
     /// Deepest nesting; deeper elements are left out as `too_deep`.
     pub max_depth: usize,
-    /// Largest size of a file after decompression, as a multiple of its compressed size, beyond the first 64 MiB;
+    /// Largest size of a file after decompression, as a multiple of its compressed size, beyond `free_expansion`;
     /// larger ones end as `bomb`.
     pub max_expansion: u64,
+    /// Bytes that any compressed file may expand to, whatever its size.
+    pub free_expansion: u64,
     /// Bytes of a batch, about.
     pub batch: usize,
 }
 
 impl Default for ReadOptions {
     fn default() -> Self {
-        Self { format: None, max_element: 64 << 20, max_depth: 100, max_expansion: 1000, batch: 512 << 10 }
+        Self {
+            format: None,
+            max_element: 64 << 20,
+            max_depth: 100,
+            max_expansion: 1000,
+            free_expansion: 64 << 20,
+            batch: 512 << 10,
+        }
     }
 }
 
