@@ -7,7 +7,9 @@
 //! Behind them: `lex` and `lines` (the scanner's parts), `decompress` and `input` (a file as a stream that can be read
 //! twice), `envelope` (what the elements of a file share), `open` (from a file to its format).
 
+mod decompress;
 pub mod discover;
+mod input;
 mod lex;
 mod lines;
 pub mod reader;
