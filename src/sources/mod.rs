@@ -9,9 +9,11 @@
 
 mod decompress;
 pub mod discover;
+mod envelope;
 mod input;
 mod lex;
 mod lines;
+mod open;
 pub mod reader;
 pub mod scan;
 
