@@ -1,5 +1,7 @@
 //! Checks over all sessions of a window: they see compact rows of declared columns and the outcomes of cases.
 
+pub mod columns;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
