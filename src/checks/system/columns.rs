@@ -97,12 +97,19 @@ pub fn group(by: &str) -> Result<(), (String, Option<String>)> {
     }
     let near = nearest(by, GROUPS.iter().copied()).map(|near| format!("did you mean `{near}`? "));
     let list = GROUPS.join("`, `");
-    Err((format!("cannot group by `{by}`"), Some(format!("{}`by` is `{list}` or `attr:NAME`", near.unwrap_or_default()))))
+    Err((
+        format!("cannot group by `{by}`"),
+        Some(format!("{}`by` is `{list}` or `attr:NAME`", near.unwrap_or_default())),
+    ))
 }
 
 /// The name most like `name`, when one is like it at all.
 fn nearest<'n>(name: &str, names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
-    names.map(|n| (strsim::jaro_winkler(name, n), n)).filter(|(s, _)| *s > 0.8).max_by(|a, b| a.0.total_cmp(&b.0)).map(|m| m.1)
+    names
+        .map(|n| (strsim::jaro_winkler(name, n), n))
+        .filter(|(s, _)| *s > 0.8)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|m| m.1)
 }
 
 /// What a session contributes to a column.
@@ -133,9 +140,9 @@ fn samples(
     let calls = || session.spans().filter(|s| s.kind == SpanKind::Tool);
     match column.metric.as_str() {
         "ttft_ms" => per_turn(session, by, "time to first token", |t| t.ttft_ns.map(millis)),
-        "turn_ms" => per_turn(session, by, "duration", |t| {
-            elapsed(t.start_ns, t.end_ns, &mut t.spans.iter()).map(millis)
-        }),
+        "turn_ms" => {
+            per_turn(session, by, "duration", |t| elapsed(t.start_ns, t.end_ns, &mut t.spans.iter()).map(millis))
+        }
         "session_ms" => {
             let elapsed = elapsed(session.start_ns, session.end_ns, &mut session.spans());
             by.whole(vec![millis(elapsed.ok_or("the session has no start and end")?)])
@@ -150,7 +157,8 @@ fn samples(
         "turns" => by.whole(vec![session.turns.len() as f64]),
         "csat" => by.whole(vec![session.rating.ok_or("the session has no rating")?]),
         "escalation_rate" => {
-            let escalated = session.escalated.ok_or("the recording does not say whether the session was handed over")?;
+            let escalated =
+                session.escalated.ok_or("the recording does not say whether the session was handed over")?;
             by.whole(vec![f64::from(u8::from(escalated)), 1.0])
         }
         "first_contact_resolution" => by.whole(vec![flag(&session.attributes, "first_contact_resolution")?, 1.0]),
@@ -183,12 +191,7 @@ fn elapsed<'s>(start: Option<u64>, end: Option<u64>, spans: &mut dyn Iterator<It
     last?.checked_sub(first?)
 }
 
-fn per_turn(
-    session: &Session<'_>,
-    by: &Grouping<'_>,
-    what: &str,
-    value: impl Fn(&Turn<'_>) -> Option<f64>,
-) -> Samples {
+fn per_turn(session: &Session<'_>, by: &Grouping<'_>, what: &str, value: impl Fn(&Turn<'_>) -> Option<f64>) -> Samples {
     let mut out = Vec::new();
     for (i, turn) in session.turns.iter().enumerate() {
         let value = value(turn).ok_or_else(|| format!("turn {} has no {what}", i + 1))?;
@@ -207,7 +210,9 @@ fn tokens(session: &Session<'_>, by: &Grouping<'_>, of: impl Fn(&Span<'_>) -> Op
 }
 
 fn cost(session: &Session<'_>, by: &Grouping<'_>) -> Samples {
-    let each = |s: &Span<'_>| s.cost_usd.map(|c| c.0).ok_or_else(|| format!("the model call `{}` has no cost", short(&s.name)));
+    let each = |s: &Span<'_>| {
+        s.cost_usd.map(|c| c.0).ok_or_else(|| format!("the model call `{}` has no cost", short(&s.name)))
+    };
     by.split(model_calls(session)?, "model", each, |nanos| vec![nanos as f64 / 1e9])
 }
 
@@ -278,7 +283,8 @@ impl Grouping<'_> {
 
     /// One sample in each group of some operations.
     fn samples<'s>(&self, spans: &mut dyn Iterator<Item = &'s Span<'s>>, values: Vec<f64>) -> Samples {
-        let spans: Vec<&Span<'_>> = if self.by.iter().any(|b| b == "model" || b == "tool") { spans.collect() } else { Vec::new() };
+        let spans: Vec<&Span<'_>> =
+            if self.by.iter().any(|b| b == "model" || b == "tool") { spans.collect() } else { Vec::new() };
         let groups = self.groups(&spans)?;
         Ok(groups.into_iter().map(|group| Sample { group, values: values.clone() }).collect())
     }
@@ -314,7 +320,8 @@ impl Grouping<'_> {
             if groups.len().saturating_mul(values.len()) > MAX_GROUPS {
                 return Err(format!("one session would count in more than {MAX_GROUPS} groups"));
             }
-            groups = groups.iter().flat_map(|g| values.iter().map(|v| [&g[..], &[v.clone()]].concat())).collect();
+            groups =
+                groups.iter().flat_map(|g| values.iter().map(|v| [&g[..], std::slice::from_ref(v)].concat())).collect();
         }
         Ok(groups)
     }
@@ -355,7 +362,8 @@ mod tests {
     use serde_json::json;
 
     fn cell(metric: &str, by: &[&str], session: serde_json::Value) -> Cell {
-        let column = Column { metric: metric.into(), of: Some("c".into()), by: by.iter().map(|b| (*b).into()).collect() };
+        let column =
+            Column { metric: metric.into(), of: Some("c".into()), by: by.iter().map(|b| (*b).into()).collect() };
         let text = session.to_string();
         let session: Session<'_> = serde_json::from_str(&text).unwrap();
         let tags: Vec<String> = session.tags.iter().map(ToString::to_string).collect();
@@ -419,8 +427,10 @@ mod tests {
 
     #[test]
     fn what_is_not_recorded_is_missing_and_never_zero() {
-        let bare = json!({"id": "s", "turns": [{"spans": [{"kind": "llm", "name": "chat"}, {"kind": "tool", "name": "f"}]}]});
-        for metric in METRICS.iter().map(|m| m.name).filter(|m| !["tool_calls", "turns", "detection_rate"].contains(m)) {
+        let bare =
+            json!({"id": "s", "turns": [{"spans": [{"kind": "llm", "name": "chat"}, {"kind": "tool", "name": "f"}]}]});
+        for metric in METRICS.iter().map(|m| m.name).filter(|m| !["tool_calls", "turns", "detection_rate"].contains(m))
+        {
             assert!(!missing(metric, bare.clone()).is_empty(), "{metric}");
         }
         assert_eq!(missing("tokens", json!({"id": "s", "turns": [{}]})), "no model call is recorded");
