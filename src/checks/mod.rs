@@ -36,6 +36,7 @@ pub static RULES: &[Rule] = &[
     entry::<session::turns::Turns>(),
     entry::<session::reward::Reward>(),
     entry::<session::facts::Facts>(),
+    entry::<session::state::State>(),
     entry::<session::escalated::Escalated>(),
     entry::<session::rating::Rating>(),
     entry::<system::metric::Metric>(),

@@ -10,6 +10,7 @@ pub mod order;
 pub mod rating;
 pub mod repeat;
 pub mod reward;
+pub mod state;
 #[cfg(test)]
 pub(super) mod testing;
 pub mod trajectory;
