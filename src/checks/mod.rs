@@ -28,7 +28,21 @@ use subject::{Scope, SessionSubject, SpanSubject, TurnSubject};
 use system::{Column, SystemFinding, Window};
 
 /// Every rule, in the order of the reference. A check that is not here cannot be named.
-pub static RULES: &[Rule] = &[entry::<session::trajectory::Trajectory>()];
+pub static RULES: &[Rule] = &[
+    entry::<session::trajectory::Trajectory>(),
+    entry::<session::calls::Calls>(),
+    entry::<session::order::Order>(),
+    entry::<session::repeat::Loop>(),
+    entry::<session::turns::Turns>(),
+    entry::<session::reward::Reward>(),
+    entry::<session::facts::Facts>(),
+    entry::<session::state::State>(),
+    entry::<session::escalated::Escalated>(),
+    entry::<session::rating::Rating>(),
+    entry::<system::metric::Metric>(),
+    entry::<system::pass_rate::PassRate>(),
+    entry::<system::reliability::Reliability>(),
+];
 
 /// The rule called `name`.
 pub fn rule(name: &str) -> Option<&'static Rule> {

@@ -5,11 +5,13 @@ pub mod assign;
 pub mod calls;
 mod describe;
 pub mod escalated;
+pub mod facts;
 pub mod order;
 pub mod rating;
 pub mod repeat;
 pub mod reward;
+pub mod state;
 #[cfg(test)]
-mod testing;
+pub(super) mod testing;
 pub mod trajectory;
 pub mod turns;

@@ -88,7 +88,7 @@ impl Loop {
 
 /// The largest group of calls with equal arguments; the first of several. Calls without recorded arguments are in no
 /// group.
-fn most_repeated<'c, 's>(calls: &'c [(usize, &'s Span<'s>)]) -> Option<Vec<(usize, &'s Span<'s>)>> {
+fn most_repeated<'s>(calls: &[(usize, &'s Span<'s>)]) -> Option<Vec<(usize, &'s Span<'s>)>> {
     let mut groups: BTreeMap<String, Vec<(usize, &Span<'_>)>> = BTreeMap::new();
     for (ordinal, span) in calls {
         let Some(input) = &span.input else { continue };

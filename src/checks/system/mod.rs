@@ -1,5 +1,14 @@
 //! Checks over all sessions of a window: they see compact rows of declared columns and the outcomes of cases.
 
+pub mod columns;
+pub mod metric;
+pub mod pass_rate;
+pub mod reliability;
+#[cfg(test)]
+mod testing;
+mod trials;
+mod words;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -149,4 +158,19 @@ pub struct SystemFinding {
     /// Nothing in the window was a subject of it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unexercised: bool,
+}
+
+impl SystemFinding {
+    /// Could not be measured; why.
+    pub fn error(reason: impl Into<String>) -> Self {
+        Self {
+            status: Status::Error,
+            value: None,
+            count: 0,
+            groups: Vec::new(),
+            bound: None,
+            reason: reason.into(),
+            unexercised: false,
+        }
+    }
 }

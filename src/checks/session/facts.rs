@@ -1,0 +1,294 @@
+//! `facts`: what the agent's replies must state.
+
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
+
+use super::describe;
+use crate::checks::build::{Build, Example, Params};
+use crate::checks::expect::Fact;
+use crate::checks::matcher::Matcher;
+use crate::checks::subject::Scope;
+use crate::checks::{Compiled, ScopeCheck};
+use crate::model::{Evidence, Field, Finding, Level};
+
+/// The agent's replies state every fact: those of `values`, else those of the reference (`reference.facts`).
+///
+/// A plain text is looked for in each reply as a part of it, after both are normalised: case is ignored, any white
+/// space is one space, typographic quotes and dashes are plain ones, and commas that group digits are left out
+/// (`1,200` is `1200`). A number is looked for as its text. A matcher, such as `{ "$matches" = "..." }`, is applied to
+/// each reply as it is. A list is a fact with alternatives: one of them is enough.
+///
+/// The score is the share of the facts that are stated. Neither `values` nor a reference with facts, or no recorded
+/// reply at all, is an error; a reference that lists no fact does not apply.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Facts {
+    /// The facts. Without it, those of the reference.
+    values: Option<Vec<OneFact>>,
+}
+
+/// A text, a matcher, or a list of alternatives.
+#[derive(Debug)]
+struct OneFact(Fact);
+
+impl<'de> Deserialize<'de> for OneFact {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        Ok(Self(Fact(match Matcher::deserialize(d)? {
+            Matcher::Array(alternatives) => alternatives,
+            Matcher::Equals(Value::Array(alternatives)) => alternatives.into_iter().map(Matcher::Equals).collect(),
+            one => vec![one],
+        })))
+    }
+}
+
+impl JsonSchema for OneFact {
+    fn schema_name() -> Cow<'static, str> {
+        "Fact".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let matcher = generator.subschema_for::<Matcher>();
+        schemars::json_schema!({
+            "description": "A text, a matcher, or a list of alternatives of which one is enough.",
+            "anyOf": [matcher, { "type": "array", "items": matcher, "minItems": 1 }]
+        })
+    }
+}
+
+impl Params for Facts {
+    const NAME: &'static str = "facts";
+    const LEVELS: &'static [Level] = &[Level::Turn, Level::Session];
+    const EXAMPLES: &'static [Example] = &[Example {
+        check: "[[session]]\nid = \"says-why\"\ncheck = \"facts\"\nvalues = [[\"cannot be cancelled\", \"not eligible\"], \"basic economy\"]\n",
+        passes: r#"{"id":"a","turns":[{"reply":"A Basic Economy ticket\ncannot be  cancelled."}]}"#,
+        fails: r#"{"id":"b","turns":[{"reply":"This ticket cannot be cancelled."}]}"#,
+    }];
+
+    fn build(self, build: &mut Build<'_>) -> Option<Compiled> {
+        let values = self.values.map(|values| values.into_iter().map(|v| v.0).collect::<Vec<_>>());
+        if values.as_ref().is_some_and(Vec::is_empty) {
+            build.problem(
+                &["values"],
+                "`values = []` asks for nothing",
+                "leave it out to use the reference's facts".to_owned(),
+            );
+        }
+        for (i, fact) in values.iter().flatten().enumerate() {
+            if fact.0.is_empty() || fact.0.iter().any(|m| text(m).is_some_and(|t| normalise(&t).is_empty())) {
+                build.problem(&["values", &i.to_string()], "an empty fact is stated by every reply", None);
+            }
+        }
+        build.problems.iter().all(|p| p.warning).then(|| Compiled::scope(build.level, Stated { values }))
+    }
+}
+
+struct Stated {
+    values: Option<Vec<Fact>>,
+}
+
+impl ScopeCheck for Stated {
+    fn check(&self, scope: &Scope<'_>) -> Finding {
+        let referenced = || scope.expected().and_then(|e| e.facts.as_deref());
+        let Some(facts) = self.values.as_deref().or_else(referenced) else {
+            return Finding::error(format!(
+                "nothing says which facts {} should state: give `values`, or the case `reference.facts`",
+                scope.name()
+            ));
+        };
+        if facts.is_empty() {
+            return Finding::not_applicable("the reference lists no fact");
+        }
+        let replies: Vec<(usize, &str)> = describe::replies(scope.scene.session, scope.turn).collect();
+        let Some(&(last, _)) = replies.last() else {
+            return Finding::error(format!("{} has no recorded reply to look for facts in", scope.name()));
+        };
+        let texts: Vec<Reply> = replies.iter().map(|(_, reply)| Reply::new(reply)).collect();
+        let mut missing = Vec::new();
+        for fact in facts {
+            match fact.0.iter().map(|m| states(&texts, m)).try_fold(false, |any, found| found.map(|f| any || f)) {
+                Ok(true) => {}
+                Ok(false) => missing.push(fact),
+                Err(why) => return Finding::error(why),
+            }
+        }
+        let score = (facts.len() - missing.len()) as f64 / facts.len() as f64;
+        if missing.is_empty() {
+            return Finding::pass();
+        }
+        Finding::fail(reason(facts.len(), &missing, &replies)).scored(score).with(Evidence::turn(last, Field::Reply))
+    }
+}
+
+fn reason(total: usize, missing: &[&Fact], replies: &[(usize, &str)]) -> String {
+    let words = |fact: &Fact| {
+        let alternatives: Vec<String> = fact.0.iter().take(8).map(|m| describe::clip(&m.to_string(), 160)).collect();
+        alternatives.join(" or ")
+    };
+    let listed: Vec<String> = missing.iter().take(8).map(|f| words(f)).collect();
+    let more = if missing.len() > 8 { format!(" and {} more", missing.len() - 8) } else { String::new() };
+    let last = replies.last().map(|(_, reply)| describe::clip(reply, 200)).unwrap_or_default();
+    format!(
+        "{} of {total} facts are not stated in {}: {}{more}; the last reply: {last}",
+        missing.len(),
+        if replies.len() == 1 { "the reply".to_owned() } else { format!("{} replies", replies.len()) },
+        listed.join(", "),
+    )
+}
+
+/// A reply as it is and as plain texts are looked for in it.
+struct Reply {
+    value: Value,
+    normal: String,
+}
+
+impl Reply {
+    fn new(raw: &str) -> Self {
+        Self { value: Value::String(raw.to_owned()), normal: normalise(raw) }
+    }
+}
+
+/// Whether any reply states an alternative.
+fn states(replies: &[Reply], alternative: &Matcher) -> Result<bool, String> {
+    let Some(text) = text(alternative) else {
+        return Ok(replies.iter().any(|r| alternative.matches(Some(&r.value))));
+    };
+    let wanted = normalise(&text);
+    if wanted.is_empty() {
+        return Err("the reference lists an empty fact, which every reply would state".to_owned());
+    }
+    Ok(replies.iter().any(|r| r.normal.contains(&wanted)))
+}
+
+/// The text of a plain value.
+fn text(matcher: &Matcher) -> Option<String> {
+    match matcher {
+        Matcher::Equals(Value::String(s)) => Some(s.clone()),
+        Matcher::Equals(v @ (Value::Number(_) | Value::Bool(_))) => Some(v.to_string()),
+        _ => None,
+    }
+}
+
+/// Lower case, one space for any white space, plain quotes and dashes, no commas that group digits.
+fn normalise(text: &str) -> String {
+    let chars: Vec<char> = text.chars().collect();
+    let mut out = String::with_capacity(text.len());
+    for (i, &c) in chars.iter().enumerate() {
+        match c {
+            c if c.is_whitespace() => {
+                if !out.is_empty() && !out.ends_with(' ') {
+                    out.push(' ');
+                }
+            }
+            ',' if groups_digits(&chars, i) => {}
+            '\u{2018}' | '\u{2019}' | '\u{201a}' | '\u{201b}' | '\u{2032}' | '\u{2bc}' => out.push('\''),
+            '\u{201c}' | '\u{201d}' | '\u{201e}' | '\u{201f}' | '\u{ab}' | '\u{bb}' | '\u{2033}' => out.push('"'),
+            '\u{2010}'..='\u{2015}' | '\u{2212}' => out.push('-'),
+            c => out.extend(c.to_lowercase()),
+        }
+    }
+    out.truncate(out.trim_end().len());
+    out
+}
+
+/// Whether the comma at `i` stands between a digit and exactly three more.
+fn groups_digits(chars: &[char], i: usize) -> bool {
+    let digit = |at: Option<usize>| at.and_then(|at| chars.get(at)).is_some_and(char::is_ascii_digit);
+    digit(i.checked_sub(1)) && (1..=3).all(|k| digit(Some(i + k))) && !digit(Some(i + 4))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checks::session::testing::{examples_hold, problems, run, run_turn};
+    use crate::model::Status;
+
+    fn says(values: &str, replies: &[&str]) -> Finding {
+        let turns: Vec<Value> = replies.iter().map(|r| serde_json::json!({ "reply": r })).collect();
+        run::<Facts>(&format!("values = {values}"), &serde_json::json!({ "id": "s", "turns": turns }).to_string())
+    }
+
+    #[test]
+    fn the_documented_examples_hold() {
+        examples_hold::<Facts>();
+    }
+
+    #[test]
+    fn a_text_is_a_part_of_a_reply_whatever_case_space_quotes_and_dashes() {
+        let cases = [
+            ("you're all set", "Great - YOU\u{2019}RE\n  all\u{a0}set!"),
+            ("say \"yes\"", "say \u{201c}Yes\u{201d}"),
+            ("non-stop", "Non\u{2011}stop"),
+            ("$1200", "It costs $1,200.50"),
+            ("1,234,567", "1234567"),
+            ("ÄRGER", "kein ärger"),
+        ];
+        for (fact, reply) in cases {
+            assert_eq!(says(&format!("['''{fact}''']"), &[reply]).status, Status::Pass, "{fact} in {reply}");
+        }
+        for (fact, reply) in [("12", "1, 2"), ("1234", "1,2345"), ("cafe", "café"), ("12", "1,2")] {
+            assert_eq!(says(&format!("['{fact}']"), &[reply]).status, Status::Fail, "{fact} in {reply}");
+        }
+    }
+
+    #[test]
+    fn any_reply_may_state_it_and_all_facts_are_needed() {
+        assert_eq!(says("['a', 'b']", &["has a", "has b"]).status, Status::Pass);
+        let failed = says("['a', 'z', ['x', 'y']]", &["has a", "nothing"]);
+        assert_eq!((failed.status, failed.score), (Status::Fail, Some(1.0 / 3.0)));
+        assert_eq!(
+            failed.reason,
+            r#"2 of 3 facts are not stated in 2 replies: "z", "x" or "y"; the last reply: nothing"#
+        );
+        assert_eq!(failed.evidence, [Evidence::turn(1, Field::Reply)]);
+    }
+
+    #[test]
+    fn a_fact_that_runs_over_two_replies_is_not_stated() {
+        assert_eq!(says("['a b']", &["a", "b"]).status, Status::Fail);
+    }
+
+    #[test]
+    fn matchers_see_the_reply_as_it_is() {
+        assert_eq!(says("[{ '$matches' = '\\bX\\d+' }]", &["code X12"]).status, Status::Pass);
+        assert_eq!(says("[{ '$matches' = '\\bX\\d+' }]", &["code x12"]).status, Status::Fail);
+        assert_eq!(says("[[{ '$matches' = '^Z' }, 'x12']]", &["code X12"]).status, Status::Pass);
+        assert_eq!(says("[42]", &["It is 42."]).status, Status::Pass);
+    }
+
+    #[test]
+    fn the_reference_says_what_to_look_for_when_the_check_does_not() {
+        let line =
+            |facts: &str| format!(r#"{{"id":"s","reference":{{{facts}}},"turns":[{{"reply":"it is Tuesday"}}]}}"#);
+        assert_eq!(run::<Facts>("", &line(r#""facts":["tuesday"]"#)).status, Status::Pass);
+        assert_eq!(run::<Facts>("", &line(r#""facts":["friday"]"#)).status, Status::Fail);
+        assert_eq!(run::<Facts>("", &line("")).status, Status::Error);
+        assert_eq!(run::<Facts>("", &line(r#""facts":[" "]"#)).status, Status::Error);
+        assert!(!run::<Facts>("", &line(r#""facts":[]"#)).applies);
+        assert_eq!(run::<Facts>("values = ['tuesday']", &line(r#""facts":["friday"]"#)).status, Status::Pass);
+    }
+
+    #[test]
+    fn a_turn_is_held_to_its_own_facts_and_reply() {
+        let line = r#"{"id":"s","turns":[{"reply":"a","reference":{"facts":["a"]}},{"reply":"a","reference":{"facts":["b"]}}]}"#;
+        assert_eq!(run_turn::<Facts>("", line, 0).status, Status::Pass);
+        assert_eq!(run_turn::<Facts>("", line, 1).status, Status::Fail);
+    }
+
+    #[test]
+    fn no_recorded_reply_is_an_error() {
+        assert_eq!(run::<Facts>("values = ['a']", r#"{"id":"s","turns":[{"user":"a"}]}"#).status, Status::Error);
+    }
+
+    #[test]
+    fn facts_that_every_reply_states_are_refused() {
+        assert_eq!(problems::<Facts>(Level::Session, "values = []").len(), 1);
+        assert_eq!(
+            problems::<Facts>(Level::Session, "values = ['a', [' ']]"),
+            ["values.1: an empty fact is stated by every reply"]
+        );
+        assert_eq!(problems::<Facts>(Level::Session, "values = [[]]").len(), 1);
+    }
+}

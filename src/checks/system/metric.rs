@@ -1,0 +1,405 @@
+//! `metric`: a number over all sessions, with a bound.
+
+use std::collections::BTreeSet;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::{Deserialize, Deserializer, de};
+
+use super::columns::{self, Shape};
+use super::{Bound, Column, Folded, GroupFinding, SystemFinding, Window, words};
+use crate::checks::build::{Build, Example, Params};
+use crate::checks::{Compiled, SystemCheck};
+use crate::model::{Level, Status};
+use crate::stats::{quantile, sum};
+
+/// A number over all sessions: a statistic of a metric, or a ratio of sums, held to a bound. Without `max` and `min`
+/// it only reports.
+///
+/// Metrics with one value per turn are `ttft_ms` and `turn_ms`; per session `session_ms`, `tokens_in`, `tokens_out`,
+/// `tokens`, `cost_usd`, `tool_calls`, `tool_errors`, `turns`, `csat` (the user's rating), and `attr:NAME` for a
+/// numeric session attribute; ratios are `tool_error_rate`, `escalation_rate`, `first_contact_resolution` (of the
+/// boolean attribute of that name) and `detection_rate` (how often the check `of` fails among the subjects it
+/// measured).
+///
+/// A session in which the value is missing makes the check an error, unless `min_coverage` allows it; so do fewer
+/// samples than `min_count`. When there is nothing to measure in any session, the check is unexercised. Percentiles
+/// are by nearest rank, `stddev` is that of a sample (n - 1), sums are exact.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Metric {
+    /// The metric.
+    metric: String,
+    /// The statistic: `mean`, `min`, `max`, `sum`, `count`, `stddev`, or a percentile such as `p50`, `p95`, `p99.9`.
+    /// Required, except for ratios, which have none.
+    stat: Option<Stat>,
+    /// At most this.
+    max: Option<f64>,
+    /// At least this.
+    min: Option<f64>,
+    /// The check whose failures `detection_rate` counts, by id.
+    of: Option<String>,
+    /// One or several of `agent`, `model`, `user`, `tool`, `flow` (the sequence of tool names), `tag`, `attr:NAME`.
+    /// Each group is held to the bound. Sessions without a value are the group `(none)`, which is held to it too.
+    /// Sums over calls are split by the model or tool of each call; other values count in every group of their
+    /// session or turn.
+    #[serde(default)]
+    by: OneOrMany,
+    /// Groups that must occur; with several `by`, each is a list with a value for each.
+    groups: Option<Vec<OneOrMany>>,
+    /// Fewer samples (in a group) are an error. Default 1. The samples of a ratio are its denominator.
+    min_count: Option<u64>,
+    /// The share of sessions that must have the value, above 0 and up to 1. Default 1.
+    min_coverage: Option<f64>,
+}
+
+/// A name, or a list of them.
+#[derive(Debug, Clone, Default, PartialEq)]
+struct OneOrMany(Vec<String>);
+
+impl<'de> Deserialize<'de> for OneOrMany {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl<'de> de::Visitor<'de> for Visitor {
+            type Value = OneOrMany;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a string or a list of strings")
+            }
+            fn visit_str<E>(self, v: &str) -> Result<OneOrMany, E> {
+                Ok(OneOrMany(vec![v.to_owned()]))
+            }
+            fn visit_seq<A: de::SeqAccess<'de>>(self, mut seq: A) -> Result<OneOrMany, A::Error> {
+                let mut names = Vec::new();
+                while let Some(name) = seq.next_element()? {
+                    names.push(name);
+                }
+                Ok(OneOrMany(names))
+            }
+        }
+        d.deserialize_any(Visitor)
+    }
+}
+
+impl JsonSchema for OneOrMany {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "OneOrMany".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        schemars::json_schema!({ "anyOf": [{ "type": "string" }, { "type": "array", "items": { "type": "string" }, "minItems": 1 }] })
+    }
+}
+
+/// A statistic over samples.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Stat {
+    Mean,
+    Min,
+    Max,
+    Sum,
+    Count,
+    Stddev,
+    Percentile(quantile::Percentile),
+}
+
+const STATS: &[&str] = &["mean", "min", "max", "sum", "count", "stddev", "p50", "p95", "p99", "p99.9"];
+
+impl<'de> Deserialize<'de> for Stat {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(d)?;
+        Ok(match name.as_str() {
+            "mean" => Self::Mean,
+            "min" => Self::Min,
+            "max" => Self::Max,
+            "sum" => Self::Sum,
+            "count" => Self::Count,
+            "stddev" => Self::Stddev,
+            other => match other.parse() {
+                Ok(percentile) => Self::Percentile(percentile),
+                Err(_) => return Err(de::Error::unknown_variant(other, STATS)),
+            },
+        })
+    }
+}
+
+impl JsonSchema for Stat {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Stat".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        schemars::json_schema!({ "anyOf": [
+            { "enum": ["mean", "min", "max", "sum", "count", "stddev"] },
+            { "type": "string", "pattern": "^p[0-9]{1,2}(\\.[0-9]{1,3})?$" }
+        ] })
+    }
+}
+
+impl Stat {
+    fn name(self) -> String {
+        match self {
+            Self::Mean => "mean".to_owned(),
+            Self::Min => "smallest".to_owned(),
+            Self::Max => "largest".to_owned(),
+            Self::Sum => "sum".to_owned(),
+            Self::Count => "count".to_owned(),
+            Self::Stddev => "standard deviation".to_owned(),
+            Self::Percentile(p) => p.to_string(),
+        }
+    }
+
+    /// The statistic; `None` where it is not defined.
+    fn of(self, samples: &[f64]) -> Option<f64> {
+        match self {
+            Self::Mean => sum::mean(samples),
+            Self::Min => samples.iter().copied().min_by(f64::total_cmp),
+            Self::Max => samples.iter().copied().max_by(f64::total_cmp),
+            Self::Sum => sum::exact(samples),
+            Self::Count => Some(samples.len() as f64),
+            Self::Stddev => sum::stddev(samples),
+            Self::Percentile(p) => quantile::nearest_rank(samples, p),
+        }
+    }
+}
+
+impl Params for Metric {
+    const NAME: &'static str = "metric";
+    const LEVELS: &'static [Level] = &[Level::System];
+    const EXAMPLES: &'static [Example] = &[
+        Example {
+            check: "[[system]]\nid = \"ttft-p95\"\ncheck = \"metric\"\nmetric = \"ttft_ms\"\nstat = \"p95\"\nmax = 500\nby = \"agent\"\n",
+            passes: "{\"id\":\"a\",\"agent\":\"x\",\"turns\":[{\"ttft_ns\":400000000},{\"ttft_ns\":300000000}]}\n{\"id\":\"b\",\"agent\":\"y\",\"turns\":[{\"ttft_ns\":500000000}]}",
+            fails: "{\"id\":\"a\",\"agent\":\"x\",\"turns\":[{\"ttft_ns\":400000000}]}\n{\"id\":\"b\",\"agent\":\"y\",\"turns\":[{\"ttft_ns\":600000000}]}",
+        },
+        Example {
+            check: "[[system]]\nid = \"tool-errors\"\ncheck = \"metric\"\nmetric = \"tool_error_rate\"\nmax = 0.5\n",
+            passes: r#"{"id":"a","turns":[{"spans":[{"kind":"tool","name":"f","status":"ok"},{"kind":"tool","name":"f","status":"error"}]}]}"#,
+            fails: r#"{"id":"a","turns":[{"spans":[{"kind":"tool","name":"f","status":"error"}]}]}"#,
+        },
+    ];
+
+    fn build(self, build: &mut Build<'_>) -> Option<Compiled> {
+        let ratio = match columns::shape(&self.metric) {
+            Ok(shape) => shape == Shape::Ratio,
+            Err((message, help)) => {
+                build.problem(&["metric"], message, help);
+                return None;
+            }
+        };
+        match (ratio, self.stat) {
+            (true, Some(_)) => {
+                build.problem(&["stat"], format!("`{}` is a ratio and has no `stat`", self.metric), None)
+            }
+            (false, None) => {
+                let help = "such as `stat = \"p95\"` or `stat = \"mean\"`".to_owned();
+                build.problem(&["metric"], format!("`{}` needs a `stat`", self.metric), help);
+            }
+            _ => {}
+        }
+        match (self.metric == "detection_rate", &self.of) {
+            (true, None) => build.problem(&["metric"], "`detection_rate` needs `of`: the id of a check", None),
+            (false, Some(_)) => build.problem(&["of"], "`of` belongs to `metric = \"detection_rate\"`", None),
+            _ => {}
+        }
+        self.check_bounds(build);
+        self.check_groups(build);
+        build.problems.iter().all(|p| p.warning).then(|| Compiled::System(Box::new(Measured { ratio, params: self })))
+    }
+}
+
+impl Metric {
+    fn check_bounds(&self, build: &mut Build<'_>) {
+        for (key, bound) in [("min", self.min), ("max", self.max)] {
+            if bound.is_some_and(|b| !b.is_finite()) {
+                build.problem(&[key], format!("`{key}` is a finite number"), None);
+            }
+        }
+        if let (Some(min), Some(max)) = (self.min, self.max)
+            && min > max
+        {
+            build.problem(&["min"], format!("`min` ({min}) is larger than `max` ({max})"), None);
+        }
+        if self.min_coverage.is_some_and(|c| !(c > 0.0 && c <= 1.0)) {
+            build.problem(&["min_coverage"], "`min_coverage` is a share above 0 and up to 1", None);
+        }
+        if self.min_count == Some(0) {
+            build.problem(&["min_count"], "`min_count` is at least 1: no sample has no statistic", None);
+        }
+    }
+
+    fn check_groups(&self, build: &mut Build<'_>) {
+        let mut seen = BTreeSet::new();
+        for by in &self.by.0 {
+            if let Err((message, help)) = columns::group(by) {
+                build.problem(&["by"], message, help);
+            } else if !seen.insert(by) {
+                build.problem(&["by"], format!("`by` names `{by}` twice"), None);
+            }
+        }
+        for (i, group) in self.groups.iter().flatten().enumerate() {
+            let (given, wanted) = (group.0.len(), self.by.0.len());
+            if wanted == 0 {
+                build.problem(&["groups"], "`groups` needs `by`", None);
+                return;
+            } else if given != wanted {
+                let message = format!("a group has {wanted} values here, one for each `by`, not {given}");
+                build.problem(&["groups", &i.to_string()], message, None);
+            }
+        }
+    }
+}
+
+struct Measured {
+    params: Metric,
+    ratio: bool,
+}
+
+impl SystemCheck for Measured {
+    fn columns(&self) -> Vec<Column> {
+        let column =
+            |by: &[String]| Column { metric: self.params.metric.clone(), of: self.params.of.clone(), by: by.to_vec() };
+        let whole = column(&[]);
+        if self.params.by.0.is_empty() { vec![whole] } else { vec![whole, column(&self.params.by.0)] }
+    }
+
+    fn decide(&self, window: &Window<'_>) -> SystemFinding {
+        let bound = Bound { min: self.params.min, max: self.params.max };
+        let bound = (bound != Bound::default()).then_some(bound);
+        let blank = SystemFinding { bound, ..SystemFinding::error(String::new()) };
+        if let Some(of) = self.params.of.as_deref().filter(|of| (window.check_index)(of).is_none()) {
+            return SystemFinding { reason: format!("no check has the id `{of}`"), ..blank };
+        }
+        let (Some(whole), Some(column)) = (window.columns.first(), window.columns.last()) else {
+            return SystemFinding { reason: "the window carries no column for it".to_owned(), ..blank };
+        };
+        if let Some(reason) = self.uncovered(column) {
+            return SystemFinding { reason, ..blank };
+        }
+        let all = whole.groups.values().flatten().copied().collect::<Vec<f64>>();
+        if all.is_empty() && column.groups.values().all(Vec::is_empty) && self.params.groups.is_none() {
+            let reason = if column.missing > 0 {
+                format!("no session has {}", self.params.metric)
+            } else {
+                format!("no session has anything that {} could be measured on", self.params.metric)
+            };
+            return SystemFinding { reason, unexercised: column.missing == 0, ..blank };
+        }
+        let total = self.group(&[], &all);
+        if self.params.by.0.is_empty() {
+            return SystemFinding {
+                status: total.status,
+                value: total.value,
+                count: total.count,
+                reason: total.reason,
+                ..blank
+            };
+        }
+        let groups = self.by_group(column);
+        let (status, reason) = self.roll_up(&groups, &total);
+        SystemFinding { status, value: total.value, count: total.count, groups, reason, ..blank }
+    }
+}
+
+impl Measured {
+    /// Why too few sessions have the value.
+    fn uncovered(&self, column: &Folded) -> Option<String> {
+        let (sessions, present) = (column.sessions, column.sessions - column.missing);
+        if column.missing == 0 || present as f64 >= self.params.min_coverage.unwrap_or(1.0) * sessions as f64 - 1e-9 {
+            return None;
+        }
+        let why = column.first_missing.as_deref().unwrap_or("no reason was given");
+        let metric = &self.params.metric;
+        Some(format!("{} of {sessions} sessions have no {metric} (the first: {why})", column.missing))
+    }
+
+    fn by_group(&self, column: &Folded) -> Vec<GroupFinding> {
+        let mut found: Vec<GroupFinding> =
+            column.groups.iter().map(|(group, values)| self.group(group, values)).collect();
+        for wanted in self.params.groups.iter().flatten().filter(|g| !column.groups.contains_key(&g.0)) {
+            let reason = format!("the group {} does not occur in any session", self.label(&wanted.0));
+            found.push(GroupFinding { group: wanted.0.clone(), status: Status::Error, value: None, count: 0, reason });
+        }
+        found.sort_by(|a, b| a.group.cmp(&b.group));
+        found.dedup_by(|a, b| a.group == b.group);
+        found
+    }
+
+    /// Measures one group's samples and holds them to the bound.
+    fn group(&self, group: &[String], samples: &[f64]) -> GroupFinding {
+        let (value, count) = if self.ratio { ratio(samples) } else { (self.stat(samples), samples.len() as u64) };
+        let finding = |status, reason| GroupFinding { group: group.to_vec(), status, value, count, reason };
+        let least = self.params.min_count.unwrap_or(1);
+        if count < least {
+            let reason =
+                format!("{} has {}, fewer than min_count {least}", self.what(group), words::counted(count, "sample"));
+            return GroupFinding { value: None, ..finding(Status::Error, reason) };
+        }
+        let Some(value) = value else {
+            let reason = format!("{} is not defined over {}", self.what(group), words::counted(count, "sample"));
+            return finding(Status::Error, reason);
+        };
+        let measured =
+            format!("{} is {} over {}", self.what(group), words::number(value), words::counted(count, "sample"));
+        if let Some(max) = self.params.max.filter(|max| value > *max) {
+            return finding(Status::Fail, format!("{measured}, above max {}", words::number(max)));
+        }
+        if let Some(min) = self.params.min.filter(|min| value < *min) {
+            return finding(Status::Fail, format!("{measured}, below min {}", words::number(min)));
+        }
+        let reports = self.params.max.is_none() && self.params.min.is_none();
+        finding(Status::Pass, if reports { measured } else { String::new() })
+    }
+
+    fn stat(&self, samples: &[f64]) -> Option<f64> {
+        self.params.stat.filter(|_| !samples.is_empty()).and_then(|stat| stat.of(samples))
+    }
+
+    /// "p95 of ttft_ms for agent=x".
+    fn what(&self, group: &[String]) -> String {
+        let stat = self.params.stat.map(|s| format!("{} of ", s.name())).unwrap_or_default();
+        let of = self.params.of.as_deref().map(|of| format!(" of {of}")).unwrap_or_default();
+        let group = if group.is_empty() { String::new() } else { format!(" for {}", self.label(group)) };
+        format!("{stat}{}{of}{group}", self.params.metric)
+    }
+
+    fn label(&self, group: &[String]) -> String {
+        let pairs = self.params.by.0.iter().zip(group).map(|(by, value)| format!("{by}={}", words::clip(value)));
+        pairs.collect::<Vec<_>>().join(", ")
+    }
+
+    /// One failing group fails the check; one that could not be measured makes it an error.
+    fn roll_up(&self, groups: &[GroupFinding], total: &GroupFinding) -> (Status, String) {
+        let reasons = |status: Status| -> Option<String> {
+            let bad: Vec<&str> = groups.iter().filter(|g| g.status == status).map(|g| g.reason.as_str()).collect();
+            let more = if bad.len() > 8 { format!("; and {} more groups", bad.len() - 8) } else { String::new() };
+            (!bad.is_empty()).then(|| format!("{}{more}", bad[..bad.len().min(8)].join("; ")))
+        };
+        if let Some(reason) = reasons(Status::Fail) {
+            return (Status::Fail, reason);
+        }
+        if let Some(reason) = reasons(Status::Error) {
+            return (Status::Error, reason);
+        }
+        let reports = self.params.max.is_none() && self.params.min.is_none();
+        (Status::Pass, if reports { total.reason.clone() } else { String::new() })
+    }
+}
+
+/// Numerators over denominators, which lie in pairs, and the sum of the latter.
+fn ratio(pairs: &[f64]) -> (Option<f64>, u64) {
+    let part = |at: usize| sum::exact(&pairs.chunks_exact(2).map(|p| p[at]).collect::<Vec<_>>());
+    let (top, bottom) = (part(0), part(1));
+    let count = bottom.map_or(0, |b| b as u64);
+    (top.zip(bottom).filter(|(_, b)| *b > 0.0).map(|(t, b)| t / b), count)
+}
+
+#[cfg(test)]
+#[path = "metric_tests.rs"]
+mod tests;
