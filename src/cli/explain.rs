@@ -3,21 +3,22 @@
 mod reference;
 mod topics;
 
-use std::fmt::Write as _;
-use std::io::Write;
+use std::fmt::Write;
 
 pub use reference::reference_markdown;
 use topics::TOPICS;
 
-use super::error::{Error, written};
+use super::context::{Context, Failure};
 use crate::checks::RULES;
 use crate::checks::build::Rule;
+use crate::eval::exit;
 use crate::formats::FORMATS;
 use crate::model::Level;
+use crate::report::safe;
 use crate::suite::nearest::nearest;
 use crate::suite::schema::docs::{ParamDoc, rule_doc};
 
-/// Print the documentation of a check, a trace format or a topic.
+/// Arguments of `seatrial explain`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -25,26 +26,29 @@ Examples:
   seatrial explain trajectory      one check, with a session that passes and one that fails
   seatrial explain filter          the language of --filter
   seatrial explain exit-codes")]
-pub struct ExplainArgs {
+pub struct Args {
     /// A check, a trace format, or a topic: `exit-codes`, `filter`, `formats`, `keys`, `metrics`, `settings`.
-    pub name: Option<String>,
+    name: Option<String>,
     /// Print the reference of all checks in Markdown.
     #[arg(long, conflicts_with = "name")]
-    pub markdown: bool,
+    markdown: bool,
 }
 
-/// Runs the command.
-pub fn run(args: &ExplainArgs, out: &mut dyn Write) -> Result<u8, Error> {
-    let text = match &args.name {
-        _ if args.markdown => reference_markdown(),
-        None => overview(RULES),
-        Some(name) => explain(name)?,
-    };
-    written(out.write_all(text.as_bytes()).and_then(|()| out.flush()), 0)
+/// Explains.
+pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
+    context.print(text(args)?.as_bytes(), exit::PASSED)
+}
+
+fn text(args: &Args) -> Result<String, Failure> {
+    match &args.name {
+        _ if args.markdown => Ok(reference_markdown()),
+        None => Ok(overview(RULES)),
+        Some(name) => explain(name),
+    }
 }
 
 /// The documentation of a name.
-fn explain(name: &str) -> Result<String, Error> {
+fn explain(name: &str) -> Result<String, Failure> {
     if let Some(topic) = TOPICS.iter().find(|t| t.name == name) {
         return Ok((topic.text)());
     }
@@ -62,7 +66,7 @@ fn explain(name: &str) -> Result<String, Error> {
         Some(near) => format!("did you mean `{near}`?"),
         None => "`seatrial explain` lists everything there is to explain".to_owned(),
     };
-    Err(Error::usage(format!("nothing is called `{}`", crate::report::safe::line(name)), help))
+    Err(Failure::usage(format_args!("nothing is called `{}`\nhelp: {help}", safe::line(name))))
 }
 
 /// All checks by level, one line each, then topics and formats.

@@ -1,54 +1,45 @@
-//! The flags that override settings, for every command that has settings.
+//! The flags that override settings, shared by the commands that run or validate suites.
 
-use std::path::PathBuf;
-
-use crate::suite::settings::Flags;
-
-/// Flags that override `seatrial.toml` and `SEATRIAL_*` variables.
+/// Flags that override `seatrial.toml` and `SEATRIAL_*` variables. `--config`, `--profile` and `--color` belong to every
+/// command.
 #[derive(Debug, Default, clap::Args)]
-pub struct SettingsArgs {
-    /// The settings file, instead of the seatrial.toml found from here upwards.
-    #[arg(long, value_name = "FILE", help_heading = "Settings")]
-    pub config: Option<PathBuf>,
-    /// Use the settings of `[profile.NAME]`.
-    #[arg(long, value_name = "NAME", help_heading = "Settings")]
-    pub profile: Option<String>,
+pub struct Args {
     /// Worker threads.
     #[arg(long, short, value_name = "N", help_heading = "Settings")]
-    pub jobs: Option<String>,
+    jobs: Option<String>,
     /// The folder in which runs are written.
     #[arg(long, value_name = "DIR", help_heading = "Settings")]
-    pub out: Option<String>,
+    out: Option<String>,
     /// Which sessions are kept with the run record.
     #[arg(long, value_name = "WHICH", value_parser = ["failed", "all", "none"], help_heading = "Settings")]
-    pub keep: Option<String>,
+    keep: Option<String>,
     /// How many sessions are kept at most.
     #[arg(long, value_name = "N", help_heading = "Settings")]
-    pub keep_limit: Option<String>,
+    keep_limit: Option<String>,
     /// Stop when the gate can no longer pass.
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL",
         value_parser = ["true", "false"], help_heading = "Settings")]
-    pub fail_fast: Option<String>,
+    fail_fast: Option<String>,
     /// Put a copy of the JUnit report here.
     #[arg(long, value_name = "FILE", help_heading = "Settings")]
-    pub junit: Option<String>,
+    junit: Option<String>,
     /// Whether to show progress on standard error.
     #[arg(long, value_name = "WHEN", value_parser = ["auto", "always", "never"], help_heading = "Settings")]
-    pub progress: Option<String>,
+    progress: Option<String>,
     /// Leave out sessions larger than this, such as 64MiB.
     #[arg(long, value_name = "SIZE", help_heading = "Settings")]
-    pub max_session_bytes: Option<String>,
+    max_session_bytes: Option<String>,
     /// Leave out sessions nested deeper than this.
     #[arg(long, value_name = "N", help_heading = "Settings")]
-    pub max_depth: Option<String>,
+    max_depth: Option<String>,
     /// How many times its size a compressed file may unfold.
     #[arg(long, value_name = "N", help_heading = "Settings")]
-    pub max_expansion: Option<String>,
+    max_expansion: Option<String>,
 }
 
-impl SettingsArgs {
-    /// The flags as settings take them. `color` is the global `--color`.
-    pub fn flags(&self, color: Option<&str>) -> Flags {
+impl Args {
+    /// The settings among the flags, each as its key and its value.
+    pub fn settings(&self) -> Vec<(&'static str, String)> {
         let given = [
             ("jobs", self.jobs.as_deref()),
             ("out", self.out.as_deref()),
@@ -57,13 +48,11 @@ impl SettingsArgs {
             ("fail_fast", self.fail_fast.as_deref()),
             ("junit", self.junit.as_deref()),
             ("progress", self.progress.as_deref()),
-            ("color", color),
             ("max_session_bytes", self.max_session_bytes.as_deref()),
             ("max_depth", self.max_depth.as_deref()),
             ("max_expansion", self.max_expansion.as_deref()),
         ];
-        let values = given.into_iter().filter_map(|(key, value)| Some((key, value?.to_owned()))).collect();
-        Flags { config: self.config.clone(), profile: self.profile.clone(), values }
+        given.into_iter().filter_map(|(key, value)| Some((key, value?.to_owned()))).collect()
     }
 }
 
@@ -76,27 +65,25 @@ mod tests {
 
     #[derive(Parser)]
     struct Command {
-        #[arg(long)]
-        color: Option<String>,
         #[command(flatten)]
-        settings: SettingsArgs,
+        settings: Args,
     }
 
     #[test]
     fn every_setting_has_its_flag_and_every_flag_reaches_its_setting() {
         Command::command().debug_assert();
-        for key in KEYS {
+        // `--color` is a flag of every command, not one of these.
+        for key in KEYS.iter().filter(|k| k.name != "color") {
             let value = match key.name {
                 "keep" => "all",
-                "progress" | "color" => "never",
+                "progress" => "never",
                 "fail_fast" => "true",
                 _ => "7",
             };
             let parsed = Command::try_parse_from(["x".to_owned(), format!("{}={value}", key.flag())]).expect(key.name);
-            let flags = parsed.settings.flags(parsed.color.as_deref());
-            assert_eq!(flags.values, [(key.name, value.to_owned())]);
+            assert_eq!(parsed.settings.settings(), [(key.name, value.to_owned())]);
         }
         let bare = Command::try_parse_from(["x", "--fail-fast"]).unwrap();
-        assert_eq!(bare.settings.flags(None).values, [("fail_fast", "true".to_owned())]);
+        assert_eq!(bare.settings.settings(), [("fail_fast", "true".to_owned())]);
     }
 }

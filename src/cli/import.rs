@@ -3,53 +3,66 @@
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use super::error::{Error, written};
-use super::sessions::{NextBatch, Unread, each};
+use super::context::{Context, Failure};
+use super::sessions::{self, NextBatch, Unread, each, written};
+use crate::formats::seatrial;
 use crate::model::{LeftOut, Problem, Session};
 use crate::sources::RecordedFile;
 
-/// Write sessions of any trace format in seatrial's own: JSON lines, one session a line, lossless.
-#[derive(Debug, clap::Args)]
+/// Arguments of `seatrial import`.
+#[derive(Debug, Clone, clap::Args)]
 #[command(after_help = "\
 Examples:
   seatrial import results.json -o sessions.jsonl
   seatrial import --format tau-bench results/*.json | zstd > sessions.jsonl.zst
 
 Exit codes: 0; 4 when something could not be read (what could be is written); 5 when it could not be written.")]
-pub struct ImportArgs {
+pub struct Args {
     /// Recordings; `-` is standard input.
     #[arg(required = true)]
-    pub files: Vec<PathBuf>,
+    files: Vec<PathBuf>,
     /// The trace format, when it is not to be recognised by the content.
     #[arg(long, value_name = "FORMAT")]
-    pub format: Option<String>,
+    format: Option<String>,
     /// Write to a file instead of standard output. It appears only when it is complete.
     #[arg(long, short, value_name = "FILE")]
-    pub out: Option<PathBuf>,
+    out: Option<PathBuf>,
 }
 
 /// Writes one session.
-pub type WriteSession<'w> = &'w mut dyn FnMut(&Session<'_>, &mut dyn Write) -> io::Result<()>;
+type WriteSession<'w> = &'w mut dyn FnMut(&Session<'_>, &mut dyn Write) -> io::Result<()>;
+
+/// Imports.
+pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
+    let mut err = io::stderr().lock();
+    let mut found = sessions::open(&args.files, args.format.as_deref(), context, &mut err)?;
+    let next = &mut |buffer| found.reader.next(buffer);
+    let write = &mut |session: &Session<'_>, mut out: &mut dyn Write| seatrial::write(session, &mut out);
+    // Not through a stream that takes out colours: what is written is data.
+    let mut out = BufWriter::with_capacity(1 << 18, io::stdout().lock());
+    let args = Args { out: args.out.as_ref().map(|path| context.cwd.join(path)), ..args.clone() };
+    import(&args, &found.files, next, write, &mut found.unread, &mut out, &mut err)
+}
 
 /// Writes what `next` hands out with `write`.
-pub fn import(
-    args: &ImportArgs,
+fn import(
+    args: &Args,
     files: &[RecordedFile],
     next: NextBatch<'_>,
     write: WriteSession<'_>,
+    unread: &mut Unread,
     out: &mut dyn Write,
     err: &mut dyn Write,
-) -> Result<u8, Error> {
-    let mut unread = Unread::default();
+) -> Result<u8, Failure> {
     let mut sessions = 0u64;
     let result = match args.out.as_ref().filter(|path| path.as_os_str() != "-") {
         None => {
-            let result = convert(files, next, write, out, err, &mut unread, &mut sessions);
-            written(result.and_then(|()| out.flush()), unread.code())
+            let result = convert(files, next, write, out, err, unread, &mut sessions);
+            written(result.and_then(|()| out.flush()), "standard output", unread.code())
         }
-        Some(path) => to_file(path, &mut |out| convert(files, next, write, out, err, &mut unread, &mut sessions))
+        Some(path) => to_file(path, &mut |out| convert(files, next, write, out, err, unread, &mut sessions))
             .map(|()| unread.code())
-            .map_err(|source| Error::Write { path: Some(path.clone()), source }),
+            .map_err(|why| Failure::write(&path.to_string_lossy(), &why)),
     };
     let left_out = if unread.total() > 0 { format!("; left out: {}", unread.summary()) } else { String::new() };
     let _ = writeln!(err, "{sessions} sessions written{left_out}");
@@ -117,8 +130,8 @@ mod tests {
     use super::super::sessions::tests::{file, lines};
     use super::*;
 
-    fn args(out: Option<PathBuf>) -> ImportArgs {
-        ImportArgs { files: vec!["a.jsonl".into()], format: None, out }
+    fn args(out: Option<PathBuf>) -> Args {
+        Args { files: vec!["a.jsonl".into()], format: None, out }
     }
 
     fn write(session: &Session<'_>, out: &mut dyn Write) -> io::Result<()> {
@@ -128,9 +141,9 @@ mod tests {
         writeln!(out, "{}", serde_json::to_string(session)?)
     }
 
-    fn run(args: &ImportArgs, input: &[&str]) -> (Result<u8, Error>, String, String) {
+    fn run(args: &Args, input: &[&str]) -> (Result<u8, Failure>, String, String) {
         let (mut out, mut err) = (Vec::new(), Vec::new());
-        let code = import(args, &file(), &mut lines(input), &mut write, &mut out, &mut err);
+        let code = import(args, &file(), &mut lines(input), &mut write, &mut Unread::default(), &mut out, &mut err);
         (code, String::from_utf8(out).unwrap(), String::from_utf8(err).unwrap())
     }
 
@@ -166,8 +179,16 @@ mod tests {
         let mut fail = |_: &Session<'_>, _: &mut dyn Write| Err(io::ErrorKind::StorageFull.into());
         let mut input = lines(&[r#"{"id":"b"}"#]);
         let (mut out, mut err) = (Vec::new(), Vec::new());
-        let failed = import(&args(Some(path.clone())), &file(), &mut input, &mut fail, &mut out, &mut err);
-        assert_eq!(failed.unwrap_err().code(), 5);
+        let failed = import(
+            &args(Some(path.clone())),
+            &file(),
+            &mut input,
+            &mut fail,
+            &mut Unread::default(),
+            &mut out,
+            &mut err,
+        );
+        assert_eq!(failed.unwrap_err().code, 5);
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "{\"id\":\"a\"}\n");
         assert_eq!(std::fs::read_dir(dir.path().join("deep")).unwrap().count(), 1, "nothing is left behind");
     }

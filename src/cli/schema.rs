@@ -1,34 +1,36 @@
 //! `seatrial schema`: the JSON Schema of suites, for editors.
 
-use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use super::error::{Error, written};
+use super::context::{Context, Failure};
+use crate::eval::exit;
 use crate::suite::schema::suite_schema;
 
-/// Print the JSON Schema of suites, for completion and validation in editors.
+/// Arguments of `seatrial schema`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   seatrial schema --out .seatrial/suite.schema.json
 
 Then begin a suite with a line such as `#:schema ../.seatrial/suite.schema.json`; taplo and Even Better TOML read it.")]
-pub struct SchemaArgs {
+pub struct Args {
     /// Write it to a file, whose folder is made if need be, instead of standard output.
     #[arg(long, short, value_name = "FILE")]
-    pub out: Option<PathBuf>,
+    out: Option<PathBuf>,
 }
 
-/// Runs the command.
-pub fn run(args: &SchemaArgs, out: &mut dyn Write) -> Result<u8, Error> {
+/// Prints or writes it.
+pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     let text = format!("{:#}\n", suite_schema());
-    let Some(path) = &args.out else {
-        return written(out.write_all(text.as_bytes()).and_then(|()| out.flush()), 0);
-    };
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty());
-    let made = folder.map_or(Ok(()), std::fs::create_dir_all);
-    let result: io::Result<()> = made.and_then(|()| std::fs::write(path, &text));
-    result.map(|()| 0).map_err(|source| Error::Write { path: Some(path.clone()), source })
+    match &args.out {
+        None => context.print(text.as_bytes(), exit::PASSED),
+        Some(path) => write(&context.cwd.join(path), &text).map(|()| exit::PASSED),
+    }
+}
+
+fn write(path: &Path, text: &str) -> Result<(), Failure> {
+    let made = path.parent().map_or(Ok(()), std::fs::create_dir_all);
+    made.and_then(|()| std::fs::write(path, text)).map_err(|why| Failure::write(&path.to_string_lossy(), &why))
 }
 
 #[cfg(test)]
@@ -36,20 +38,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn prints_the_schema_or_writes_it_to_a_file() {
-        let mut printed = Vec::new();
-        assert_eq!(run(&SchemaArgs { out: None }, &mut printed).unwrap(), 0);
+    fn a_file_is_written_with_its_folder() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a/b.json");
-        assert_eq!(run(&SchemaArgs { out: Some(path.clone()) }, &mut io::sink()).unwrap(), 0);
-        assert_eq!(std::fs::read(&path).unwrap(), printed);
-        assert_eq!(serde_json::from_slice::<serde_json::Value>(&printed).unwrap(), suite_schema());
+        write(&path, "{}").unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "{}");
     }
 
     #[test]
-    fn a_file_that_cannot_be_written_is_exit_5() {
+    fn a_file_that_cannot_be_written_is_never_exit_0() {
         let dir = tempfile::tempdir().unwrap();
-        let args = SchemaArgs { out: Some(dir.path().to_owned()) };
-        assert_eq!(run(&args, &mut io::sink()).unwrap_err().code(), 5);
+        assert_eq!(write(dir.path(), "{}").unwrap_err().code, exit::INCOMPLETE);
     }
 }

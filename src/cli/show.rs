@@ -3,16 +3,15 @@
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 
-use super::error::{Error, written};
-use super::sessions::{NextBatch, Unread, each};
+use super::context::{Context, Failure};
+use super::sessions::{self, NextBatch, Unread, each, written};
 use crate::model::Session;
 use crate::report::safe;
 use crate::report::transcript::{self, ROW_TITLES, Row, View};
 use crate::sources::RecordedFile;
 use crate::suite::nearest::nearest;
-use crate::suite::settings::When;
 
-/// Draw a recorded session in the terminal: transcript, and waterfall where there are times.
+/// Arguments of `seatrial show`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -21,33 +20,31 @@ Examples:
   seatrial show sessions.jsonl '#3' --full   the third session, nothing elided
 
 Exit codes: 0, 2 when there is no such session, 4 when something in the file could not be read.")]
-pub struct ShowArgs {
+pub struct Args {
     /// A recording; `-` is standard input.
-    pub file: PathBuf,
+    file: PathBuf,
     /// A session's id, or `#N` for the N-th session of the file.
-    pub session: Option<String>,
+    session: Option<String>,
     /// The trace format, when it is not to be recognised by the content.
     #[arg(long, value_name = "FORMAT")]
-    pub format: Option<String>,
+    format: Option<String>,
     /// Show long texts whole, and every operation.
     #[arg(long)]
-    pub full: bool,
+    full: bool,
     /// Draw the waterfall: where there are times, always, never, or nothing but it.
     #[arg(long, value_name = "WHEN", num_args = 0..=1, require_equals = true, default_value = "auto",
         default_missing_value = "only", value_parser = ["auto", "always", "never", "only"])]
-    pub waterfall: String,
+    waterfall: String,
     /// Columns to wrap to, instead of those of the terminal.
     #[arg(long, value_name = "N")]
-    pub width: Option<u16>,
+    width: Option<u16>,
 }
 
 /// What is drawn on.
 #[derive(Debug, Clone, Copy)]
-pub struct Screen {
-    /// Columns.
-    pub width: usize,
-    /// Whether colours are used.
-    pub color: bool,
+struct Screen {
+    width: usize,
+    color: bool,
 }
 
 /// Columns where there is no terminal.
@@ -56,17 +53,15 @@ const DEFAULT_WIDTH: usize = 100;
 const MAX_WIDTH: usize = 160;
 
 impl Screen {
-    /// Standard output as it is. Without a terminal there are no colours unless asked for; NO_COLOR is respected.
-    pub fn stdout(color: When) -> Self {
-        let stdout = io::stdout();
-        let auto = anstream::AutoStream::choice(&stdout) != anstream::ColorChoice::Never;
-        let columns = terminal_size::terminal_size().filter(|_| stdout.is_terminal());
+    /// Standard output as it is. Colours are always drawn: the stream takes out those that are not wanted.
+    fn stdout() -> Self {
+        let columns = terminal_size::terminal_size().filter(|_| io::stdout().is_terminal());
         let width = columns.map_or(DEFAULT_WIDTH, |(terminal_size::Width(w), _)| usize::from(w).min(MAX_WIDTH));
-        Self { width, color: color.on(auto) }
+        Self { width, color: true }
     }
 }
 
-impl ShowArgs {
+impl Args {
     fn view(&self, screen: Screen) -> View {
         View {
             width: self.width.map_or(screen.width, usize::from),
@@ -82,26 +77,35 @@ impl ShowArgs {
     }
 }
 
+/// Shows.
+pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
+    let mut err = io::stderr().lock();
+    let mut found = sessions::open(std::slice::from_ref(&args.file), args.format.as_deref(), context, &mut err)?;
+    let mut out = context.stdout();
+    let next = &mut |buffer| found.reader.next(buffer);
+    show(args, Screen::stdout(), &found.files, next, &mut found.unread, &mut out, &mut err)
+}
+
 /// Draws what `next` hands out.
-pub fn show(
-    args: &ShowArgs,
+fn show(
+    args: &Args,
     screen: Screen,
     files: &[RecordedFile],
     next: NextBatch<'_>,
+    unread: &mut Unread,
     out: &mut dyn Write,
     err: &mut dyn Write,
-) -> Result<u8, Error> {
+) -> Result<u8, Failure> {
     let view = args.view(screen);
-    let mut unread = Unread::default();
     let (result, missing) = match &args.session {
         Some(wanted) => {
             let mut search = Search::new(wanted);
-            let result = each(next, files, &mut unread, err, &mut |s| search.visit(s, &view, out).map(Ok));
-            (result, (search.found == 0).then(|| search.missing(&unread)))
+            let result = each(next, files, unread, err, &mut |s| search.visit(s, &view, out).map(Ok));
+            (result, (search.found == 0).then(|| search.missing(unread)))
         }
         None => {
             let mut list = List::default();
-            let result = each(next, files, &mut unread, err, &mut |s| list.visit(s, &view, out).map(Ok));
+            let result = each(next, files, unread, err, &mut |s| list.visit(s, &view, out).map(Ok));
             (result.and_then(|()| list.finish(out)), None)
         }
     };
@@ -111,7 +115,7 @@ pub fn show(
     if unread.total() > 0 {
         let _ = writeln!(err, "not shown: {}", unread.summary());
     }
-    written(result.and_then(|()| out.flush()), unread.code())
+    written(result.and_then(|()| out.flush()), "standard output", unread.code())
 }
 
 /// Draws the sessions with an id, or the one at a position.
@@ -147,15 +151,14 @@ impl<'w> Search<'w> {
         Ok(())
     }
 
-    fn missing(&self, unread: &Unread) -> Error {
-        let message = format!("no session is called `{}`", safe::line(self.wanted));
+    fn missing(&self, unread: &Unread) -> Failure {
         let near = nearest(self.wanted, self.ids.iter().map(String::as_str));
         let help = match near {
             Some(near) => format!("did you mean `{}`?", safe::line(near)),
             None if unread.total() > 0 => format!("what could not be read: {}", unread.summary()),
             None => format!("the file has {} sessions; without a session they are listed", self.seen),
         };
-        Error::usage(message, help)
+        Failure::usage(format_args!("no session is called `{}`\nhelp: {help}", safe::line(self.wanted)))
     }
 }
 
@@ -224,8 +227,8 @@ mod tests {
     const A: &str = r#"{"id":"a","case":"c","reward":1.0,"turns":[{"user":"hi","spans":[{"kind":"tool","name":"f","status":"error"}]}]}"#;
     const B: &str = r#"{"id":"b\u001b[2J","trial":"2"}"#;
 
-    fn args(session: Option<&str>) -> ShowArgs {
-        ShowArgs {
+    fn args(session: Option<&str>) -> Args {
+        Args {
             file: "a.jsonl".into(),
             session: session.map(str::to_owned),
             format: None,
@@ -235,10 +238,10 @@ mod tests {
         }
     }
 
-    fn run(session: Option<&str>, input: &[&str]) -> (Result<u8, Error>, String, String) {
+    fn run(session: Option<&str>, input: &[&str]) -> (Result<u8, Failure>, String, String) {
         let (mut out, mut err) = (Vec::new(), Vec::new());
         let screen = Screen { width: 80, color: false };
-        let code = show(&args(session), screen, &file(), &mut lines(input), &mut out, &mut err);
+        let code = show(&args(session), screen, &file(), &mut lines(input), &mut Unread::default(), &mut out, &mut err);
         (code, String::from_utf8(out).unwrap(), String::from_utf8(err).unwrap())
     }
 
@@ -270,8 +273,9 @@ mod tests {
     #[test]
     fn an_unknown_session_is_a_usage_error_that_names_the_nearest() {
         let error = run(Some("cancel-71"), &[r#"{"id":"cancel-17"}"#]).0.unwrap_err();
-        assert_eq!((error.code(), error.help()), (2, Some("did you mean `cancel-17`?")));
-        assert_eq!(run(Some("#3"), &[A, B]).0.unwrap_err().code(), 2);
+        assert_eq!(error.code, 2);
+        assert!(error.message.contains("help: did you mean `cancel-17`?"), "{}", error.message);
+        assert_eq!(run(Some("#3"), &[A, B]).0.unwrap_err().code, 2);
     }
 
     #[test]
@@ -306,7 +310,16 @@ mod tests {
     fn a_closed_pipe_is_quiet_and_does_not_hide_what_was_not_read() {
         let screen = Screen { width: 80, color: false };
         let code = |input: &[&str]| {
-            show(&args(Some("a")), screen, &file(), &mut lines(input), &mut Closed, &mut io::sink()).unwrap()
+            show(
+                &args(Some("a")),
+                screen,
+                &file(),
+                &mut lines(input),
+                &mut Unread::default(),
+                &mut Closed,
+                &mut io::sink(),
+            )
+            .unwrap()
         };
         assert_eq!(code(&[A]), 0);
         assert_eq!(code(&["{", A]), 4);

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use crate::checks::RULES;
+use crate::eval::exit;
 use crate::formats::FORMATS;
 use crate::suite::schema::docs::common_docs;
 use crate::suite::settings::KEYS;
@@ -16,26 +17,13 @@ pub(super) struct Topic {
 
 /// Every topic, by name.
 pub(super) static TOPICS: &[Topic] = &[
-    Topic { name: "exit-codes", summary: "What the exit code of a run means.", text: || EXIT_CODES.to_owned() },
+    Topic { name: "exit-codes", summary: "What the exit code of a run means.", text: exit_codes },
     Topic { name: "filter", summary: "The language of --filter.", text: || crate::suite::filter::DOC.to_owned() },
     Topic { name: "formats", summary: "The trace formats that are read.", text: formats },
     Topic { name: "keys", summary: "The keys that every check has.", text: keys },
     Topic { name: "metrics", summary: "What `metric` checks measure.", text: || METRICS.to_owned() },
     Topic { name: "settings", summary: "seatrial.toml, SEATRIAL_* variables and flags.", text: settings },
 ];
-
-/// The exit codes, as product and help state them.
-pub const EXIT_CODES: &str = "\
-0   every gate passed
-1   a gate failed: the agent did not meet the suite
-2   usage or suite error: nothing was run; every problem is listed
-3   held: the decision depends on verdicts that wait for human review
-4   not shown: unmeasured (nothing ran, a check was never exercised, errors beyond what the gate allows) or inconclusive
-5   the run was interrupted, capped, or could not be written: incomplete
-70  a bug in seatrial
-
-When several apply: 2, then 70, then 5, then 1, then 4, then 3.
-";
 
 const METRICS: &str = "\
 Per turn
@@ -65,6 +53,15 @@ Stats: mean, min, max, sum, p50 to p99.9, count, stddev. Bounds: min, max.
 for the group counts in the group `(none)`. A session that does not say what is measured makes the check an error,
 unless `min_coverage` allows it.
 ";
+
+fn exit_codes() -> String {
+    let mut out = String::new();
+    for (code, meaning) in exit::TABLE {
+        let _ = writeln!(out, "{code:>2}  {meaning}");
+    }
+    out.push_str("\nWhen several apply: 2, then 70, then 5, then 1, then 4, then 3.\n");
+    out
+}
 
 fn formats() -> String {
     let mut out = String::from(
