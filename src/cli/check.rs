@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use super::context::{Context, Failure};
-use super::load;
+use super::{flags, load};
 use crate::eval::event::{CheckPlan, SuitePlan};
 use crate::eval::exit;
 use crate::eval::plan::Planned;
@@ -24,12 +24,14 @@ pub struct Args {
     /// Print one machine-readable line: the plan, or every problem.
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    settings: flags::Args,
 }
 
 impl Args {
-    /// The settings among the flags; none of its own.
+    /// The settings among the flags.
     pub fn settings(&self) -> Vec<(&'static str, String)> {
-        Vec::new()
+        self.settings.settings()
     }
 }
 
@@ -90,7 +92,11 @@ fn suite(planned: &Planned<'_>, args: &Args, context: &Context, out: &mut dyn Wr
         Some(cases) => {
             let skipped = cases.iter().filter(|c| c.skip.is_some()).count();
             let trials = plan.trials.map(|t| format!(", {t} trials each")).unwrap_or_default();
-            format!("{} declared{trials}{}", cases.len(), if skipped > 0 { format!(", {skipped} skipped") } else { String::new() })
+            format!(
+                "{} declared{trials}{}",
+                cases.len(),
+                if skipped > 0 { format!(", {skipped} skipped") } else { String::new() }
+            )
         }
         None => "every session is its own".to_owned(),
     };

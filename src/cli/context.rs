@@ -69,7 +69,10 @@ impl Context {
         let env = |name: &str| std::env::var(name).ok();
         let settings = Settings::resolve(flags, &env, &cwd).map_err(|problems| {
             let problems = settings_problems(problems, &cwd);
-            Failure { code: exit::USAGE, message: problems.render(color_of(When::Auto, &io::stderr()) != ColorChoice::Never) }
+            Failure {
+                code: exit::USAGE,
+                message: problems.render(color_of(When::Auto, &io::stderr()) != ColorChoice::Never),
+            }
         })?;
         let mut detectors = Detectors::builtin();
         for detector in settings.detectors.values() {
@@ -89,6 +92,12 @@ impl Context {
             Err(_) if code != exit::PASSED => Ok(code),
             Err(e) => Err(Failure::write("standard output", &e)),
         }
+    }
+
+    /// Standard output, for results that are too long to be held in memory. Colours are taken out where they are not
+    /// wanted.
+    pub fn stdout(&self) -> AutoStream<io::StdoutLock<'static>> {
+        AutoStream::new(io::stdout().lock(), self.color)
     }
 
     /// Whether messages on standard error have colours.

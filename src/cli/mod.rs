@@ -4,12 +4,14 @@
 mod check;
 mod context;
 mod explain;
+mod flags;
 mod import;
 mod load;
 mod progress;
 mod report;
 mod run;
 mod schema;
+mod sessions;
 mod show;
 
 use std::path::PathBuf;

@@ -61,10 +61,8 @@ impl Progress {
 
 fn bar(name: &str, files: &[RecordedFile]) -> ProgressBar {
     let compressed = |f: &RecordedFile| f.path.extension().is_some_and(|e| e == "gz" || e == "zst");
-    let sizes: Option<u64> = files
-        .iter()
-        .map(|f| if compressed(f) { None } else { std::fs::metadata(&f.path).ok().map(|m| m.len()) })
-        .sum();
+    let sizes: Option<u64> =
+        files.iter().map(|f| if compressed(f) { None } else { std::fs::metadata(&f.path).ok().map(|m| m.len()) }).sum();
     let (bar, template) = match sizes {
         Some(total) if total > 0 => (ProgressBar::new(total), "{prefix} {wide_bar} {msg} {eta}"),
         // The size after decompression is not known before the end.

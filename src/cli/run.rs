@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use super::context::{Context, Failure};
-use super::{load, progress::Progress};
+use super::{flags, load, progress::Progress};
 use crate::eval::event::{Finished, Header, Plan, SCHEMA, Started, SuiteEnd};
 use crate::eval::exit;
 use crate::eval::fold::SuiteFold;
@@ -44,43 +44,14 @@ pub struct Args {
     /// List checks that passed, too.
     #[arg(long, short)]
     verbose: bool,
-    /// Worker threads.
-    #[arg(long, short, value_name = "N")]
-    jobs: Option<String>,
-    /// Stop when the gate can no longer pass.
-    #[arg(long)]
-    fail_fast: bool,
-    /// The folder in which the run's own folder is made.
-    #[arg(long, value_name = "DIR")]
-    out: Option<String>,
-    /// Put a copy of junit.xml there.
-    #[arg(long, value_name = "FILE")]
-    junit: Option<String>,
-    /// Which sessions are kept whole: failed, all or none.
-    #[arg(long, value_name = "WHICH")]
-    keep: Option<String>,
-    /// Progress on standard error: auto, always or never.
-    #[arg(long, value_name = "WHEN")]
-    progress: Option<String>,
+    #[command(flatten)]
+    settings: flags::Args,
 }
 
 impl Args {
     /// The settings among the flags.
     pub fn settings(&self) -> Vec<(&'static str, String)> {
-        let mut values = Vec::new();
-        for (key, value) in [
-            ("jobs", &self.jobs),
-            ("out", &self.out),
-            ("junit", &self.junit),
-            ("keep", &self.keep),
-            ("progress", &self.progress),
-        ] {
-            values.extend(value.clone().map(|v| (key, v)));
-        }
-        if self.fail_fast {
-            values.push(("fail_fast", "true".to_owned()));
-        }
-        values
+        self.settings.settings()
     }
 }
 

@@ -48,7 +48,10 @@ pub fn evaluate(suite: &Suite, session: &Session<'_>, bound: &Bound<'_>, active:
         let ran = catch_unwind(AssertUnwindSafe(|| apply(check, &scene, &mut rolled)));
         if ran.is_err() {
             out.panicked = true;
-            rolled.add(SubjectRef::Session, Finding::error(format!("a bug in seatrial: the check panicked: {}", last_panic())));
+            rolled.add(
+                SubjectRef::Session,
+                Finding::error(format!("a bug in seatrial: the check panicked: {}", last_panic())),
+            );
         }
         out.verdicts.extend(rolled.verdict(index as u32, check.require));
     }
@@ -79,10 +82,14 @@ fn apply(check: &CheckDef, scene: &Scene<'_>, rolled: &mut RollUp) {
         Level::Span => {
             for_each_span(scene, |subject| {
                 if check.on.span(&subject) {
-                    let finding = with_compiled(check, || span_context(scene, &subject), |compiled| match compiled {
-                        Compiled::Span(c) => c.check(&subject),
-                        _ => wrong_level(),
-                    });
+                    let finding = with_compiled(
+                        check,
+                        || span_context(scene, &subject),
+                        |compiled| match compiled {
+                            Compiled::Span(c) => c.check(&subject),
+                            _ => wrong_level(),
+                        },
+                    );
                     rolled.add(SubjectRef::Span(subject.ordinal as u32), finding);
                 }
             });
@@ -91,10 +98,14 @@ fn apply(check: &CheckDef, scene: &Scene<'_>, rolled: &mut RollUp) {
             for (index, turn) in scene.session.turns.iter().enumerate() {
                 let subject = TurnSubject { scene, turn, index };
                 if check.on.turn(&subject) {
-                    let finding = with_compiled(check, || turn_context(scene, &subject), |compiled| match compiled {
-                        Compiled::Turn(c) => c.check(&subject),
-                        _ => wrong_level(),
-                    });
+                    let finding = with_compiled(
+                        check,
+                        || turn_context(scene, &subject),
+                        |compiled| match compiled {
+                            Compiled::Turn(c) => c.check(&subject),
+                            _ => wrong_level(),
+                        },
+                    );
                     rolled.add(SubjectRef::Turn(index as u32), finding);
                 }
             }
@@ -102,7 +113,8 @@ fn apply(check: &CheckDef, scene: &Scene<'_>, rolled: &mut RollUp) {
             for index in scene.session.turns.len()..scene.turn_expected.len() {
                 if check.on.missing_turn(scene, index) {
                     let declared = scene.turn_expected.len();
-                    let reason = format!("turn {} of the {declared} declared by the case is not in the session", index + 1);
+                    let reason =
+                        format!("turn {} of the {declared} declared by the case is not in the session", index + 1);
                     rolled.add(SubjectRef::Turn(index as u32), Finding::error(reason));
                 }
             }
@@ -110,10 +122,14 @@ fn apply(check: &CheckDef, scene: &Scene<'_>, rolled: &mut RollUp) {
         Level::Session => {
             let subject = SessionSubject { scene };
             if check.on.session(scene) {
-                let finding = with_compiled(check, || scene.context().clone(), |compiled| match compiled {
-                    Compiled::Session(c) => c.check(&subject),
-                    _ => wrong_level(),
-                });
+                let finding = with_compiled(
+                    check,
+                    || scene.context().clone(),
+                    |compiled| match compiled {
+                        Compiled::Session(c) => c.check(&subject),
+                        _ => wrong_level(),
+                    },
+                );
                 rolled.add(SubjectRef::Session, finding);
             }
         }

@@ -158,9 +158,11 @@ impl<'p> SuiteFold<'p> {
             return true;
         }
         let min = self.plan.gate.pass_rate.min;
-        let total = self.plan.cases.as_ref().map(|cases| {
-            cases.iter().filter(|c| !c.filtered && c.skip.is_none()).map(|c| c.weight).sum::<f64>()
-        });
+        let total = self
+            .plan
+            .cases
+            .as_ref()
+            .map(|cases| cases.iter().filter(|c| !c.filtered && c.skip.is_none()).map(|c| c.weight).sum::<f64>());
         match total {
             Some(total) => total - self.failed_weight < min * total - 1e-9,
             None => min >= 1.0 && self.failed_weight > 0.0,

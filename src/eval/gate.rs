@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
 use super::event::{CasePlan, CheckPlan, SuitePlan};
 use super::fold::SuiteFold;
 use super::rollup;
@@ -11,6 +10,7 @@ use crate::checks::system::{Bound, CaseOutcome, GroupFinding, SystemFinding, Tri
 use crate::model::{LeftOut, Level, Severity, Status};
 use crate::stats::{reliability, sum};
 use crate::suite::{PassRate, Reliability};
+use serde::{Deserialize, Serialize};
 
 /// A suite's decision, also that of one rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -190,7 +190,9 @@ pub fn decide(
     let mut judged = Vec::new();
     for (index, outcome) in fold.cases.iter().enumerate() {
         let declared = plan.cases.as_ref().and_then(|c| c.get(index));
-        if declared.is_some_and(|c| c.filtered) || (outcome.trials.is_empty() && declared.is_none_or(|c| c.skip.is_none())) {
+        if declared.is_some_and(|c| c.filtered)
+            || (outcome.trials.is_empty() && declared.is_none_or(|c| c.skip.is_none()))
+        {
             continue;
         }
         let case = judge(outcome, declared, as_of);
@@ -274,7 +276,8 @@ fn add_missing_trials(fold: &mut SuiteFold<'_>) -> Vec<String> {
 }
 
 fn judge<'c>(outcome: &'c CaseOutcome, declared: Option<&CasePlan>, as_of: Option<&str>) -> Judged<'c> {
-    let status = if outcome.trials.is_empty() { Status::Skip } else { rollup::all(outcome.trials.iter().map(|t| t.status)) };
+    let status =
+        if outcome.trials.is_empty() { Status::Skip } else { rollup::all(outcome.trials.iter().map(|t| t.status)) };
     let excused = declared.and_then(|c| c.expected_fail.as_ref()).is_some_and(|x| {
         // ISO dates compare as text. Without a date to compare with, nothing is excused.
         as_of.is_some_and(|today| today <= x.until.as_str())
@@ -467,7 +470,8 @@ fn pass_rate<'c>(
     let (passed, error, held) = (weight(Status::Pass), weight(Status::Error), weight(Status::Held));
     let needed = bar.min * total - 1e-9;
     let n = counted().filter(|c| c.status == Status::Pass).count();
-    let number = format!("{name} {:.4} ({n} of {} cases), at least {} wanted", passed / total, counted().count(), bar.min);
+    let number =
+        format!("{name} {:.4} ({n} of {} cases), at least {} wanted", passed / total, counted().count(), bar.min);
     let possible = if tolerated { passed + held } else { passed + held + error };
     if passed >= needed {
         rule(name, Decision::Passed, number)
@@ -526,7 +530,9 @@ fn reliable<'c>(
 fn system_checks(plan: &SuitePlan, checks: &[CheckSummary], system: &[(u32, SystemFinding)]) -> Vec<RuleOutcome> {
     let mut rules = Vec::new();
     for (index, finding) in system {
-        let (Some(check), Some(summary)) = (plan.checks.get(*index as usize), checks.get(*index as usize)) else { continue };
+        let (Some(check), Some(summary)) = (plan.checks.get(*index as usize), checks.get(*index as usize)) else {
+            continue;
+        };
         // Without a bound a system check only reports; without severity to block it never decides.
         if !check.severity.blocks() || finding.unexercised {
             continue;
@@ -552,8 +558,7 @@ fn named_tools(fold: &SuiteFold<'_>, checks: &mut [CheckSummary]) -> Vec<RuleOut
     let known = |name: &String| plan.tools.contains(name) || fold.tools_seen.contains(name);
     let mut rules = Vec::new();
     for (check, summary) in plan.checks.iter().zip(checks).filter(|(c, _)| !c.inactive) {
-        let unknown: Vec<String> =
-            check.tool_names.iter().filter(|n| !known(n)).map(|n| format!("`{n}`")).collect();
+        let unknown: Vec<String> = check.tool_names.iter().filter(|n| !known(n)).map(|n| format!("`{n}`")).collect();
         // An optional check may find nothing to look at; one that looked must be able to match.
         if unknown.is_empty() || (check.optional && !summary.exercised) || fold.evaluated == 0 {
             continue;

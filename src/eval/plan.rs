@@ -38,7 +38,8 @@ impl<'s> Planned<'s> {
         }
         for (index, check) in planned.system_checks() {
             if !planned.plan.checks[index].inactive {
-                let missing: Vec<Column> = check.columns().into_iter().filter(|c| !planned.columns.contains(c)).collect();
+                let missing: Vec<Column> =
+                    check.columns().into_iter().filter(|c| !planned.columns.contains(c)).collect();
                 planned.columns.extend(missing);
             }
         }

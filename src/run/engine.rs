@@ -21,8 +21,8 @@ use crate::eval::row::Row;
 use crate::formats;
 use crate::model::{LeftOut, Level, Problem, Redactor, Session, Status, Text, Verdict, digest};
 use crate::sources::reader::Reader;
-use crate::store::record;
 use crate::sources::{Batch, Element, RecordedFile};
+use crate::store::record;
 
 /// What the engine is given for one suite.
 pub struct Job<'j> {
@@ -346,7 +346,15 @@ fn decide_system(planned: &Planned<'_>, fold: &SuiteFold<'_>) -> Vec<(u32, Syste
 }
 
 fn left_out(job: &Job<'_>, at: Ordinal, file: String, id: Option<String>, problem: Problem) -> LeftOutEvent {
-    LeftOutEvent { suite: job.index, at, file, id, kind: problem.kind, message: problem.message, offset: problem.offset }
+    LeftOutEvent {
+        suite: job.index,
+        at,
+        file,
+        id,
+        kind: problem.kind,
+        message: problem.message,
+        offset: problem.offset,
+    }
 }
 
 fn errored(check: u32, reason: &str) -> Verdict {
@@ -484,7 +492,11 @@ fn stale(job: &Job<'_>, session: &Session<'_>) -> Result<(), String> {
     };
     let age = job.now_ns.saturating_sub(recorded);
     if u128::from(age) > max_age.as_nanos() {
-        return Err(format!("the session is {} hours old, `max_age` allows {}", age / 3_600_000_000_000, max_age.as_secs() / 3600));
+        return Err(format!(
+            "the session is {} hours old, `max_age` allows {}",
+            age / 3_600_000_000_000,
+            max_age.as_secs() / 3600
+        ));
     }
     Ok(())
 }

@@ -163,7 +163,10 @@ mod tests {
         let mut out = Vec::new();
         volatile(&mut out, "finished", &Redactor::default().pass(&finished)).unwrap();
         let line = String::from_utf8(out).unwrap();
-        assert_eq!(line, "{\"volatile\":\"finished\",\"at\":\"2026-01-01T00:00:00Z\",\"seconds\":1.5,\"exit_code\":0}\n");
+        assert_eq!(
+            line,
+            "{\"volatile\":\"finished\",\"at\":\"2026-01-01T00:00:00Z\",\"seconds\":1.5,\"exit_code\":0}\n"
+        );
         let (_dir, path) = record(&format!("{HEADER}{line}"));
         let mut seen = Vec::new();
         let cut = read(&path, |e| seen.push(matches!(e, RunEvent::Finished(f) if f == finished))).unwrap();

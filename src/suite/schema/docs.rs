@@ -3,8 +3,9 @@
 
 use serde_json::{Map, Value};
 
-use super::{generator, tidy};
+use super::{generator, tables, tidy};
 use crate::checks::build::Rule;
+use crate::model::Level;
 
 /// What there is to know about a rule.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,6 +31,8 @@ pub struct ParamDoc {
     pub default: Option<String>,
     /// What it means, as one line.
     pub doc: String,
+    /// The values it takes with what each means, where it takes one of a few that are documented.
+    pub choices: Vec<(String, String)>,
 }
 
 /// Longest chain of references followed when a type is named.
@@ -42,20 +45,63 @@ pub fn rule_doc(rule: &Rule) -> RuleDoc {
     tidy::tidy(&mut schema);
     let mut definitions = generator.take_definitions(false);
     definitions.values_mut().for_each(tidy::tidy);
-    let text = schema.get("description").and_then(Value::as_str).unwrap_or_default().trim();
+    let text = description(&schema).trim();
     let (summary, details) = text.split_once("\n\n").unwrap_or((text, ""));
-    let required = schema.get("required").and_then(Value::as_array).cloned().unwrap_or_default();
+    let required: Vec<&str> =
+        schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
     let properties = schema.get("properties").and_then(Value::as_object);
+    let params = properties.map(|p| param_docs(p, &required, &definitions)).unwrap_or_default();
+    RuleDoc { summary: one_line(summary), details: details.trim().to_owned(), params }
+}
+
+/// The keys that every check has, beside its own parameters.
+pub fn common_docs() -> Vec<ParamDoc> {
+    let mut properties = tables::common(Some(Level::Span), &[]);
+    let check = serde_json::json!({ "type": "string", "description": "The name of the rule." });
+    properties.insert("check".to_owned(), check);
+    param_docs(&properties, &["id", "check"], &tables::definitions(Value::Null))
+}
+
+fn param_docs(properties: &Map<String, Value>, required: &[&str], definitions: &Map<String, Value>) -> Vec<ParamDoc> {
     let param = |(name, schema): (&String, &Value)| ParamDoc {
         name: name.clone(),
-        kind: kind(schema, &definitions, 0),
-        required: required.iter().any(|r| r == name),
+        kind: kind(schema, definitions, 0),
+        required: required.contains(&name.as_str()),
         default: schema.get("default").map(toml_text),
-        doc: one_line(schema.get("description").and_then(Value::as_str).unwrap_or_default()),
+        doc: one_line(description(schema)),
+        choices: choices(schema, definitions, 0),
     };
-    let mut params: Vec<ParamDoc> = properties.into_iter().flatten().map(param).collect();
+    let mut params: Vec<ParamDoc> = properties.iter().map(param).collect();
     params.sort_by(|a, b| b.required.cmp(&a.required).then_with(|| a.name.cmp(&b.name)));
-    RuleDoc { summary: one_line(summary), details: details.trim().to_owned(), params }
+    params
+}
+
+fn description(schema: &Value) -> &str {
+    schema.get("description").and_then(Value::as_str).unwrap_or_default()
+}
+
+/// What a schema refers to: itself, or the definition behind its reference.
+fn target<'s>(schema: &'s Value, definitions: &'s Map<String, Value>) -> Option<&'s Value> {
+    let inner = match schema.get("allOf").and_then(Value::as_array).map(Vec::as_slice) {
+        Some([only]) => only,
+        _ => schema,
+    };
+    match inner.get("$ref").and_then(Value::as_str) {
+        Some(reference) => definitions.get(reference.rsplit('/').next()?),
+        None => Some(inner),
+    }
+}
+
+/// The documented values of an enumeration.
+fn choices(schema: &Value, definitions: &Map<String, Value>, depth: usize) -> Vec<(String, String)> {
+    let Some(schema) = target(schema, definitions).filter(|_| depth < MAX_DEPTH) else { return Vec::new() };
+    let options = schema.get("oneOf").or_else(|| schema.get("anyOf")).and_then(Value::as_array);
+    let choice = |option: &Value| match option.get("const") {
+        Some(value) => vec![(toml_text(value), one_line(description(option)))],
+        None => choices(option, definitions, depth + 1),
+    };
+    let all = options.into_iter().flatten().flat_map(choice);
+    all.filter(|(_, doc)| !doc.is_empty()).collect()
 }
 
 /// A paragraph as one line.
@@ -80,10 +126,9 @@ fn toml_text(value: &Value) -> String {
 fn kind(schema: &Value, definitions: &Map<String, Value>, depth: usize) -> String {
     let Some(object) = schema.as_object().filter(|_| depth < MAX_DEPTH) else { return "any value".to_owned() };
     let list = |key: &str| object.get(key).and_then(Value::as_array);
-    if let Some(target) = object.get("$ref").and_then(Value::as_str) {
-        let name = target.rsplit('/').next().unwrap_or_default();
-        return match definitions.get(name) {
-            Some(_) if name == "Matcher" => "matcher".to_owned(),
+    if let Some(reference) = object.get("$ref").and_then(Value::as_str) {
+        return match target(schema, definitions) {
+            Some(_) if reference.ends_with("/Matcher") => "matcher".to_owned(),
             Some(definition) => kind(definition, definitions, depth + 1),
             None => "any value".to_owned(),
         };

@@ -35,8 +35,10 @@ pub(crate) struct SizeParams {
 #[derive(Deserialize, JsonSchema, Default, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 enum Unit {
+    /// Unicode characters.
     #[default]
     Chars,
+    /// What is between spaces.
     Words,
 }
 
@@ -200,13 +202,13 @@ fn the_documentation_of_a_rule_is_read_from_its_parameters() {
     let lines: Vec<String> = doc
         .params
         .iter()
-        .map(|p| format!("{} | {} | {} | {:?} | {}", p.name, p.kind, p.required, p.default, p.doc))
+        .map(|p| format!("{} | {} | {} | {:?} | {} {:?}", p.name, p.kind, p.required, p.default, p.doc, p.choices))
         .collect();
     insta::assert_snapshot!(lines.join("\n"), @r#"
-    max | integer | true | None | At most this many.
-    except | list of string | false | Some("[]") | Tools that do not count.
-    is | matcher | false | None | What else must hold.
-    min | integer | false | None | At least this many.
-    unit | "chars" or "words" | false | Some("\"chars\"") | What is counted.
+    max | integer | true | None | At most this many. []
+    except | list of string | false | Some("[]") | Tools that do not count. []
+    is | matcher | false | None | What else must hold. []
+    min | integer | false | None | At least this many. []
+    unit | "chars" or "words" | false | Some("\"chars\"") | What is counted. [("\"chars\"", "Unicode characters."), ("\"words\"", "What is between spaces.")]
     "#);
 }

@@ -1,0 +1,147 @@
+//! `seatrial explain`: the documentation of checks, formats and a few topics, from the definitions themselves.
+
+mod reference;
+mod topics;
+
+use std::fmt::Write;
+
+pub use reference::reference_markdown;
+use topics::TOPICS;
+
+use super::context::{Context, Failure};
+use crate::checks::RULES;
+use crate::checks::build::Rule;
+use crate::eval::exit;
+use crate::formats::FORMATS;
+use crate::model::Level;
+use crate::report::safe;
+use crate::suite::nearest::nearest;
+use crate::suite::schema::docs::{ParamDoc, rule_doc};
+
+/// Arguments of `seatrial explain`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  seatrial explain                 all checks by level, and the topics
+  seatrial explain trajectory      one check, with a session that passes and one that fails
+  seatrial explain filter          the language of --filter
+  seatrial explain exit-codes")]
+pub struct Args {
+    /// A check, a trace format, or a topic: `exit-codes`, `filter`, `formats`, `keys`, `metrics`, `settings`.
+    name: Option<String>,
+    /// Print the reference of all checks in Markdown.
+    #[arg(long, conflicts_with = "name")]
+    markdown: bool,
+}
+
+/// Explains.
+pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
+    context.print(text(args)?.as_bytes(), exit::PASSED)
+}
+
+fn text(args: &Args) -> Result<String, Failure> {
+    match &args.name {
+        _ if args.markdown => Ok(reference_markdown()),
+        None => Ok(overview(RULES)),
+        Some(name) => explain(name),
+    }
+}
+
+/// The documentation of a name.
+fn explain(name: &str) -> Result<String, Failure> {
+    if let Some(topic) = TOPICS.iter().find(|t| t.name == name) {
+        return Ok((topic.text)());
+    }
+    if let Some(rule) = RULES.iter().find(|r| r.name == name) {
+        return Ok(check(rule));
+    }
+    if let Some(format) = FORMATS.iter().find(|f| f.name() == name) {
+        return Ok(format!("{name} (trace format)\n\n{}\n", format.doc().trim()));
+    }
+    let names = || {
+        let formats = FORMATS.iter().map(|f| f.name());
+        TOPICS.iter().map(|t| t.name).chain(RULES.iter().map(|r| r.name)).chain(formats)
+    };
+    let help = match nearest(name, names()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => "`seatrial explain` lists everything there is to explain".to_owned(),
+    };
+    Err(Failure::usage(format_args!("nothing is called `{}`\nhelp: {help}", safe::line(name))))
+}
+
+/// All checks by level, one line each, then topics and formats.
+fn overview(rules: &[Rule]) -> String {
+    let mut out = String::new();
+    let width = rules.iter().map(|r| r.name.len()).max().unwrap_or(0).max(12);
+    for level in Level::ALL {
+        let _ = writeln!(out, "{} checks", level.name());
+        for rule in rules.iter().filter(|r| r.levels.contains(&level)) {
+            let _ = writeln!(out, "  {:width$}  {}", rule.name, rule_doc(rule).summary);
+        }
+        out.push('\n');
+    }
+    out.push_str("topics\n");
+    for topic in TOPICS {
+        let _ = writeln!(out, "  {:width$}  {}", topic.name, topic.summary);
+    }
+    let formats: Vec<&str> = FORMATS.iter().map(|f| f.name()).collect();
+    let _ = write!(out, "\ntrace formats\n  {}\n", formats.join(", "));
+    out
+}
+
+fn levels(rule: &Rule) -> String {
+    rule.levels.iter().map(|l| l.name()).collect::<Vec<_>>().join(", ")
+}
+
+/// One check: what it does, its parameters, its examples.
+fn check(rule: &Rule) -> String {
+    let doc = rule_doc(rule);
+    let mut out = format!("{} ({})\n\n{}\n", rule.name, levels(rule), doc.summary);
+    if !doc.details.is_empty() {
+        let _ = writeln!(out, "\n{}", doc.details);
+    }
+    if doc.params.is_empty() {
+        out.push_str("\nIt has no parameters of its own.\n");
+    } else {
+        out.push_str("\nParameters\n");
+        params(&doc.params, &mut out);
+    }
+    out.push_str("\nBeside them it takes the keys that every check has: `seatrial explain keys`.\n");
+    for example in rule.examples {
+        let _ = write!(
+            out,
+            "\nExample\n{}\n  passes with\n{}\n  fails with\n{}",
+            indented(example.check, 2),
+            indented(example.passes, 4),
+            indented(example.fails, 4)
+        );
+    }
+    out
+}
+
+/// Parameters as a list.
+fn params(params: &[ParamDoc], out: &mut String) {
+    let width = params.iter().map(|p| p.name.len()).max().unwrap_or(0);
+    for p in params {
+        let default = match (&p.default, p.required) {
+            (_, true) => ", required".to_owned(),
+            (Some(default), false) => format!(", default {default}"),
+            (None, false) => String::new(),
+        };
+        let _ = writeln!(out, "  {:width$}  {}{default}", p.name, p.kind);
+        if !p.doc.is_empty() {
+            let _ = writeln!(out, "  {:width$}  {}", "", p.doc);
+        }
+        for (value, meaning) in &p.choices {
+            let _ = writeln!(out, "  {:width$}    {value}: {meaning}", "");
+        }
+    }
+}
+
+fn indented(text: &str, columns: usize) -> String {
+    let line = |l: &str| if l.is_empty() { "\n".to_owned() } else { format!("{}{l}\n", " ".repeat(columns)) };
+    text.trim().lines().map(line).collect()
+}
+
+#[cfg(test)]
+mod tests;

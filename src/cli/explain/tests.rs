@@ -1,0 +1,119 @@
+//! What is explained, and how.
+
+use super::*;
+use crate::suite::schema::tests::SIZED;
+
+#[test]
+fn a_check_is_explained_from_its_parameters_and_examples() {
+    insta::assert_snapshot!(check(&SIZED), @r#"
+    sized (turn, session)
+
+    The reply has a length.
+
+    Counted in characters or words.
+
+    Parameters
+      max     integer, required
+              At most this many.
+      except  list of string, default []
+              Tools that do not count.
+      is      matcher
+              What else must hold.
+      min     integer
+              At least this many.
+      unit    "chars" or "words", default "chars"
+              What is counted.
+                "chars": Unicode characters.
+                "words": What is between spaces.
+
+    Beside them it takes the keys that every check has: `seatrial explain keys`.
+
+    Example
+      [[session]]
+      id = "short"
+      check = "sized"
+      max = 3
+
+      passes with
+        {"id":"s","turns":[{"reply":"ok"}]}
+
+      fails with
+        {"id":"s","turns":[{"reply":"too long"}]}
+    "#);
+}
+
+#[test]
+fn the_reference_is_markdown() {
+    insta::assert_snapshot!(reference::markdown([&SIZED]), @r#"
+    ### `sized`
+
+    *turn, session.* The reply has a length.
+
+    Counted in characters or words.
+
+    | parameter | type | default | meaning |
+    | --- | --- | --- | --- |
+    | `max` | integer | required | At most this many. |
+    | `except` | list of string | `[]` | Tools that do not count. |
+    | `is` | matcher |  | What else must hold. |
+    | `min` | integer |  | At least this many. |
+    | `unit` | "chars" or "words" | `"chars"` | What is counted. `"chars"`: Unicode characters. `"words"`: What is between spaces. |
+
+    ```toml
+    [[session]]
+    id = "short"
+    check = "sized"
+    max = 3
+    ```
+    "#);
+}
+
+#[test]
+fn the_overview_names_every_check_at_each_of_its_levels_and_every_topic() {
+    let text = overview(std::slice::from_ref(&SIZED));
+    assert_eq!(text.matches("sized         The reply has a length.").count(), 2);
+    let text = overview(RULES);
+    for name in RULES.iter().map(|r| r.name).chain(TOPICS.iter().map(|t| t.name)) {
+        assert!(text.contains(&format!("  {name} ")), "{name}");
+    }
+}
+
+#[test]
+fn everything_that_is_listed_can_be_explained() {
+    let formats = FORMATS.iter().map(|f| f.name());
+    for name in RULES.iter().map(|r| r.name).chain(TOPICS.iter().map(|t| t.name)).chain(formats) {
+        let args = Args { name: Some(name.to_owned()), markdown: false };
+        assert!(text(&args).expect(name).len() > 40, "{name}");
+    }
+}
+
+#[test]
+fn no_name_is_both_a_topic_and_a_check() {
+    for topic in TOPICS {
+        assert!(
+            crate::checks::rule(topic.name).is_none() && crate::formats::format(topic.name).is_none(),
+            "{}",
+            topic.name
+        );
+    }
+}
+
+#[test]
+fn an_unknown_name_is_a_usage_error_that_names_the_nearest() {
+    let error = explain("exit-code").expect_err("unknown");
+    assert_eq!(error.code, exit::USAGE);
+    assert_eq!(error.message, "seatrial: nothing is called `exit-code`\nhelp: did you mean `exit-codes`?\n");
+    assert!(explain("zzzzzz").expect_err("unknown").message.contains("lists everything"));
+}
+
+#[test]
+fn settings_keys_and_exit_codes_are_complete() {
+    let text = explain("settings").unwrap();
+    for key in crate::suite::settings::KEYS {
+        assert!(text.contains(&key.variable()), "{}", key.name);
+    }
+    let text = explain("keys").unwrap();
+    for key in ["id", "on", "severity", "optional", "tags", "description", "owner", "link", "require", "runs_in"] {
+        assert!(text.contains(&format!("  {key} ")), "{key}: {text}");
+    }
+}
