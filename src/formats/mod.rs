@@ -3,6 +3,7 @@
 //! A format's file knows how to recognise its files ([`Format::sniff`]), how elements lie in them ([`Layout`]) and how
 //! to decode one element. Opening files, decompression and finding element boundaries are `sources/`.
 
+pub mod chat;
 mod peek;
 pub mod seatrial;
 pub mod tau2_bench;
@@ -16,7 +17,7 @@ use std::sync::Arc;
 use crate::model::{Problem, Session};
 
 /// Every format, in the order in which they are tried. Adding one is a file and a line here.
-pub static FORMATS: &[&dyn Format] = &[&seatrial::Seatrial, &tau_bench::TauBench, &tau2_bench::Tau2Bench];
+pub static FORMATS: &[&dyn Format] = &[&seatrial::Seatrial, &tau_bench::TauBench, &tau2_bench::Tau2Bench, &chat::Chat];
 
 /// The format called `name`.
 pub fn format(name: &str) -> Option<&'static dyn Format> {
@@ -84,10 +85,14 @@ pub fn json_layout(head: &Head<'_>) -> Layout {
     if text.first() == Some(&b'[') {
         return Layout::Array;
     }
-    // A first line that is a complete value makes JSON lines; one that is cut off by the head is taken for a line too
-    // when it holds no newline at all.
-    let end = memchr::memchr(b'\n', text);
-    let line = end.map_or(text, |e| &text[..e]).trim_ascii_end();
-    let complete = serde_json::from_slice::<serde::de::IgnoredAny>(line).is_ok();
-    if complete || (end.is_none() && !head.whole) { Layout::Lines } else { Layout::Values }
+    // A line that is a complete value makes JSON lines, also when the first ones are damaged; a first line that is cut
+    // off by the head is taken for one too when it holds no newline at all.
+    let one_line = !text.contains(&b'\n') && !head.whole;
+    let complete = |line: &[u8]| {
+        line.starts_with(b"{") && serde_json::from_slice::<serde::de::IgnoredAny>(line.trim_ascii_end()).is_ok()
+    };
+    if one_line || text.split(|b| *b == b'\n').take(4).any(complete) { Layout::Lines } else { Layout::Values }
 }
+
+#[cfg(test)]
+mod tests;

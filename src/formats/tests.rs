@@ -1,0 +1,120 @@
+//! Laws that hold for every format: sniffing is unambiguous, and hostile bytes are a problem and never a panic.
+
+use proptest::prelude::*;
+
+use super::*;
+
+/// The format that claims a file, and how it lies.
+fn sniff(bytes: &str) -> Vec<(&'static str, Layout)> {
+    let head = Head { path: Path::new("f.json"), bytes: bytes.as_bytes(), whole: true };
+    FORMATS.iter().filter_map(|f| Some((f.name(), f.sniff(&head)?))).collect()
+}
+
+#[test]
+fn sniffs_how_sessions_lie_in_the_file() {
+    let m = r#"{"role":"user","content":"q"}"#;
+    let session = format!(r#"{{"messages":[{m}]}}"#);
+    assert_eq!(sniff(&session), [("chat", Layout::Lines)]);
+    assert_eq!(sniff(&format!("{session}\n{session}\n")), [("chat", Layout::Lines)]);
+    assert_eq!(sniff(&format!("{{\n \"messages\":[{m}]\n}}")), [("chat", Layout::Values)]);
+    assert_eq!(sniff(&format!("[{session}]")), [("chat", Layout::Array)]);
+    assert_eq!(sniff(&format!("[{m}]")), [("chat", Layout::Values)]);
+    assert_eq!(sniff(&format!("[\n{m}\n]")), [("chat", Layout::Values)]);
+    assert_eq!(sniff(&format!("[{m}]\n[{m}]\n")), [("chat", Layout::Lines)]);
+    assert_eq!(sniff(&format!("[[{m}],[{m}]]")), [("chat", Layout::Array)]);
+    assert_eq!(sniff(r#"{"object":"response","output":[]}"#), [("chat", Layout::Lines)]);
+}
+
+#[test]
+fn no_file_is_claimed_by_two_formats_and_foreign_ones_by_none() {
+    let m = r#"[{"role":"user","content":"q"}]"#;
+    for (text, name) in [
+        (r#"{"seatrial":1,"id":"a","turns":[]}"#.to_owned(), "seatrial"),
+        (format!(r#"{{"task_id":1,"reward":0,"info":{{}},"traj":{m}}}"#), "tau-bench"),
+        (
+            format!(r#"{{"id":"a","task_id":"1","start_time":"x","termination_reason":"y","messages":{m}}}"#),
+            "tau2-bench",
+        ),
+        (r#"{"info":{"num_trials":1},"tasks":[],"simulations":[]}"#.to_owned(), "tau2-bench"),
+        (format!(r#"{{"task_id":"1","messages":{m}}}"#), "chat"),
+    ] {
+        assert_eq!(sniff(&text).into_iter().map(|s| s.0).collect::<Vec<_>>(), [name], "{text}");
+    }
+    for text in [
+        r#"{"name":"pkg","version":"1.0.0","scripts":{"test":"x"}}"#,
+        r#"{"messages":{"hello":"Hallo"}}"#,
+        r#"{"input":"q","output":"a"}"#,
+        r#"[{"name":"a","type":"object"}]"#,
+        r#"{"resourceSpans":[{"resource":{}}]}"#,
+        r#"{"type":"user","message":{"role":"user","content":"q"},"sessionId":"x"}"#,
+        "[]",
+        "",
+        "not JSON",
+    ] {
+        assert_eq!(sniff(text), [], "{text}");
+    }
+}
+
+#[test]
+fn the_registry_has_one_format_of_each_name() {
+    let mut names: Vec<_> = FORMATS.iter().map(|f| f.name()).collect();
+    assert!(names.iter().all(|n| format(n).is_some_and(|f| !f.doc().is_empty())));
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), FORMATS.len());
+}
+
+/// One element of each format, to be damaged.
+const ELEMENTS: &[(&str, &str)] = &[
+    ("seatrial", r#"{"id":"a","turns":[{"user":"q","spans":[{"kind":"tool","name":"f","input":{"a":[1]}}]}]}"#),
+    (
+        "tau-bench",
+        r#"{"task_id":1,"info":{"task":{"actions":[{"name":"f","kwargs":{}}]}},"traj":[{"role":"assistant","content":"a\\n",
+        "tool_calls":[{"id":"c","function":{"name":"f","arguments":"{}"}}]},{"role":"tool","tool_call_id":"c","content":"Error"}]}"#,
+    ),
+    (
+        "tau2-bench",
+        r#"{"task_id":"1","messages":[{"role":"user","tool_calls":[{"id":"c","name":"f","arguments":{}}]},
+        {"role":"tool","id":"c","requestor":"user","content":"r","error":true,"timestamp":"2025-01-01T00:00:00"}]}"#,
+    ),
+    (
+        "chat",
+        r#"{"id":"a","metadata":{"a":1},"messages":[{"role":"user","content":[{"type":"tool_result","tool_use_id":"t","content":[]}]},
+        {"type":"ai","content":"","tool_calls":[{"name":"f","args":{},"id":"t"}],"usage":{"input_tokens":1}},
+        {"type":"function_call_output","call_id":"t","output":"r"},{"lc":1,"id":["AIMessage"],"kwargs":{"content":"x"}}]}"#,
+    ),
+];
+
+#[test]
+fn every_format_decodes_its_own_element() {
+    for (name, element) in ELEMENTS {
+        let decoder = format(name).unwrap().decoder(&[]).unwrap();
+        assert!(decoder.decode(element.as_bytes(), 0, "f").unwrap().spans().count() > 0, "{name}");
+    }
+    assert_eq!(ELEMENTS.len(), FORMATS.len(), "a format without an element here");
+}
+
+proptest! {
+    #[test]
+    fn damaged_elements_are_a_problem_or_a_session_and_never_a_panic(
+        which in 0..ELEMENTS.len(), edits in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
+        end in any::<prop::sample::Index>(),
+    ) {
+        let (name, element) = ELEMENTS[which];
+        let mut bytes = element.as_bytes().to_vec();
+        for (at, byte) in edits {
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+        }
+        let cut = &bytes[..end.index(bytes.len() + 1)];
+        let head = Head { path: Path::new("f"), bytes: cut, whole: true };
+        for format in FORMATS {
+            let _ = (format.sniff(&head), format.layout(&head));
+        }
+        let decoder = format(name).unwrap().decoder(&[]).unwrap();
+        if let Ok(session) = decoder.decode(cut, 0, "f") {
+            let mut line = Vec::new();
+            seatrial::write(&session, &mut line).unwrap();
+        }
+    }
+}
