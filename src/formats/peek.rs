@@ -11,7 +11,7 @@ use super::Head;
 const DEPTH: usize = 5;
 /// How many keys of one object are recorded.
 const KEYS: usize = 256;
-/// How many bytes of a string are kept.
+/// How many characters of a string are kept.
 const TEXT: usize = 64;
 /// In how many lines a value is looked for when the first ones are damaged.
 const LINES: usize = 4;
@@ -21,7 +21,7 @@ const LINES: usize = 4;
 pub(super) enum Shape {
     /// A null, boolean or number, or something that is not shown.
     Other,
-    /// A string, by its first bytes.
+    /// A string, by its first characters.
     Text(String),
     /// An array, by its first element.
     Array(Option<Box<Shape>>),
@@ -141,8 +141,7 @@ impl<'de> Visitor<'de> for Seed<'_> {
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<(), E> {
-        let end = text.floor_char_boundary(TEXT);
-        *self.out = Shape::Text(text[..end].to_owned());
+        *self.out = Shape::Text(text.chars().take(TEXT).collect());
         Ok(())
     }
 

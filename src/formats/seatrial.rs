@@ -2,7 +2,6 @@
 //! model holds, and it is what `import` writes and what one writes by hand.
 
 use std::io;
-use std::path::Path;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -91,15 +90,15 @@ impl Decoder for SessionDecoder {
             let message = format!("version {v} of the format, written by a newer seatrial; this one reads {VERSION}");
             Problem::new(LeftOut::Malformed, message)
         };
-        match serde_json::from_slice::<Session<'a>>(element) {
+        match wire::parse::<Session<'a>>(element) {
             Ok(session) => match session.schema {
                 Some(v) if v > VERSION => Err(newer(v.into())),
                 Some(0) => Err(Problem::new(LeftOut::Malformed, "version 0 of the format, which there is not")),
                 _ => Ok(session),
             },
-            Err(error) => match serde_json::from_slice::<Versioned>(element) {
+            Err(problem) => match wire::parse::<Versioned>(element) {
                 Ok(v) if v.seatrial > VERSION.into() => Err(newer(v.seatrial)),
-                _ => Err(wire::problem(&error, element)),
+                _ => Err(problem),
             },
         }
     }
@@ -132,14 +131,10 @@ pub fn write(session: &Session<'_>, out: &mut impl io::Write) -> io::Result<()> 
     out.write_all(&line)
 }
 
-/// The name for sessions that carry no id: the file's, and from the second element on its position as well.
-pub(super) fn default_id(source: &str, index: u64) -> String {
-    let stem = Path::new(source).file_name().map_or(source.into(), |n| n.to_string_lossy());
-    if index == 0 { stem.into_owned() } else { format!("{stem}#{}", index + 1) }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use proptest::collection::vec;
     use proptest::option::of;
     use proptest::prelude::*;

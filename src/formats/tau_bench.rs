@@ -127,7 +127,7 @@ struct TrialDecoder;
 
 impl Decoder for TrialDecoder {
     fn decode<'a>(&self, element: &'a [u8], _index: u64, _source: &str) -> Result<Session<'a>, Problem> {
-        let trial: Trial<'a> = serde_json::from_slice(element).map_err(|e| wire::problem(&e, element))?;
+        let trial: Trial<'a> = wire::parse(element)?;
         let mut session = Session { reward: trial.reward, ..Session::default() };
         identify(&mut session, trial.task_id, trial.trial)?;
         if let Some(info) = trial.info {

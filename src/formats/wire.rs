@@ -4,7 +4,7 @@
 use std::fmt;
 
 use serde::Deserialize;
-use serde::de::{self, Deserializer, IgnoredAny, SeqAccess, Visitor};
+use serde::de::{self, Deserializer, SeqAccess, Visitor};
 
 use crate::model::{LeftOut, Payload, Problem, Text};
 
@@ -205,10 +205,6 @@ impl<'de: 'a, 'a> Deserialize<'de> for Content<'a> {
     }
 }
 
-/// A key whose value is of no interest, only whether it is there.
-#[derive(Debug, Deserialize)]
-pub(super) struct Present(#[allow(dead_code)] IgnoredAny);
-
 /// Nanoseconds since the epoch of an ISO 8601 time; one without an offset is UTC. `None` when it is not a time.
 pub(super) fn iso_ns(text: &str) -> Option<u64> {
     let timestamp = text.parse::<jiff::Timestamp>().ok().or_else(|| {
@@ -218,22 +214,43 @@ pub(super) fn iso_ns(text: &str) -> Option<u64> {
     u64::try_from(timestamp.as_nanosecond()).ok()
 }
 
+/// Decodes an element.
+///
+/// # Errors
+/// A [`Problem`] that says what is wrong and at which byte of the element.
+pub(super) fn parse<'a, T: Deserialize<'a>>(element: &'a [u8]) -> Result<T, Problem> {
+    // Once over the whole is faster than string by string.
+    let text = std::str::from_utf8(element).map_err(|e| {
+        let kind = if e.error_len().is_none() { LeftOut::Truncated } else { LeftOut::Malformed };
+        Problem::new(kind, format!("not UTF-8 (byte {} of the session)", e.valid_up_to()))
+    })?;
+    serde_json::from_str(text).map_err(|e| problem(&e, element))
+}
+
 /// What a decoding error says about an element.
-pub(super) fn problem(error: &serde_json::Error, element: &[u8]) -> Problem {
-    let kind = if error.is_eof() { LeftOut::Truncated } else { LeftOut::Malformed };
+fn problem(error: &serde_json::Error, element: &[u8]) -> Problem {
     let full = error.to_string();
     let place = format!(" at line {} column {}", error.line(), error.column());
     let message = full.strip_suffix(&place).unwrap_or(&full);
+    let kind = match message {
+        "recursion limit exceeded" => LeftOut::TooDeep,
+        _ if error.is_eof() => LeftOut::Truncated,
+        _ => LeftOut::Malformed,
+    };
     let line_start = match error.line() {
-        0 | 1 => Some(0),
+        0 => None,
+        1 => Some(0),
         n => memchr::memchr_iter(b'\n', element).nth(n - 2).map(|at| at + 1),
     };
     match line_start {
-        Some(start) if error.line() > 0 => {
-            Problem::new(kind, format!("{message} (byte {} of the session)", start + error.column()))
-        }
-        _ => Problem::new(kind, message),
+        Some(start) => Problem::new(kind, format!("{message} (byte {} of the session)", start + error.column())),
+        None => Problem::new(kind, message),
     }
+}
+
+/// The name for sessions that carry no id: the file's, and from the second element on its position as well.
+pub(super) fn default_id(source: &str, index: u64) -> String {
+    if index == 0 { source.to_owned() } else { format!("{source}#{}", index + 1) }
 }
 
 #[cfg(test)]
@@ -269,14 +286,14 @@ mod tests {
     }
 
     #[test]
-    fn a_cut_element_is_truncated_and_a_wrong_one_malformed() {
-        let cut = br#"{"a": [1"#;
-        let e = serde_json::from_slice::<IgnoredAny>(cut).unwrap_err();
-        assert_eq!(problem(&e, cut).kind, LeftOut::Truncated);
-        let bad = b"{\n  x }";
-        let e = serde_json::from_slice::<IgnoredAny>(bad).unwrap_err();
-        let p = problem(&e, bad);
-        assert_eq!(p.kind, LeftOut::Malformed);
-        assert_eq!(p.message, "key must be a string (byte 5 of the session)");
+    fn an_element_that_cannot_be_decoded_says_why_and_where() {
+        let refuse = |bytes: &[u8]| parse::<Vec<Vec<u8>>>(bytes).unwrap_err();
+        assert_eq!(refuse(br#"[[1],"#).kind, LeftOut::Truncated);
+        assert_eq!(refuse(b"[[1],\xc3").kind, LeftOut::Truncated);
+        assert_eq!(refuse(b"[\xff]"), Problem::new(LeftOut::Malformed, "not UTF-8 (byte 1 of the session)"));
+        let message = "invalid type: boolean `true`, expected u8 (byte 8 of the session)";
+        assert_eq!(refuse(b"[\n [true]]"), Problem::new(LeftOut::Malformed, message));
+        let deep = "[".repeat(200);
+        assert_eq!(parse::<serde_json::Value>(deep.as_bytes()).unwrap_err().kind, LeftOut::TooDeep);
     }
 }

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::peek::{Shape, shape};
-use super::{Decoder, Format, Head, Layout};
+use super::{Decoder, Format, Head, Layout, wire};
 use crate::model::{Problem, Session};
 use simulation::Simulation;
 use task::Shared;
@@ -76,9 +76,7 @@ struct SimulationDecoder(Shared);
 
 impl Decoder for SimulationDecoder {
     fn decode<'a>(&self, element: &'a [u8], _index: u64, _source: &str) -> Result<Session<'a>, Problem> {
-        let simulation: Simulation<'a> =
-            serde_json::from_slice(element).map_err(|e| super::wire::problem(&e, element))?;
-        simulation.into_session(&self.0)
+        wire::parse::<Simulation<'a>>(element)?.into_session(&self.0)
     }
 }
 

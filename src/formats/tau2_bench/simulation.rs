@@ -111,9 +111,9 @@ impl<'a> Simulation<'a> {
         }
         let mut transcript = Transcript::default();
         for message in messages {
-            add(&mut transcript, message, shared.llm.as_deref())?;
+            add(&mut transcript, message, shared)?;
         }
-        if shared.is_solo() {
+        if shared.is_solo().unwrap_or(true) {
             transcript.finish_whole(&mut session, task.and_then(|t| t.ticket.clone()).map(Text::from));
         } else {
             transcript.finish(&mut session);
@@ -182,11 +182,11 @@ fn unreadable<'a>(messages: &[Message<'_>], ticks: bool) -> Option<Failure<'a>> 
     })
 }
 
-fn add<'a>(transcript: &mut Transcript<'a>, message: Message<'a>, llm: Option<&str>) -> Result<(), Problem> {
+fn add<'a>(transcript: &mut Transcript<'a>, message: Message<'a>, shared: &Shared) -> Result<(), Problem> {
     let time_ns = message.timestamp.as_deref().and_then(iso_ns);
     match message.role.as_str() {
         "user" => add_user(transcript, message, time_ns),
-        "assistant" => add_agent(transcript, message, time_ns, llm),
+        "assistant" => add_agent(transcript, message, time_ns, shared),
         "tool" if message.tool_messages.is_some() => {
             for inner in message.tool_messages.into_iter().flatten() {
                 let time_ns = inner.timestamp.as_deref().and_then(iso_ns);
@@ -203,15 +203,16 @@ fn add<'a>(transcript: &mut Transcript<'a>, message: Message<'a>, llm: Option<&s
     Ok(())
 }
 
-fn add_agent<'a>(transcript: &mut Transcript<'a>, message: Message<'a>, time_ns: Option<u64>, llm: Option<&str>) {
+fn add_agent<'a>(transcript: &mut Transcript<'a>, message: Message<'a>, time_ns: Option<u64>, shared: &Shared) {
     let calls = message.tool_calls.unwrap_or_default();
     // The orchestrator opens the conversation with a fixed sentence that no model made: it has no usage, and
     // counting it as a model call would make the usage of every session incomplete.
-    let greeting = !transcript.has_turns() && message.usage.is_none() && calls.is_empty();
+    let solo = shared.is_solo() == Some(true);
+    let greeting = !solo && !transcript.has_turns() && message.usage.is_none() && calls.is_empty();
     let mut span = Span {
         kind: if greeting { SpanKind::Other } else { SpanKind::Llm },
         name: if greeting { "greeting".into() } else { "chat".into() },
-        model: llm.filter(|_| !greeting).map(|m| m.to_owned().into()),
+        model: shared.llm.clone().filter(|_| !greeting).map(Text::from),
         start_ns: started(time_ns, message.generation_time_seconds),
         end_ns: time_ns,
         cost_usd: message.cost.and_then(NanoUsd::from_usd),

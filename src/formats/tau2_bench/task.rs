@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use crate::formats::wire::Id;
@@ -115,10 +114,8 @@ impl Shared {
             shared.llm = agent.llm;
         }
         shared.domain = info.environment_info.and_then(|e| e.domain_name);
-        let raw: Option<Vec<Value>> = tasks.map_or(Ok(None), |bytes| header("tasks", bytes))?;
-        for value in raw.into_iter().flatten() {
-            let text = value.to_string();
-            let task: RawTask<'_> = serde_json::from_str(&text).map_err(|e| wrong("tasks", &e))?;
+        let tasks: Option<Vec<RawTask<'_>>> = tasks.map_or(Ok(None), |bytes| header("tasks", bytes))?;
+        for task in tasks.into_iter().flatten() {
             let expected = task.evaluation_criteria.map(Criteria::into_expected);
             shared.tasks.insert(task.id.0.to_string(), Task { ticket: task.ticket, expected });
         }
@@ -130,18 +127,14 @@ impl Shared {
         self.tasks.get(id)
     }
 
-    /// Whether the agent works alone on tickets, without a simulated user.
-    pub(super) fn is_solo(&self) -> bool {
-        self.agent.as_ref().is_none_or(|a| a.contains("solo"))
+    /// Whether the agent works alone on tickets, without a simulated user; `None` when the file does not say.
+    pub(super) fn is_solo(&self) -> Option<bool> {
+        self.agent.as_ref().map(|a| a.contains("solo"))
     }
 }
 
-fn header<T: DeserializeOwned>(name: &str, bytes: &[u8]) -> Result<Option<T>, Problem> {
-    serde_json::from_slice(bytes).map_err(|e| wrong(name, &e))
-}
-
-fn wrong(name: &str, error: &serde_json::Error) -> Problem {
-    Problem::new(LeftOut::Malformed, format!("the file's `{name}`: {error}"))
+fn header<'a, T: Deserialize<'a>>(name: &str, bytes: &'a [u8]) -> Result<Option<T>, Problem> {
+    serde_json::from_slice(bytes).map_err(|e| Problem::new(LeftOut::Malformed, format!("the file's `{name}`: {e}")))
 }
 
 impl Criteria {
