@@ -144,9 +144,12 @@ impl<'a> Keys<'a> {
         session.version = self.name(&["version", "agent_version"], &["agent_version"]);
         session.user = self.name(&["user", "user_id"], &["user_id"]);
         for key in ["system", "instructions"] {
-            if let Some(value) = take(&mut self.own, key) {
-                let text =
-                    if value.is_json() { parse::<Content<'a>>(key, value)?.text() } else { Some(value.into_text()) };
+            let text = self.own.get(key).and_then(|value| match value.is_json() {
+                true => parse::<Content<'a>>(key, value.clone()).ok()?.text(),
+                false => Some(value.clone().into_text()),
+            });
+            if text.is_some() {
+                take(&mut self.own, key);
                 session.instructions = session.instructions.take().or(text);
             }
         }
@@ -162,16 +165,32 @@ impl<'a> Keys<'a> {
         };
         session.state = take(&mut self.own, "state");
         session.initial_state = take(&mut self.own, "initial_state");
-        session.reference = match take(&mut self.own, "reference") {
-            Some(text) if !text.is_json() => Some(Reference { answer: Some(text.into_text()), ..Reference::default() }),
-            Some(object) => Some(parse("reference", object)?),
-            None => None,
-        };
-        if self.own.get("tags").or(self.meta.get("tags")).is_some_and(|t| t.is_json() && t.as_str().starts_with('[')) {
-            let tags = take(&mut self.own, "tags").or_else(|| take(&mut self.meta, "tags"));
-            session.tags = tags.map_or(Ok(Vec::new()), |t| parse("tags", t))?;
+        session.reference = self.reference()?;
+        for from in [&mut self.own, &mut self.meta] {
+            let list = from.get("tags").and_then(|tags| parse::<Vec<Text<'a>>>("tags", tags.clone()).ok());
+            if let Some(tags) = list.filter(|_| session.tags.is_empty()) {
+                take(from, "tags");
+                session.tags = tags;
+            }
         }
         Ok(())
+    }
+
+    /// What is expected: our own form, or a text that is the expected answer. Another program's `reference` is none
+    /// and stays an attribute; ours with a mistake in it is a problem.
+    fn reference(&mut self) -> Result<Option<Reference<'a>>, Problem> {
+        let Some(value) = self.own.get("reference").cloned().filter(|v| !is_null(v)) else { return Ok(None) };
+        let reference = if value.is_json() {
+            let ours = |o: &Attributes<'a>| ["tools", "answer", "facts", "state"].iter().any(|k| o.get(k).is_some());
+            if !parse("reference", value.clone()).is_ok_and(|o| ours(&o)) {
+                return Ok(None);
+            }
+            parse("reference", value)?
+        } else {
+            Reference { answer: Some(value.into_text()), ..Reference::default() }
+        };
+        take(&mut self.own, "reference");
+        Ok(Some(reference))
     }
 
     /// Keeps everything else, and the names that sessions are looked up by, as attributes; the object's own keys win

@@ -172,6 +172,20 @@ fn what_surrounds_the_messages_is_kept() {
 }
 
 #[test]
+fn keys_of_another_shape_than_ours_stay_attributes() {
+    let text =
+        r#"{"messages":[],"reference":{"gold":1},"system":{"version":2},"tags":[1],"reward":"high","user":{"a":1}}"#;
+    let s = decode(text);
+    assert!(s.reference.is_none() && s.instructions.is_none() && s.tags.is_empty());
+    assert!(s.reward.is_none() && s.user.is_none());
+    for key in ["reference", "system", "tags", "reward", "user"] {
+        assert!(s.attributes.get(key).is_some(), "{key}");
+    }
+    let answer = decode(r#"{"messages":[],"reference":"42"}"#).reference.unwrap();
+    assert_eq!(answer.answer.as_deref(), Some("42"));
+}
+
+#[test]
 fn a_session_without_a_user_is_one_turn() {
     let s = decode(r#"[{"role":"system","content":"Do it."},{"role":"assistant","content":"Done."}]"#);
     assert_eq!((s.spans.len(), s.turns.len()), (0, 1));
@@ -204,7 +218,7 @@ fn damage_is_a_problem_of_its_kind() {
         r#"{"messages":[{"role":"robot","content":"x"}]}"#,
         r#"{"messages":[{"role":"assistant","tool_calls":[{"id":"1"}]}]}"#,
         r#"{"messages":[{"role":"user","content":7}]}"#,
-        r#"{"messages":[],"reference":[1]}"#,
+        r#"{"messages":[],"reference":{"tools":[],"fact":["typo"]}}"#,
         "7",
     ] {
         assert_eq!(refuse(text).kind, LeftOut::Malformed, "{text}");
