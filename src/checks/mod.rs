@@ -11,10 +11,15 @@
 //! - [`detect`]: detectors of card numbers, secrets and the like.
 
 pub mod build;
+pub mod conform;
+pub mod context;
 pub mod detect;
 pub mod expect;
+pub mod expr;
 pub mod matcher;
 pub mod path;
+#[cfg(test)]
+pub(crate) mod probe;
 pub mod select;
 pub mod session;
 pub mod span;
@@ -29,6 +34,20 @@ use system::{Column, SystemFinding, Window};
 
 /// Every rule, in the order of the reference. A check that is not here cannot be named.
 pub static RULES: &[Rule] = &[
+    entry::<text::contains::Contains>(),
+    entry::<text::not_contains::NotContains>(),
+    entry::<text::equals::Equals>(),
+    entry::<text::matches::Matches>(),
+    entry::<text::not_matches::NotMatches>(),
+    entry::<text::similar::Similar>(),
+    entry::<text::length::Length>(),
+    entry::<text::json::Json>(),
+    entry::<span::schema::SchemaCheck>(),
+    entry::<span::value::ValueCheck>(),
+    entry::<span::status::StatusCheck>(),
+    entry::<span::duration::Duration>(),
+    entry::<span::tokens::Tokens>(),
+    entry::<expr::Expr>(),
     entry::<session::trajectory::Trajectory>(),
     entry::<session::calls::Calls>(),
     entry::<session::order::Order>(),
