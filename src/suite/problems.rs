@@ -163,10 +163,7 @@ impl Problems {
             None => title.element(Origin::path(path)),
             Some((text, span)) => match excerpt(text, span.clone()) {
                 Some((lines, first, inner)) => title.element(
-                    Snippet::source(lines)
-                        .line_start(first)
-                        .path(path)
-                        .annotation(AnnotationKind::Primary.span(inner)),
+                    Snippet::source(lines).line_start(first).path(path).annotation(AnnotationKind::Primary.span(inner)),
                 ),
                 None => {
                     let (line, column) = position(text, span.start);
