@@ -26,30 +26,49 @@ const COLUMNS: &[&str] = &["id", "user", "tags", "answer", "facts", "tools", "st
 pub(super) struct FileCase {
     pub place: Range<usize>,
     pub case: Result<CaseTable, String>,
-    /// Probably not meant.
-    pub warnings: Vec<String>,
+}
+
+/// What a file of cases holds.
+#[derive(Default)]
+pub(super) struct CaseFile {
+    pub cases: Vec<FileCase>,
+    /// What is probably not meant, each name once, with the bytes where it stands first.
+    pub warnings: Vec<(Range<usize>, String)>,
+}
+
+impl CaseFile {
+    /// Warns about a variable that looks like a misspelled name, unless it was met before.
+    fn suspect(&mut self, place: &Range<usize>, name: &str, known: &[&str]) {
+        let known = known.iter().copied().filter(|k| *k != "id");
+        let Some(near) = nearest(name, known) else { return };
+        let message = format!("`{name}` is taken for a variable of templates; did you mean `{near}`?");
+        if !self.warnings.iter().any(|(_, other)| *other == message) {
+            self.warnings.push((place.clone(), message));
+        }
+    }
 }
 
 /// The cases of a file: CSV when its name says so, JSON lines otherwise.
-pub(super) fn read_file(name: &str, text: &str) -> Result<Vec<FileCase>, String> {
+pub(super) fn read_file(name: &str, text: &str) -> Result<CaseFile, String> {
     let body = text.strip_prefix('\u{feff}').unwrap_or(text);
     let offset = text.len() - body.len();
     let is = |extension: &str| name.to_ascii_lowercase().ends_with(extension);
-    let mut cases = if is(".csv") {
+    let mut file = if is(".csv") {
         read_csv(body)?
     } else if is(".jsonl") || is(".ndjson") {
         read_json_lines(body)
     } else {
         return Err("a cases file is .jsonl, .ndjson or .csv".to_owned());
     };
-    for case in &mut cases {
-        case.place = case.place.start + offset..case.place.end + offset;
+    let places = file.cases.iter_mut().map(|c| &mut c.place).chain(file.warnings.iter_mut().map(|w| &mut w.0));
+    for place in places {
+        *place = place.start + offset..place.end + offset;
     }
-    Ok(cases)
+    Ok(file)
 }
 
-fn read_json_lines(text: &str) -> Vec<FileCase> {
-    let mut out = Vec::new();
+fn read_json_lines(text: &str) -> CaseFile {
+    let mut file = CaseFile::default();
     let mut start = 0;
     for line in text.split_inclusive('\n') {
         let content = line.trim_end();
@@ -58,13 +77,18 @@ fn read_json_lines(text: &str) -> Vec<FileCase> {
         if content.is_empty() {
             continue;
         }
-        let mut warnings = Vec::new();
-        let case = serde_json::from_str::<Map<String, Value>>(content)
-            .map_err(|e| format!("not a JSON object: {}", without_line(&e)))
-            .and_then(|map| from_map(map, &mut warnings));
-        out.push(FileCase { place, case, warnings });
+        let case = match serde_json::from_str::<Map<String, Value>>(content) {
+            Ok(map) => {
+                for key in map.keys().filter(|key| !KEYS.contains(&key.as_str())) {
+                    file.suspect(&place, key, KEYS);
+                }
+                from_map(map)
+            }
+            Err(error) => Err(format!("not a JSON object: {}", without_line(&error))),
+        };
+        file.cases.push(FileCase { place, case });
     }
-    out
+    file
 }
 
 /// serde_json's message with the column but not the line, which is always 1 here.
@@ -73,16 +97,13 @@ fn without_line(error: &serde_json::Error) -> String {
 }
 
 /// A case from a JSON object: keys that a case does not have become variables.
-fn from_map(map: Map<String, Value>, warnings: &mut Vec<String>) -> Result<CaseTable, String> {
+fn from_map(map: Map<String, Value>) -> Result<CaseTable, String> {
     let mut known = Map::new();
     let mut vars = Map::new();
     for (key, value) in map {
         if KEYS.contains(&key.as_str()) {
             known.insert(key, value);
             continue;
-        }
-        if let Some(near) = nearest(&key, KEYS.iter().copied().filter(|k| *k != "id")) {
-            warnings.push(format!("`{key}` is taken for a variable of templates; did you mean `{near}`?"));
         }
         vars.insert(key, value);
     }
@@ -92,7 +113,7 @@ fn from_map(map: Map<String, Value>, warnings: &mut Vec<String>) -> Result<CaseT
     Ok(case)
 }
 
-fn read_csv(text: &str) -> Result<Vec<FileCase>, String> {
+fn read_csv(text: &str) -> Result<CaseFile, String> {
     let mut reader = csv::ReaderBuilder::new().flexible(false).from_reader(text.as_bytes());
     let header = reader.headers().map_err(|e| format!("bad CSV header: {e}"))?.clone();
     let names: Vec<&str> = header.iter().map(str::trim).collect();
@@ -102,7 +123,11 @@ fn read_csv(text: &str) -> Result<Vec<FileCase>, String> {
     if let Some(twice) = names.iter().enumerate().find(|(i, name)| names[..*i].contains(name)) {
         return Err(format!("the CSV header has the column `{}` twice", twice.1));
     }
-    let mut out = Vec::new();
+    let mut out = CaseFile::default();
+    let first_line = 0..text.find(['\r', '\n']).unwrap_or(text.len());
+    for name in names.iter().filter(|name| !COLUMNS.contains(name)) {
+        out.suspect(&first_line, name, COLUMNS);
+    }
     let mut record = csv::StringRecord::new();
     loop {
         let start = usize::try_from(reader.position().byte()).unwrap_or(usize::MAX);
@@ -112,12 +137,11 @@ fn read_csv(text: &str) -> Result<Vec<FileCase>, String> {
         }
         let end = usize::try_from(reader.position().byte()).unwrap_or(usize::MAX);
         let place = trimmed(text, start..end);
-        let mut warnings = Vec::new();
         let case = match read {
-            Ok(_) => from_row(&names, &record, &mut warnings),
+            Ok(_) => from_row(&names, &record),
             Err(error) => Err(csv_message(&error)),
         };
-        out.push(FileCase { place, case, warnings });
+        out.cases.push(FileCase { place, case });
     }
 }
 
@@ -139,15 +163,12 @@ fn csv_message(error: &csv::Error) -> String {
 }
 
 /// A case from a row of CSV.
-fn from_row(names: &[&str], row: &csv::StringRecord, warnings: &mut Vec<String>) -> Result<CaseTable, String> {
+fn from_row(names: &[&str], row: &csv::StringRecord) -> Result<CaseTable, String> {
     let mut case = CaseTable::default();
     let mut reference = ReferenceTable::default();
     let list = |cell: &str| cell.split(';').map(|s| s.trim().to_owned()).filter(|s| !s.is_empty()).collect::<Vec<_>>();
     for (&name, cell) in names.iter().zip(row) {
         if !COLUMNS.contains(&name) {
-            if let Some(near) = nearest(name, COLUMNS.iter().copied().filter(|c| *c != "id")) {
-                warnings.push(format!("column `{name}` is taken for a variable of templates; did you mean `{near}`?"));
-            }
             case.vars.insert(name.to_owned(), cell.into());
             continue;
         }
@@ -188,11 +209,11 @@ mod tests {
     use crate::suite::Case;
 
     fn ok(name: &str, text: &str) -> Vec<CaseTable> {
-        read_file(name, text).unwrap().into_iter().map(|c| c.case.unwrap()).collect()
+        read_file(name, text).unwrap().cases.into_iter().map(|c| c.case.unwrap()).collect()
     }
 
     fn wrong(name: &str, text: &str) -> Vec<(String, String)> {
-        let faults = read_file(name, text).unwrap().into_iter();
+        let faults = read_file(name, text).unwrap().cases.into_iter();
         faults.filter_map(|c| Some((text[c.place.clone()].to_owned(), c.case.err()?))).collect()
     }
 
@@ -266,7 +287,7 @@ mod tests {
     #[test]
     fn a_probable_misspelling_is_warned_about() {
         let cases = read_file("c.jsonl", "{\"id\":\"a\",\"referense\":{}}").unwrap();
-        assert_eq!(cases[0].warnings.len(), 1);
+        assert_eq!(cases.warnings.len(), 1);
     }
 
     #[test]

@@ -15,7 +15,7 @@ use super::files::{FilesAt, SuiteFiles, relative};
 use super::gate::RequireKey;
 use super::load::bad_id;
 use super::paths::{PathText, Vars, is_path_key};
-use super::raw::{Missing, Pos, Sink, collect, drop_entry, read_table, span_at, table_json};
+use super::raw::{Missing, Pos, Sink, collect, drop_entry, read_rest, read_table, span_at, table_json};
 use super::rendering::{Found, Names, find_templates, try_cases};
 use super::template::{Filled, On, Template, Templated, TemplatedOn};
 use super::words;
@@ -112,6 +112,8 @@ struct Split<'t> {
     common: DeTable<'t>,
     own: DeTable<'t>,
     on: Option<&'t Spanned<DeValue<'t>>>,
+    /// There were keys that nobody knows; what they were meant to say is then not missing.
+    unknown: bool,
 }
 
 impl<'t> Maker<'_, 't> {
@@ -128,11 +130,14 @@ impl<'t> Maker<'_, 't> {
         let defaults_dirs = self.add_defaults(rule, &mut own);
         let written = table_json(&own);
         let paths_ok = self.fill_paths(&mut own, &dir, &defaults_dirs, sink);
+        if !paths_ok {
+            type_check(rule, &own, &check.whole, sink);
+            return None;
+        }
         let files = self.files.at(dir);
-        let (program, tool_names, read) = self.program(check, rule, &own, files, sink)?;
+        let (program, tool_names, read) = self.program(check, rule, &own, split.unknown, files, sink)?;
         let (common, on) = (common?, on?);
-        let left_out = common.runs_in.as_ref().is_some_and(|r| !r.contains(&RunsIn::Gate));
-        if left_out || !paths_ok {
+        if common.runs_in.as_ref().is_some_and(|r| !r.contains(&RunsIn::Gate)) {
             return None;
         }
         let require = common.require.map_or(Require::All, |r| r.0);
@@ -174,7 +179,7 @@ impl<'t> Maker<'_, 't> {
     /// Splits a table into what every check has and what is the rule's own; other keys are reported.
     fn split(&self, check: &CheckTable<'t>, rule: Option<&'static Rule>, sink: &mut Sink<'_>) -> Split<'t> {
         let own_names = rule.map(own_keys);
-        let mut split = Split { common: DeTable::new(), own: DeTable::new(), on: None };
+        let mut split = Split { common: DeTable::new(), own: DeTable::new(), on: None, unknown: false };
         for (key, value) in check.table {
             let name = key.get_ref().as_ref();
             match name {
@@ -191,7 +196,10 @@ impl<'t> Maker<'_, 't> {
                     Some(own) if own.iter().any(|k| k == name) => {
                         split.own.insert(key.clone(), value.clone());
                     }
-                    Some(own) => self.unknown_key(name, &key.span(), rule, own, sink),
+                    Some(own) => {
+                        split.unknown = true;
+                        self.unknown_key(name, &key.span(), rule, own, sink);
+                    }
                     // Without a rule nobody can say whether the key is right.
                     None => {}
                 },
@@ -226,7 +234,14 @@ impl<'t> Maker<'_, 't> {
     }
 
     fn common(&self, check: &CheckTable<'_>, table: &DeTable<'_>, sink: &mut Sink<'_>) -> Option<CommonKeys> {
-        let common = read_table::<CommonKeys>(table, &check.whole, Missing::Reported, sink);
+        let common = {
+            let absent: Vec<&str> = ["id", "check"].into_iter().filter(|key| !table.contains_key(*key)).collect();
+            for key in &absent {
+                sink.missing(&check.whole, format!("`{key}` is missing"), format!("add `{key} = \"...\"`"));
+            }
+            let missing = if absent.is_empty() { Missing::Reported } else { Missing::Tolerated };
+            read_rest::<CommonKeys>(table, &check.whole, missing, sink)
+        };
         let at = |key: &str| span_at(table, &check.whole, &[key.to_owned()]);
         if let Some(id) = table.get("id").and_then(|v| v.get_ref().as_str()) {
             if Template::is_in(id) {
@@ -303,12 +318,13 @@ impl<'t> Maker<'_, 't> {
         check: &CheckTable<'_>,
         rule: &'static Rule,
         own: &DeTable<'_>,
+        unknown: bool,
         files: FilesAt,
         sink: &mut Sink<'_>,
     ) -> Option<(Program, Vec<String>, BTreeMap<String, Digest>)> {
         let found = find_templates(own);
         if found.is_empty() {
-            let (compiled, names) = self.fixed(check, rule, own, &files, sink)?;
+            let (compiled, names) = self.fixed(check, rule, own, unknown, &files, sink)?;
             return Some((Program::Fixed(compiled), names, files.digests()));
         }
         type_check(rule, own, &check.whole, sink);
@@ -330,17 +346,19 @@ impl<'t> Maker<'_, 't> {
         check: &CheckTable<'_>,
         rule: &'static Rule,
         own: &DeTable<'_>,
+        unknown: bool,
         files: &dyn Files,
         sink: &mut Sink<'_>,
     ) -> Option<(crate::checks::Compiled, Vec<String>)> {
         let mut problems: Vec<BuildProblem> = Vec::new();
-        let built = collect(own, &check.whole, Missing::Reported, sink, |table| {
+        let missing = if unknown { Missing::Tolerated } else { Missing::Reported };
+        let built = collect(own, &check.whole, missing, sink, |table| {
             let mut build = Build { level: check.level, files, detectors: &self.detectors, problems: Vec::new() };
             let built = (rule.from_toml)(table, &mut build);
             problems = build.problems;
             built
         })?;
-        for problem in problems {
+        for problem in problems.into_iter().filter(|p| !(unknown && p.path.is_empty())) {
             let pos = span_at(own, &check.whole, &problem.path);
             if problem.warning {
                 sink.warn(&pos, problem.message, problem.help);

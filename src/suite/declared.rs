@@ -1,12 +1,13 @@
 //! The declared cases of a suite: from its cases file and its `[[case]]` tables, with the checks of each.
 
 use std::collections::{HashMap, HashSet};
+use std::ops::Range;
 use std::sync::Arc;
 
 use toml::de::{DeTable, DeValue};
 
 use super::Cases;
-use super::case_files::{FileCase, read_file};
+use super::case_files::{CaseFile, FileCase, read_file};
 use super::cases::CaseTable;
 use super::check::CheckTable;
 use super::paths::PathText;
@@ -132,41 +133,41 @@ impl<'t> Resolver<'_, 't, '_> {
             Ok(text) => text,
             Err(why) => return self.sink.error(&pos, why, None),
         };
-        let name = super::files::slashed(&path);
-        let cases = match read_file(&name, &text) {
-            Ok(cases) => cases,
+        let name = super::files::display(&path);
+        let file = match read_file(&name, &text) {
+            Ok(file) => file,
             Err(why) => return self.sink.error(&pos, format!("`{written}`: {why}"), None),
         };
-        if cases.is_empty() {
+        if file.cases.is_empty() {
             self.sink.error(&pos, format!("`{written}` holds no case"), None);
         }
-        let faulty = self.file_cases(&name, cases, list);
+        let faulty = self.file_cases(&name, file, list);
         if faulty {
             self.sink.problems.source(&name, Arc::from(text));
         }
     }
 
     /// Takes over the cases of a file; whether there was something to report.
-    fn file_cases(&mut self, file: &str, cases: Vec<FileCase>, list: &mut Vec<CaseTable>) -> bool {
+    fn file_cases(&mut self, file: &str, content: CaseFile, list: &mut Vec<CaseTable>) -> bool {
         let mut seen: HashSet<String> = HashSet::new();
         let mut faulty = false;
-        for FileCase { place, case, warnings } in cases {
-            let mut report = |message: String, help: Option<String>, severity: Severity| {
-                faulty = true;
-                let span = Some(place.clone());
-                self.sink.problems.add(Problem { file: file.to_owned(), span, message, help, severity });
-            };
-            for warning in warnings {
-                report(warning, None, Severity::Warning);
-            }
+        let problems = &mut self.sink.problems;
+        let mut report = |place: &Range<usize>, message: String, help: Option<String>, severity: Severity| {
+            faulty = true;
+            problems.add(Problem { file: file.to_owned(), span: Some(place.clone()), message, help, severity });
+        };
+        for (place, warning) in content.warnings {
+            report(&place, warning, None, Severity::Warning);
+        }
+        for FileCase { place, case } in content.cases {
             match case {
-                Err(why) => report(why, None, Severity::Error),
+                Err(why) => report(&place, why, None, Severity::Error),
                 Ok(case) => {
                     for (path, message, help) in case.faults() {
-                        report(format!("`{}`: {message}", path.join(".")), help, Severity::Error);
+                        report(&place, format!("`{}`: {message}", path.join(".")), help, Severity::Error);
                     }
                     if !seen.insert(case.id.clone()) {
-                        report(format!("there is already a case `{}`", case.id), None, Severity::Error);
+                        report(&place, format!("there is already a case `{}`", case.id), None, Severity::Error);
                     } else {
                         list.push(case);
                     }

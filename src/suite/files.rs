@@ -168,9 +168,11 @@ fn is_root(part: &Component<'_>) -> bool {
     matches!(part, Component::RootDir | Component::Prefix(_))
 }
 
-/// A path with `/` on every system.
-pub(super) fn slashed(path: &Path) -> String {
-    let text = path.to_string_lossy();
+/// How a path is shown: without `.` and detours, with `/` on every system.
+pub(super) fn display(path: &Path) -> String {
+    let clean: PathBuf = cleaned(path).into_iter().collect();
+    let clean = if clean.as_os_str().is_empty() { Path::new(".") } else { &clean };
+    let text = clean.to_string_lossy();
     if std::path::MAIN_SEPARATOR == '/' { text.into_owned() } else { text.replace(std::path::MAIN_SEPARATOR, "/") }
 }
 

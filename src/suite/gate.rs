@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, de};
 use toml::de::{DeArray, DeTable, DeValue};
 
-use super::raw::{Missing, Pos, Sink, read_table, span_at};
+use super::raw::{Missing, Pos, Sink, read_rest, span_at};
 use super::{Gate, GateGroup, Limit, PassRate, Reliability, Require};
 
 /// `[gate]` as it is written. A key that is absent keeps what a fragment says, or the default.
@@ -46,7 +46,7 @@ pub(super) fn overlay(gate: &mut Gate, table: &DeTable<'_>, whole: &Pos, sink: &
     let mut table = table.clone();
     refuse_later(&mut table, sink);
     check_numbers(&table, whole, sink);
-    let Some(read) = read_table::<GateTable>(&table, whole, Missing::Reported, sink) else { return };
+    let Some(read) = read_rest::<GateTable>(&table, whole, Missing::Reported, sink) else { return };
     let keep = |over: Option<Limit>, under: Limit| over.unwrap_or(under);
     gate.pass_rate = read.pass_rate.unwrap_or(gate.pass_rate);
     gate.reliability = read.reliability.or(gate.reliability);

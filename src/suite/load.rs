@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use toml::de::{DeTable, DeValue};
 
-use super::files::{read_capped, slashed};
+use super::files::{display, read_capped};
 use super::paths::{PathText, Vars};
 use super::problems::{Problem, Problems, Severity};
 use super::raw::{Pos, Sink, Source, parse};
@@ -84,7 +84,7 @@ pub(super) fn load_with(paths: &[PathBuf], env: &Env<'_>, names: Names) -> Resul
     }
     let nothing = !early.has_errors() && !sink.problems.has_errors() && suites.is_empty();
     if nothing {
-        let place = paths.first().map(|p| slashed(p)).unwrap_or_default();
+        let place = paths.first().map(|p| display(p)).unwrap_or_default();
         let help =
             if found == 0 { "a suite is a .toml file with a [suite] table" } else { "only fragments were found" };
         early.add(whole_file(&place, "no suite here", Some(help)));
@@ -143,7 +143,7 @@ impl Tree {
         match std::fs::metadata(path) {
             Ok(meta) if meta.is_dir() => self.add_folder(path, vars),
             Ok(_) => self.add_suite(path, true, vars),
-            Err(_) => self.early.add(whole_file(&slashed(path), "there is no such file or folder", None)),
+            Err(_) => self.early.add(whole_file(&display(path), "there is no such file or folder", None)),
         }
     }
 
@@ -166,7 +166,7 @@ impl Tree {
                         Some(_) => "a symbolic link that leads back to a folder above it".to_owned(),
                         None => format!("cannot be read: {error}"),
                     };
-                    self.early.add(whole_file(&slashed(place), &message, None));
+                    self.early.add(whole_file(&display(place), &message, None));
                 }
             }
         }
@@ -177,7 +177,7 @@ impl Tree {
         let index = match self.read(path) {
             Ok(index) => index,
             Err(why) => {
-                self.early.add(whole_file(&slashed(path), &format!("cannot be read: {why}"), None));
+                self.early.add(whole_file(&display(path), &format!("cannot be read: {why}"), None));
                 return;
             }
         };
@@ -203,7 +203,7 @@ impl Tree {
             format!("not UTF-8 at byte {at}")
         })?;
         let base = self.sources.last().map_or(0, |s| s.base + s.text.len() + 1);
-        self.sources.push(Source { name: slashed(path), path: path.to_owned(), text: Arc::from(text), base });
+        self.sources.push(Source { name: display(path), path: path.to_owned(), text: Arc::from(text), base });
         let index = self.files.len();
         let source = &self.sources[index];
         let table = parse(source, &mut Sink::new(&[]));

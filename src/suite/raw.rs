@@ -228,13 +228,24 @@ pub(super) fn collect<T>(
     whole: &Pos,
     missing: Missing,
     sink: &mut Sink<'_>,
-    mut read: impl FnMut(Deserializer<'_>) -> Result<T, toml::de::Error>,
+    read: impl FnMut(Deserializer<'_>) -> Result<T, toml::de::Error>,
 ) -> Option<T> {
+    collect_rest(table, whole, missing, sink, read).and_then(|(value, complete)| complete.then_some(value))
+}
+
+/// As [`collect`], but what is left after bad entries were dropped is returned as well, with `false`.
+fn collect_rest<T>(
+    table: &DeTable<'_>,
+    whole: &Pos,
+    missing: Missing,
+    sink: &mut Sink<'_>,
+    mut read: impl FnMut(Deserializer<'_>) -> Result<T, toml::de::Error>,
+) -> Option<(T, bool)> {
     let mut left = table.clone();
     let mut dropped: Vec<String> = Vec::new();
     loop {
         let error = match read(Deserializer::from(Spanned::new(whole.clone(), left.clone()))) {
-            Ok(value) => return dropped.is_empty().then_some(value),
+            Ok(value) => return Some((value, dropped.is_empty())),
             Err(error) => error,
         };
         let at = error.span().unwrap_or_else(|| whole.clone());
@@ -250,6 +261,8 @@ pub(super) fn collect<T>(
             }
             Fault::UnknownKey { key, known } => {
                 pos = find_key(&left, key, &at).unwrap_or(at.clone());
+                // The key that was meant is not missing too.
+                dropped.extend(super::problems::nearest(key, known.iter().map(String::as_str)).map(str::to_owned));
                 sink.error(&pos, format!("unknown key `{key}`"), Some(words::help_for_key(key, known)));
             }
             Fault::Other { message, help } => sink.error(&pos, message.clone(), help.clone()),
@@ -269,6 +282,17 @@ pub(super) fn read_table<T: serde::de::DeserializeOwned>(
     sink: &mut Sink<'_>,
 ) -> Option<T> {
     collect(table, whole, missing, sink, |d| T::deserialize(d))
+}
+
+/// As [`read_table`], but what is left after bad entries were dropped is returned too: enough to look for further
+/// problems, as nothing is run after any.
+pub(super) fn read_rest<T: serde::de::DeserializeOwned>(
+    table: &DeTable<'_>,
+    whole: &Pos,
+    missing: Missing,
+    sink: &mut Sink<'_>,
+) -> Option<T> {
+    collect_rest(table, whole, missing, sink, |d| T::deserialize(d)).map(|(value, _)| value)
 }
 
 /// What a deserialiser complained about.

@@ -14,7 +14,7 @@ use super::files::SuiteFiles;
 use super::load::{Env, Names, bad_id};
 use super::paths::PathText;
 use super::problems::{choice, did_you_mean};
-use super::raw::{Missing, Pos, Sink, Source, key_pos, read_table, span_at};
+use super::raw::{Missing, Pos, Sink, Source, key_pos, read_rest, span_at};
 use super::words::{self, FRAGMENT, LATER_TABLES, NOT_AVAILABLE, TOP};
 use super::{CheckDef, Gate, Recorded, Subject, Suite, digests, gate};
 use crate::model::digest::Digest;
@@ -189,7 +189,7 @@ impl<'r, 't, 's> Resolver<'r, 't, 's> {
     fn section<T: DeserializeOwned>(&mut self, layer: &Layer<'_>, name: &str) -> Option<T> {
         let value = layer.table.get(name)?;
         let DeValue::Table(table) = value.get_ref() else { return None };
-        read_table(table, &value.span(), Missing::Reported, self.sink)
+        read_rest(table, &value.span(), Missing::Reported, self.sink)
     }
 
     fn head(&mut self, own: &Layer<'_>) -> Option<(SuiteTable, Pos)> {
@@ -217,7 +217,8 @@ impl<'r, 't, 's> Resolver<'r, 't, 's> {
             section_path_pos(own, "recorded", &path)
         };
         let mut recorded = Recorded { case: read.case, trial: read.trial, base, ..Recorded::default() };
-        if own.table.get("recorded").is_some_and(|t| t.get_ref().get("paths").is_some()) && read.paths.is_empty() {
+        let paths = own.table.get("recorded").and_then(|t| t.get_ref().get("paths")).map(|p| p.get_ref());
+        if matches!(paths, Some(DeValue::Array(items)) if items.is_empty()) {
             self.sink.error(&at(&["paths"]), "`paths` is empty", Some("name files, globs or folders".to_owned()));
         }
         for (i, text) in read.paths.iter().enumerate() {

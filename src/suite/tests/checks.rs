@@ -8,7 +8,7 @@ fn turn(rest: &str) -> Vec<String> {
 
 #[test]
 fn a_check_needs_an_id_and_a_rule() {
-    assert_eq!(turn(""), ["3: `check` is missing [add `check = ...`]", "3: `id` is missing [add `id = ...`]"]);
+    assert_eq!(turn(""), ["3: `check` is missing [add `check = \"...\"`]", "3: `id` is missing [add `id = \"...\"`]"]);
     assert_eq!(turn("id = \"\"\ncheck = \"says\"\nvalue = \"x\"\n"), ["4: the id cannot be used: it is empty"]);
     assert_eq!(turn("id = 3\ncheck = \"says\"\nvalue = \"x\"\n"), ["4: expected a string, found integer `3`"]);
 }
@@ -37,7 +37,7 @@ fn a_rule_at_the_wrong_level_says_where_it_works() {
 fn a_parameter_of_another_rule_says_whose_it_is() {
     assert_eq!(
         turn("id = \"a\"\ncheck = \"says\"\nvalue = \"x\"\nmetric = \"x\"\n"),
-        ["7: unknown key `metric` in `says` [it is a parameter of measure; `says` takes value, values, ignore_case]"]
+        ["7: unknown key `metric` in `says` [it is a parameter of measure; `says` takes ignore_case, value, values]"]
     );
     assert_eq!(
         turn("id = \"a\"\ncheck = \"says\"\nvalue = \"x\"\nlevel = \"turn\"\n"),

@@ -121,7 +121,7 @@ fn the_keys_of_a_check_are_kept() {
     assert_eq!((args.require, args.optional), (Require::Share(0.9), true));
     assert_eq!((args.about.description.as_str(), args.about.owner.as_str(), args.about.link.as_str()), ("d", "o", "l"));
     assert_eq!(args.tool_names, ["book"]);
-    assert!(args.location.ends_with("s.toml:55"), "{}", args.location);
+    assert!(args.location.ends_with("s.toml:49"), "{}", args.location);
     assert!(matches!(args.program, Program::Fixed(Compiled::Span(_))));
     assert_eq!(suite.checks[2].require, Require::Any);
     assert_eq!(suite.checks[4].case, Some(0));

@@ -64,31 +64,77 @@ fn syntax_errors_and_unknown_names_point_at_the_template() {
          [[system]]\nid = \"b\"\ncheck = \"measure\"\nmetric = \"{{ case.id }}\"\n\
          [[span]]\nid = \"{{ case.id }}\"\ncheck = \"says\"\nvalue = \"{% raw %}{{ x }}{% endraw %}\"\n",
     );
-    insta::assert_snapshot!(Folder::new(&[("s.toml", &text)]).problems(&["s.toml"]), @"");
+    insta::assert_snapshot!(Folder::new(&[("s.toml", &text)]).problems(&["s.toml"]), @r#"
+    error: bad template: syntax error: unexpected end of variable block, expected identifier or integer
+     --> s.toml:6:21
+      |
+    6 | values = ["{{ case. }}", "{{ cas.id }}", "{{ turn.reply }}", "{{ env.HOME }}"]
+      |                     ^^
+      |
+      = help: to write braces literally, put them between {% raw %} and {% endraw %}
+
+    error: unknown name `cas` in a template
+     --> s.toml:6:26
+      |
+    6 | values = ["{{ case. }}", "{{ cas.id }}", "{{ turn.reply }}", "{{ env.HOME }}"]
+      |                          ^^^^^^^^^^^^^^
+      |
+      = help: did you mean `case`?
+
+    error: `turn` is not known here
+     --> s.toml:6:42
+      |
+    6 | values = ["{{ case. }}", "{{ cas.id }}", "{{ turn.reply }}", "{{ env.HOME }}"]
+      |                                          ^^^^^^^^^^^^^^^^^^
+      |
+      = help: a template starts from one of: case, session
+
+    error: environment variables cannot be used here
+     --> s.toml:6:62
+      |
+    6 | values = ["{{ case. }}", "{{ cas.id }}", "{{ turn.reply }}", "{{ env.HOME }}"]
+      |                                                              ^^^^^^^^^^^^^^^^
+      |
+      = help: `{{ env.NAME }}` may be used in paths only: [recorded] paths, cases, extends, schema_file
+
+    error: a system check has no case or session to fill templates from
+      --> s.toml:10:10
+       |
+    10 | metric = "{{ case.id }}"
+       |          ^^^^^^^^^^^^^^^
+       |
+       = help: to write braces literally, put them between {% raw %} and {% endraw %}
+
+    error: an id is never a template
+      --> s.toml:12:6
+       |
+    12 | id = "{{ case.id }}"
+       |      ^^^^^^^^^^^^^^^
+    "#);
 }
 
 #[test]
 fn literal_keys_beside_a_template_are_still_checked() {
     let text = turn("check = \"within\"\nmax_ms = \"{{ turn.limit }}\"\nmin_ms = \"soon\"\n");
-    assert_eq!(faults(&text), ["14: expected a whole number, found string \"soon\""]);
+    assert_eq!(faults(&text), ["15: expected a whole number, found string \"soon\""]);
 }
 
 #[test]
 fn templates_over_the_case_are_tried_with_every_case() {
     let text = turn("check = \"says\"\nvalue = \"{{ case.text }}\"\n");
-    assert_eq!(faults(&text), ["13: undefined value (for case `two`)"]);
+    assert_eq!(faults(&text), ["14: undefined value (for case `two`)"]);
     let text = turn("check = \"within\"\nmax_ms = 3\nmin_ms = \"{{ case.n }}\"\n");
-    assert_eq!(faults(&text), ["14: `min_ms` is larger than `max_ms` (for case `two`)"]);
+    assert_eq!(faults(&text), ["15: `min_ms` is larger than `max_ms` (for case `two`)"]);
     let text = turn("check = \"within\"\nmax_ms = \"{{ case.id }}\"\n");
     assert_eq!(
         faults(&text),
         [
-            "13: expected a whole number, found string \"one\" (for case `one`)",
-            "13: expected a whole number, found string \"two\" (for case `two`)",
+            "14: expected a whole number, found string \"one\" (for case `one`)",
+            "14: expected a whole number, found string \"two\" (for case `two`)",
         ]
     );
     let text = turn("check = \"says\"\nvalue = \"{{ case.nope }}\"\n");
-    assert_eq!(faults(&text), ["13: undefined value (for case `one` and one more)"]);
+    assert_eq!(faults(&text), ["14: undefined value (for case `one` and one more)"]);
 }
 
 #[test]
@@ -120,13 +166,13 @@ fn the_environment_is_for_paths_only() {
     let unset = span("check = \"args\"\nschema_file = \"{{ env.LAND }}/x.json\"\n");
     assert_eq!(
         faults(&unset),
-        ["13: the environment variable `LAND` is not set [set LAND, or write the path without it]"]
+        ["14: the environment variable `LAND` is not set [set LAND, or write the path without it]"]
     );
     let case = span("check = \"args\"\nschema_file = \"{{ case.n }}.json\"\n");
     assert_eq!(
         faults(&case),
         [
-            "13: `case` cannot be used in a path [a path is the same for every case; only `{{ env.NAME }}` may be used in it]"
+            "14: `case` cannot be used in a path [a path is the same for every case; only `{{ env.NAME }}` may be used in it]"
         ]
     );
 }
