@@ -1,5 +1,5 @@
 //! `on`: which subjects a check is applied to.
 
 /// Selects subjects.
-#[derive(Debug, Clone, Default, serde::Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, Default)]
 pub struct Selector {}

@@ -14,7 +14,7 @@ use serde::de;
 use serde_json::{Map, Value};
 
 use super::cases::{CaseTable, FactValue, OneOrMany, ReferenceTable};
-use super::problems::nearest;
+use super::nearest::nearest;
 use crate::checks::matcher::Matcher;
 
 /// The keys of a case in a JSON file; others are variables.

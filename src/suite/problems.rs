@@ -8,6 +8,8 @@ use std::sync::Arc;
 use annotate_snippets::{AnnotationKind, Level, Origin, Renderer, Snippet};
 use serde::{Deserialize, Serialize};
 
+use super::nearest::nearest;
+
 /// Longest line that is drawn in an excerpt, in bytes; longer ones are named by line and column only.
 const LONGEST_LINE: usize = 4096;
 /// Most problems that are drawn; the rest are counted.
@@ -216,17 +218,6 @@ fn excerpt(text: &str, span: Range<usize>) -> Option<(&str, usize, Range<usize>)
     Some((&text[line_start..line_end], number, start - line_start..end - line_start))
 }
 
-/// The candidate nearest to a word, when it is near enough to be what was meant.
-pub fn nearest<'x>(word: &str, candidates: impl IntoIterator<Item = &'x str>) -> Option<&'x str> {
-    let lower = word.to_lowercase();
-    let near = |candidate: &str| {
-        let distance = strsim::damerau_levenshtein(&lower, &candidate.to_lowercase());
-        let extends = lower.len() >= 3 && (candidate.starts_with(&lower) || lower.starts_with(candidate));
-        (distance <= 1 + candidate.len() / 4).then_some(distance).or(extends.then_some(usize::MAX))
-    };
-    candidates.into_iter().filter_map(|c| near(c).map(|d| (d, c))).min_by_key(|(d, _)| *d).map(|(_, c)| c)
-}
-
 /// "did you mean `x`?", or nothing near.
 pub fn did_you_mean<'x>(word: &str, candidates: impl IntoIterator<Item = &'x str>) -> Option<String> {
     nearest(word, candidates).map(|n| format!("did you mean `{n}`?"))
@@ -286,14 +277,5 @@ mod tests {
         let text = all.render(false);
         assert!(text.contains("s:2:50"), "{text}");
         assert!(text.len() < 200);
-    }
-
-    #[test]
-    fn the_nearest_name_is_near() {
-        let names = ["contains", "not_contains", "max_ms", "min"];
-        assert_eq!(nearest("contians", names), Some("contains"));
-        assert_eq!(nearest("Contains", names), Some("contains"));
-        assert_eq!(nearest("max", names), Some("max_ms"));
-        assert_eq!(nearest("colour", names), None);
     }
 }

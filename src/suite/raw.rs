@@ -262,7 +262,7 @@ fn collect_rest<T>(
             Fault::UnknownKey { key, known } => {
                 pos = find_key(&left, key, &at).unwrap_or(at.clone());
                 // The key that was meant is not missing too.
-                dropped.extend(super::problems::nearest(key, known.iter().map(String::as_str)).map(str::to_owned));
+                dropped.extend(super::nearest::nearest(key, known.iter().map(String::as_str)).map(str::to_owned));
                 sink.error(&pos, format!("unknown key `{key}`"), Some(words::help_for_key(key, known)));
             }
             Fault::Other { message, help } => sink.error(&pos, message.clone(), help.clone()),

@@ -1,7 +1,8 @@
 //! The words of the suite language: which table a key belongs to, which names are known but not available in this
 //! version, and serde's messages in plain words.
 
-use super::problems::{choice, nearest};
+use super::nearest::nearest;
+use super::problems::choice;
 
 /// Tables of a suite, with the keys of each that have a fixed list.
 pub(super) const TABLES: &[(&str, &[&str])] = &[
