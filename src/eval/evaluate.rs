@@ -78,10 +78,15 @@ fn uniform<'c>(checks: impl Iterator<Item = (usize, &'c CheckDef)>, status: Stat
 
 /// Applies one check to every subject it selects.
 fn apply(check: &CheckDef, scene: &Scene<'_>, rolled: &mut RollUp) {
+    let on = match check.on.resolve(|| scene.context().clone()) {
+        Ok(on) => on,
+        // Without a selector nobody can say what the subjects are, not even that there are none.
+        Err(why) => return rolled.add(SubjectRef::Session, Finding::error(why)),
+    };
     match check.level {
         Level::Span => {
             for_each_span(scene, |subject| {
-                if check.on.span(&subject) {
+                if on.span(&subject) {
                     let finding = with_compiled(
                         check,
                         || span_context(scene, &subject),
@@ -97,7 +102,7 @@ fn apply(check: &CheckDef, scene: &Scene<'_>, rolled: &mut RollUp) {
         Level::Turn => {
             for (index, turn) in scene.session.turns.iter().enumerate() {
                 let subject = TurnSubject { scene, turn, index };
-                if check.on.turn(&subject) {
+                if on.turn(&subject) {
                     let finding = with_compiled(
                         check,
                         || turn_context(scene, &subject),
@@ -111,7 +116,7 @@ fn apply(check: &CheckDef, scene: &Scene<'_>, rolled: &mut RollUp) {
             }
             // A turn that the case declares and the session does not have is not measured, and never dropped in silence.
             for index in scene.session.turns.len()..scene.turn_expected.len() {
-                if check.on.missing_turn(scene, index) {
+                if on.missing_turn(scene, index) {
                     let declared = scene.turn_expected.len();
                     let reason =
                         format!("turn {} of the {declared} declared by the case is not in the session", index + 1);
@@ -121,7 +126,7 @@ fn apply(check: &CheckDef, scene: &Scene<'_>, rolled: &mut RollUp) {
         }
         Level::Session => {
             let subject = SessionSubject { scene };
-            if check.on.session(scene) {
+            if on.session(scene) {
                 let finding = with_compiled(
                     check,
                     || scene.context().clone(),

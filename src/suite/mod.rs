@@ -4,11 +4,30 @@
 //! their rules ([`load`]) -> a [`Suite`], which is immutable from then on. What is wrong is a [`problems::Problem`]
 //! with file, position and help; all of them are reported at once.
 
+pub mod case_files;
+pub mod cases;
+pub mod check;
+mod declared;
+mod defaults;
+mod digests;
+mod duration;
+pub mod files;
 pub mod filter;
+pub mod gate;
+pub mod load;
 pub mod nearest;
+mod order;
+mod paths;
+pub mod problems;
+mod raw;
+mod rendering;
+pub mod resolve;
 pub mod schema;
 pub mod settings;
 pub mod template;
+#[cfg(test)]
+mod tests;
+mod words;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -18,7 +37,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::checks::Compiled;
 use crate::checks::expect::Expected;
-use crate::checks::select::Selector;
 use crate::model::digest::Digest;
 use crate::model::{Level, Severity};
 
@@ -66,8 +84,14 @@ pub struct Subject {
 /// Where recorded sessions come from.
 #[derive(Debug, Clone, Default)]
 pub struct Recorded {
-    /// Files, globs and folders, resolved against the suite's file; empty when the run must name sessions itself.
+    /// Files, globs and folders, relative to `base`; empty when the run must name sessions itself. Environment
+    /// variables are in place here, so these never enter a record.
     pub paths: Vec<String>,
+    /// The paths as they are written in the suite.
+    pub written: Vec<String>,
+    /// The folder that `paths` are relative to: that of the suite's file, or the working directory (empty) when the run
+    /// names the sessions.
+    pub base: PathBuf,
     /// The format; `None` guesses it per file.
     pub format: Option<&'static str>,
     /// The session attribute that names the case; its absence is then an error.
@@ -135,7 +159,7 @@ pub struct CheckDef {
     /// What it is for, who owns it, where to read more.
     pub about: About,
     /// Which subjects it is applied to.
-    pub on: Selector,
+    pub on: template::On,
     /// How many of a session's subjects must pass. Span and turn level only.
     pub require: Require,
     /// The case it belongs to; `None` applies to all.
@@ -188,8 +212,7 @@ pub enum Require {
 }
 
 /// A limit that is a count or a share: in a suite, an integer is a count and a float a share.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Limit {
     /// At most this many.
     Count(u64),

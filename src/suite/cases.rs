@@ -1,0 +1,412 @@
+//! Cases as they are written, with what is expected of each, and laid over each other.
+//!
+//! A case may stand both in a cases file and in the suite: per key, and within `reference` per key, the suite wins.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Deserializer, de};
+use serde_json::{Map, Value, json};
+
+use super::{Case, Cases, ExpectedFail};
+use crate::checks::expect::{Expected, ExpectedCall, Fact};
+use crate::checks::matcher::Matcher;
+use crate::model::Text;
+
+/// What the context of a case holds besides its variables.
+const RESERVED: &[&str] = &["id", "tags", "user", "turns", "reference"];
+
+/// `[[case]]` as it is written (its checks apart).
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CaseTable {
+    /// Its id; unique in the suite.
+    pub id: String,
+    /// Its tags.
+    pub tags: Option<Vec<String>>,
+    /// What the user says, turn by turn; short for `[[case.turn]]` with `user`.
+    pub user: Option<OneOrMany>,
+    /// The turns, where more than the user's words is to be said about them.
+    pub turn: Option<Vec<TurnTable>>,
+    /// What is expected of the session.
+    pub reference: Option<ReferenceTable>,
+    /// Why it is not looked at.
+    pub skip: Option<String>,
+    /// It is known to fail, until a date.
+    pub expected_fail: Option<ExpectedFail>,
+    /// How much it counts in the pass rate; 1 unless given.
+    pub weight: Option<f64>,
+    /// Values for templates: `n = 3` is `{{ case.n }}`.
+    #[serde(default)]
+    pub vars: Map<String, Value>,
+}
+
+/// `[[case.turn]]` as it is written.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TurnTable {
+    /// What the user says.
+    pub user: Option<String>,
+    /// What is expected of the turn.
+    pub reference: Option<ReferenceTable>,
+}
+
+/// `[case.reference]` as it is written. Absent is not empty: `tools = []` expects that nothing is called.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReferenceTable {
+    /// The tool calls, in order.
+    pub tools: Option<Vec<CallTable>>,
+    /// The answer.
+    pub answer: Option<String>,
+    /// Facts that the answers must state: a string, a matcher, or a list of alternatives.
+    pub facts: Option<Vec<FactValue>>,
+    /// Paths into the final state and what is expected there.
+    pub state: Option<StateTable>,
+}
+
+/// One expected tool call.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CallTable {
+    /// The tool's name.
+    pub name: String,
+    /// Its arguments; absent says nothing about them.
+    pub args: Option<Matcher>,
+}
+
+/// A string, or a list of strings.
+#[derive(Debug, Clone)]
+pub struct OneOrMany(pub Vec<String>);
+
+/// A fact: a string, a matcher, or a list of alternatives.
+#[derive(Debug, Clone)]
+pub struct FactValue(pub Vec<Matcher>);
+
+/// Paths and matchers, in the order they are written.
+#[derive(Debug, Clone, Default)]
+pub struct StateTable(pub Vec<(String, Matcher)>);
+
+struct OneOrManyVisitor;
+
+impl<'de> de::Visitor<'de> for OneOrManyVisitor {
+    type Value = OneOrMany;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a string or a list of strings")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<OneOrMany, E> {
+        Ok(OneOrMany(vec![text.to_owned()]))
+    }
+
+    fn visit_seq<A: de::SeqAccess<'de>>(self, mut seq: A) -> Result<OneOrMany, A::Error> {
+        let mut all = Vec::new();
+        while let Some(text) = seq.next_element()? {
+            all.push(text);
+        }
+        Ok(OneOrMany(all))
+    }
+}
+
+impl<'de> Deserialize<'de> for OneOrMany {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        d.deserialize_any(OneOrManyVisitor)
+    }
+}
+
+impl JsonSchema for OneOrMany {
+    fn schema_name() -> Cow<'static, str> {
+        "OneOrMany".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "type": ["string", "array"], "items": { "type": "string" } })
+    }
+}
+
+struct FactVisitor;
+
+impl<'de> de::Visitor<'de> for FactVisitor {
+    type Value = FactValue;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a fact (a string, a matcher, or a list of alternatives)")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<FactValue, E> {
+        fact(vec![Matcher::Equals(text.into())])
+    }
+
+    fn visit_seq<A: de::SeqAccess<'de>>(self, mut seq: A) -> Result<FactValue, A::Error> {
+        let mut all = Vec::new();
+        while let Some(alternative) = seq.next_element::<Matcher>()? {
+            all.push(alternative);
+        }
+        fact(all)
+    }
+
+    fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<FactValue, A::Error> {
+        fact(vec![Matcher::deserialize(de::value::MapAccessDeserializer::new(map))?])
+    }
+}
+
+/// A fact that every answer states is a mistake: no alternatives, or an empty one.
+fn fact<E: de::Error>(alternatives: Vec<Matcher>) -> Result<FactValue, E> {
+    if alternatives.is_empty() {
+        return Err(E::custom("a fact needs at least one alternative"));
+    }
+    for alternative in &alternatives {
+        match alternative {
+            Matcher::Equals(Value::String(text)) if text.trim().is_empty() => {
+                return Err(E::custom("an empty fact is stated by every answer"));
+            }
+            Matcher::Equals(Value::String(_)) => {}
+            Matcher::Equals(other) => {
+                return Err(E::custom(format!("a fact is a string or a matcher, not {other}")));
+            }
+            _ => {}
+        }
+    }
+    Ok(FactValue(alternatives))
+}
+
+impl<'de> Deserialize<'de> for FactValue {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        d.deserialize_any(FactVisitor)
+    }
+}
+
+impl JsonSchema for FactValue {
+    fn schema_name() -> Cow<'static, str> {
+        "Fact".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "description": "A string, a matcher, or a list of alternatives.",
+            "type": ["string", "object", "array"]
+        })
+    }
+}
+
+struct StateVisitor;
+
+impl<'de> de::Visitor<'de> for StateVisitor {
+    type Value = StateTable;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a table of paths and what is expected there")
+    }
+
+    fn visit_map<A: de::MapAccess<'de>>(self, mut map: A) -> Result<StateTable, A::Error> {
+        let mut all = Vec::new();
+        while let Some(path) = map.next_key::<String>()? {
+            if path.trim().is_empty() {
+                return Err(de::Error::custom("an empty path"));
+            }
+            all.push((path, map.next_value()?));
+        }
+        Ok(StateTable(all))
+    }
+}
+
+impl<'de> Deserialize<'de> for StateTable {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        d.deserialize_map(StateVisitor)
+    }
+}
+
+impl JsonSchema for StateTable {
+    fn schema_name() -> Cow<'static, str> {
+        "StateTable".into()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let matcher = generator.subschema_for::<Matcher>();
+        schemars::json_schema!({ "type": "object", "additionalProperties": matcher })
+    }
+}
+
+impl ReferenceTable {
+    /// Lays this reference over another: per key, it wins.
+    fn over(self, under: Self) -> Self {
+        Self {
+            tools: self.tools.or(under.tools),
+            answer: self.answer.or(under.answer),
+            facts: self.facts.or(under.facts),
+            state: self.state.or(under.state),
+        }
+    }
+
+    /// The reference as checks see it.
+    fn expected(&self) -> Expected<'static> {
+        let call = |c: &CallTable| ExpectedCall { name: c.name.clone(), args: c.args.clone() };
+        Expected {
+            tools: self.tools.as_ref().map(|tools| Cow::Owned(tools.iter().map(call).collect())),
+            answer: self.answer.as_ref().map(|a| Text::from(a.clone())),
+            facts: self.facts.as_ref().map(|facts| Cow::Owned(facts.iter().map(|f| Fact(f.0.clone())).collect())),
+            state: self.state.as_ref().map(|state| Cow::Owned(state.0.clone())),
+        }
+    }
+
+    /// The reference as templates see it; keys that are absent stay absent.
+    fn json(&self) -> Value {
+        let mut out = Map::new();
+        if let Some(tools) = &self.tools {
+            let call = |c: &CallTable| match &c.args {
+                Some(args) => json!({ "name": c.name, "args": args.to_value() }),
+                None => json!({ "name": c.name }),
+            };
+            out.insert("tools".into(), tools.iter().map(call).collect());
+        }
+        if let Some(answer) = &self.answer {
+            out.insert("answer".into(), answer.as_str().into());
+        }
+        if let Some(facts) = &self.facts {
+            let fact = |f: &FactValue| match f.0.as_slice() {
+                [one] => one.to_value(),
+                many => many.iter().map(Matcher::to_value).collect(),
+            };
+            out.insert("facts".into(), facts.iter().map(fact).collect());
+        }
+        if let Some(state) = &self.state {
+            out.insert(
+                "state".into(),
+                state.0.iter().map(|(p, m)| (p.clone(), m.to_value())).collect::<Map<_, _>>().into(),
+            );
+        }
+        Value::Object(out)
+    }
+}
+
+/// Something wrong with a case, at a path within its table.
+pub(super) type Fault = (Vec<String>, String, Option<String>);
+
+impl CaseTable {
+    /// Lays this case over one of the same id from a cases file.
+    pub(super) fn over(self, under: Self) -> Self {
+        let replaces_turns = self.user.is_some() || self.turn.is_some();
+        let (user, turn) = if replaces_turns { (self.user, self.turn) } else { (under.user, under.turn) };
+        let mut vars = under.vars;
+        vars.extend(self.vars);
+        Self {
+            id: self.id,
+            tags: self.tags.or(under.tags),
+            user,
+            turn,
+            reference: match (self.reference, under.reference) {
+                (Some(over), Some(under)) => Some(over.over(under)),
+                (over, under) => over.or(under),
+            },
+            skip: self.skip.or(under.skip),
+            expected_fail: self.expected_fail.or(under.expected_fail),
+            weight: self.weight.or(under.weight),
+            vars,
+        }
+    }
+
+    /// What is wrong beyond the types of values.
+    pub(super) fn faults(&self) -> Vec<Fault> {
+        let mut out: Vec<Fault> = Vec::new();
+        let mut fault = |path: &[&str], message: String, help: Option<&str>| {
+            out.push((path.iter().map(|s| (*s).to_owned()).collect(), message, help.map(str::to_owned)));
+        };
+        if let Some(why) = super::load::bad_id(&self.id) {
+            fault(&["id"], why, None);
+        }
+        if self.user.is_some() && self.turn.is_some() {
+            fault(
+                &["user"],
+                "a case has `user` or `turn`, not both".into(),
+                Some("put `user` into each [[case.turn]]"),
+            );
+        }
+        if self.skip.as_ref().is_some_and(|why| why.trim().is_empty()) {
+            fault(&["skip"], "`skip` needs a reason".into(), None);
+        }
+        if let Some(expected) = &self.expected_fail {
+            if !is_date(&expected.until) {
+                let message = format!("`{}` is not a date", expected.until);
+                fault(&["expected_fail", "until"], message, Some("write it as `2027-01-31`"));
+            }
+            if expected.reason.trim().is_empty() {
+                fault(&["expected_fail", "reason"], "`expected_fail` needs a reason".into(), None);
+            }
+        }
+        if self.weight.is_some_and(|w| !w.is_finite() || w <= 0.0) {
+            fault(
+                &["weight"],
+                "`weight` is a number above 0".into(),
+                Some("to leave a case out, write `skip = \"reason\"`"),
+            );
+        }
+        for name in RESERVED.iter().filter(|name| self.vars.contains_key(**name)) {
+            fault(&["vars", name], format!("`case.{name}` already means something"), Some("choose another name"));
+        }
+        out
+    }
+
+    /// The turns: what the user says and what is expected.
+    fn turns(&self) -> Vec<TurnTable> {
+        match (&self.turn, &self.user) {
+            (Some(turns), _) => turns.clone(),
+            (None, Some(user)) => user.0.iter().map(|u| TurnTable { user: Some(u.clone()), reference: None }).collect(),
+            (None, None) => Vec::new(),
+        }
+    }
+
+    /// The case, resolved.
+    pub(super) fn resolve(self) -> Case {
+        let turns = self.turns();
+        let tags = self.tags.unwrap_or_default();
+        let mut vars = self.vars;
+        vars.insert("id".into(), self.id.as_str().into());
+        vars.insert("tags".into(), tags.iter().map(String::as_str).collect());
+        vars.insert("user".into(), turns.iter().filter_map(|t| t.user.as_deref()).collect());
+        vars.insert("turns".into(), turns.iter().map(turn_json).collect());
+        let reference = self.reference.unwrap_or_default();
+        vars.insert("reference".into(), reference.json());
+        let expects = |t: &TurnTable| t.reference.as_ref().map(ReferenceTable::expected);
+        let mut turn_expected: Vec<_> = turns.iter().map(expects).collect();
+        if turn_expected.iter().all(Option::is_none) {
+            turn_expected.clear();
+        }
+        Case {
+            id: self.id,
+            tags,
+            expected: Arc::new(reference.expected()),
+            turn_expected,
+            skip: self.skip,
+            expected_fail: self.expected_fail,
+            weight: self.weight.unwrap_or(1.0),
+            vars: Value::Object(vars),
+        }
+    }
+}
+
+fn turn_json(turn: &TurnTable) -> Value {
+    let mut out = Map::new();
+    if let Some(user) = &turn.user {
+        out.insert("user".into(), user.as_str().into());
+    }
+    if let Some(reference) = &turn.reference {
+        out.insert("reference".into(), reference.json());
+    }
+    Value::Object(out)
+}
+
+fn is_date(text: &str) -> bool {
+    let shape = text.len() == 10 && text.bytes().all(|b| b.is_ascii_digit() || b == b'-');
+    shape && text.parse::<jiff::civil::Date>().is_ok()
+}
+
+impl Cases {
+    /// Cases in order; ids are unique by then.
+    pub(super) fn new(list: Vec<Case>) -> Self {
+        let by_id = list.iter().enumerate().map(|(i, c)| (c.id.clone(), i)).collect();
+        Self { list, by_id }
+    }
+}

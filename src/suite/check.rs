@@ -1,0 +1,453 @@
+//! One check: from its table to a compiled [`CheckDef`].
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use schemars::{JsonSchema, SchemaGenerator};
+use serde::Deserialize;
+use serde_json::Value;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::defaults::{Defaults, unknown_rule};
+use super::files::{FilesAt, SuiteFiles, relative};
+use super::gate::RequireKey;
+use super::load::bad_id;
+use super::paths::{PathText, Vars, is_path_key};
+use super::raw::{Missing, Pos, Sink, collect, drop_entry, read_rest, read_table, span_at, table_json};
+use super::rendering::{Found, Names, find_templates, try_cases};
+use super::template::{Filled, On, Template, Templated, TemplatedOn};
+use super::words;
+use super::{About, Cases, CheckDef, Program, Require, digests};
+use crate::checks::build::{Build, BuildProblem, Files, Rule};
+use crate::checks::detect::Detectors;
+use crate::checks::select::Selector;
+use crate::model::digest::Digest;
+use crate::model::{Level, Severity};
+
+/// The keys that every check may have.
+pub const COMMON: &[&str] = &[
+    "id",
+    "check",
+    "on",
+    "severity",
+    "optional",
+    "require",
+    "tags",
+    "description",
+    "owner",
+    "link",
+    "review",
+    "runs_in",
+    "override",
+];
+
+/// The keys that every check may have, as they are written (`on` apart, which is a [`Selector`]).
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CommonKeys {
+    /// Its id; unique in the suite, never a template.
+    pub id: String,
+    /// The rule it applies.
+    pub check: String,
+    /// What a failure does to the gate: `critical`, `block`, `warn` or `info`.
+    #[serde(default)]
+    pub severity: Severity,
+    /// Absent subjects are excused (never errors).
+    #[serde(default)]
+    pub optional: bool,
+    /// How many of a session's subjects must pass; span and turn level only.
+    pub require: Option<RequireKey>,
+    /// Its tags.
+    #[serde(default)]
+    pub tags: Vec<String>,
+    /// What it is for.
+    #[serde(default)]
+    pub description: String,
+    /// Who owns it.
+    #[serde(default)]
+    pub owner: String,
+    /// Where to read more.
+    #[serde(default)]
+    pub link: String,
+    /// Where it runs: both unless given.
+    pub runs_in: Option<Vec<RunsIn>>,
+    /// Replaces the inherited check of the same id.
+    #[serde(default)]
+    pub r#override: bool,
+}
+
+/// Where a check runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum RunsIn {
+    /// In `seatrial run`.
+    Gate,
+    /// In `seatrial watch`.
+    Watch,
+}
+
+/// A check's table.
+pub(super) struct CheckTable<'t> {
+    pub level: Level,
+    pub table: &'t DeTable<'t>,
+    pub whole: Pos,
+    /// The case it belongs to.
+    pub case: Option<usize>,
+}
+
+/// Makes checks from tables.
+pub(super) struct Maker<'m, 't> {
+    pub rules: &'static [Rule],
+    pub detectors: Arc<Detectors>,
+    pub files: &'m Arc<SuiteFiles>,
+    pub vars: Vars<'m>,
+    pub defaults: &'m Defaults<'t>,
+    pub cases: Option<&'m Cases>,
+}
+
+/// A check's table, split.
+struct Split<'t> {
+    common: DeTable<'t>,
+    own: DeTable<'t>,
+    on: Option<&'t Spanned<DeValue<'t>>>,
+    /// There were keys that nobody knows; what they were meant to say is then not missing.
+    unknown: bool,
+}
+
+impl<'t> Maker<'_, 't> {
+    /// The check of a table; `None` when it is left out of a run, or wrong, which is then reported.
+    pub fn make(&self, check: &CheckTable<'t>, sink: &mut Sink<'_>) -> Option<CheckDef> {
+        let rule = self.rule(check, sink);
+        let split = self.split(check, rule, sink);
+        let common = self.common(check, &split.common, sink);
+        let on_json = split.on.map(|v| super::raw::value_json(v.get_ref())).unwrap_or(Value::Null);
+        let on = self.on(check, split.on, sink);
+        let rule = rule?;
+        let mut own = split.own;
+        let dir = sink.source(&check.whole).map(|s| s.dir()).unwrap_or_default();
+        let defaults_dirs = self.add_defaults(rule, &mut own);
+        let written = table_json(&own);
+        let paths_ok = self.fill_paths(&mut own, &dir, &defaults_dirs, sink);
+        if !paths_ok {
+            type_check(rule, &own, &check.whole, sink);
+            return None;
+        }
+        let files = self.files.at(dir);
+        let (program, tool_names, read) = self.program(check, rule, &own, split.unknown, files, sink)?;
+        let (common, on) = (common?, on?);
+        if common.runs_in.as_ref().is_some_and(|r| !r.contains(&RunsIn::Gate)) {
+            return None;
+        }
+        let require = common.require.map_or(Require::All, |r| r.0);
+        let case_id = check.case.and_then(|i| Some(self.cases?.list.get(i)?.id.as_str()));
+        Some(CheckDef {
+            digest: digests::check(rule, check.level, &written, &on_json, require, case_id, &read),
+            id: common.id,
+            level: check.level,
+            rule: rule.name,
+            severity: common.severity,
+            optional: common.optional,
+            tags: common.tags,
+            about: About { description: common.description, owner: common.owner, link: common.link },
+            on,
+            require,
+            case: check.case,
+            program,
+            tool_names,
+            location: sink.location(&check.whole),
+        })
+    }
+
+    /// The rule that a table names.
+    fn rule(&self, check: &CheckTable<'_>, sink: &mut Sink<'_>) -> Option<&'static Rule> {
+        let name = check.table.get("check")?;
+        let text = name.get_ref().as_str()?;
+        let Some(rule) = self.rules.iter().find(|r| r.name == text) else {
+            unknown_rule(text, &name.span(), self.rules, sink);
+            return None;
+        };
+        if !rule.levels.contains(&check.level) {
+            let levels = rule.levels.iter().map(|l| l.name()).collect::<Vec<_>>().join(", ");
+            let message = format!("`{text}` is not a {} check", check.level.name());
+            sink.error(&name.span(), message, format!("it works at: {levels}"));
+        }
+        Some(rule)
+    }
+
+    /// Splits a table into what every check has and what is the rule's own; other keys are reported.
+    fn split(&self, check: &CheckTable<'t>, rule: Option<&'static Rule>, sink: &mut Sink<'_>) -> Split<'t> {
+        let own_names = rule.map(own_keys);
+        let mut split = Split { common: DeTable::new(), own: DeTable::new(), on: None, unknown: false };
+        for (key, value) in check.table {
+            let name = key.get_ref().as_ref();
+            match name {
+                "on" => split.on = Some(value),
+                "level" if check.case.is_some() => {}
+                "review" => {
+                    let help = "remove `review`".to_owned();
+                    sink.error(&key.span(), "human review is not available in this version", help);
+                }
+                _ if COMMON.contains(&name) => {
+                    split.common.insert(key.clone(), value.clone());
+                }
+                _ => match &own_names {
+                    Some(own) if own.iter().any(|k| k == name) => {
+                        split.own.insert(key.clone(), value.clone());
+                    }
+                    Some(own) => {
+                        split.unknown = true;
+                        self.unknown_key(name, &key.span(), rule, own, sink);
+                    }
+                    // Without a rule nobody can say whether the key is right.
+                    None => {}
+                },
+            }
+        }
+        split
+    }
+
+    fn unknown_key(&self, key: &str, pos: &Pos, rule: Option<&Rule>, own: &[String], sink: &mut Sink<'_>) {
+        let name = rule.map_or("", |r| r.name);
+        let known: Vec<String> = own.iter().cloned().chain(COMMON.iter().map(|k| (*k).to_owned())).collect();
+        let near = super::problems::did_you_mean(key, known.iter().map(String::as_str));
+        let of_others: Vec<&str> =
+            self.rules.iter().filter(|r| own_keys(r).iter().any(|k| k == key)).map(|r| r.name).collect();
+        let takes = if own.is_empty() {
+            format!("`{name}` has no parameters of its own")
+        } else {
+            format!("`{name}` takes {}", own.join(", "))
+        };
+        let help = if key == "level" {
+            "the table says the level: [[span]], [[turn]], [[session]] or [[system]]".to_owned()
+        } else if let Some(near) = near {
+            near
+        } else if !of_others.is_empty() {
+            format!("it is a parameter of {}; {takes}", of_others.join(", "))
+        } else if let Some(home) = words::home_of(key) {
+            format!("`{key}` belongs in {home}")
+        } else {
+            takes
+        };
+        sink.error(pos, format!("unknown key `{key}` in `{name}`"), help);
+    }
+
+    fn common(&self, check: &CheckTable<'_>, table: &DeTable<'_>, sink: &mut Sink<'_>) -> Option<CommonKeys> {
+        let common = {
+            let absent: Vec<&str> = ["id", "check"].into_iter().filter(|key| !table.contains_key(*key)).collect();
+            for key in &absent {
+                sink.missing(&check.whole, format!("`{key}` is missing"), format!("add `{key} = \"...\"`"));
+            }
+            let missing = if absent.is_empty() { Missing::Reported } else { Missing::Tolerated };
+            read_rest::<CommonKeys>(table, &check.whole, missing, sink)
+        };
+        let at = |key: &str| span_at(table, &check.whole, &[key.to_owned()]);
+        if let Some(id) = table.get("id").and_then(|v| v.get_ref().as_str()) {
+            if Template::is_in(id) {
+                sink.error(&at("id"), "an id is never a template", None);
+            } else if let Some(why) = bad_id(id) {
+                sink.error(&at("id"), format!("the id cannot be used: {why}"), None);
+            }
+        }
+        if matches!(check.level, Level::Session | Level::System)
+            && let Some((key, _)) = table.get_key_value("require")
+        {
+            let help = format!("remove it; a {} is one subject", check.level.name());
+            sink.error(&key.span(), "`require` is for span and turn checks", help);
+        }
+        if common.as_ref().is_some_and(|c| c.runs_in.as_ref().is_some_and(Vec::is_empty)) {
+            sink.error(&at("runs_in"), "`runs_in` is empty", "one or both of \"gate\" and \"watch\"".to_owned());
+        }
+        common
+    }
+
+    /// Adds the defaults of the rule for keys that the check lacks; the folders of those, by key.
+    fn add_defaults(&self, rule: &Rule, own: &mut DeTable<'t>) -> BTreeMap<String, PathBuf> {
+        let mut dirs = BTreeMap::new();
+        for default in self.defaults.of(rule.name) {
+            let key = default.key.get_ref().as_ref();
+            if !own.contains_key(key) {
+                dirs.insert(key.to_owned(), default.dir.clone());
+                own.insert(default.key.clone(), default.value.clone());
+            }
+        }
+        dirs
+    }
+
+    /// Puts environment variables into parameters that name files, and makes those that come from a fragment's
+    /// defaults relative to the check's own folder. False when one is wrong.
+    fn fill_paths(
+        &self,
+        own: &mut DeTable<'_>,
+        dir: &Path,
+        defaults: &BTreeMap<String, PathBuf>,
+        sink: &mut Sink<'_>,
+    ) -> bool {
+        let mut ok = true;
+        for (key, value) in own.iter_mut() {
+            let key = key.get_ref().to_string();
+            let pos = value.span();
+            let DeValue::String(text) = value.get_mut() else { continue };
+            if !is_path_key(&key) {
+                continue;
+            }
+            let written = text.to_string();
+            match PathText::new(&written).and_then(|p| p.fill(self.vars)) {
+                Ok(path) => {
+                    let from = defaults.get(&key).map_or(dir, PathBuf::as_path);
+                    let path = if from == dir { path } else { relative(&from.join(path), dir) };
+                    if Template::is_in(&written) {
+                        self.files.name_as(dir.join(&path), &written);
+                    }
+                    *text = path.into();
+                }
+                Err((message, help)) => {
+                    sink.error(&pos, message, help);
+                    *text = String::new().into();
+                    ok = false;
+                }
+            }
+        }
+        ok
+    }
+
+    /// Compiles the rule's own table: its program, the tools it is about, and digests of the files it read.
+    fn program(
+        &self,
+        check: &CheckTable<'_>,
+        rule: &'static Rule,
+        own: &DeTable<'_>,
+        unknown: bool,
+        files: FilesAt,
+        sink: &mut Sink<'_>,
+    ) -> Option<(Program, Vec<String>, BTreeMap<String, Digest>)> {
+        let found = find_templates(own);
+        if found.is_empty() {
+            let (compiled, names) = self.fixed(check, rule, own, unknown, &files, sink)?;
+            return Some((Program::Fixed(compiled), names, files.digests()));
+        }
+        type_check(rule, own, &check.whole, sink);
+        let slots = parse_templates(found, Names::Subject(check.level), sink)?;
+        let filled = Filled::new(table_json(own), slots);
+        let templated = Templated::new(filled, rule, check.level, files, self.detectors.clone());
+        let mut names: Vec<String> = Vec::new();
+        let fine = try_cases(templated.filled(), self.cases, check.case, own, &check.whole, sink, |table| {
+            let (_, tools) = templated.compile(table)?;
+            names.extend(tools.into_iter().filter(|t| !names.contains(t)).collect::<Vec<_>>());
+            Ok(())
+        });
+        let read = templated.files().digests();
+        fine.then_some((Program::Templated(templated), names, read))
+    }
+
+    fn fixed(
+        &self,
+        check: &CheckTable<'_>,
+        rule: &'static Rule,
+        own: &DeTable<'_>,
+        unknown: bool,
+        files: &dyn Files,
+        sink: &mut Sink<'_>,
+    ) -> Option<(crate::checks::Compiled, Vec<String>)> {
+        let mut problems: Vec<BuildProblem> = Vec::new();
+        let missing = if unknown { Missing::Tolerated } else { Missing::Reported };
+        let built = collect(own, &check.whole, missing, sink, |table| {
+            let mut build = Build { level: check.level, files, detectors: &self.detectors, problems: Vec::new() };
+            let built = (rule.from_toml)(table, &mut build);
+            problems = build.problems;
+            built
+        })?;
+        for problem in problems.into_iter().filter(|p| !(unknown && p.path.is_empty())) {
+            let pos = span_at(own, &check.whole, &problem.path);
+            if problem.warning {
+                sink.warn(&pos, problem.message, problem.help);
+            } else {
+                sink.error(&pos, problem.message, problem.help);
+            }
+        }
+        built
+    }
+
+    fn on(&self, check: &CheckTable<'_>, on: Option<&Spanned<DeValue<'_>>>, sink: &mut Sink<'_>) -> Option<On> {
+        let Some(value) = on else { return Some(On::Fixed(Box::default())) };
+        let whole = value.span();
+        let DeValue::Table(table) = value.get_ref() else {
+            let help = "such as `on = { kind = \"tool\", name = \"book_*\" }`".to_owned();
+            sink.error(&whole, "`on` is a table", help);
+            return None;
+        };
+        let found = find_templates(table);
+        if found.is_empty() {
+            let selector = read_table::<Selector>(table, &whole, Missing::Reported, sink)?;
+            return Some(On::Fixed(Box::new(selector)));
+        }
+        let literal = without(table, &found);
+        read_table::<Selector>(&literal, &whole, Missing::Tolerated, sink);
+        let slots = parse_templates(found, Names::Selector, sink)?;
+        let on = TemplatedOn::new(Filled::new(table_json(table), slots));
+        let fine = try_cases(on.filled(), self.cases, check.case, table, &whole, sink, |table| {
+            on.selector(table).map(|_| ()).map_err(super::template::CompileError::Shape)
+        });
+        fine.then(|| On::Templated(Box::new(on)))
+    }
+}
+
+/// A table's templates, parsed; `None` when one is wrong.
+fn parse_templates(found: Vec<Found>, names: Names, sink: &mut Sink<'_>) -> Option<Vec<(Vec<String>, Template)>> {
+    let count = found.len();
+    let slots: Vec<_> = found.into_iter().filter_map(|f| Some((f.path.clone(), f.parse(names, sink)?))).collect();
+    (slots.len() == count).then_some(slots)
+}
+
+/// A table without its templated entries.
+fn without<'t>(table: &DeTable<'t>, found: &[Found]) -> DeTable<'t> {
+    let mut literal = table.clone();
+    for template in found {
+        drop_entry(&mut literal, &template.pos);
+    }
+    literal
+}
+
+/// Checks the types of what is literal in part of a rule's table, without minding what is absent.
+pub(super) fn type_check(rule: &Rule, table: &DeTable<'_>, whole: &Pos, sink: &mut Sink<'_>) {
+    struct NoFiles;
+    impl Files for NoFiles {
+        fn read(&self, path: &Path) -> Result<Arc<[u8]>, String> {
+            Err(format!("`{}` is read once the table is whole", path.display()))
+        }
+    }
+    let literal = without(table, &find_templates(table));
+    let detectors = Detectors::default();
+    collect(&literal, whole, Missing::Tolerated, sink, |part| {
+        // What the rule has to say about half a table is not of interest, only what serde has to say about types.
+        let level = rule.levels.first().copied().unwrap_or(Level::Session);
+        let mut build = Build { level, files: &NoFiles, detectors: &detectors, problems: Vec::new() };
+        (rule.from_toml)(part, &mut build).map(|_| ())
+    });
+}
+
+/// The names of a rule's own parameters, in the order of its documentation.
+pub fn own_keys(rule: &Rule) -> Vec<String> {
+    let schema = (rule.schema)(&mut SchemaGenerator::default());
+    let mut out = Vec::new();
+    add_properties(schema.as_value(), &mut out, 0);
+    out
+}
+
+fn add_properties(schema: &Value, out: &mut Vec<String>, depth: usize) {
+    // Flattened enums put their properties below `oneOf` and the like.
+    if depth > 4 {
+        return;
+    }
+    for (name, _) in schema.get("properties").and_then(Value::as_object).into_iter().flatten() {
+        if !out.contains(name) {
+            out.push(name.clone());
+        }
+    }
+    for key in ["allOf", "anyOf", "oneOf"] {
+        for part in schema.get(key).and_then(Value::as_array).into_iter().flatten() {
+            add_properties(part, out, depth + 1);
+        }
+    }
+}

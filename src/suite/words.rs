@@ -1,0 +1,132 @@
+//! The words of the suite language: which table a key belongs to, which names are known but not available in this
+//! version, and serde's messages in plain words.
+
+use super::nearest::nearest;
+use super::problems::choice;
+
+/// Tables of a suite, with the keys of each that have a fixed list.
+pub(super) const TABLES: &[(&str, &[&str])] = &[
+    ("suite", &["name", "description", "tags", "extends", "tools", "cases", "trials"]),
+    ("subject", &["agent", "version"]),
+    ("recorded", &["paths", "format", "case", "trial", "max_age"]),
+    (
+        "gate",
+        &["pass_rate", "reliability", "max_left_out", "max_missing_cases", "max_error_rate", "max_skip_rate", "group"],
+    ),
+    ("case", &["id", "user", "turn", "reference", "check", "skip", "expected_fail", "weight", "tags", "vars"]),
+    ("case.reference", &["tools", "answer", "facts", "state"]),
+];
+
+/// Tables that a suite file may have at its top.
+pub(super) const TOP: &[&str] =
+    &["suite", "subject", "recorded", "defaults", "case", "span", "turn", "session", "system", "gate"];
+
+/// Tables that a fragment may have at its top.
+pub(super) const FRAGMENT: &[&str] = &["fragment", "defaults", "span", "turn", "session", "system", "gate"];
+
+/// Tables that the language knows and this version does not.
+pub(super) const LATER_TABLES: &[&str] = &["agent", "judge", "redact", "watch", "alert"];
+
+/// Checks that the language knows; those without a rule are not available in this version.
+pub(super) const LATER_CHECKS: &[&str] = &[
+    "semantic",
+    "cedar",
+    "cost",
+    "recovers",
+    "judge",
+    "command",
+    "ttft",
+    "grounded",
+    "memory",
+    "drift",
+    "budget",
+    "top_failures",
+];
+
+/// Why a name that the language knows is refused.
+pub(super) const NOT_AVAILABLE: &str = "known to the suite language but not available in this version";
+
+/// The table that a key belongs to, as it is written.
+pub(super) fn home_of(key: &str) -> Option<String> {
+    let (table, _) = TABLES.iter().find(|(_, keys)| keys.contains(&key))?;
+    Some(if *table == "case" { "[[case]]".to_owned() } else { format!("[{table}]") })
+}
+
+/// Help for an unknown key: the nearest key of its table, else the table where it belongs, else the whole choice.
+pub(super) fn help_for_key(key: &str, known: &[String]) -> String {
+    let names = known.iter().map(String::as_str);
+    let belongs = home_of(key).map(|home| format!("`{key}` belongs in {home}"));
+    match (nearest(key, names.clone()), belongs) {
+        (Some(near), Some(belongs)) => format!("did you mean `{near}`? ({belongs})"),
+        (None, Some(belongs)) => belongs,
+        (Some(near), None) => format!("did you mean `{near}`?"),
+        (None, None) if known.is_empty() => "it takes no keys".to_owned(),
+        (None, None) => choice(key, names),
+    }
+}
+
+/// Rust's names of types, as a reader of TOML knows them.
+const TYPES: &[(&str, &str)] = &[
+    ("u8", "a whole number"),
+    ("u16", "a whole number"),
+    ("u32", "a whole number"),
+    ("u64", "a whole number"),
+    ("usize", "a whole number"),
+    ("i32", "a whole number"),
+    ("i64", "a whole number"),
+    ("f32", "a number"),
+    ("f64", "a number"),
+    ("a sequence", "a list"),
+    ("a map", "a table"),
+];
+
+/// A message of serde's in plain words: `invalid type: string "x", expected u64` is "expected a whole number, found
+/// string "x"".
+pub(super) fn in_plain_words(message: &str) -> String {
+    if message == "wanted string or table" {
+        return "expected a string or a table".to_owned();
+    }
+    let Some((kind, rest)) = message.split_once(": ") else { return message.to_owned() };
+    let Some((found, expected)) = rest.rsplit_once(", expected ") else { return message.to_owned() };
+    if kind != "invalid type" && kind != "invalid value" {
+        return message.to_owned();
+    }
+    let expected = match TYPES.iter().find(|(name, _)| *name == expected) {
+        Some((_, plain)) => plain,
+        None if expected.starts_with("struct ") => "a table",
+        None => expected,
+    };
+    let found = match found {
+        "map" => "a table",
+        "sequence" => "a list",
+        other => other,
+    };
+    format!("expected {expected}, found {found}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn types_are_named_as_a_reader_knows_them() {
+        assert_eq!(
+            in_plain_words("invalid type: string \"x, expected y\", expected u64"),
+            "expected a whole number, found string \"x, expected y\""
+        );
+        assert_eq!(in_plain_words("invalid type: map, expected a sequence"), "expected a list, found a table");
+        assert_eq!(
+            in_plain_words("invalid value: integer `-1`, expected u32"),
+            "expected a whole number, found integer `-1`"
+        );
+        assert_eq!(in_plain_words("anything else"), "anything else");
+    }
+
+    #[test]
+    fn a_key_in_the_wrong_table_is_sent_home() {
+        let keys = ["name".to_owned(), "tags".to_owned()];
+        assert_eq!(help_for_key("pass_rate", &keys), "`pass_rate` belongs in [gate]");
+        assert_eq!(help_for_key("nmae", &keys), "did you mean `name`?");
+        assert_eq!(help_for_key("xyz", &keys), "one of: name, tags");
+    }
+}
