@@ -83,6 +83,15 @@ impl Selector {
             && self.among(subject.scene.session, || turn.spans.iter())
     }
 
+    /// Whether a turn that the case declares and the session does not have would be a subject, as far as its index
+    /// says: nothing else is known of it. The case's number of turns counts for an index from the end.
+    pub fn missing_turn(&self, scene: &Scene<'_>, index: usize) -> bool {
+        self.kind.is_none()
+            && self.name.is_none()
+            && self.scene(scene)
+            && self.index.as_ref().is_none_or(|i| at_index(i, index, scene.turn_expected.len()))
+    }
+
     /// Whether it selects a session.
     pub fn session(&self, scene: &Scene<'_>) -> bool {
         self.index.is_none()
