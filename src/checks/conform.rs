@@ -69,8 +69,9 @@ impl Conform {
                 let at = e.instance_path().as_str();
                 let place = if at.is_empty() { String::new() } else { format!(" at {at}") };
                 let help = "a schema stands alone: `$ref` may point into it, not elsewhere".to_owned();
-                let help = e.to_string().contains("ref").then_some(help);
-                build.problem(&[key], format!("not a JSON Schema{place}: {e}"), help);
+                let why = e.to_string();
+                let help = (why.contains("$ref") || why.contains("etriev")).then_some(help);
+                build.problem(&[key], format!("not a JSON Schema{place}: {why}"), help);
                 None
             }
         }

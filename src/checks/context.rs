@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use minijinja::value::{Enumerator, Object, ObjectRepr, Value};
+use minijinja::value::{Enumerator, Object, ObjectRepr, Value, ValueKind};
 use serde_json::Value as Json;
 
 use crate::model::{Attributes, Payload, Session, Span, SpanKind, SpanStatus, Text, Turn};
@@ -154,6 +154,22 @@ pub fn json_value(json: &Json) -> Value {
     }
 }
 
+/// A value from elsewhere, with misses noticed in all its tables and lists.
+pub fn noticing(value: Value) -> Value {
+    match value.kind() {
+        ValueKind::Map if value.downcast_object_ref::<Table>().is_none() => {
+            let keys: Vec<Value> = value.try_iter().map(Iterator::collect).unwrap_or_default();
+            let entry = |key: Value| Some((key.as_str()?.into(), noticing(value.get_item(&key).ok()?)));
+            Value::from_object(Table(keys.into_iter().filter_map(entry).collect()))
+        }
+        ValueKind::Seq if value.downcast_object_ref::<List>().is_none() => match value.try_iter() {
+            Ok(items) => list(items.map(noticing)),
+            Err(_) => value,
+        },
+        _ => value,
+    }
+}
+
 /// A payload: its JSON where it is a JSON object or array (also one that was recorded as a string, as tool arguments
 /// often are) or was recorded as JSON, else its text.
 fn payload(payload: &Payload<'_>) -> Value {
@@ -220,11 +236,10 @@ pub fn span_value(span: &Span<'_>) -> Value {
     fields.done()
 }
 
-/// A turn: `index` (from 1), `user`, `reply`, `tools` (the tool calls as spans), `spans`, `duration_ms`, `ttft_ms`,
+/// A turn: `user`, `reply`, `tools` (the tool calls as spans), `spans`, `duration_ms`, `ttft_ms`,
 /// `attributes`.
-pub fn turn_value(turn: &Turn<'_>, index: usize) -> Value {
+pub fn turn_value(turn: &Turn<'_>) -> Value {
     let mut fields = Fields::default();
-    fields.put("index", index + 1);
     fields.text("user", turn.user.as_ref());
     fields.text("reply", turn.reply.as_ref());
     let spans: Vec<Value> = turn.spans.iter().map(span_value).collect();
@@ -252,7 +267,7 @@ pub fn session_value(session: &Session<'_>) -> Value {
         fields.text(name, value.as_ref());
     }
     fields.put("tags", list(session.tags.iter().map(|t| Value::from(t.as_str()))));
-    fields.put("turns", list(session.turns.iter().enumerate().map(|(i, t)| turn_value(t, i))));
+    fields.put("turns", list(session.turns.iter().map(turn_value)));
     fields.text("reply", session.final_reply());
     fields.put("tools", list(session.tool_calls().map(|(_, s)| Value::from(s.name.as_str()))));
     fields.some("duration_ms", milliseconds(session.start_ns, session.end_ns));
@@ -286,22 +301,37 @@ mod tests {
         for (expression, expected) in [
             ("session.turns[0].tools[0].input.n + 1", "4"),
             ("session.turns[-1].tools[0].input.x", "1.5"),
-            ("session.turns[0].spans[0].output.ok", "true"),
+            ("session.turns[0].spans[0].output.ok", "True"),
             ("session.turns[0].spans[1].output", "42"),
-            ("session.turns[0].spans[1].output is string", "true"),
+            ("session.turns[0].spans[1].output is string", "True"),
             ("session.turns[0].spans[1].tokens.total", "3"),
             ("session.turns[0].spans[0].duration_ms", "2.5"),
-            ("session.tools == ['f']", "true"),
+            ("session.tools == ['f']", "True"),
             ("session.tags|join(',')", "a"),
             ("session.turns|length", "1"),
-            ("session.attributes.k", "[1, \"2\"]"),
-            ("session.turns[0].tools[0].input == {'n': 3, 'x': 1.5}", "true"),
-            ("'a' in session.tags and 'b' not in session.tags", "true"),
+            ("session.attributes.k", "[1, '2']"),
+            ("session.turns[0].tools[0].input == {'n': 3, 'x': 1.5}", "True"),
+            ("'a' in session.tags and 'b' not in session.tags", "True"),
             ("session.reply", "yo"),
         ] {
             let (value, misses) = eval(expression);
             assert_eq!((value.as_str(), misses.len()), (expected, 0), "{expression}");
         }
+    }
+
+    #[test]
+    fn values_from_elsewhere_notice_misses_too() {
+        let foreign = Value::from_pairs([("n", Value::from(1)), ("l", Value::from(vec![Value::from("x")]))]);
+        let context = Value::from_pairs([("case", noticing(foreign))]);
+        let env = Environment::new();
+        let eval = |e: &str| {
+            let (value, misses) = watch_misses(|| env.compile_expression(e).unwrap().eval(context.clone()).unwrap());
+            (value.to_string(), misses.len())
+        };
+        assert_eq!(eval("case.n"), ("1".to_owned(), 0));
+        assert_eq!(eval("case.l[0]"), ("x".to_owned(), 0));
+        assert_eq!(eval("case.m != 2").1, 1);
+        assert_eq!(eval("case.l[1] != 2").1, 1);
     }
 
     #[test]
@@ -316,10 +346,7 @@ mod tests {
         ] {
             let (_, misses) = eval(expression);
             let missed = misses.first().map(|m| (m.key.as_str(), m.by_item));
-            // A negative index beyond the start never reaches the list.
-            if key != "-3" {
-                assert_eq!(missed, Some((key, by_item)), "{expression}");
-            }
+            assert_eq!(missed, Some((key, by_item)), "{expression}");
         }
     }
 }

@@ -6,7 +6,8 @@ use std::ops::Range;
 const MAX_LOCAL: usize = 64;
 const MAX_DOMAIN: usize = 255;
 
-/// E-mail addresses. Letters of any script are allowed; quoted local parts and address literals are not looked for.
+/// E-mail addresses. Letters of any script are allowed. Quoted local parts, the rarer signs that a local part may hold
+/// (they stand around an address far more often than in it) and address literals are not looked for.
 /// `user@localhost` is none, nor are package versions (`pkg@1.2.3`) and image scales (`icon@2x.png`).
 pub fn find(text: &str) -> Vec<Range<usize>> {
     let mut found: Vec<Range<usize>> = Vec::new();
@@ -24,7 +25,7 @@ pub fn find(text: &str) -> Vec<Range<usize>> {
 
 /// The start of the local part that ends at `at`.
 fn local(text: &str, from: usize, at: usize) -> Option<usize> {
-    let allowed = |c: char| c.is_alphanumeric() || "!#$%&'*+-/=?^_`{|}~.".contains(c);
+    let allowed = |c: char| c.is_alphanumeric() || "._%+-&'".contains(c);
     let mut start = at;
     for (i, c) in text[from..at].char_indices().rev() {
         if !allowed(c) || at - (from + i) > MAX_LOCAL {
@@ -57,7 +58,7 @@ fn domain(text: &str, start: usize) -> Option<usize> {
     let top_ok = top.starts_with("xn--") || (top.chars().count() >= 2 && top.chars().all(char::is_alphabetic));
     let scale =
         matches!(rest, [one] if one.len() == 2 && one.ends_with('x') && one.starts_with(|c: char| c.is_ascii_digit()));
-    (top_ok && !rest.is_empty() && labels.iter().all(|l| label_ok(&l)) && !scale).then_some(start + domain.len())
+    (top_ok && !rest.is_empty() && labels.iter().all(label_ok) && !scale).then_some(start + domain.len())
 }
 
 #[cfg(test)]
@@ -74,13 +75,22 @@ mod tests {
             assert_eq!(hits(find, &format!("mailto:{address}")), [address]);
         }
         assert_eq!(hits(find, "a@b.co,c@d.org"), ["a@b.co", "c@d.org"]);
+        assert_eq!(hits(find, "?to=o'brien@b.ie&x='a@b.co'"), ["o'brien@b.ie", "a@b.co"]);
     }
 
     #[test]
     fn leaves_other_signs_alone() {
-        for text in
-            ["@handle", "user@localhost", "lodash@4.17.21", "icon@2x.png", "a@b..c", "5 @ 3.50", "a.@b.co", "@@"]
-        {
+        for text in [
+            "@handle",
+            "${TOKEN}@github.com",
+            "user@localhost",
+            "lodash@4.17.21",
+            "icon@2x.png",
+            "a@b..c",
+            "5 @ 3.50",
+            "a.@b.co",
+            "@@",
+        ] {
             assert_eq!(hits(find, text), [""; 0], "{text}");
         }
     }

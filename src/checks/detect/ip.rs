@@ -48,10 +48,12 @@ fn address(text: &str, start: usize, end: usize) -> Option<Range<usize>> {
     (rest.bytes().all(|b| b.is_ascii_digit()) && host.parse::<Ipv4Addr>().is_ok()).then(|| whole(host))
 }
 
-/// Not a mere `::` or a path of a programming language such as `a::b`.
+/// Not a mere `::`, a path of a programming language such as `a::b`, or a slice such as `1::4`.
 fn plausible_v6(text: &str) -> bool {
-    let groups = text.split(':').filter(|g| !g.is_empty()).count();
-    groups >= 3 || text.bytes().any(|b| b.is_ascii_digit())
+    let mut groups = text.split(':').filter(|g| !g.is_empty());
+    text == "::1"
+        || groups.clone().count() >= 4
+        || groups.any(|g| g.len() >= 3 && g.bytes().any(|b| b.is_ascii_digit()))
 }
 
 #[cfg(test)]
@@ -79,6 +81,10 @@ mod tests {
             "v1.2.3.4",
             "12:30:45",
             "a::b",
+            "x[1::4]",
+            "::2",
+            "dead::beef",
+            "add::sub",
             "::",
             "std::vec",
             "01:23:45:67:89:ab",

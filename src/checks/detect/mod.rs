@@ -190,6 +190,7 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
         #[test]
         fn hits_lie_in_the_text_on_character_boundaries(
             text in "(\\PC|[0-9 +@.:/()\u{2011}\u{a0}-]|sk-|AKIA|DE89|eyJ|://|[A-Za-z0-9]{9}){0,40}",

@@ -21,19 +21,15 @@ pub fn at(text: &str, at: usize) -> Option<char> {
 /// Whether a number may start here: not within a word, another number or a decimal fraction.
 pub fn starts_apart(text: &str, start: usize) -> bool {
     match before(text, start) {
-        Some('.' | ',') => !text[..start - 1].ends_with(|c: char| c.is_ascii_digit()),
+        Some('.') => !text[..start - 1].ends_with(|c: char| c.is_ascii_digit()),
         Some(c) => !c.is_alphanumeric() && c != '_',
         None => true,
     }
 }
 
-/// Whether a number may end here: not before a letter, another digit or a decimal fraction.
+/// Whether a number may end here: not before a letter or another digit.
 pub fn ends_apart(text: &str, end: usize) -> bool {
-    match at(text, end) {
-        Some('.' | ',') => !text[end + 1..].starts_with(|c: char| c.is_ascii_digit()),
-        Some(c) => !c.is_alphanumeric() && c != '_',
-        None => true,
-    }
+    !at(text, end).is_some_and(|c| c.is_alphanumeric() || c == '_')
 }
 
 /// Digits in groups with one separator between each.

@@ -83,13 +83,11 @@ impl Selector {
             && self.among(subject.scene.session, || turn.spans.iter())
     }
 
-    /// Whether a turn that the case declares and the session does not have would be a subject, as far as its index
-    /// says: nothing else is known of it. The case's number of turns counts for an index from the end.
+    /// Whether it may select a turn that the case declares and the session does not have. Only the session, the case
+    /// and the index can say no; what a recorded turn would have answered counts as a match.
     pub fn missing_turn(&self, scene: &Scene<'_>, index: usize) -> bool {
-        self.kind.is_none()
-            && self.name.is_none()
-            && self.scene(scene)
-            && self.index.as_ref().is_none_or(|i| at_index(i, index, scene.turn_expected.len()))
+        let declared = scene.turn_expected.len().max(scene.session.turns.len());
+        self.index.as_ref().is_none_or(|i| at_index(i, index, declared)) && self.scene(scene)
     }
 
     /// Whether it selects a session.
@@ -249,6 +247,16 @@ mod tests {
         assert_eq!(selected("index = [2, -1]").1, [1, 2]);
         assert_eq!(selected("index = 4").1, [0; 0]);
         assert_eq!(selected("index = -4").1, [0; 0]);
+    }
+
+    #[test]
+    fn a_missing_turn_is_selected_unless_index_case_or_session_say_no() {
+        for (on, expected) in
+            [("", true), ("index = 4", true), ("index = 2", false), ("kind = 'tool'", true), ("user = 'u2'", false)]
+        {
+            let on = selector(on);
+            assert_eq!(scene(SESSION, &[], |scene| on.missing_turn(scene, 3)), expected, "{on:?}");
+        }
     }
 
     #[test]

@@ -183,8 +183,14 @@ mod tests {
 
     #[test]
     fn a_schema_that_refers_to_itself_for_ever_does_no_harm() {
-        if let Ok(check) = build::<SchemaCheck>(Level::Span, "schema = { '$ref' = '#' }") {
-            findings(&check, &Selector::default(), &span("f", r#","input":{}"#));
+        for schema in [
+            "schema = { '$ref' = '#' }",
+            "schema = { allOf = [{ '$ref' = '#' }] }",
+            "schema = { '$ref' = '#/$defs/a', '$defs' = { a = { '$ref' = '#/$defs/b' }, b = { '$ref' = '#/$defs/a' } } }",
+        ] {
+            if let Ok(check) = build::<SchemaCheck>(Level::Span, schema) {
+                findings(&check, &Selector::default(), &span("f", r#","input":{}"#));
+            }
         }
     }
 

@@ -63,8 +63,7 @@ check = "tokens"
 max   = 5000
 "#,
             passes: r#"{"id":"a","turns":[{"spans":[{"kind":"llm","name":"chat","usage":{"input":2000,"output":80}}]}]}"#,
-            fails: r#"{"id":"b","turns":[{"spans":[{"kind":"llm","name":"chat","usage":{"input":2000,"output":80}}]},
-{"spans":[{"kind":"llm","name":"chat","usage":{"input":3000,"output":90}}]}]}"#,
+            fails: r#"{"id":"b","turns":[{"spans":[{"kind":"llm","name":"chat","usage":{"input":2000,"output":80}}]},{"spans":[{"kind":"llm","name":"chat","usage":{"input":3000,"output":90}}]}]}"#,
         },
     ];
 

@@ -10,12 +10,12 @@ use crate::checks::{Compiled, TextCheck};
 use crate::model::{Finding, Level};
 
 /// Longer texts are not diffed: the time would grow with the square of the length.
-const MAX_CHARS: usize = 10_000;
+const MAX_CHARS: usize = 20_000;
 
 /// The text is similar to another: the ratio of the characters that a diff (Myers) leaves in place, twice their number
 /// over the length of both texts, is at least `min`. The ratio is the score.
 ///
-/// Where one of the texts is longer than 10,000 characters the verdict is an error, unless the characters that occur
+/// Where one of the texts is longer than 20,000 characters the verdict is an error, unless the characters that occur
 /// in both already show that the ratio cannot be reached.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -142,10 +142,10 @@ mod tests {
 
     #[test]
     fn what_is_too_long_is_an_error_unless_it_clearly_fails() {
-        let long = "ab".repeat(6000);
+        let long = "ab".repeat(12_000);
         let check = "to = 'ababab'\nmin = 0.5";
         assert_eq!(finding::<Similar>(Level::Turn, check, &reply(&long)).status, Status::Fail);
-        let check = format!("to = '{}'\nmin = 0.5", "ba".repeat(6000));
+        let check = format!("to = '{}'\nmin = 0.5", "ba".repeat(12_000));
         assert_eq!(finding::<Similar>(Level::Turn, &check, &reply(&long)).status, Status::Error);
     }
 
