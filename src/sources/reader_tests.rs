@@ -218,6 +218,11 @@ fn damaged_lines_are_counted_and_the_next_line_is_read() {
 }
 
 #[test]
+fn a_damaged_first_line_costs_only_itself() {
+    assert_eq!(read_one("{\"n\":\"half\n{\"n\":1}\n{\"n\":2}\n"), ["malformed", "f.x#1:1", "f.x#2:2"]);
+}
+
+#[test]
 fn damaged_elements_of_an_array_are_counted_and_the_others_are_read() {
     let deep = format!("{}{}", "[".repeat(500), "]".repeat(500));
     let wide = "x".repeat(50_000);
