@@ -197,6 +197,7 @@ pub(crate) mod tests {
                 file: 0,
                 decoder: Some(Arc::new(Json)),
                 stem: "a".into(),
+                read: line.len() as u64,
                 buffer: line.into_bytes(),
                 elements: vec![element],
             })

@@ -14,6 +14,8 @@ mod wire;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use serde::de::IgnoredAny;
+
 use crate::model::{Problem, Session};
 
 /// Every format, in the order in which they are tried. Adding one is a file and a line here.
@@ -85,13 +87,18 @@ pub fn json_layout(head: &Head<'_>) -> Layout {
     if text.first() == Some(&b'[') {
         return Layout::Array;
     }
-    // A line that is a complete value makes JSON lines, also when the first ones are damaged; a first line that is cut
-    // off by the head is taken for one too when it holds no newline at all.
-    let one_line = !text.contains(&b'\n') && !head.whole;
-    let complete = |line: &[u8]| {
-        line.starts_with(b"{") && serde_json::from_slice::<serde::de::IgnoredAny>(line.trim_ascii_end()).is_ok()
-    };
-    if one_line || text.split(|b| *b == b'\n').take(4).any(complete) { Layout::Lines } else { Layout::Values }
+    // A first line that is a complete value makes JSON lines; one that is cut off by the head is taken for a line too
+    // when it holds no newline at all.
+    let end = memchr::memchr(b'\n', text);
+    let line = end.map_or(text, |e| &text[..e]).trim_ascii_end();
+    let complete = serde_json::from_slice::<IgnoredAny>(line).is_ok();
+    if complete || (end.is_none() && !head.whole) {
+        return Layout::Lines;
+    }
+    // A first line that cannot be the beginning of a longer value is a damaged line, and the next may be a good one.
+    let first = serde_json::Deserializer::from_slice(text).into_iter::<IgnoredAny>().next();
+    let damaged = matches!(first, Some(Err(e)) if !e.is_eof());
+    if damaged { Layout::Lines } else { Layout::Values }
 }
 
 #[cfg(test)]

@@ -25,6 +25,29 @@ fn sniffs_how_sessions_lie_in_the_file() {
     assert_eq!(sniff(r#"{"object":"response","output":[]}"#), [("chat", Layout::Lines)]);
 }
 
+/// How a file lies that holds this text.
+fn layout(text: &str, whole: bool) -> Layout {
+    json_layout(&Head { path: Path::new("f.json"), bytes: text.as_bytes(), whole })
+}
+
+#[test]
+fn the_first_line_tells_lines_from_values() {
+    assert_eq!(layout("{\"a\":1}\n{\"a\":2}", true), Layout::Lines);
+    assert_eq!(layout("{\"a\":1", false), Layout::Lines);
+    assert_eq!(layout("{\n\"a\":1\n}\n{}", true), Layout::Values);
+    assert_eq!(layout("{\n\"a\":[1,\n", false), Layout::Values);
+    assert_eq!(layout("{\n\"a\":[1,\n", true), Layout::Values);
+    assert_eq!(layout("{\"rows\":[\n{\"a\":1}\n]}", true), Layout::Values, "a line within a value is not an element");
+    assert_eq!(layout("\u{feff} [\n", true), Layout::Array);
+}
+
+#[test]
+fn a_damaged_first_line_does_not_hide_that_lines_follow() {
+    for damaged in ["{\"a\":\"half", "{\"a\":1,\"b\":", "{\"a\":[1,2", "{\"a\" 1}", "# not JSON"] {
+        assert_eq!(layout(&format!("{damaged}\n{{\"a\":2}}\n{{\"a\":3}}\n"), true), Layout::Lines, "{damaged}");
+    }
+}
+
 #[test]
 fn no_file_is_claimed_by_two_formats_and_foreign_ones_by_none() {
     let m = r#"[{"role":"user","content":"q"}]"#;

@@ -373,7 +373,7 @@ fn errored(check: u32, reason: &str) -> Verdict {
 
 /// Decodes and evaluates the elements of a batch.
 fn process(job: &Job<'_>, batch: &Batch, tools: &mut BTreeSet<String>, room: u64) -> Done {
-    let mut done = Done { file: batch.file, bytes: batch.buffer.len() as u64, ..Done::default() };
+    let mut done = Done { file: batch.file, bytes: batch.read, ..Done::default() };
     for element in &batch.elements {
         let start = done.lines.len();
         let at = (batch.file, element.index);

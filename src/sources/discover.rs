@@ -24,9 +24,9 @@ pub struct Discovery {
     pub files: Vec<RecordedFile>,
     /// What could not be looked at, by name.
     pub problems: Vec<(String, Problem)>,
-    /// Patterns that name no file.
+    /// Patterns that name no file, those in `invalid` among them.
     pub unmatched: Vec<String>,
-    /// Patterns that are not globs, and why.
+    /// Patterns that are not globs, and why they are not.
     pub invalid: Vec<(String, String)>,
     /// What folders hold beside recordings: files with other extensions, pipes and devices. Hidden files (whose name
     /// begins with a dot) are no part of a folder.
@@ -94,7 +94,7 @@ impl Search<'_> {
             Ok(glob) => glob.compile_matcher(),
             Err(error) => {
                 self.found.invalid.push((pattern.to_owned(), error.kind().to_string()));
-                return Matched::Something;
+                return Matched::Nothing;
             }
         };
         let depth = if rest.contains("**") { usize::MAX } else { rest.split('/').count() };
@@ -323,6 +323,7 @@ mod tests {
         let patterns: Vec<&str> = found.invalid.iter().map(|(p, _)| p.as_str()).collect();
         assert_eq!(patterns, ["a[.json", "{a.json"]);
         assert!(found.invalid.iter().all(|(_, why)| !why.is_empty()));
+        assert_eq!(found.unmatched, patterns, "it names no file either");
     }
 
     #[test]

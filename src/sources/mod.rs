@@ -85,8 +85,11 @@ pub struct Batch {
     pub decoder: Option<Arc<dyn Decoder>>,
     /// The file's name without folders and extensions, for sessions without an id.
     pub stem: Arc<str>,
-    /// The bytes. Give it back with [`reader::Reader::next`].
+    /// Holds the elements' bytes; what lies between and behind them means nothing, and the length is that of the
+    /// allocation in use. Give it back with [`reader::Reader::next`].
     pub buffer: Vec<u8>,
+    /// Decompressed bytes of the file that were read for this batch.
+    pub read: u64,
     /// The elements.
     pub elements: Vec<Element>,
 }

@@ -38,6 +38,9 @@ struct Current {
     base: u64,
     /// Index of the next element.
     index: u64,
+    /// Bytes read, and those of them that batches have accounted for.
+    position: u64,
+    told: u64,
     done: bool,
 }
 
@@ -80,7 +83,7 @@ impl Reader {
                         let offset = problem.offset.unwrap_or(0);
                         let element = Element { index: 0, offset, content: Err(problem) };
                         let stem = stem(&file.name).into();
-                        return Some(self.batch(None, stem, recycled, vec![element]));
+                        return Some(self.batch(None, stem, recycled, vec![element], 0));
                     }
                 }
                 continue;
@@ -88,11 +91,12 @@ impl Reader {
             let mut elements = Vec::new();
             recycled = current.read(recycled, self.opener.options.batch, &mut elements);
             let (decoder, stem) = (current.opened.decoder.clone(), current.stem.clone());
+            let read = current.position - std::mem::replace(&mut current.told, current.position);
             if current.done {
                 self.current = None;
             }
             if !elements.is_empty() {
-                return Some(self.batch(Some(decoder), stem, recycled, elements));
+                return Some(self.batch(Some(decoder), stem, recycled, elements, read));
             }
         }
     }
@@ -103,6 +107,7 @@ impl Reader {
         stem: Arc<str>,
         buffer: Vec<u8>,
         elements: Vec<Element>,
+        read: u64,
     ) -> Batch {
         let file = self.stats.len() - 1;
         let whole = elements.iter().filter(|e| e.content.is_ok()).count();
@@ -110,14 +115,14 @@ impl Reader {
         self.stats[file].problems += (elements.len() - whole) as u64;
         let seq = self.seq;
         self.seq += 1;
-        Batch { seq, file: file as u32, decoder, stem, buffer, elements }
+        Batch { seq, file: file as u32, decoder, stem, buffer, read, elements }
     }
 }
 
 impl Current {
     fn new(opened: Opened, stem: Arc<str>) -> Self {
         let base = opened.input.start();
-        Self { opened, stem, carry: Vec::new(), base, index: 0, done: false }
+        Self { opened, stem, carry: Vec::new(), base, index: 0, position: base, told: 0, done: false }
     }
 
     /// Reads blocks until an element ends or the file does; returns the buffer into which the elements point.
@@ -138,6 +143,7 @@ impl Current {
             self.split(&buffer[filled..filled + read], base, elements);
             filled += read;
             let position = base + filled as u64;
+            self.position = position;
             if let Some(end) = end {
                 self.finish(end, position, base, elements);
             }

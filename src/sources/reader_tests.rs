@@ -79,7 +79,7 @@ impl Folder {
 fn read(files: &[RecordedFile], options: ReadOptions) -> Vec<String> {
     let mut reader = Reader::with_formats(files.to_vec(), options, NUMBERS);
     let (mut all, mut buffer, mut seq) = (Vec::new(), Vec::new(), 0);
-    let (mut whole, mut damaged, mut longest) = (0, 0, 0);
+    let (mut whole, mut damaged, mut longest, mut bytes) = (0, 0, 0, 0);
     while let Some(batch) = reader.next(buffer) {
         assert_eq!(batch.seq, seq, "without gaps");
         seq += 1;
@@ -99,11 +99,15 @@ fn read(files: &[RecordedFile], options: ReadOptions) -> Vec<String> {
             all.push(decoded.unwrap_or_else(|p| p.kind.name().to_owned()));
         }
         longest = longest.max(batch.buffer.len());
+        bytes += batch.read;
         buffer = batch.buffer;
     }
     let sum = |f: fn(&FileStats) -> u64| reader.files_read().iter().map(f).sum::<u64>();
     assert_eq!((sum(|s| s.elements), sum(|s| s.problems)), (whole, damaged));
     assert_eq!(reader.files_read().len(), files.len());
+    let plain = |f: &RecordedFile| f.name.ends_with(".jsonl").then(|| f.path.metadata().map_or(0, |m| m.len()));
+    let sizes: Option<u64> = files.iter().map(plain).sum();
+    assert_eq!(sizes.unwrap_or(bytes), bytes, "every byte read is told of");
     let most = 2 * (options.max_element.min(8 << 20) + 2 * options.batch);
     assert!(longest <= most, "{longest} bytes held, {most} allowed");
     all
@@ -211,6 +215,11 @@ fn damaged_lines_are_counted_and_the_next_line_is_read() {
         read_one(text),
         ["f.x#0:1", "malformed", "too_deep", "too_large", "malformed", "malformed", "f.x#6:2", "truncated"]
     );
+}
+
+#[test]
+fn a_damaged_first_line_costs_only_itself() {
+    assert_eq!(read_one("{\"n\":\"half\n{\"n\":1}\n{\"n\":2}\n"), ["malformed", "f.x#1:1", "f.x#2:2"]);
 }
 
 #[test]
