@@ -3,6 +3,7 @@
 /// Flags that override `seatrial.toml` and `SEATRIAL_*` variables. `--config`, `--profile` and `--color` belong to every
 /// command.
 #[derive(Debug, Default, clap::Args)]
+#[group(skip)]
 pub struct Args {
     /// Worker threads.
     #[arg(long, short, value_name = "N", help_heading = "Settings")]

@@ -12,6 +12,7 @@ use crate::suite::{Subject, Suite};
 
 /// Which suites, over which sessions.
 #[derive(Debug, clap::Args)]
+#[group(skip)]
 pub struct Args {
     /// Suites: files, or folders in which every suite is taken.
     #[arg(required = true, value_name = "SUITE")]

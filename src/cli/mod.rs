@@ -75,24 +75,25 @@ enum Command {
 /// Runs the command line of this process. Returns the exit code.
 pub fn main() -> u8 {
     evaluate::keep_panics_quiet();
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
+    std::panic::catch_unwind(parse_and_dispatch).unwrap_or_else(|_| {
+        context::eprint(&format!("seatrial: a bug in seatrial: {}\n", evaluate::last_panic()));
+        exit::BUG
+    })
+}
+
+fn parse_and_dispatch() -> u8 {
+    match Cli::try_parse() {
+        Ok(cli) => dispatch(cli),
         Err(error) => {
             let asked_for = !error.use_stderr();
-            let printed = error.print();
-            return match printed {
+            match error.print() {
                 Ok(()) if asked_for => exit::PASSED,
                 Err(e) if asked_for && e.kind() != std::io::ErrorKind::BrokenPipe => exit::INCOMPLETE,
                 Err(_) if asked_for => exit::PASSED,
                 _ => exit::USAGE,
-            };
+            }
         }
-    };
-    let outcome = std::panic::catch_unwind(|| dispatch(cli));
-    outcome.unwrap_or_else(|_| {
-        context::eprint(&format!("seatrial: a bug in seatrial: {}\n", evaluate::last_panic()));
-        exit::BUG
-    })
+    }
 }
 
 fn dispatch(cli: Cli) -> u8 {
