@@ -236,10 +236,11 @@ pub fn span_value(span: &Span<'_>) -> Value {
     fields.done()
 }
 
-/// A turn: `user`, `reply`, `tools` (the tool calls as spans), `spans`, `duration_ms`, `ttft_ms`,
+/// A turn, of which `index` counts from 0: `index` (from 1), `user`, `reply`, `tools` (the tool calls as spans), `spans`, `duration_ms`, `ttft_ms`,
 /// `attributes`.
-pub fn turn_value(turn: &Turn<'_>) -> Value {
+pub fn turn_value(turn: &Turn<'_>, index: usize) -> Value {
     let mut fields = Fields::default();
+    fields.put("index", index + 1);
     fields.text("user", turn.user.as_ref());
     fields.text("reply", turn.reply.as_ref());
     let spans: Vec<Value> = turn.spans.iter().map(span_value).collect();
@@ -267,7 +268,7 @@ pub fn session_value(session: &Session<'_>) -> Value {
         fields.text(name, value.as_ref());
     }
     fields.put("tags", list(session.tags.iter().map(|t| Value::from(t.as_str()))));
-    fields.put("turns", list(session.turns.iter().map(turn_value)));
+    fields.put("turns", list(session.turns.iter().enumerate().map(|(i, t)| turn_value(t, i))));
     fields.text("reply", session.final_reply());
     fields.put("tools", list(session.tool_calls().map(|(_, s)| Value::from(s.name.as_str()))));
     fields.some("duration_ms", milliseconds(session.start_ns, session.end_ns));

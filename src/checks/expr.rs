@@ -20,7 +20,7 @@ use crate::model::{Evidence, Field, Finding, Level};
 ///
 /// - `span`: `kind`, `name`, `agent`, `model`, `status`, `status_message`, `input`, `output`, `duration_ms`, `ttft_ms`,
 ///   `tokens.input`, `tokens.output`, `tokens.total`, `cost_usd`, `attributes`
-/// - `turn`: `user`, `reply`, `tools` (as spans), `spans`, `duration_ms`, `ttft_ms`, `attributes`
+/// - `turn`: `index`, `user`, `reply`, `tools` (as spans), `spans`, `duration_ms`, `ttft_ms`, `attributes`
 /// - `session`: `id`, `case`, `trial`, `agent`, `version`, `user`, `tags`, `turns`, `reply`, `tools` (names),
 ///   `duration_ms`, `reward`, `rating`, `escalated`, `state`, `attributes`
 ///
@@ -264,9 +264,9 @@ impl SpanCheck for Ready {
         if self.reads_root("span") {
             own.push(("span", span_value(subject.span)));
         }
-        let turn = subject.turn.and_then(|i| subject.scene.session.turns.get(i));
-        if let Some(turn) = turn.filter(|_| self.reads_root("turn")) {
-            own.push(("turn", turn_value(turn)));
+        let turn = subject.turn.and_then(|i| Some((i, subject.scene.session.turns.get(i)?)));
+        if let Some((index, turn)) = turn.filter(|_| self.reads_root("turn")) {
+            own.push(("turn", turn_value(turn, index)));
         }
         self.judge(self.context(subject.scene, own), Evidence::span(subject.ordinal, Field::Whole))
     }
@@ -274,7 +274,7 @@ impl SpanCheck for Ready {
 
 impl TurnCheck for Ready {
     fn check(&self, subject: &TurnSubject<'_>) -> Finding {
-        let own = vec![("turn", turn_value(subject.turn))];
+        let own = vec![("turn", turn_value(subject.turn, subject.index))];
         self.judge(self.context(subject.scene, own), Evidence::turn(subject.index, Field::Whole))
     }
 }
@@ -317,7 +317,7 @@ mod tests {
         ] {
             assert_eq!(of(Level::Span, expr), expected, "{expr}");
         }
-        assert_eq!(of(Level::Turn, "turn.reply == 'ok' and turn.tools[0].name == 'f'"), Pass);
+        assert_eq!(of(Level::Turn, "turn.index == 1 and turn.tools[0].name == 'f'"), Pass);
         assert_eq!(of(Level::Session, "session.tools == ['f']"), Pass);
     }
 
