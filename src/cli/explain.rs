@@ -76,7 +76,7 @@ fn overview(rules: &[Rule]) -> String {
     for level in Level::ALL {
         let _ = writeln!(out, "{} checks", level.name());
         for rule in rules.iter().filter(|r| r.levels.contains(&level)) {
-            let _ = writeln!(out, "  {:width$}  {}", rule.name, rule_doc(rule).summary);
+            let _ = writeln!(out, "  {:width$}  {}", rule.name, short(&rule_doc(rule).summary));
         }
         out.push('\n');
     }
@@ -87,6 +87,15 @@ fn overview(rules: &[Rule]) -> String {
     let formats: Vec<&str> = FORMATS.iter().map(|f| f.name()).collect();
     let _ = write!(out, "\ntrace formats\n  {}\n", formats.join(", "));
     out
+}
+
+/// The first sentence, cut at a word where it is long.
+fn short(summary: &str) -> String {
+    const LONGEST: usize = 90;
+    let sentence = summary.split_once(". ").map_or(summary, |(first, _)| first).trim_end_matches('.');
+    let Some((end, _)) = sentence.char_indices().nth(LONGEST) else { return format!("{sentence}.") };
+    let cut = sentence[..end].rfind(' ').unwrap_or(end);
+    format!("{} ...", sentence[..cut].trim_end_matches(','))
 }
 
 fn levels(rule: &Rule) -> String {

@@ -125,3 +125,13 @@ fn dispatch(cli: Cli) -> u8 {
     };
     result.unwrap_or_else(|failure| failure.print())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_definition_of_every_command_is_sound() {
+        Cli::command().debug_assert();
+    }
+}

@@ -10,11 +10,7 @@ pub fn nearest<'n>(word: &str, names: impl IntoIterator<Item = &'n str>) -> Opti
         let begins = word.len() >= 3 && name.len() >= 3 && (name.starts_with(&word) || word.starts_with(name));
         (distance <= 1 + name.chars().count() / 4).then_some(distance).or(begins.then_some(usize::MAX))
     };
-    names
-        .into_iter()
-        .filter_map(|name| near(name).map(|distance| (distance, name)))
-        .min()
-        .map(|(_, name)| name)
+    names.into_iter().filter_map(|name| near(name).map(|distance| (distance, name))).min().map(|(_, name)| name)
 }
 
 #[cfg(test)]

@@ -79,6 +79,22 @@ fn the_overview_names_every_check_at_each_of_its_levels_and_every_topic() {
 }
 
 #[test]
+fn a_summary_is_one_short_line() {
+    assert_eq!(short("One thing. Another thing."), "One thing.");
+    let long = short(&"word ".repeat(60));
+    assert!(long.ends_with("word ...") && long.len() < 100, "{long}");
+    assert_eq!(short(&"é".repeat(200)), format!("{} ...", "é".repeat(90)));
+}
+
+#[test]
+fn the_metrics_are_those_of_the_registry() {
+    let text = explain("metrics").unwrap();
+    for metric in crate::checks::system::columns::METRICS {
+        assert!(text.contains(&format!("  {} ", metric.name)), "{}", metric.name);
+    }
+}
+
+#[test]
 fn everything_that_is_listed_can_be_explained() {
     let formats = FORMATS.iter().map(|f| f.name());
     for name in RULES.iter().map(|r| r.name).chain(TOPICS.iter().map(|t| t.name)).chain(formats) {

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use crate::checks::RULES;
+use crate::checks::system::columns::{GROUPS, METRICS, NONE, Shape};
 use crate::eval::exit;
 use crate::formats::FORMATS;
 use crate::suite::schema::docs::common_docs;
@@ -21,38 +22,9 @@ pub(super) static TOPICS: &[Topic] = &[
     Topic { name: "filter", summary: "The language of --filter.", text: || crate::suite::filter::DOC.to_owned() },
     Topic { name: "formats", summary: "The trace formats that are read.", text: formats },
     Topic { name: "keys", summary: "The keys that every check has.", text: keys },
-    Topic { name: "metrics", summary: "What `metric` checks measure.", text: || METRICS.to_owned() },
+    Topic { name: "metrics", summary: "What `metric` checks measure.", text: metrics },
     Topic { name: "settings", summary: "seatrial.toml, SEATRIAL_* variables and flags.", text: settings },
 ];
-
-const METRICS: &str = "\
-Per turn
-  ttft_ms          time to the first token of the reply, milliseconds
-  turn_ms          from the user's message to the end of the turn, milliseconds
-Per session
-  session_ms       from start to end, milliseconds
-  tokens_in        input tokens, cached ones included
-  tokens_out       output tokens, reasoning included
-  tokens           both together
-  cost_usd         what it cost, US dollars
-  tool_calls       tool calls
-  tool_errors      tool calls that ended in an error
-  turns            turns
-  memory_reads     reads of the agent's memory
-  memory_writes    writes to it
-  csat             the user's rating
-  attr:NAME        a numeric session attribute
-Ratios of sums, for which no `stat` is given
-  tool_error_rate            tool errors by tool calls
-  escalation_rate            sessions handed over to a person by sessions
-  first_contact_resolution   sessions resolved at first contact by sessions
-  detection_rate             the fail rate of the check named by `of`
-
-Stats: mean, min, max, sum, p50 to p99.9, count, stddev. Bounds: min, max.
-`by` groups: agent, model, user, tool, flow (the sequence of tool names), tag, attr:NAME. A session without a value
-for the group counts in the group `(none)`. A session that does not say what is measured makes the check an error,
-unless `min_coverage` allows it.
-";
 
 fn exit_codes() -> String {
     let mut out = String::new();
@@ -60,6 +32,34 @@ fn exit_codes() -> String {
         let _ = writeln!(out, "{code:>2}  {meaning}");
     }
     out.push_str("\nWhen several apply: 2, then 70, then 5, then 1, then 4, then 3.\n");
+    out
+}
+
+fn metrics() -> String {
+    let mut out = String::new();
+    let titles = [
+        (Shape::Turn, "One value per turn"),
+        (Shape::Session, "One value per session"),
+        (Shape::Ratio, "Ratios of sums over all sessions, for which no `stat` is given"),
+    ];
+    let width = METRICS.iter().map(|m| m.name.len()).max().unwrap_or(0);
+    for (shape, title) in titles {
+        let _ = writeln!(out, "{title}");
+        for metric in METRICS.iter().filter(|m| m.shape == shape) {
+            let _ = writeln!(out, "  {:width$}  {}", metric.name, metric.doc);
+        }
+        if shape == Shape::Session {
+            let _ = writeln!(out, "  {:width$}  a numeric session attribute", "attr:NAME");
+        }
+        out.push('\n');
+    }
+    let _ = write!(
+        out,
+        "`by` groups by {}, or attr:NAME; a session without a value for the group counts in the group `{NONE}`.\n\
+         A session that does not say what is measured makes the check an error, unless `min_coverage` allows it.\n\
+         Stats, bounds and the other parameters: `seatrial explain metric`.\n",
+        GROUPS.join(", ")
+    );
     out
 }
 

@@ -212,3 +212,24 @@ fn the_documentation_of_a_rule_is_read_from_its_parameters() {
     unit | "chars" or "words" | false | Some("\"chars\"") | What is counted. [("\"chars\"", "Unicode characters."), ("\"words\"", "What is between spaces.")]
     "#);
 }
+
+#[test]
+fn every_suite_of_this_repository_is_valid() {
+    let schema = suite_schema();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("suites");
+    let mut seen = 0;
+    for entry in walkdir::WalkDir::new(folder) {
+        let entry = entry.unwrap();
+        let path = entry.path();
+        if path.extension().is_none_or(|e| e != "toml") || path.ends_with("seatrial.toml") {
+            continue;
+        }
+        let value: Value = toml::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+        let errors: Vec<String> =
+            validator.iter_errors(&value).map(|e| format!("{} {}", e.instance_path(), e.kind().keyword())).collect();
+        assert!(errors.is_empty(), "{}: {errors:#?}", path.display());
+        seen += 1;
+    }
+    assert!(seen > 0, "there are suites");
+}
