@@ -2,7 +2,7 @@
 //! the same files. The files are not part of the project: the folder that holds them is named by `SEATRIAL_SHARED`,
 //! and without it the test says that it was skipped.
 
-#![allow(clippy::unwrap_used, reason = "a test, outside of its functions too, may panic")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test, outside of its functions too, may panic")]
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 
 use seatrial::formats::{FORMATS, Format, Head, Layout, format};
 use seatrial::model::{Session, Span, SpanKind, SpanStatus, digest};
+use seatrial::sources::reader::Reader;
+use seatrial::sources::{ReadOptions, RecordedFile};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
@@ -70,6 +72,35 @@ fn the_folder_form_yields_one_session_a_file() {
         ids.push(session.id.to_string());
     }
     assert_eq!(ids.len(), 3);
+}
+
+#[test]
+fn the_reader_gets_every_session_out_of_the_files() {
+    let Some(shared) = std::env::var_os("SEATRIAL_SHARED").map(PathBuf::from) else {
+        println!("skipped: SEATRIAL_SHARED does not name the folder with the recorded files");
+        return;
+    };
+    let data = shared.join("data");
+    let voice = data.join("tau2-bench/voice/experiment");
+    let mut paths = vec![
+        data.join("tau-bench/gpt-4o-airline.even-tasks.json"),
+        data.join("tau2-bench/qwen2.5-7b_airline_1trial.json"),
+        voice.join("results.json"),
+    ];
+    paths.extend(std::fs::read_dir(voice.join("simulations")).unwrap().map(|e| e.unwrap().path()));
+    let files = paths.into_iter().map(|path| RecordedFile { name: path.to_string_lossy().into(), path }).collect();
+    let mut reader = Reader::new(files, ReadOptions::default());
+    let mut sessions = BTreeMap::new();
+    while let Some(batch) = reader.next(Vec::new()) {
+        let decoder = batch.decoder.expect("every file is of a known format");
+        for element in batch.elements {
+            let bytes = &batch.buffer[element.content.unwrap()];
+            let session = decoder.decode(bytes, element.index, &batch.stem).unwrap();
+            assert!(!session.id.is_empty() && session.case.is_some());
+            *sessions.entry(batch.file).or_insert(0) += 1;
+        }
+    }
+    assert_eq!(sessions.into_iter().collect::<Vec<_>>(), [(0, 100), (1, 50), (3, 1), (4, 1), (5, 1)]);
 }
 
 /// Numbers agree within rounding; everything else exactly.
