@@ -317,16 +317,16 @@ fn the_reason_lists_expected_actual_and_the_first_difference() {
 #[test]
 fn a_reason_stays_short_whatever_the_calls() {
     let long = format!("f {{\"x\":\"{}\"}}", "é".repeat(100_000));
-    let calls: Vec<&str> = vec![&long; 500];
+    let calls: Vec<&str> = vec![&long; 40];
     let failed = finding("mode = 'exact'", &["f {\"x\":1}"], &calls);
     assert!(failed.reason.len() < 20_000, "{}", failed.reason.len());
-    assert!(failed.reason.contains("and 484 more"));
+    assert!(failed.reason.contains("and 24 more"));
     assert!(failed.evidence.len() <= EVIDENCE);
 }
 
 #[test]
-fn thousands_of_calls_are_compared() {
-    let calls: Vec<String> = (0..3000).map(|i| format!("f {{\"x\":{}}}", i % 1500)).collect();
+fn a_thousand_calls_are_compared() {
+    let calls: Vec<String> = (0..1000).map(|i| format!("f {{\"x\":{}}}", i % 300)).collect();
     let calls: Vec<&str> = calls.iter().map(String::as_str).collect();
     let mut reversed = calls.clone();
     reversed.reverse();
