@@ -100,7 +100,7 @@ fn apply(check: &CheckDef, scene: &Scene<'_>, rolled: &mut RollUp) {
             });
         }
         Level::Turn => {
-            for (index, turn) in scene.session.turns.iter().enumerate() {
+            for (index, turn) in scene.session.answerable_turns() {
                 let subject = TurnSubject { scene, turn, index };
                 if on.turn(&subject) {
                     let finding = with_compiled(
@@ -181,12 +181,12 @@ fn wrong_level() -> Finding {
 }
 
 fn span_context(scene: &Scene<'_>, subject: &SpanSubject<'_>) -> minijinja::Value {
-    let turn = subject.turn.and_then(|i| scene.session.turns.get(i).map(|t| context::turn_value(t)));
+    let turn = subject.turn.and_then(|i| scene.session.turns.get(i).map(|t| context::turn_value(t, i)));
     minijinja::context! { turn, span => context::span_value(subject.span), ..scene.context().clone() }
 }
 
 fn turn_context(scene: &Scene<'_>, subject: &TurnSubject<'_>) -> minijinja::Value {
-    minijinja::context! { turn => context::turn_value(subject.turn), ..scene.context().clone() }
+    minijinja::context! { turn => context::turn_value(subject.turn, subject.index), ..scene.context().clone() }
 }
 
 thread_local! {

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use super::event::{CasePlan, CheckPlan, SuitePlan};
 use super::fold::SuiteFold;
 use super::rollup;
+use crate::checks::select::Glob;
 use crate::checks::system::{Bound, CaseOutcome, GroupFinding, SystemFinding, TrialOutcome};
 use crate::model::{LeftOut, Level, Severity, Status};
 use crate::stats::{reliability, sum};
@@ -462,7 +463,8 @@ fn pass_rate<'c>(
     tolerated: bool,
 ) -> RuleOutcome {
     let counted = || cases.iter().map(std::borrow::Borrow::borrow).filter(|c| c.status != Status::Skip && !c.excused);
-    let weight = |status: Status| counted().filter(|c| c.status == status).map(|c| c.weight).sum::<f64>();
+    // An empty sum of floats is -0.
+    let weight = |status: Status| counted().filter(|c| c.status == status).map(|c| c.weight).sum::<f64>() + 0.0;
     let total: f64 = counted().map(|c| c.weight).sum();
     if counted().next().is_none() || total <= 0.0 {
         return rule(name, Decision::Unmeasured, format!("{name}: no case to measure it on"));
@@ -555,7 +557,11 @@ fn system_checks(plan: &SuitePlan, checks: &[CheckSummary], system: &[(u32, Syst
 /// Rule 7 of the invariant: a tool name that can never match is an error of the check that names it.
 fn named_tools(fold: &SuiteFold<'_>, checks: &mut [CheckSummary]) -> Vec<RuleOutcome> {
     let plan = fold.plan;
-    let known = |name: &String| plan.tools.contains(name) || fold.tools_seen.contains(name);
+    // A name may be a glob, which one tool must match.
+    let known = |name: &String| {
+        fold.tools_seen.contains(name)
+            || Glob::new(name).is_ok_and(|g| plan.tools.iter().chain(&fold.tools_seen).any(|tool| g.is_match(tool)))
+    };
     let mut rules = Vec::new();
     for (check, summary) in plan.checks.iter().zip(checks).filter(|(c, _)| !c.inactive) {
         let unknown: Vec<String> = check.tool_names.iter().filter(|n| !known(n)).map(|n| format!("`{n}`")).collect();

@@ -304,15 +304,16 @@ mod tests {
     }
 
     fn turn() -> impl Strategy<Value = Turn<'static>> {
-        let times = (of(any::<u64>()), of(any::<u64>()), of(any::<u64>()));
+        let times = (of(any::<u64>()), of(any::<u64>()), of(any::<u64>()), any::<bool>());
         (of(text()), vec(span(), 0..3), of(text()), times, of(text()), of(reference()), attributes()).prop_map(
-            |(user, spans, reply, (start_ns, end_ns, ttft_ns), trace_id, reference, attributes)| Turn {
+            |(user, spans, reply, (start_ns, end_ns, ttft_ns, closing), trace_id, reference, attributes)| Turn {
                 user,
                 spans,
                 reply,
                 start_ns,
                 end_ns,
                 ttft_ns,
+                closing,
                 trace_id,
                 reference,
                 attributes,

@@ -137,6 +137,7 @@ impl Decoder for TrialDecoder {
         for message in trial.traj {
             add(&mut transcript, &mut session, message)?;
         }
+        transcript.close();
         transcript.finish_whole(&mut session, None);
         Ok(session)
     }

@@ -18,6 +18,9 @@ pub(super) struct At {
     span: usize,
 }
 
+/// The words by which the simulated users of tau-bench and tau2-bench end a conversation.
+const STOP_WORDS: [&str; 3] = ["###STOP###", "###TRANSFER###", "###OUT-OF-SCOPE###"];
+
 /// Turns and spans in the making.
 #[derive(Default)]
 pub(super) struct Transcript<'a> {
@@ -140,6 +143,15 @@ impl<'a> Transcript<'a> {
         }
         span.output = output;
         span.end_ns = end_ns;
+    }
+
+    /// Marks the last turn as the end of the conversation when all there is to it is a user's message with one of the
+    /// words by which a simulated user ends it.
+    pub(super) fn close(&mut self) {
+        if let Some(turn) = self.turns.last_mut() {
+            let said = turn.user.as_deref().is_some_and(|text| STOP_WORDS.iter().any(|word| text.contains(word)));
+            turn.closing = said && turn.reply.is_none() && turn.spans.is_empty();
+        }
     }
 
     /// Puts turns and spans into the session.

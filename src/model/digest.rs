@@ -199,6 +199,7 @@ impl Canon {
         self.number(b"start", t.start_ns);
         self.number(b"end", t.end_ns);
         self.number(b"ttft", t.ttft_ns);
+        self.number(b"closing", t.closing.then_some(1));
         self.text(b"trace", t.trace_id.as_ref());
         self.reference(t.reference.as_ref());
         self.attributes(&t.attributes);

@@ -110,6 +110,11 @@ impl<'a> Session<'a> {
         self.spans().enumerate().filter(|(_, s)| s.kind == SpanKind::Tool)
     }
 
+    /// The turns that the agent had to answer, with their indices: all but a closing one.
+    pub fn answerable_turns(&self) -> impl Iterator<Item = (usize, &Turn<'a>)> {
+        self.turns.iter().enumerate().filter(|(_, t)| !t.closing)
+    }
+
     /// The reply of the last turn that has one: the session's final answer.
     pub fn final_reply(&self) -> Option<&Text<'a>> {
         self.turns.iter().rev().find_map(|t| t.reply.as_ref())
@@ -138,6 +143,9 @@ pub struct Turn<'a> {
     /// Time to the first token or chunk of the reply, nanoseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ttft_ns: Option<u64>,
+    /// The user ended the conversation with this message: no reply was due, so it is no subject of turn checks.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub closing: bool,
     /// The trace that recorded the turn.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub trace_id: Option<Text<'a>>,

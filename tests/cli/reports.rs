@@ -10,19 +10,19 @@ fn cases(xml: &str) -> Vec<(String, String, Option<(String, String)>)> {
     let mut reader = quick_xml::Reader::from_str(xml);
     let mut found: Vec<(String, String, Option<(String, String)>)> = Vec::new();
     let attribute = |tag: &quick_xml::events::BytesStart<'_>, name: &str| {
-        let found = tag.attributes().filter_map(Result::ok).find(|a| a.key.as_ref() == name.as_bytes());
-        found.map(|a| quick_xml::escape::unescape(std::str::from_utf8(&a.value).expect("UTF-8")).expect("escaped").into_owned())
+        let found = tag.attributes().filter_map(Result::ok).find(|a| a.key.as_ref() == name);
+        found.map(|a| quick_xml::escape::unescape(&a.value).expect("escaped").into_owned())
     };
     loop {
         match reader.read_event().expect("well-formed XML") {
             Event::Start(tag) | Event::Empty(tag) => match tag.name().as_ref() {
-                b"testcase" => found.push((
+                "testcase" => found.push((
                     attribute(&tag, "classname").expect("a class"),
                     attribute(&tag, "name").expect("a name"),
                     None,
                 )),
-                kind @ (b"failure" | b"error" | b"skipped") => {
-                    let kind = String::from_utf8_lossy(kind).into_owned();
+                kind @ ("failure" | "error" | "skipped") => {
+                    let kind = kind.to_owned();
                     let message = attribute(&tag, "message").unwrap_or_default();
                     found.last_mut().expect("inside a test case").2 = Some((kind, message));
                 }

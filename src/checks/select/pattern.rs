@@ -34,6 +34,11 @@ impl Glob {
         self.matcher.as_ref().map_or_else(|| self.source == name, |m| m.is_match(name))
     }
 
+    /// The glob as it was written.
+    pub fn as_str(&self) -> &str {
+        &self.source
+    }
+
     /// The name, when it is a plain one.
     pub fn literal(&self) -> Option<&str> {
         self.matcher.is_none().then_some(self.source.as_str())

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use super::describe;
 use crate::checks::build::{Build, Example, Params};
 use crate::checks::matcher::Matcher;
+use crate::checks::select::Glob;
 use crate::checks::subject::Scope;
 use crate::checks::{Compiled, ScopeCheck};
 use crate::model::{Evidence, Field, Finding, Level, Span};
@@ -18,8 +19,8 @@ use crate::model::{Evidence, Field, Finding, Level, Span};
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Calls {
-    /// The tool's name.
-    tool: String,
+    /// The tool's name, or a glob such as `delete_*`; `*` is any tool.
+    tool: Glob,
     /// What the arguments must match to count; a plain table means equality, `{ "$partial" = {..} }` leaves other
     /// keys free.
     args: Option<Matcher>,
@@ -60,12 +61,13 @@ impl Params for Calls {
     }
 
     fn tool_names(&self) -> Vec<String> {
-        vec![self.tool.clone()]
+        // "Any tool" cannot be misspelled.
+        if self.tool.as_str() == "*" { Vec::new() } else { vec![self.tool.as_str().to_owned()] }
     }
 }
 
 struct Counted {
-    tool: String,
+    tool: Glob,
     args: Option<Matcher>,
     min: u64,
     max: Option<u64>,
@@ -91,13 +93,13 @@ impl Counted {
             (min, None) => format!("at least {min}"),
         };
         let args = self.args.as_ref().map(|a| format!(" with arguments {}", describe::clip(&a.to_string(), 160)));
-        format!("{times} of {}{}", self.tool, args.unwrap_or_default())
+        format!("{times} of {}{}", self.tool.as_str(), args.unwrap_or_default())
     }
 }
 
 impl ScopeCheck for Counted {
     fn check(&self, scope: &Scope<'_>) -> Finding {
-        let named: Vec<(usize, &Span<'_>)> = scope.calls().filter(|(_, s)| s.name == self.tool.as_str()).collect();
+        let named: Vec<(usize, &Span<'_>)> = scope.calls().filter(|(_, s)| self.tool.is_match(&s.name)).collect();
         let hits: Vec<usize> = named.iter().filter(|(_, s)| self.counts(s) == Some(true)).map(|(i, _)| *i).collect();
         let unknown = named.iter().filter(|(_, s)| self.counts(s).is_none()).count();
         // Every count between the extremes is possible, so all of them must agree.
@@ -106,7 +108,7 @@ impl ScopeCheck for Counted {
             let missing = named.iter().find(|(_, s)| self.counts(s).is_none()).map(|(i, _)| *i);
             let finding = Finding::error(format!(
                 "the verdict depends on arguments of {} that were not recorded in {unknown} of its calls",
-                self.tool
+                self.tool.as_str()
             ));
             return missing.into_iter().fold(finding, |f, i| f.with(Evidence::span(i, Field::Input)));
         }

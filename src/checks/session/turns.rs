@@ -41,7 +41,7 @@ impl Params for Turns {
 
 impl SessionCheck for Turns {
     fn check(&self, subject: &SessionSubject<'_>) -> Finding {
-        let n = subject.scene.session.turns.len() as u64;
+        let n = subject.scene.session.answerable_turns().count() as u64;
         if let Some(min) = self.min.filter(|min| n < *min) {
             return Finding::fail(format!("expected at least {min} turns; actual: {n}"))
                 .with(Evidence::session(Field::Whole));

@@ -154,7 +154,7 @@ fn samples(
         "tool_calls" => by.split(calls(), "tool", |_| Ok(1), |n| vec![n as f64]),
         "tool_errors" => by.split(calls(), "tool", failed, |n| vec![n as f64]),
         "tool_error_rate" => tool_error_rate(session, by),
-        "turns" => by.whole(vec![session.turns.len() as f64]),
+        "turns" => by.whole(vec![session.answerable_turns().count() as f64]),
         "csat" => by.whole(vec![session.rating.ok_or("the session has no rating")?]),
         "escalation_rate" => {
             let escalated =
@@ -193,7 +193,7 @@ fn elapsed<'s>(start: Option<u64>, end: Option<u64>, spans: &mut dyn Iterator<It
 
 fn per_turn(session: &Session<'_>, by: &Grouping<'_>, what: &str, value: impl Fn(&Turn<'_>) -> Option<f64>) -> Samples {
     let mut out = Vec::new();
-    for (i, turn) in session.turns.iter().enumerate() {
+    for (i, turn) in session.answerable_turns() {
         let value = value(turn).ok_or_else(|| format!("turn {} has no {what}", i + 1))?;
         out.extend(by.samples(&mut turn.spans.iter(), vec![value])?);
     }

@@ -113,6 +113,7 @@ impl<'a> Simulation<'a> {
         for message in messages {
             add(&mut transcript, message, shared)?;
         }
+        transcript.close();
         if shared.is_solo().unwrap_or(true) {
             transcript.finish_whole(&mut session, task.and_then(|t| t.ticket.clone()).map(Text::from));
         } else {
