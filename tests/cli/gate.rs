@@ -57,7 +57,7 @@ fn tolerated_errors_count_as_not_passed_never_as_absent() {
     let suite = |min: &str, errors: &str| {
         format!("[[session]]\nid = \"paid\"\ncheck = \"reward\"\n[gate]\npass_rate = {{ min = {min} }}\nmax_error_rate = {errors}\n")
     };
-    let sessions = [r#"{"id":"a","reward":1.0}"#, r#"{"id":"b","reward":1.0}"#, r#"{"id":"c"}"#];
+    let sessions = [r#"{"seatrial":1,"id":"a","reward":1.0}"#, r#"{"seatrial":1,"id":"b","reward":1.0}"#, r#"{"seatrial":1,"id":"c"}"#];
     Project::with(&suite("0.7", "0.5"), &sessions).run().code(1).says("2 of 3 cases");
     Project::with(&suite("0.6", "0.5"), &sessions).run().code(0);
     Project::with(&suite("0.7", "0.0"), &sessions).run().code(4);
@@ -66,7 +66,7 @@ fn tolerated_errors_count_as_not_passed_never_as_absent() {
 #[test]
 fn a_failure_that_no_error_could_save_is_a_failure() {
     let suite = "[[session]]\nid = \"paid\"\ncheck = \"reward\"\n";
-    Project::with(suite, &[r#"{"id":"a","reward":0.0}"#, r#"{"id":"c"}"#]).run().code(1);
+    Project::with(suite, &[r#"{"seatrial":1,"id":"a","reward":0.0}"#, r#"{"seatrial":1,"id":"c"}"#]).run().code(1);
 }
 
 #[test]

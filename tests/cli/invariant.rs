@@ -147,8 +147,8 @@ fn something_left_out_makes_the_suite_unmeasured_unless_the_gate_allows_it() {
 #[test]
 fn errors_beyond_what_the_gate_allows_make_it_unmeasured() {
     let suite = "[[session]]\nid = \"paid\"\ncheck = \"reward\"\n[gate]\npass_rate = { min = 0.5 }\n";
-    let ok = r#"{"id":"a","reward":1.0}"#;
-    let unknown = r#"{"id":"b"}"#;
+    let ok = r#"{"seatrial":1,"id":"a","reward":1.0}"#;
+    let unknown = r#"{"seatrial":1,"id":"b"}"#;
     Project::with(suite, &[ok, unknown]).run().code(4).says("could not be measured: b");
     Project::with(&format!("{suite}max_error_rate = 0.5\n"), &[ok, unknown]).run().code(0);
 }

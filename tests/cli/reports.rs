@@ -76,7 +76,7 @@ fn a_tool_that_reads_only_junit_agrees_with_the_exit_code() {
         ),
         (
             "[[session]]\nid = \"paid\"\ncheck = \"reward\"\n[gate]\npass_rate = { min = 0.5 }\nmax_error_rate = 0.5\n".to_owned(),
-            vec![r#"{"id":"a","reward":1.0}"#.to_owned(), r#"{"id":"b"}"#.to_owned()],
+            vec![r#"{"seatrial":1,"id":"a","reward":1.0}"#.to_owned(), r#"{"seatrial":1,"id":"b"}"#.to_owned()],
             0,
         ),
     ] {
