@@ -6,7 +6,8 @@
 
 pub mod case_files;
 pub mod cases;
-pub mod check;
+mod check;
+pub mod common;
 mod declared;
 mod defaults;
 mod digests;
@@ -14,9 +15,11 @@ mod duration;
 pub mod files;
 pub mod filter;
 pub mod gate;
+pub mod jinja;
 pub mod load;
 pub mod nearest;
 mod order;
+pub mod own;
 mod paths;
 pub mod problems;
 mod raw;

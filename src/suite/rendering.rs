@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use toml::de::{DeTable, DeValue};
 
+use super::jinja::Template;
 use super::problems::did_you_mean;
 use super::raw::{Pos, Sink, span_at};
-use super::template::{CompileError, Filled, Template, value_from_json};
+use super::template::{CompileError, Filled};
 use super::{Case, Cases};
+use crate::checks::context::json_value;
 use crate::model::Level;
 
 /// A string with a template in it.
@@ -145,7 +147,7 @@ fn unknown_name(root: &str, names: Names) -> (String, String) {
 pub(super) fn try_cases(
     filled: &Filled,
     cases: Option<&Cases>,
-    only: Option<usize>,
+    applies: impl Fn(usize, &Case) -> bool,
     table: &DeTable<'_>,
     whole: &Pos,
     sink: &mut Sink<'_>,
@@ -156,8 +158,7 @@ pub(super) fn try_cases(
         return true;
     }
     let mut faults: BTreeMap<(usize, usize, String), Failing<'_>> = BTreeMap::new();
-    let applies = |i: usize| only.is_none_or(|o| o == i);
-    for (_, case) in cases.list.iter().enumerate().filter(|(i, c)| applies(*i) && c.skip.is_none()) {
+    for (_, case) in cases.list.iter().enumerate().filter(|(i, c)| c.skip.is_none() && applies(*i, c)) {
         if filled.slots().iter().any(|(_, t)| may_come_from_recording(t, case)) {
             continue;
         }
@@ -193,7 +194,7 @@ fn try_case(
     whole: &Pos,
     make: &mut impl FnMut(Value) -> Result<(), CompileError>,
 ) -> Vec<(Pos, String, Option<String>)> {
-    let context = minijinja::Value::from_pairs([("case", value_from_json(&case.vars))]);
+    let context = minijinja::Value::from_pairs([("case", json_value(&case.vars))]);
     let slot_pos = |i: usize| filled.slots().get(i).map_or_else(|| whole.clone(), |(p, _)| span_at(table, whole, p));
     let values = match filled.render(&context) {
         Ok(values) => values,

@@ -396,6 +396,13 @@ fn cases_are_checked() {
 }
 
 #[test]
+fn a_path_into_the_state_that_is_none_is_refused() {
+    let text = with_head("[[case]]\nid = \"a\"\n[case.reference]\nstate = { \"$.a[\" = 1, \"\" = 2 }\n");
+    let faults = faults(&text);
+    assert!(faults[0].starts_with("6: `$.a[` is not a path: "), "{faults:?}");
+}
+
+#[test]
 fn a_variable_cannot_take_the_name_of_what_every_case_has() {
     let text = with_head("[[case]]\nid = \"a\"\nvars = { reference = 1 }\n");
     assert_eq!(faults(&text), ["5: `case.reference` already means something [choose another name]"]);
