@@ -16,7 +16,7 @@ use super::load::bad_id;
 use super::own::{own_keys, type_check, without};
 use super::paths::{PathText, Vars, is_path_key};
 use super::raw::{Missing, Pos, Sink, collect, key_pos, read_rest, read_table, span_at, table_json};
-use super::rendering::{Found, Names, find_templates, try_cases};
+use super::rendering::{Found, Names, find_templates, settle_constants, try_cases};
 use super::template::{CompileError, Filled, On, Templated, TemplatedOn};
 use super::words;
 use super::{About, Case, Cases, CheckDef, Program, Require, digests};
@@ -271,7 +271,9 @@ impl<'t> Maker<'_, 't> {
         files: FilesAt,
         sink: &mut Sink<'_>,
     ) -> Option<(Program, Vec<String>, BTreeMap<String, Digest>)> {
-        let found = find_templates(&own.table);
+        let mut settled = Own { table: own.table.clone(), ..*own };
+        let found = settle_constants(&mut settled.table, find_templates(&own.table));
+        let own = &settled;
         if found.is_empty() {
             let (compiled, names) = self.fixed(check, own, &files, sink)?;
             return Some((Program::Fixed(compiled), names, files.digests()));
@@ -325,7 +327,9 @@ impl<'t> Maker<'_, 't> {
             sink.error(&whole, "`on` is a table", help);
             return None;
         };
-        let found = find_templates(table);
+        let mut settled = table.clone();
+        let found = settle_constants(&mut settled, find_templates(table));
+        let table = &settled;
         if found.is_empty() {
             let selector = read_table::<Selector>(table, &whole, Missing::Reported, sink)?;
             for problem in selector.problems(check.level) {

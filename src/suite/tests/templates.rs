@@ -115,6 +115,16 @@ fn syntax_errors_and_unknown_names_point_at_the_template() {
 }
 
 #[test]
+fn raw_text_is_a_literal_at_every_level() {
+    let text = with_head(
+        "[[system]]\nid = \"a\"\ncheck = \"measure\"\nmetric = \"{% raw %}{{ x }}{% endraw %}\"\n\
+         [[turn]]\nid = \"b\"\ncheck = \"says\"\nvalues = [\"{% raw %}{{ x }}{% endraw %}\"]\n",
+    );
+    let suite = suite(&text);
+    assert!(suite.checks.iter().all(|c| matches!(c.program, Program::Fixed(_))));
+}
+
+#[test]
 fn literal_keys_beside_a_template_are_still_checked() {
     let text = turn("check = \"within\"\nmax_ms = \"{{ turn.limit }}\"\nmin_ms = \"soon\"\n");
     assert_eq!(faults(&text), ["15: expected a whole number, found string \"soon\""]);
