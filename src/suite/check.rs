@@ -1,7 +1,9 @@
 //! One check: from its table to a compiled [`CheckDef`].
 
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -43,6 +45,8 @@ pub(super) struct Maker<'m, 't> {
     pub vars: Vars<'m>,
     pub defaults: &'m Defaults<'t>,
     pub cases: Option<&'m Cases>,
+    /// The parameters of each rule, once they were asked for.
+    pub keys: RefCell<HashMap<&'static str, Rc<[String]>>>,
 }
 
 /// A rule with its own part of a check's table, defaults included.
@@ -128,7 +132,7 @@ impl<'t> Maker<'_, 't> {
 
     /// Splits a table into what every check has and what is the rule's own; other keys are reported.
     fn split(&self, check: &CheckTable<'t>, rule: Option<&'static Rule>, sink: &mut Sink<'_>) -> Split<'t> {
-        let own_names = rule.map(own_keys);
+        let own_names = rule.map(|r| self.keys_of(r));
         let mut split = Split { common: DeTable::new(), own: DeTable::new(), on: None, unknown: false };
         for (key, value) in check.table {
             let name = key.get_ref().as_ref();
@@ -163,7 +167,7 @@ impl<'t> Maker<'_, 't> {
         let known: Vec<String> = own.iter().cloned().chain(COMMON.iter().map(|k| (*k).to_owned())).collect();
         let near = super::problems::did_you_mean(key, known.iter().map(String::as_str));
         let of_others: Vec<&str> =
-            self.rules.iter().filter(|r| own_keys(r).iter().any(|k| k == key)).map(|r| r.name).collect();
+            self.rules.iter().filter(|r| self.keys_of(r).iter().any(|k| k == key)).map(|r| r.name).collect();
         let takes = if own.is_empty() {
             format!("`{name}` has no parameters of its own")
         } else {
@@ -210,6 +214,11 @@ impl<'t> Maker<'_, 't> {
             sink.error(&at("runs_in"), "`runs_in` is empty", "one or both of \"gate\" and \"watch\"".to_owned());
         }
         common
+    }
+
+    /// The names of a rule's own parameters.
+    fn keys_of(&self, rule: &'static Rule) -> Rc<[String]> {
+        self.keys.borrow_mut().entry(rule.name).or_insert_with(|| own_keys(rule).into()).clone()
     }
 
     /// Adds the defaults of the rule for keys that the check lacks; the folders of those, by key.

@@ -126,6 +126,14 @@ x = 1
        |
        = help: the first is at bad.toml:16
 
+    error: `within` is not a span check
+      --> bad.toml:21:9
+       |
+    21 | check = "within"
+       |         ^^^^^^^^
+       |
+       = help: it works at: turn, session
+
     error: expected a whole number, found string "fast"
       --> bad.toml:27:10
        |
