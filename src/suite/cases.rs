@@ -13,6 +13,7 @@ use serde_json::{Map, Value, json};
 use super::{Case, Cases, ExpectedFail};
 use crate::checks::expect::{Expected, ExpectedCall, Fact};
 use crate::checks::matcher::Matcher;
+use crate::checks::path::Path;
 use crate::model::Text;
 
 /// What the context of a case holds besides its variables.
@@ -204,9 +205,7 @@ impl<'de> de::Visitor<'de> for StateVisitor {
     fn visit_map<A: de::MapAccess<'de>>(self, mut map: A) -> Result<StateTable, A::Error> {
         let mut all = Vec::new();
         while let Some(path) = map.next_key::<String>()? {
-            if path.trim().is_empty() {
-                return Err(de::Error::custom("an empty path"));
-            }
+            Path::parse(&path).map_err(|why| de::Error::custom(format!("`{path}` is not a path: {why}")))?;
             all.push((path, map.next_value()?));
         }
         Ok(StateTable(all))

@@ -1,92 +1,32 @@
 //! One check: from its table to a compiled [`CheckDef`].
 
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::sync::Arc;
 
-use schemars::{JsonSchema, SchemaGenerator};
-use serde::Deserialize;
 use serde_json::Value;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::common::{COMMON, CommonKeys, RunsIn};
 use super::defaults::{Defaults, unknown_rule};
 use super::files::{FilesAt, SuiteFiles, relative};
-use super::gate::RequireKey;
+use super::jinja::Template;
 use super::load::bad_id;
+use super::own::{own_keys, type_check, without};
 use super::paths::{PathText, Vars, is_path_key};
-use super::raw::{Missing, Pos, Sink, collect, drop_entry, read_rest, read_table, span_at, table_json};
-use super::rendering::{Found, Names, find_templates, try_cases};
-use super::template::{Filled, On, Template, Templated, TemplatedOn};
+use super::raw::{Missing, Pos, Sink, collect, key_pos, read_rest, read_table, span_at, table_json};
+use super::rendering::{Found, Names, find_templates, settle_constants, try_cases};
+use super::template::{CompileError, Filled, On, Templated, TemplatedOn};
 use super::words;
-use super::{About, Cases, CheckDef, Program, Require, digests};
+use super::{About, Case, Cases, CheckDef, Program, Require, digests};
 use crate::checks::build::{Build, BuildProblem, Files, Rule};
 use crate::checks::detect::Detectors;
-use crate::checks::select::Selector;
+use crate::checks::select::{Selector, SelectorProblem};
+use crate::model::Level;
 use crate::model::digest::Digest;
-use crate::model::{Level, Severity};
-
-/// The keys that every check may have.
-pub const COMMON: &[&str] = &[
-    "id",
-    "check",
-    "on",
-    "severity",
-    "optional",
-    "require",
-    "tags",
-    "description",
-    "owner",
-    "link",
-    "review",
-    "runs_in",
-    "override",
-];
-
-/// The keys that every check may have, as they are written (`on` apart, which is a [`Selector`]).
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct CommonKeys {
-    /// Its id; unique in the suite, never a template.
-    pub id: String,
-    /// The rule it applies.
-    pub check: String,
-    /// What a failure does to the gate: `critical`, `block`, `warn` or `info`.
-    #[serde(default)]
-    pub severity: Severity,
-    /// Absent subjects are excused (never errors).
-    #[serde(default)]
-    pub optional: bool,
-    /// How many of a session's subjects must pass; span and turn level only.
-    pub require: Option<RequireKey>,
-    /// Its tags.
-    #[serde(default)]
-    pub tags: Vec<String>,
-    /// What it is for.
-    #[serde(default)]
-    pub description: String,
-    /// Who owns it.
-    #[serde(default)]
-    pub owner: String,
-    /// Where to read more.
-    #[serde(default)]
-    pub link: String,
-    /// Where it runs: both unless given.
-    pub runs_in: Option<Vec<RunsIn>>,
-    /// Replaces the inherited check of the same id.
-    #[serde(default)]
-    pub r#override: bool,
-}
-
-/// Where a check runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum RunsIn {
-    /// In `seatrial run`.
-    Gate,
-    /// In `seatrial watch`.
-    Watch,
-}
 
 /// A check's table.
 pub(super) struct CheckTable<'t> {
@@ -105,6 +45,16 @@ pub(super) struct Maker<'m, 't> {
     pub vars: Vars<'m>,
     pub defaults: &'m Defaults<'t>,
     pub cases: Option<&'m Cases>,
+    /// The parameters of each rule, once they were asked for.
+    pub keys: RefCell<HashMap<&'static str, Rc<[String]>>>,
+}
+
+/// A rule with its own part of a check's table, defaults included.
+struct Own<'t> {
+    rule: &'static Rule,
+    table: DeTable<'t>,
+    /// There were keys that nobody knows; what they were meant to say is then not missing.
+    unknown: bool,
 }
 
 /// A check's table, split.
@@ -135,8 +85,12 @@ impl<'t> Maker<'_, 't> {
             return None;
         }
         let files = self.files.at(dir);
-        let (program, tool_names, read) = self.program(check, rule, &own, split.unknown, files, sink)?;
+        let own = Own { rule, table: own, unknown: split.unknown };
+        let (program, tool_names, read) = self.program(check, &own, on.as_ref(), files, sink)?;
         let (common, on) = (common?, on?);
+        let selected = on.fixed().map(Selector::tool_names).unwrap_or_default();
+        let mut tool_names = tool_names;
+        tool_names.extend(selected.into_iter().filter(|t| !tool_names.contains(t)).collect::<Vec<_>>());
         if common.runs_in.as_ref().is_some_and(|r| !r.contains(&RunsIn::Gate)) {
             return None;
         }
@@ -178,7 +132,7 @@ impl<'t> Maker<'_, 't> {
 
     /// Splits a table into what every check has and what is the rule's own; other keys are reported.
     fn split(&self, check: &CheckTable<'t>, rule: Option<&'static Rule>, sink: &mut Sink<'_>) -> Split<'t> {
-        let own_names = rule.map(own_keys);
+        let own_names = rule.map(|r| self.keys_of(r));
         let mut split = Split { common: DeTable::new(), own: DeTable::new(), on: None, unknown: false };
         for (key, value) in check.table {
             let name = key.get_ref().as_ref();
@@ -213,7 +167,7 @@ impl<'t> Maker<'_, 't> {
         let known: Vec<String> = own.iter().cloned().chain(COMMON.iter().map(|k| (*k).to_owned())).collect();
         let near = super::problems::did_you_mean(key, known.iter().map(String::as_str));
         let of_others: Vec<&str> =
-            self.rules.iter().filter(|r| own_keys(r).iter().any(|k| k == key)).map(|r| r.name).collect();
+            self.rules.iter().filter(|r| self.keys_of(r).iter().any(|k| k == key)).map(|r| r.name).collect();
         let takes = if own.is_empty() {
             format!("`{name}` has no parameters of its own")
         } else {
@@ -260,6 +214,11 @@ impl<'t> Maker<'_, 't> {
             sink.error(&at("runs_in"), "`runs_in` is empty", "one or both of \"gate\" and \"watch\"".to_owned());
         }
         common
+    }
+
+    /// The names of a rule's own parameters.
+    fn keys_of(&self, rule: &'static Rule) -> Rc<[String]> {
+        self.keys.borrow_mut().entry(rule.name).or_insert_with(|| own_keys(rule).into()).clone()
     }
 
     /// Adds the defaults of the rule for keys that the check lacks; the folders of those, by key.
@@ -316,23 +275,25 @@ impl<'t> Maker<'_, 't> {
     fn program(
         &self,
         check: &CheckTable<'_>,
-        rule: &'static Rule,
-        own: &DeTable<'_>,
-        unknown: bool,
+        own: &Own<'_>,
+        on: Option<&On>,
         files: FilesAt,
         sink: &mut Sink<'_>,
     ) -> Option<(Program, Vec<String>, BTreeMap<String, Digest>)> {
-        let found = find_templates(own);
+        let mut settled = Own { table: own.table.clone(), ..*own };
+        let found = settle_constants(&mut settled.table, find_templates(&own.table));
+        let own = &settled;
         if found.is_empty() {
-            let (compiled, names) = self.fixed(check, rule, own, unknown, &files, sink)?;
+            let (compiled, names) = self.fixed(check, own, &files, sink)?;
             return Some((Program::Fixed(compiled), names, files.digests()));
         }
-        type_check(rule, own, &check.whole, sink);
+        type_check(own.rule, &own.table, &check.whole, sink);
         let slots = parse_templates(found, Names::Subject(check.level), sink)?;
-        let filled = Filled::new(table_json(own), slots);
-        let templated = Templated::new(filled, rule, check.level, files, self.detectors.clone());
+        let filled = Filled::new(table_json(&own.table), slots);
+        let templated = Templated::new(filled, own.rule, check.level, files, self.detectors.clone());
         let mut names: Vec<String> = Vec::new();
-        let fine = try_cases(templated.filled(), self.cases, check.case, own, &check.whole, sink, |table| {
+        let applies = |i: usize, case: &Case| check.case.is_none_or(|only| only == i) && looks_at(on, case);
+        let fine = try_cases(templated.filled(), self.cases, applies, &own.table, &check.whole, sink, |table| {
             let (_, tools) = templated.compile(table)?;
             names.extend(tools.into_iter().filter(|t| !names.contains(t)).collect::<Vec<_>>());
             Ok(())
@@ -344,22 +305,20 @@ impl<'t> Maker<'_, 't> {
     fn fixed(
         &self,
         check: &CheckTable<'_>,
-        rule: &'static Rule,
-        own: &DeTable<'_>,
-        unknown: bool,
+        own: &Own<'_>,
         files: &dyn Files,
         sink: &mut Sink<'_>,
     ) -> Option<(crate::checks::Compiled, Vec<String>)> {
         let mut problems: Vec<BuildProblem> = Vec::new();
-        let missing = if unknown { Missing::Tolerated } else { Missing::Reported };
-        let built = collect(own, &check.whole, missing, sink, |table| {
+        let missing = if own.unknown { Missing::Tolerated } else { Missing::Reported };
+        let built = collect(&own.table, &check.whole, missing, sink, |table| {
             let mut build = Build { level: check.level, files, detectors: &self.detectors, problems: Vec::new() };
-            let built = (rule.from_toml)(table, &mut build);
+            let built = (own.rule.from_toml)(table, &mut build);
             problems = build.problems;
             built
         })?;
-        for problem in problems.into_iter().filter(|p| !(unknown && p.path.is_empty())) {
-            let pos = span_at(own, &check.whole, &problem.path);
+        for problem in problems.into_iter().filter(|p| !(own.unknown && p.path.is_empty())) {
+            let pos = span_at(&own.table, &check.whole, &problem.path);
             if problem.warning {
                 sink.warn(&pos, problem.message, problem.help);
             } else {
@@ -377,20 +336,48 @@ impl<'t> Maker<'_, 't> {
             sink.error(&whole, "`on` is a table", help);
             return None;
         };
-        let found = find_templates(table);
+        let mut settled = table.clone();
+        let found = settle_constants(&mut settled, find_templates(table));
+        let table = &settled;
         if found.is_empty() {
             let selector = read_table::<Selector>(table, &whole, Missing::Reported, sink)?;
+            for problem in selector.problems(check.level) {
+                sink.error(&key_pos(table, problem.key, &whole), problem.message, problem.help);
+            }
             return Some(On::Fixed(Box::new(selector)));
         }
         let literal = without(table, &found);
         read_table::<Selector>(&literal, &whole, Missing::Tolerated, sink);
         let slots = parse_templates(found, Names::Selector, sink)?;
+        let applies = |i: usize, _: &Case| check.case.is_none_or(|only| only == i);
         let on = TemplatedOn::new(Filled::new(table_json(table), slots));
-        let fine = try_cases(on.filled(), self.cases, check.case, table, &whole, sink, |table| {
-            on.selector(table).map(|_| ()).map_err(super::template::CompileError::Shape)
+        let fine = try_cases(on.filled(), self.cases, applies, table, &whole, sink, |table| {
+            let selector = on.selector(table).map_err(CompileError::Shape)?;
+            let problems: Vec<_> = selector.problems(check.level).into_iter().map(on_problem).collect();
+            if problems.is_empty() { Ok(()) } else { Err(CompileError::Problems(problems)) }
         });
         fine.then(|| On::Templated(Box::new(on)))
     }
+}
+
+/// Whether a check is sure to look at the sessions of a case, as far as the case decides. A session may have tags that
+/// its case does not declare, and a selector may have templates: such cases are left to the run.
+fn looks_at(on: Option<&On>, case: &Case) -> bool {
+    match on {
+        None => true,
+        Some(On::Templated(_)) => false,
+        Some(On::Fixed(on)) => {
+            let tagged = |want: &crate::checks::select::Glob| case.tags.iter().any(|t| want.is_match(t));
+            on.case.as_ref().is_none_or(|p| p.text(Some(&case.id)))
+                && on.tags.as_ref().is_none_or(|want| want.0.iter().all(tagged))
+        }
+    }
+}
+
+/// A selector's problem as one of its table.
+fn on_problem(problem: SelectorProblem) -> BuildProblem {
+    let path = vec![problem.key.to_owned()];
+    BuildProblem { path, message: problem.message, help: Some(problem.help), warning: false }
 }
 
 /// A table's templates, parsed; `None` when one is wrong.
@@ -398,56 +385,4 @@ fn parse_templates(found: Vec<Found>, names: Names, sink: &mut Sink<'_>) -> Opti
     let count = found.len();
     let slots: Vec<_> = found.into_iter().filter_map(|f| Some((f.path.clone(), f.parse(names, sink)?))).collect();
     (slots.len() == count).then_some(slots)
-}
-
-/// A table without its templated entries.
-fn without<'t>(table: &DeTable<'t>, found: &[Found]) -> DeTable<'t> {
-    let mut literal = table.clone();
-    for template in found {
-        drop_entry(&mut literal, &template.pos);
-    }
-    literal
-}
-
-/// Checks the types of what is literal in part of a rule's table, without minding what is absent.
-pub(super) fn type_check(rule: &Rule, table: &DeTable<'_>, whole: &Pos, sink: &mut Sink<'_>) {
-    struct NoFiles;
-    impl Files for NoFiles {
-        fn read(&self, path: &Path) -> Result<Arc<[u8]>, String> {
-            Err(format!("`{}` is read once the table is whole", path.display()))
-        }
-    }
-    let literal = without(table, &find_templates(table));
-    let detectors = Detectors::default();
-    collect(&literal, whole, Missing::Tolerated, sink, |part| {
-        // What the rule has to say about half a table is not of interest, only what serde has to say about types.
-        let level = rule.levels.first().copied().unwrap_or(Level::Session);
-        let mut build = Build { level, files: &NoFiles, detectors: &detectors, problems: Vec::new() };
-        (rule.from_toml)(part, &mut build).map(|_| ())
-    });
-}
-
-/// The names of a rule's own parameters, in the order of its documentation.
-pub fn own_keys(rule: &Rule) -> Vec<String> {
-    let schema = (rule.schema)(&mut SchemaGenerator::default());
-    let mut out = Vec::new();
-    add_properties(schema.as_value(), &mut out, 0);
-    out
-}
-
-fn add_properties(schema: &Value, out: &mut Vec<String>, depth: usize) {
-    // Flattened enums put their properties below `oneOf` and the like.
-    if depth > 4 {
-        return;
-    }
-    for (name, _) in schema.get("properties").and_then(Value::as_object).into_iter().flatten() {
-        if !out.contains(name) {
-            out.push(name.clone());
-        }
-    }
-    for key in ["allOf", "anyOf", "oneOf"] {
-        for part in schema.get(key).and_then(Value::as_array).into_iter().flatten() {
-            add_properties(part, out, depth + 1);
-        }
-    }
 }

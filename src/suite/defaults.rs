@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
-use super::check::{COMMON, own_keys, type_check};
+use super::common::COMMON;
+use super::own::{own_keys, type_check};
 use super::problems::choice;
 use super::raw::Sink;
 use super::resolve::Layer;

@@ -3,6 +3,7 @@
 //! First all files are read, fragments included (`extends` is followed by text alone); then all are parsed into one
 //! space of positions; then each suite is assembled from its fragments and itself.
 
+use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -203,7 +204,13 @@ impl Tree {
             format!("not UTF-8 at byte {at}")
         })?;
         let base = self.sources.last().map_or(0, |s| s.base + s.text.len() + 1);
-        self.sources.push(Source { name: display(path), path: path.to_owned(), text: Arc::from(text), base });
+        self.sources.push(Source {
+            name: display(path),
+            path: path.to_owned(),
+            text: Arc::from(text),
+            base,
+            lines: OnceCell::new(),
+        });
         let index = self.files.len();
         let source = &self.sources[index];
         let table = parse(source, &mut Sink::new(&[]));

@@ -1,12 +1,15 @@
 //! Floor 2: from TOML to a resolved [`Suite`], with every problem located.
 //!
-//! One file is one suite. Loading goes: files ([`files`]) -> tables with positions ([`raw`]) -> checks compiled by
-//! their rules ([`load`]) -> a [`Suite`], which is immutable from then on. What is wrong is a [`problems::Problem`]
-//! with file, position and help; all of them are reported at once.
+//! One file is one suite. [`load`] reads every file (fragments included) into one space of positions, `raw` parses
+//! them with recovery, [`resolve`] assembles each suite from its fragments and itself: its checks in `order`, each
+//! compiled by its rule in `check`, its [`cases`] inline and from [`case_files`], its [`gate`]. What is wrong is a
+//! [`problems::Problem`] with file, position and help; all of them are reported at once. A [`Suite`] is immutable from
+//! then on; what has templates in it ([`jinja`]) is rendered per subject by [`template`].
 
 pub mod case_files;
 pub mod cases;
-pub mod check;
+mod check;
+pub mod common;
 mod declared;
 mod defaults;
 mod digests;
@@ -14,9 +17,11 @@ mod duration;
 pub mod files;
 pub mod filter;
 pub mod gate;
+pub mod jinja;
 pub mod load;
 pub mod nearest;
 mod order;
+pub mod own;
 mod paths;
 pub mod problems;
 mod raw;

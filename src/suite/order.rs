@@ -1,5 +1,7 @@
 //! The checks of a suite in order, inherited ones replaced where they are overridden.
 
+use std::collections::HashMap;
+
 use toml::de::DeValue;
 
 use super::check::CheckTable;
@@ -16,11 +18,18 @@ pub(super) struct Entry<'t> {
     pub check: CheckTable<'t>,
 }
 
+/// Entries in order, with the place of each id.
+#[derive(Default)]
+struct Placed<'t> {
+    entries: Vec<Entry<'t>>,
+    by_id: HashMap<String, usize>,
+}
+
 impl<'t> Resolver<'_, 't, '_> {
     /// Every check table in order: those of fragments, replaced where the suite overrides them, then the suite's own,
     /// then those of its cases.
     pub(super) fn entries(&mut self, case_checks: Vec<(usize, CheckTable<'t>)>) -> Vec<Entry<'t>> {
-        let mut out: Vec<Entry<'t>> = Vec::new();
+        let mut out = Placed::default();
         for (layer, Layer { table, .. }) in self.layers.iter().enumerate() {
             let mut checks: Vec<CheckTable<'t>> = Vec::new();
             for level in Level::ALL {
@@ -40,24 +49,24 @@ impl<'t> Resolver<'_, 't, '_> {
         for (_, check) in case_checks {
             self.place(Entry::new(last, check), &mut out);
         }
-        out
+        out.entries
     }
 
     /// Adds an entry, or puts it in the place of the inherited one it overrides.
-    fn place(&mut self, entry: Entry<'t>, out: &mut Vec<Entry<'t>>) {
-        let Some((id, pos)) = &entry.id else { return out.push(entry) };
+    fn place(&mut self, entry: Entry<'t>, out: &mut Placed<'t>) {
+        let Some((id, pos)) = &entry.id else { return out.entries.push(entry) };
         let override_pos = span_at(entry.check.table, &entry.check.whole, &["override".to_owned()]);
-        let same = out.iter().position(|e| e.id.as_ref().is_some_and(|(other, _)| other == id));
-        let Some(index) = same else {
+        let Some(&index) = out.by_id.get(id) else {
             if entry.overrides {
-                let ids =
-                    out.iter().filter(|e| e.layer < entry.layer).filter_map(|e| e.id.as_ref().map(|i| i.0.as_str()));
+                let inherited = out.entries.iter().filter(|e| e.layer < entry.layer);
+                let ids = inherited.filter_map(|e| e.id.as_ref().map(|i| i.0.as_str()));
                 let help = did_you_mean(id, ids).unwrap_or_else(|| "remove `override`".to_owned());
                 self.sink.error(&override_pos, format!("there is no inherited check `{id}` to override"), help);
             }
-            return out.push(entry);
+            out.by_id.insert(id.clone(), out.entries.len());
+            return out.entries.push(entry);
         };
-        let first = &out[index];
+        let first = &out.entries[index];
         let place = first.id.as_ref().map(|(_, p)| self.sink.location(p)).unwrap_or_default();
         if first.layer == entry.layer {
             self.sink.error(
@@ -72,8 +81,11 @@ impl<'t> Resolver<'_, 't, '_> {
             let help = format!("to replace the check at {place}, add `override = true`");
             self.sink.error(pos, format!("`{id}` is already the id of an inherited check"), help);
         } else {
-            out[index] = entry;
+            out.entries[index] = entry;
+            return;
         }
+        // It is looked at all the same: there may be more to say about it.
+        out.entries.push(Entry { id: None, ..entry });
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::template::Template;
+use super::jinja::Template;
 
 /// Environment variables.
 pub(super) type Vars<'v> = &'v dyn Fn(&str) -> Option<String>;

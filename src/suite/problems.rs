@@ -199,7 +199,7 @@ fn boundary(text: &str, offset: usize) -> usize {
 }
 
 /// Line and column of a byte offset, both from 1.
-pub(super) fn position(text: &str, offset: usize) -> (usize, usize) {
+fn position(text: &str, offset: usize) -> (usize, usize) {
     let before = &text[..boundary(text, offset)];
     let line_start = before.rfind('\n').map_or(0, |i| i + 1);
     (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)

@@ -4,6 +4,7 @@
 //! All files of a load share one space of byte positions: each [`Source`] begins at its `base`. A table that was put
 //! together from several files (a check with defaults from a fragment) can so still say where each value stands.
 
+use std::cell::OnceCell;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -29,11 +30,20 @@ pub(super) struct Source {
     pub text: Arc<str>,
     /// Where it begins in the shared space.
     pub base: usize,
+    /// Where its lines begin, found when first asked for.
+    pub lines: OnceCell<Vec<usize>>,
 }
 
 impl Source {
     fn end(&self) -> usize {
         self.base + self.text.len()
+    }
+
+    /// The line of a byte offset, from 1.
+    fn line(&self, offset: usize) -> usize {
+        let starts =
+            self.lines.get_or_init(|| memchr::memchr_iter(b'\n', self.text.as_bytes()).map(|i| i + 1).collect());
+        starts.partition_point(|start| *start <= offset) + 1
     }
 
     /// The folder that its paths are relative to.
@@ -74,8 +84,7 @@ impl<'s> Sink<'s> {
     /// `file:line` of a position.
     pub fn location(&self, pos: &Pos) -> String {
         let Some(source) = self.source(pos) else { return String::new() };
-        let (line, _) = super::problems::position(&source.text, pos.start - source.base);
-        format!("{}:{line}", source.name)
+        format!("{}:{}", source.name, source.line(pos.start - source.base))
     }
 
     /// The text at a position, as it is written.

@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use toml::de::{DeTable, DeValue};
 
+use super::jinja::Template;
 use super::problems::did_you_mean;
 use super::raw::{Pos, Sink, span_at};
-use super::template::{CompileError, Filled, Template, value_from_json};
+use super::template::{CompileError, Filled};
 use super::{Case, Cases};
+use crate::checks::context::json_value;
 use crate::model::Level;
 
 /// A string with a template in it.
@@ -73,7 +75,38 @@ fn find_in(value: &toml::Spanned<DeValue<'_>>, path: &mut Vec<String>, out: &mut
     }
 }
 
+/// Puts the text of templates that use no name at all in their place, and returns the others: `{% raw %}` makes a
+/// literal, at every level.
+pub(super) fn settle_constants(table: &mut DeTable<'_>, found: Vec<Found>) -> Vec<Found> {
+    let mut rest = Vec::new();
+    for template in found {
+        match (template.constant(), value_at(table, &template.path)) {
+            (Some(text), Some(place)) => *place = DeValue::String(text.into()),
+            _ => rest.push(template),
+        }
+    }
+    rest
+}
+
+fn value_at<'v, 'i>(table: &'v mut DeTable<'i>, path: &[String]) -> Option<&'v mut DeValue<'i>> {
+    let (first, rest) = path.split_first()?;
+    rest.iter().try_fold(table.get_mut(first.as_str())?.get_mut(), |value, step| match value {
+        DeValue::Table(table) => table.get_mut(step.as_str()).map(|v| v.get_mut()),
+        DeValue::Array(items) => items.get_mut(step.parse::<usize>().ok()?).map(|v| v.get_mut()),
+        _ => None,
+    })
+}
+
 impl Found {
+    /// What it renders to, when it uses no name and is a string.
+    fn constant(&self) -> Option<String> {
+        let template = Template::parse(&self.text).ok().filter(|t| t.names(false).is_empty())?;
+        match template.render(&minijinja::Value::from(())) {
+            Ok(Value::String(text)) => Some(text),
+            _ => None,
+        }
+    }
+
     /// Parses it; what is wrong is reported at its place.
     pub fn parse(&self, names: Names, sink: &mut Sink<'_>) -> Option<Template> {
         let template = match Template::parse(&self.text) {
@@ -95,12 +128,9 @@ impl Found {
             return None;
         }
         if allowed.is_empty() {
-            let help = "to write braces literally, put them between {% raw %} and {% endraw %}".to_owned();
-            let constant = template.names(false).is_empty();
-            if !constant {
-                sink.error(&self.pos, "a system check has no case or session to fill templates from", help);
-                return None;
-            }
+            let (message, help) = unknown_name("", names);
+            sink.error(&self.pos, message, help);
+            return None;
         }
         Some(template)
     }
@@ -145,7 +175,7 @@ fn unknown_name(root: &str, names: Names) -> (String, String) {
 pub(super) fn try_cases(
     filled: &Filled,
     cases: Option<&Cases>,
-    only: Option<usize>,
+    applies: impl Fn(usize, &Case) -> bool,
     table: &DeTable<'_>,
     whole: &Pos,
     sink: &mut Sink<'_>,
@@ -156,8 +186,7 @@ pub(super) fn try_cases(
         return true;
     }
     let mut faults: BTreeMap<(usize, usize, String), Failing<'_>> = BTreeMap::new();
-    let applies = |i: usize| only.is_none_or(|o| o == i);
-    for (_, case) in cases.list.iter().enumerate().filter(|(i, c)| applies(*i) && c.skip.is_none()) {
+    for (_, case) in cases.list.iter().enumerate().filter(|(i, c)| c.skip.is_none() && applies(*i, c)) {
         if filled.slots().iter().any(|(_, t)| may_come_from_recording(t, case)) {
             continue;
         }
@@ -193,7 +222,7 @@ fn try_case(
     whole: &Pos,
     make: &mut impl FnMut(Value) -> Result<(), CompileError>,
 ) -> Vec<(Pos, String, Option<String>)> {
-    let context = minijinja::Value::from_pairs([("case", value_from_json(&case.vars))]);
+    let context = minijinja::Value::from_pairs([("case", json_value(&case.vars))]);
     let slot_pos = |i: usize| filled.slots().get(i).map_or_else(|| whole.clone(), |(p, _)| span_at(table, whole, p));
     let values = match filled.render(&context) {
         Ok(values) => values,

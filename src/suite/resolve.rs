@@ -1,5 +1,6 @@
 //! One suite, assembled from its fragments and itself.
 
+use std::cell::RefCell;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -115,6 +116,7 @@ impl<'r, 't, 's> Resolver<'r, 't, 's> {
             vars: self.env.vars,
             defaults: &defaults,
             cases: cases.as_ref(),
+            keys: RefCell::default(),
         };
         let checks: Vec<CheckDef> = entries.iter().filter_map(|entry| maker.make(&entry.check, self.sink)).collect();
         let (head, name_pos) = head?;

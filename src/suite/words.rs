@@ -122,6 +122,45 @@ mod tests {
         assert_eq!(in_plain_words("anything else"), "anything else");
     }
 
+    /// The keys of a table's struct.
+    fn keys<T: schemars::JsonSchema>() -> Vec<String> {
+        let schema = schemars::SchemaGenerator::default().into_root_schema_for::<T>();
+        let properties = schema.get("properties").and_then(|p| p.as_object());
+        properties.into_iter().flatten().map(|(name, _)| name.clone()).collect()
+    }
+
+    #[test]
+    fn the_tables_here_are_the_tables_there() {
+        let there = |table: &str| match table {
+            "suite" => keys::<crate::suite::resolve::SuiteTable>(),
+            "subject" => keys::<crate::suite::Subject>(),
+            "recorded" => keys::<crate::suite::resolve::RecordedTable>(),
+            "gate" => keys::<crate::suite::gate::GateTable>(),
+            "case" => keys::<crate::suite::cases::CaseTable>(),
+            _ => keys::<crate::suite::cases::ReferenceTable>(),
+        };
+        for (table, here) in TABLES {
+            // The checks of a case are read apart from it.
+            let here: std::collections::BTreeSet<&str> = here.iter().copied().filter(|k| *k != "check").collect();
+            let there = there(table);
+            assert_eq!(here, there.iter().map(String::as_str).collect(), "[{table}]");
+        }
+        let common = keys::<crate::suite::common::CommonKeys>();
+        let apart = ["on", "review"];
+        let here: std::collections::BTreeSet<&str> =
+            crate::suite::common::COMMON.iter().copied().filter(|k| !apart.contains(k)).collect();
+        assert_eq!(here, common.iter().map(String::as_str).collect(), "checks");
+    }
+
+    #[test]
+    fn no_rule_has_a_parameter_that_every_check_has() {
+        for rule in crate::checks::RULES {
+            let own = crate::suite::own::own_keys(rule);
+            let taken: Vec<_> = own.iter().filter(|k| crate::suite::common::COMMON.contains(&k.as_str())).collect();
+            assert!(taken.is_empty(), "{}: {taken:?}", rule.name);
+        }
+    }
+
     #[test]
     fn a_key_in_the_wrong_table_is_sent_home() {
         let keys = ["name".to_owned(), "tags".to_owned()];

@@ -107,6 +107,25 @@ fn a_file_that_cannot_be_read_is_said_at_the_parameter() {
 }
 
 #[test]
+fn a_selectors_problems_are_said_at_its_keys() {
+    assert_eq!(
+        turn("id = \"a\"\ncheck = \"says\"\nvalue = \"x\"\non = { index = 0, nmae = \"x\" }\n"),
+        ["7: unknown key `nmae` [did you mean `name`?]"]
+    );
+    assert_eq!(
+        turn("id = \"a\"\ncheck = \"says\"\nvalue = \"x\"\non = { index = 0 }\n"),
+        ["7: there is no turn 0 [turns count from 1; -1 is the last]"]
+    );
+}
+
+#[test]
+fn tools_that_a_selector_names_must_be_known_too() {
+    let text =
+        with_head("[[span]]\nid = \"a\"\ncheck = \"args\"\ntool = \"t\"\non = { kind = \"tool\", name = \"book\" }\n");
+    assert_eq!(suite(&text).checks[0].tool_names, ["t", "book"]);
+}
+
+#[test]
 fn defaults_are_checked_where_they_are_written() {
     let text = with_head(
         "[defaults.within]\nmax_ms = \"x\"\nseverity = \"warn\"\nmax = 3\n[defaults.wihtin]\nmax_ms = 1\n[[turn]]\nid = \"a\"\ncheck = \"within\"\n[[turn]]\nid = \"b\"\ncheck = \"within\"\n",

@@ -213,6 +213,26 @@ fn digests_change_with_what_is_evaluated_and_with_nothing_else() {
     }
 }
 
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(64))]
+
+    /// Whatever is cut out of a suite or put into it: problems, never a panic; and problems can always be drawn.
+    #[test]
+    fn a_damaged_suite_never_panics(start in 0..2000usize, len in 0..40usize, insert in "[\\[\\]{}=\"'#.\n%a-z0-9é]{0,6}") {
+        let mut chars: Vec<char> = WHOLE.chars().collect();
+        let start = start.min(chars.len());
+        let end = (start + len).min(chars.len());
+        chars.splice(start..end, insert.chars());
+        let text: String = chars.into_iter().collect();
+        let folder = Folder::new(&[("s.toml", &text)]);
+        if let Err(problems) = folder.load(&["s.toml"]) {
+            proptest::prop_assert!(problems.has_errors());
+            proptest::prop_assert!(problems.render(false).contains("error"));
+            proptest::prop_assert_eq!(problems.lines().len(), problems.len());
+        }
+    }
+}
+
 #[test]
 fn a_folder_is_searched_and_fragments_settings_and_dot_files_are_not_suites() {
     let folder = Folder::new(&[

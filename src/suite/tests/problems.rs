@@ -126,6 +126,14 @@ x = 1
        |
        = help: the first is at bad.toml:16
 
+    error: `within` is not a span check
+      --> bad.toml:21:9
+       |
+    21 | check = "within"
+       |         ^^^^^^^^
+       |
+       = help: it works at: turn, session
+
     error: expected a whole number, found string "fast"
       --> bad.toml:27:10
        |
@@ -393,6 +401,13 @@ fn cases_are_checked() {
     20: unknown key `nam` [did you mean `name`?]
     21: bad regular expression: unclosed group
     "#);
+}
+
+#[test]
+fn a_path_into_the_state_that_is_none_is_refused() {
+    let text = with_head("[[case]]\nid = \"a\"\n[case.reference]\nstate = { \"$.a[\" = 1, \"\" = 2 }\n");
+    let faults = faults(&text);
+    assert!(faults[0].starts_with("6: `$.a[` is not a path: "), "{faults:?}");
 }
 
 #[test]

@@ -3,8 +3,9 @@
 use serde_json::{Value, json};
 
 use super::*;
+use crate::checks::context::json_value;
 use crate::suite::Program;
-use crate::suite::template::{On, value_from_json};
+use crate::suite::template::On;
 
 fn span(rest: &str) -> String {
     with_head(&format!(
@@ -18,7 +19,7 @@ fn turn(rest: &str) -> String {
 
 fn resolve(suite: &Suite, context: Value) -> Result<(), String> {
     match &suite.checks[0].program {
-        Program::Templated(templated) => templated.resolve(&value_from_json(&context)).map(|_| ()),
+        Program::Templated(templated) => templated.resolve(&json_value(&context)).map(|_| ()),
         Program::Fixed(_) => panic!("there is a template"),
     }
 }
@@ -27,7 +28,7 @@ fn resolve(suite: &Suite, context: Value) -> Result<(), String> {
 fn a_template_is_compiled_per_distinct_rendering() {
     let suite = suite(&turn("check = \"within\"\nmax_ms = \"{{ case.n * 100 }}\"\n"));
     let Program::Templated(templated) = &suite.checks[0].program else { panic!("there is a template") };
-    let get = |n: i64| templated.resolve(&value_from_json(&json!({"case": {"n": n}}))).ok().unwrap();
+    let get = |n: i64| templated.resolve(&json_value(&json!({"case": {"n": n}}))).ok().unwrap();
     assert!(std::sync::Arc::ptr_eq(&get(1), &get(1)));
     assert!(!std::sync::Arc::ptr_eq(&get(1), &get(2)));
 }
@@ -51,7 +52,7 @@ fn templates_inside_matchers_and_selectors_are_found() {
     let suite = suite(&text);
     assert_eq!(resolve(&suite, json!({"span": {"x": 1}})), Ok(()));
     assert!(matches!(suite.checks[0].on, On::Templated(_)));
-    let session = |value| value_from_json(&json!({"session": value}));
+    let session = |value| json_value(&json!({"session": value}));
     assert!(suite.checks[0].on.resolve(|| session(json!({"tool": "t"}))).is_ok());
     let why = suite.checks[0].on.resolve(|| session(json!({}))).err().unwrap();
     assert_eq!(why, "`on`: `name` = \"{{ session.tool }}\": undefined value");
@@ -114,6 +115,16 @@ fn syntax_errors_and_unknown_names_point_at_the_template() {
 }
 
 #[test]
+fn raw_text_is_a_literal_at_every_level() {
+    let text = with_head(
+        "[[system]]\nid = \"a\"\ncheck = \"measure\"\nmetric = \"{% raw %}{{ x }}{% endraw %}\"\n\
+         [[turn]]\nid = \"b\"\ncheck = \"says\"\nvalues = [\"{% raw %}{{ x }}{% endraw %}\"]\n",
+    );
+    let suite = suite(&text);
+    assert!(suite.checks.iter().all(|c| matches!(c.program, Program::Fixed(_))));
+}
+
+#[test]
 fn literal_keys_beside_a_template_are_still_checked() {
     let text = turn("check = \"within\"\nmax_ms = \"{{ turn.limit }}\"\nmin_ms = \"soon\"\n");
     assert_eq!(faults(&text), ["15: expected a whole number, found string \"soon\""]);
@@ -135,6 +146,15 @@ fn templates_over_the_case_are_tried_with_every_case() {
     );
     let text = turn("check = \"says\"\nvalue = \"{{ case.nope }}\"\n");
     assert_eq!(faults(&text), ["14: undefined value (for case `one` and one more)"]);
+}
+
+#[test]
+fn only_cases_that_the_check_looks_at_are_tried() {
+    let check = |on: &str| turn(&format!("check = \"says\"\nvalue = \"{{{{ case.text }}}}\"\non = {on}\n"));
+    assert!(faults(&check("{ case = \"o*\" }")).is_empty());
+    assert!(faults(&check("{ tags = \"x\" }")).is_empty());
+    assert!(faults(&check("{ case = \"{{ session.case }}\" }")).is_empty());
+    assert_eq!(faults(&check("{ case = \"t*\" }")), ["14: undefined value (for case `two`)"]);
 }
 
 #[test]
