@@ -1,24 +1,19 @@
 //! `junit.xml`: one `<testsuite>` a suite, one `<testcase>` per check and trial, and one per gate rule, so that a tool
 //! which reads only JUnit agrees with the exit code.
 //!
-//! quick-junit knows the format; it holds a report in memory, so test cases are handed to it in portions and what it
-//! writes for a portion is copied out. The totals stand in front of the test cases, which therefore wait in a
-//! temporary file.
+//! The totals stand in front of the test cases, which therefore wait in a temporary file: a report of a million cases
+//! is never in memory. quick-junit, which knows the format, would hold it there and takes every string through a
+//! parser of terminal escapes (half of a whole run, measured); it is what the tests read these reports with.
 
 use std::collections::HashSet;
 use std::fs::File;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
 
-use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
-
 use super::{Drawn, Sink};
 use crate::eval::event::{CheckPlan, LeftOutEvent, SessionEvent, SuitePlan};
 use crate::eval::gate::{Decision, SuiteSummary};
 use crate::model::{Level, Status, SubjectFinding, SubjectRef, Verdict};
-
-/// Test cases given to quick-junit at a time.
-const PORTION: usize = 512;
 
 /// Longest message, in characters.
 const MAX_MESSAGE: usize = 1000;
@@ -28,10 +23,21 @@ pub struct JUnit<'d, W: Write> {
     drawn: Drawn<'d>,
     out: W,
     body: BufWriter<File>,
+    line: String,
     suites: Vec<Totals>,
-    portion: Vec<TestCase>,
     trials: HashSet<u64>,
 }
+
+/// How a test case ended.
+enum Outcome {
+    Passed,
+    /// The tag of an unhappy end, and its message.
+    Not(&'static str, String),
+}
+
+const FAILURE: &str = "failure";
+const ERROR: &str = "error";
+const SKIPPED: &str = "skipped";
 
 /// Counts of one suite and where its test cases lie in the temporary file.
 #[derive(Default, Clone, Copy)]
@@ -47,7 +53,7 @@ impl<'d, W: Write> JUnit<'d, W> {
     /// A report to be written to `out`.
     pub fn new(drawn: Drawn<'d>, out: W) -> io::Result<Self> {
         let body = BufWriter::with_capacity(1 << 18, tempfile::tempfile()?);
-        Ok(Self { drawn, out, body, suites: Vec::new(), portion: Vec::new(), trials: HashSet::new() })
+        Ok(Self { drawn, out, body, line: String::new(), suites: Vec::new(), trials: HashSet::new() })
     }
 
     fn plan(&self) -> Option<(&'d SuitePlan, &'d SuiteSummary)> {
@@ -55,43 +61,34 @@ impl<'d, W: Write> JUnit<'d, W> {
         Some((self.drawn.plan.suites.get(index)?, self.drawn.summary.suites.get(index)?))
     }
 
-    fn case(&mut self, class: String, name: String, status: TestCaseStatus) -> io::Result<()> {
-        if let Some(totals) = self.suites.last_mut() {
-            totals.tests += 1;
-            match &status {
-                TestCaseStatus::NonSuccess { kind: NonSuccessKind::Failure, .. } => totals.failures += 1,
-                TestCaseStatus::NonSuccess { kind: NonSuccessKind::Error, .. } => totals.errors += 1,
-                TestCaseStatus::Skipped { .. } => totals.skipped += 1,
-                TestCaseStatus::Success { .. } => {}
+    fn case(&mut self, suite: &str, level: &str, name: &str, outcome: Outcome) -> io::Result<()> {
+        let Some(totals) = self.suites.last_mut() else { return Ok(()) };
+        totals.tests += 1;
+        let line = &mut self.line;
+        line.clear();
+        line.push_str("        <testcase classname=\"");
+        attribute(line, suite);
+        line.push('.');
+        attribute(line, level);
+        line.push_str("\" name=\"");
+        attribute(line, name);
+        match outcome {
+            Outcome::Passed => line.push_str("\"/>\n"),
+            Outcome::Not(tag, message) => {
+                match tag {
+                    FAILURE => totals.failures += 1,
+                    ERROR => totals.errors += 1,
+                    _ => totals.skipped += 1,
+                }
+                line.push_str("\"><");
+                line.push_str(tag);
+                line.push_str(" message=\"");
+                attribute(line, cut(&message));
+                line.push_str("\"/></testcase>\n");
             }
         }
-        let mut case = TestCase::new(safe(&name), status);
-        case.set_classname(safe(&class));
-        self.portion.push(case);
-        if self.portion.len() >= PORTION { self.flush() } else { Ok(()) }
-    }
-
-    /// Has the waiting test cases written and copies them to the temporary file.
-    fn flush(&mut self) -> io::Result<()> {
-        if self.portion.is_empty() {
-            return Ok(());
-        }
-        let mut suite = TestSuite::new("");
-        suite.add_test_cases(self.portion.drain(..));
-        let mut report = Report::new("");
-        report.add_test_suite(suite);
-        let text = report.to_string().map_err(io::Error::other)?;
-        // What stands between the suite's own tags. Content cannot hold these: in it, `<` is escaped.
-        let start = text.find("<testcase").unwrap_or(text.len());
-        let end = text.rfind("</testsuite>").unwrap_or(text.len());
-        let inner = text.get(start..end).unwrap_or_default().trim_end();
-        self.body.write_all(b"        ")?;
-        self.body.write_all(inner.as_bytes())?;
-        self.body.write_all(b"\n")?;
-        if let Some(totals) = self.suites.last_mut() {
-            totals.bytes += inner.len() as u64 + 9;
-        }
-        Ok(())
+        totals.bytes += line.len() as u64;
+        self.body.write_all(line.as_bytes())
     }
 
     /// The test cases that are about a suite as a whole: checks applied to nothing, missing cases, system checks,
@@ -99,41 +96,39 @@ impl<'d, W: Write> JUnit<'d, W> {
     fn close_suite(&mut self) -> io::Result<()> {
         let Some((plan, summary)) = self.plan() else { return Ok(()) };
         for (check, seen) in plan.checks.iter().zip(&summary.checks).filter(|(c, _)| !c.inactive) {
-            let class = format!("{}.{}", plan.name, check.level.name());
+            let level = check.level.name();
             if check.level == Level::System {
                 let status = if !seen.exercised {
                     unexercised(check)
                 } else if seen.error > 0 {
-                    non_success(check, NonSuccessKind::Error, &seen.reason)
+                    non_success(check, ERROR, &seen.reason)
                 } else if seen.fail > 0 {
-                    non_success(check, NonSuccessKind::Failure, &seen.reason)
+                    non_success(check, FAILURE, &seen.reason)
                 } else {
-                    TestCaseStatus::success()
+                    Outcome::Passed
                 };
-                self.case(class, check.id.clone(), status)?;
+                self.case(&plan.name, level, &check.id, status)?;
             } else if !seen.exercised {
-                self.case(class, check.id.clone(), unexercised(check))?;
+                self.case(&plan.name, level, &check.id, unexercised(check))?;
             } else if !seen.reason.is_empty() {
-                self.case(class, check.id.clone(), non_success(check, NonSuccessKind::Error, &seen.reason))?;
+                self.case(&plan.name, level, &check.id, non_success(check, ERROR, &seen.reason))?;
             }
         }
         for case in &summary.missing {
             let allowed = rule_passed(summary, "missing_cases");
             let why = "no recorded session, or fewer trials than wanted";
-            let status = if allowed { tolerated(why) } else { failed(NonSuccessKind::Error, why) };
-            self.case(format!("{}.session", plan.name), format!("recorded [{case}]"), status)?;
+            let status = if allowed { tolerated(why) } else { failed(ERROR, why) };
+            self.case(&plan.name, "session", &format!("recorded [{case}]"), status)?;
         }
         for rule in &summary.rules {
             let status = match rule.decision {
-                Decision::Passed => TestCaseStatus::success(),
-                Decision::Failed => failed(NonSuccessKind::Failure, &rule.reason),
-                Decision::Held | Decision::Inconclusive | Decision::Unmeasured => {
-                    failed(NonSuccessKind::Error, &rule.reason)
-                }
+                Decision::Passed => Outcome::Passed,
+                Decision::Failed => failed(FAILURE, &rule.reason),
+                Decision::Held | Decision::Inconclusive | Decision::Unmeasured => failed(ERROR, &rule.reason),
             };
-            self.case(format!("{}.gate", plan.name), rule.rule.clone(), status)?;
+            self.case(&plan.name, "gate", &rule.rule, status)?;
         }
-        self.flush()
+        Ok(())
     }
 
     /// A name for the session's trial, unique within the suite together with the case: readers such as GitLab keep
@@ -169,7 +164,7 @@ impl<W: Write> Sink for JUnit<'_, W> {
             let Some(check) = plan.checks.get(verdict.check as usize) else { continue };
             let name = format!("{} [{} #{trial}]", check.id, event.case);
             let status = status(check, verdict, &excuse);
-            self.case(format!("{}.{}", plan.name, check.level.name()), name, status)?;
+            self.case(&plan.name, check.level.name(), &name, status)?;
         }
         Ok(())
     }
@@ -184,9 +179,9 @@ impl<W: Write> Sink for JUnit<'_, W> {
             Filtered => return Ok(()),
             Duplicate => skipped(&message),
             _ if rule_passed(summary, "left_out") => tolerated(&message),
-            _ => failed(NonSuccessKind::Error, &message),
+            _ => failed(ERROR, &message),
         };
-        self.case(format!("{}.recording", plan.name), name, status)
+        self.case(&plan.name, "recording", &name, status)
     }
 
     fn end(&mut self) -> io::Result<()> {
@@ -201,7 +196,8 @@ impl<W: Write> Sink for JUnit<'_, W> {
         let total = counts(sum(|t| t.tests), sum(|t| t.failures), sum(|t| t.errors), sum(|t| t.skipped));
         writeln!(self.out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"seatrial\" {total}>")?;
         for (suite, totals) in self.drawn.plan.suites.iter().zip(&self.suites) {
-            let name = quick_xml::escape::escape(safe(&suite.name)).into_owned();
+            let mut name = String::new();
+            attribute(&mut name, &suite.name);
             let total = counts(totals.tests, totals.failures, totals.errors, totals.skipped);
             writeln!(self.out, "    <testsuite name=\"{name}\" {total}>")?;
             io::copy(&mut Read::by_ref(body).take(totals.bytes), &mut self.out)?;
@@ -234,19 +230,19 @@ fn rule_passed(summary: &SuiteSummary, name: &str) -> bool {
     summary.rules.iter().any(|r| r.rule == name && r.decision == Decision::Passed)
 }
 
-fn status(check: &CheckPlan, verdict: &Verdict, excuse: &Excuse) -> TestCaseStatus {
+fn status(check: &CheckPlan, verdict: &Verdict, excuse: &Excuse) -> Outcome {
     let message = || message(verdict);
     match verdict.status {
-        Status::Pass => TestCaseStatus::success(),
+        Status::Pass => Outcome::Passed,
         Status::Held => skipped("held for review"),
         Status::Skip => skipped(&message()),
         Status::Fail | Status::Error if !check.severity.blocks() => tolerated(&message()),
         Status::Fail => match &excuse.failures {
             Some(why) => tolerated(&format!("{why}: {}", message())),
-            None => failed(NonSuccessKind::Failure, &message()),
+            None => failed(FAILURE, &message()),
         },
         Status::Error if excuse.errors => tolerated(&message()),
-        Status::Error => failed(NonSuccessKind::Error, &message()),
+        Status::Error => failed(ERROR, &message()),
     }
 }
 
@@ -273,47 +269,62 @@ fn finding_text(finding: &SubjectFinding) -> String {
     format!("{place}{}", finding.reason)
 }
 
-fn unexercised(check: &CheckPlan) -> TestCaseStatus {
+fn unexercised(check: &CheckPlan) -> Outcome {
     if check.optional {
         skipped("unexercised (optional)")
     } else {
-        non_success(check, NonSuccessKind::Error, "unexercised: it was applied to nothing in the whole run")
+        non_success(check, ERROR, "unexercised: it was applied to nothing in the whole run")
     }
 }
 
-fn non_success(check: &CheckPlan, kind: NonSuccessKind, message: &str) -> TestCaseStatus {
+fn non_success(check: &CheckPlan, kind: &'static str, message: &str) -> Outcome {
     if check.severity.blocks() { failed(kind, message) } else { tolerated(message) }
 }
 
-fn failed(kind: NonSuccessKind, message: &str) -> TestCaseStatus {
-    let mut status = TestCaseStatus::non_success(kind);
-    status.set_message(cut(message));
-    status
+fn failed(kind: &'static str, message: &str) -> Outcome {
+    Outcome::Not(kind, message.to_owned())
 }
 
-fn tolerated(message: &str) -> TestCaseStatus {
-    skipped(&format!("tolerated: {message}"))
+fn tolerated(message: &str) -> Outcome {
+    Outcome::Not(SKIPPED, format!("tolerated: {message}"))
 }
 
-fn skipped(message: &str) -> TestCaseStatus {
-    let mut status = TestCaseStatus::skipped();
-    status.set_message(cut(message));
-    status
+fn skipped(message: &str) -> Outcome {
+    Outcome::Not(SKIPPED, message.to_owned())
 }
 
-fn cut(message: &str) -> String {
-    let safe = safe(message);
-    match safe.char_indices().nth(MAX_MESSAGE) {
-        Some((end, _)) => format!("{} ...", &safe[..end]),
-        None => safe,
+/// The first part of a message, cut at a character.
+fn cut(message: &str) -> &str {
+    if message.len() <= MAX_MESSAGE {
+        return message;
+    }
+    message.char_indices().nth(MAX_MESSAGE).map_or(message, |(end, _)| &message[..end])
+}
+
+/// Adds a text as the value of an attribute: escaped, and without what XML forbids or what could disguise a message
+/// (bidirectional overrides), which U+FFFD replaces.
+fn attribute(out: &mut String, text: &str) {
+    let plain = |b: u8| matches!(b, b' '..=b'~') && !matches!(b, b'<' | b'>' | b'&' | b'"' | b'\'');
+    if text.bytes().all(plain) {
+        return out.push_str(text);
+    }
+    for c in text.chars() {
+        match c {
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '&' => out.push_str("&amp;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&apos;"),
+            // A reader turns these into spaces unless they are references.
+            '\n' => out.push_str("&#10;"),
+            '\t' => out.push_str("&#9;"),
+            c if allowed(c) => out.push(c),
+            _ => out.push('\u{fffd}'),
+        }
     }
 }
 
-/// Replaces what XML forbids (and bidirectional overrides, which could disguise a message) by U+FFFD.
-fn safe(text: &str) -> String {
-    let allowed = |c: char| {
-        matches!(c, '\n' | '\t' | ' '..='\u{7e}' | '\u{a0}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)
-            && !matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{fffe}' | '\u{ffff}')
-    };
-    text.chars().map(|c| if allowed(c) { c } else { '\u{fffd}' }).collect()
+fn allowed(c: char) -> bool {
+    matches!(c, ' '..='\u{7e}' | '\u{a0}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)
+        && !matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }

@@ -36,7 +36,8 @@ fn main() {
                     let decoder = batch.decoder.as_ref().expect("a known format");
                     for element in &batch.elements {
                         let range = element.content.clone().expect("a whole element");
-                        let session = decoder.decode(&batch.buffer[range], element.index, &batch.stem).expect("a session");
+                        let session =
+                            decoder.decode(&batch.buffer[range], element.index, &batch.stem).expect("a session");
                         sessions.fetch_add(1, Ordering::Relaxed);
                         spans.fetch_add(session.spans().count() as u64, Ordering::Relaxed);
                     }

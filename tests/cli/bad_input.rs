@@ -37,7 +37,10 @@ fn not_json() {
 
 #[test]
 fn half_written() {
-    left_out(&beside("odd.jsonl", format!("{}\n{{\"id\":\"b\",\"turns\":[{{\"us", replies("a", "good")).as_bytes()), "truncated");
+    left_out(
+        &beside("odd.jsonl", format!("{}\n{{\"id\":\"b\",\"turns\":[{{\"us", replies("a", "good")).as_bytes()),
+        "truncated",
+    );
 }
 
 #[test]

@@ -47,7 +47,8 @@ fn a_trial_passes_when_all_its_blocking_checks_pass() {
 
 #[test]
 fn a_critical_check_fails_the_gate_whatever_the_pass_rate_allows() {
-    let suite = format!("{}[gate]\npass_rate = {{ min = 0.0 }}\n", GOOD.replace("check =", "severity = \"critical\"\ncheck ="));
+    let suite =
+        format!("{}[gate]\npass_rate = {{ min = 0.0 }}\n", GOOD.replace("check =", "severity = \"critical\"\ncheck ="));
     Project::with(&suite, &lines(&mixed(99, 1))).run().code(1).says("critical checks failed");
     Project::with(&format!("{GOOD}[gate]\npass_rate = {{ min = 0.0 }}\n"), &lines(&mixed(9, 1))).run().code(0);
 }
@@ -55,9 +56,15 @@ fn a_critical_check_fails_the_gate_whatever_the_pass_rate_allows() {
 #[test]
 fn tolerated_errors_count_as_not_passed_never_as_absent() {
     let suite = |min: &str, errors: &str| {
-        format!("[[session]]\nid = \"paid\"\ncheck = \"reward\"\n[gate]\npass_rate = {{ min = {min} }}\nmax_error_rate = {errors}\n")
+        format!(
+            "[[session]]\nid = \"paid\"\ncheck = \"reward\"\n[gate]\npass_rate = {{ min = {min} }}\nmax_error_rate = {errors}\n"
+        )
     };
-    let sessions = [r#"{"seatrial":1,"id":"a","reward":1.0}"#, r#"{"seatrial":1,"id":"b","reward":1.0}"#, r#"{"seatrial":1,"id":"c"}"#];
+    let sessions = [
+        r#"{"seatrial":1,"id":"a","reward":1.0}"#,
+        r#"{"seatrial":1,"id":"b","reward":1.0}"#,
+        r#"{"seatrial":1,"id":"c"}"#,
+    ];
     Project::with(&suite("0.7", "0.5"), &sessions).run().code(1).says("2 of 3 cases");
     Project::with(&suite("0.6", "0.5"), &sessions).run().code(0);
     Project::with(&suite("0.7", "0.0"), &sessions).run().code(4);
@@ -72,7 +79,9 @@ fn a_failure_that_no_error_could_save_is_a_failure() {
 #[test]
 fn every_system_check_with_a_bound_blocks_by_itself() {
     let metric = |bound: &str| {
-        format!("{GOOD}[[system]]\nid = \"turns\"\ncheck = \"metric\"\nmetric = \"turns\"\nstat = \"mean\"\n{bound}[gate]\npass_rate = {{ min = 0.0 }}\n")
+        format!(
+            "{GOOD}[[system]]\nid = \"turns\"\ncheck = \"metric\"\nmetric = \"turns\"\nstat = \"mean\"\n{bound}[gate]\npass_rate = {{ min = 0.0 }}\n"
+        )
     };
     Project::with(&metric("max = 0\n"), &[&replies("a", "good")]).run().code(1).says("turns");
     Project::with(&metric("max = 1\n"), &[&replies("a", "good")]).run().code(0);
@@ -92,11 +101,12 @@ fn a_metric_that_could_not_be_measured_leaves_the_suite_unmeasured() {
 
 #[test]
 fn reliability_is_pass_hat_k_over_the_trials_of_each_case() {
-    let sessions: Vec<String> =
-        (0..4).map(|t| trial("a", t, "good")).chain((0..4).map(|t| trial("b", t, if t < 2 { "good" } else { "bad" }))).collect();
-    let suite = |min: &str| {
-        format!("{GOOD}[gate]\npass_rate = {{ min = 0.0 }}\nreliability = {{ k = 2, min = {min} }}\n")
-    };
+    let sessions: Vec<String> = (0..4)
+        .map(|t| trial("a", t, "good"))
+        .chain((0..4).map(|t| trial("b", t, if t < 2 { "good" } else { "bad" })))
+        .collect();
+    let suite =
+        |min: &str| format!("{GOOD}[gate]\npass_rate = {{ min = 0.0 }}\nreliability = {{ k = 2, min = {min} }}\n");
     // pass^2 of 4/4 is 1, of 2/4 it is C(2,2)/C(4,2) = 1/6; never (2/4)^2.
     Project::with(&suite("0.58"), &lines(&sessions)).run().code(0);
     Project::with(&suite("0.59"), &lines(&sessions)).run().code(1).says("0.5833");
@@ -149,7 +159,9 @@ fn an_expected_failure_is_excused_until_its_date_and_a_pass_is_a_surprise() {
 #[test]
 fn weights_count_in_the_pass_rate() {
     let suite = |min: &str| {
-        format!("[[case]]\nid = \"a\"\nweight = 3.0\n[[case]]\nid = \"b\"\n{GOOD}[gate]\npass_rate = {{ min = {min} }}\n")
+        format!(
+            "[[case]]\nid = \"a\"\nweight = 3.0\n[[case]]\nid = \"b\"\n{GOOD}[gate]\npass_rate = {{ min = {min} }}\n"
+        )
     };
     let sessions = [replies("a", "good"), replies("b", "bad")];
     Project::with(&suite("0.75"), &lines(&sessions)).run().code(0);
@@ -197,9 +209,17 @@ fn fail_fast_stops_when_the_gate_can_no_longer_pass() {
 
 #[test]
 fn require_rolls_the_subjects_of_a_session_up() {
-    let suite = |require: &str| format!("[[turn]]\nid = \"t\"\ncheck = \"contains\"\nvalue = \"yes\"\nrequire = {require}\n");
+    let suite =
+        |require: &str| format!("[[turn]]\nid = \"t\"\ncheck = \"contains\"\nvalue = \"yes\"\nrequire = {require}\n");
     let session = r#"{"id":"a","turns":[{"reply":"yes"},{"reply":"yes"},{"reply":"no"}]}"#;
-    for (require, code) in [("\"all\"", 1), ("\"any\"", 0), ("{ at_least = 2 }", 0), ("{ at_least = 3 }", 1), ("{ at_least = 0.66 }", 0), ("{ at_least = 0.7 }", 1)] {
+    for (require, code) in [
+        ("\"all\"", 1),
+        ("\"any\"", 0),
+        ("{ at_least = 2 }", 0),
+        ("{ at_least = 3 }", 1),
+        ("{ at_least = 0.66 }", 0),
+        ("{ at_least = 0.7 }", 1),
+    ] {
         Project::with(&suite(require), &[session]).run().code(code);
     }
 }

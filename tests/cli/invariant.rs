@@ -200,7 +200,10 @@ fn the_json_line_says_what_the_exit_code_says() {
         let said = project.run_with(&["--json"]).code(code);
         let line: serde_json::Value = serde_json::from_str(&said.out).expect("one line of JSON");
         assert_eq!(said.out.lines().count(), 1);
-        assert_eq!((line["exit_code"].as_i64(), line["suites"][0]["decision"].as_str()), (Some(code.into()), Some(decision)));
+        assert_eq!(
+            (line["exit_code"].as_i64(), line["suites"][0]["decision"].as_str()),
+            (Some(code.into()), Some(decision))
+        );
     }
     let project = Project::with("[[session]]\nid = 1\n", &[]);
     let said = project.run_with(&["--json"]).code(2);
@@ -217,7 +220,11 @@ fn with_a_subject_named_a_session_of_another_or_no_version_is_an_error() {
     let session = |agent: &str| format!(r#"{{"id":"x",{agent}"turns":[{{"reply":"good"}}]}}"#);
     let right = session(r#""agent":"a","version":"1.4.2","#);
     Project::with(&suite, &[&right]).run().code(0);
-    for wrong in [session(r#""agent":"a","version":"1.4.1","#), session(r#""agent":"a","#), session(r#""agent":"b","version":"1.4.2","#)] {
+    for wrong in [
+        session(r#""agent":"a","version":"1.4.1","#),
+        session(r#""agent":"a","#),
+        session(r#""agent":"b","version":"1.4.2","#),
+    ] {
         Project::with(&suite, &[&wrong]).run().code(4);
     }
     let overridden = Project::with(&suite, &[&right]);
@@ -242,7 +249,10 @@ fn the_record_holds_the_digests_of_suite_files_and_sessions() {
     let before = suite["digest"].clone();
     project.file("cases.jsonl", "{\"id\":\"a\",\"tags\":[\"x\"]}\n");
     project.run().code(0);
-    assert!(!project.events().contains(before.as_str().expect("text")), "a changed cases file changes the suite's digest");
+    assert!(
+        !project.events().contains(before.as_str().expect("text")),
+        "a changed cases file changes the suite's digest"
+    );
 }
 
 #[test]
@@ -305,8 +315,11 @@ fn the_same_session_id_with_different_content_is_an_error_unless_they_are_trials
     let one = r#"{"id":"a","case":"c","trial":"0","turns":[{"reply":"good"}]}"#;
     let two = r#"{"id":"a","case":"c","trial":"1","turns":[{"reply":"good!"}]}"#;
     Project::with(GOOD, &[one, two]).run().code(0);
-    Project::with(GOOD, &[&trial("c", 0, "good"), r#"{"id":"other","case":"c","trial":"0","turns":[{"reply":"good"}]}"#])
-        .run()
-        .code(4)
-        .says("already read from another session");
+    Project::with(
+        GOOD,
+        &[&trial("c", 0, "good"), r#"{"id":"other","case":"c","trial":"0","turns":[{"reply":"good"}]}"#],
+    )
+    .run()
+    .code(4)
+    .says("already read from another session");
 }

@@ -20,7 +20,8 @@ fn many(project: &Project) {
 
 #[test]
 fn the_deterministic_part_is_the_same_for_any_number_of_threads() {
-    let suite = format!("{GOOD}[[system]]\nid = \"m\"\ncheck = \"metric\"\nmetric = \"turns\"\nstat = \"mean\"\nmax = 9\n");
+    let suite =
+        format!("{GOOD}[[system]]\nid = \"m\"\ncheck = \"metric\"\nmetric = \"turns\"\nstat = \"mean\"\nmax = 9\n");
     let project = Project::with(&suite, &[]);
     many(&project);
     let mut seen = Vec::new();
@@ -44,7 +45,8 @@ fn reports_drawn_again_from_the_record_are_the_same() {
     let again = project.seatrial(&["report", "reports/latest"]).code(1);
     assert_eq!(project.report("junit.xml"), junit);
     assert_eq!(project.report("summary.json"), summary);
-    let without_place = |s: &str| s.lines().filter(|l| !l.starts_with("reports in")).map(str::to_owned).collect::<Vec<_>>();
+    let without_place =
+        |s: &str| s.lines().filter(|l| !l.starts_with("reports in")).map(str::to_owned).collect::<Vec<_>>();
     assert_eq!(without_place(&again.out), without_place(&said.out));
 }
 
@@ -75,7 +77,8 @@ fn failing_sessions_are_kept_whole_and_can_be_run_again() {
     let kept = "reports/latest/sessions.jsonl.zst";
     project.run_with(&["--sessions", kept, "--out", "again"]).code(1);
     let summary: serde_json::Value =
-        serde_json::from_str(&std::fs::read_to_string(project.path("again/latest/summary.json")).expect("summary")).expect("JSON");
+        serde_json::from_str(&std::fs::read_to_string(project.path("again/latest/summary.json")).expect("summary"))
+            .expect("JSON");
     assert_eq!(summary["suites"][0]["sessions"]["read"], 1);
     assert!(project.events().contains("\"kept\":[1,1]"));
     project.run_with(&["--keep", "all"]).code(1);

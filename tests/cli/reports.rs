@@ -75,7 +75,8 @@ fn a_tool_that_reads_only_junit_agrees_with_the_exit_code() {
             0,
         ),
         (
-            "[[session]]\nid = \"paid\"\ncheck = \"reward\"\n[gate]\npass_rate = { min = 0.5 }\nmax_error_rate = 0.5\n".to_owned(),
+            "[[session]]\nid = \"paid\"\ncheck = \"reward\"\n[gate]\npass_rate = { min = 0.5 }\nmax_error_rate = 0.5\n"
+                .to_owned(),
             vec![r#"{"seatrial":1,"id":"a","reward":1.0}"#.to_owned(), r#"{"seatrial":1,"id":"b"}"#.to_owned()],
             0,
         ),
@@ -103,7 +104,13 @@ fn what_is_tolerated_is_skipped_and_says_so() {
 #[test]
 fn names_of_test_cases_are_unique() {
     let suite = "[[session]]\nid = \"good\"\ncheck = \"contains\"\nvalue = \"good\"\n[[turn]]\nid = \"t\"\ncheck = \"length\"\nmin = 1\n";
-    let sessions = [trial("a", 0, "good"), trial("a", 1, "good"), replies("a", "good!"), replies("x", "good"), replies("x", "goods")];
+    let sessions = [
+        trial("a", 0, "good"),
+        trial("a", 1, "good"),
+        replies("a", "good!"),
+        replies("x", "good"),
+        replies("x", "goods"),
+    ];
     let lines: Vec<&str> = sessions.iter().map(String::as_str).collect();
     let project = Project::with(suite, &lines);
     project.run().code(4);
@@ -121,7 +128,10 @@ fn counts_in_junit_are_those_of_its_test_cases() {
     let count = |kind: &str| cases.iter().filter(|c| c.2.as_ref().is_some_and(|o| o.0 == kind)).count();
     let expected = format!(
         "tests=\"{}\" skipped=\"{}\" failures=\"{}\" errors=\"{}\"",
-        cases.len(), count("skipped"), count("failure"), count("error")
+        cases.len(),
+        count("skipped"),
+        count("failure"),
+        count("error")
     );
     assert_eq!(xml.matches(&expected).count(), 2, "{expected} in {xml}");
 }
@@ -133,10 +143,16 @@ fn nothing_in_a_session_breaks_out_of_a_report() {
         "id": format!("id{nasty}"), "case": format!("case{nasty}"), "tags": [nasty],
         "turns": [{ "user": nasty, "reply": nasty, "spans": [{ "kind": "tool", "name": nasty, "input": nasty, "output": nasty }] }],
     });
-    let suite = format!("{GOOD}[[session]]\nid = \"same\"\ncheck = \"equals\"\nvalue = \"x\"\n[[span]]\nid = \"sp\"\ncheck = \"matches\"\nvalue = \"^$\"\n");
+    let suite = format!(
+        "{GOOD}[[session]]\nid = \"same\"\ncheck = \"equals\"\nvalue = \"x\"\n[[span]]\nid = \"sp\"\ncheck = \"matches\"\nvalue = \"^$\"\n"
+    );
     let project = Project::with(&suite, &[&session.to_string()]);
     let said = project.run_with(&["--color", "never"]).code(1);
-    let forbidden = |c: char| (c.is_control() && c != '\n') || ('\u{202a}'..='\u{202e}').contains(&c) || ('\u{2066}'..='\u{2069}').contains(&c);
+    let forbidden = |c: char| {
+        (c.is_control() && c != '\n')
+            || ('\u{202a}'..='\u{202e}').contains(&c)
+            || ('\u{2066}'..='\u{2069}').contains(&c)
+    };
     assert!(!said.out.contains(forbidden), "{:?}", said.out);
     assert!(!said.err.contains(forbidden), "{:?}", said.err);
     let xml = project.report("junit.xml");
@@ -153,7 +169,14 @@ fn nothing_in_a_session_breaks_out_of_a_report() {
 fn the_terminal_says_what_failed_why_and_where_to_look() {
     let project = Project::with(GOOD, &[&trial("refund", 2, "nothing of the kind")]);
     let said = project.run().code(1);
-    for part in ["FAILED s suite.toml", "suite.toml:", "refund #2", "good", "seatrial show sessions.jsonl refund-2", "exit code 1"] {
+    for part in [
+        "FAILED s suite.toml",
+        "suite.toml:",
+        "refund #2",
+        "good",
+        "seatrial show sessions.jsonl refund-2",
+        "exit code 1",
+    ] {
         assert!(said.out.contains(part), "{part:?} in\n{}", said.out);
     }
     let shown = project.seatrial(&["show", "sessions.jsonl", "refund-2"]).code(0);

@@ -62,7 +62,8 @@ fn several_syntax_errors_are_all_listed() {
 #[test]
 fn a_dangling_or_circular_extends_is_named() {
     refused(&format!("[suite]\nname = \"s\"\nextends = [\"gone.toml\"]\n{GOOD}"), &["gone.toml"]);
-    let project = Project::with(&format!("[suite]\nname = \"s\"\nextends = [\"a.toml\"]\n{GOOD}"), &[&replies("a", "good")]);
+    let project =
+        Project::with(&format!("[suite]\nname = \"s\"\nextends = [\"a.toml\"]\n{GOOD}"), &[&replies("a", "good")]);
     project.file("a.toml", "[fragment]\nextends = [\"b.toml\"]\n");
     project.file("b.toml", "[fragment]\nextends = [\"a.toml\"]\n");
     project.run().code(2).complains("a.toml").complains("b.toml");
@@ -91,7 +92,10 @@ fn a_duplicate_id_or_suite_name_is_refused() {
 
 #[test]
 fn what_a_later_version_brings_is_refused_clearly() {
-    refused(&format!("{GOOD}[gate]\npass_rate = {{ min = 0.9, confidence = 0.95 }}\n"), &["confidence", "not available"]);
+    refused(
+        &format!("{GOOD}[gate]\npass_rate = {{ min = 0.9, confidence = 0.95 }}\n"),
+        &["confidence", "not available"],
+    );
     refused(&format!("{GOOD}[gate]\nbaseline = {{ run = \"x\" }}\n"), &["baseline", "not available"]);
     refused(&format!("{GOOD}[agent]\nkind = \"http\"\n"), &["agent", "not available"]);
     refused("[[session]]\nid = \"j\"\ncheck = \"judge\"\nrubric = \"nice\"\n", &["judge", "not available"]);
@@ -163,7 +167,8 @@ fn the_schema_accepts_every_suite_here_and_refuses_a_typo() {
             let text = std::fs::read_to_string(&path).expect("a suite");
             let suite: toml::Value = toml::from_str(&text).expect("TOML");
             let suite = serde_json::to_value(suite).expect("JSON");
-            let errors: Vec<String> = validator.iter_errors(&suite).map(|e| format!("{e} at {}", e.instance_path())).collect();
+            let errors: Vec<String> =
+                validator.iter_errors(&suite).map(|e| format!("{e} at {}", e.instance_path())).collect();
             assert!(errors.is_empty(), "{}: {errors:#?}", path.display());
             seen += 1;
         }
