@@ -177,6 +177,24 @@ pub struct SessionEvent<'e> {
     pub row: Vec<Cell>,
 }
 
+impl SessionEvent<'_> {
+    /// The same event, detached from the line it was read from.
+    pub fn into_owned(self) -> SessionEvent<'static> {
+        SessionEvent {
+            suite: self.suite,
+            at: self.at,
+            id: self.id.into_owned(),
+            case: self.case.into_owned(),
+            trial: self.trial.map(Text::into_owned),
+            tags: self.tags,
+            digest: self.digest,
+            error: self.error,
+            verdicts: self.verdicts,
+            row: self.row,
+        }
+    }
+}
+
 /// Something that was left out.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LeftOutEvent {

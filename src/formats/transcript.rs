@@ -83,7 +83,7 @@ impl<'a> Transcript<'a> {
     }
 
     /// Adds a model's message: its span, and its text as the turn's reply. An empty text is a reply only when the
-    /// agent did nothing else, and never replaces one.
+    /// agent did nothing else, and never replaces one. A message of nothing but calls has the output `null`.
     pub(super) fn assistant(&mut self, mut span: Span<'a>, text: Option<Text<'a>>, calls: bool) -> At {
         let text = text.filter(|t| !(calls && t.is_empty()));
         if let Some(text) = text {
@@ -93,6 +93,8 @@ impl<'a> Transcript<'a> {
                 turn.reply = Some(text.clone());
             }
             span.output = Some(Payload::text(text));
+        } else if calls {
+            span.output = Some(Payload::null());
         }
         self.push(span)
     }
@@ -164,7 +166,11 @@ impl<'a> Transcript<'a> {
     pub(super) fn finish_whole(mut self, session: &mut Session<'a>, user: Option<Text<'a>>) {
         if self.turns.is_empty() && !self.before.is_empty() {
             let spans = std::mem::take(&mut self.before);
-            let reply = spans.iter().rev().filter(|s| s.kind == SpanKind::Llm).find_map(|s| s.output.as_ref());
+            let reply = spans
+                .iter()
+                .rev()
+                .filter(|s| s.kind == SpanKind::Llm)
+                .find_map(|s| s.output.as_ref().filter(|o| !o.is_null()));
             let reply = reply.map(|o| o.clone().into_text());
             self.turns.push(Turn { user, reply, spans, ..Turn::default() });
         }

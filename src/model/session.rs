@@ -227,11 +227,12 @@ pub struct Span<'a> {
     /// The error's text, where there is one.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub status_message: Option<Text<'a>>,
-    /// What went in: a tool call's arguments, a retrieval's query.
-    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    /// What went in: a tool call's arguments, a retrieval's query. JSON `null` is a value, not an absence.
+    #[serde(borrow, default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub input: Option<Payload<'a>>,
-    /// What came out: a tool's result, a model's text.
-    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    /// What came out: a tool's result, a model's text. JSON `null` says that nothing did (a model that only called
+    /// tools); `None` says that the recording does not say.
+    #[serde(borrow, default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub output: Option<Payload<'a>>,
     /// Tokens used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -248,6 +249,11 @@ pub struct Span<'a> {
     /// Everything else the recording says of the span.
     #[serde(borrow, default, skip_serializing_if = "Attributes::is_empty")]
     pub attributes: Attributes<'a>,
+}
+
+/// A key that is there, whatever its value: serde alone takes `null` for an absent one.
+fn present<'de: 'a, 'a, D: Deserializer<'de>>(d: D) -> Result<Option<Payload<'a>>, D::Error> {
+    Payload::deserialize(d).map(Some)
 }
 
 fn is_unset(s: &SpanStatus) -> bool {
@@ -420,6 +426,16 @@ impl<'a> Payload<'a> {
         self.text
     }
 
+    /// JSON `null`: nothing, and the recording says so.
+    pub fn null() -> Self {
+        Self::raw_json("null")
+    }
+
+    /// Whether it is JSON `null`.
+    pub fn is_null(&self) -> bool {
+        self.is_json && &*self.text == "null"
+    }
+
     /// Whether it was recorded as a JSON value rather than a string.
     pub fn is_json(&self) -> bool {
         self.is_json
@@ -534,6 +550,15 @@ mod tests {
         let span = session.spans().next().unwrap();
         assert_eq!(span.input.as_ref().unwrap().as_str(), r#"{"a": 1}"#);
         assert_eq!(span.output.as_ref().unwrap().json().unwrap()["b"], 2);
+        assert_eq!(serde_json::to_string(&session).unwrap(), line);
+    }
+
+    #[test]
+    fn a_null_output_is_not_an_absent_one() {
+        let line = r#"{"id":"s","spans":[{"kind":"llm","name":"chat","output":null},{"kind":"llm","name":"chat"}]}"#;
+        let session: Session<'_> = serde_json::from_str(line).unwrap();
+        assert!(session.spans[0].output.as_ref().unwrap().is_null());
+        assert!(session.spans[1].output.is_none());
         assert_eq!(serde_json::to_string(&session).unwrap(), line);
     }
 

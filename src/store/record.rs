@@ -6,10 +6,11 @@
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
+use std::sync::mpsc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::eval::event::{Header, Plan, RunEvent, SCHEMA};
+use crate::eval::event::{Header, Plan, RunEvent, SCHEMA, SessionEvent};
 use crate::model::{Redacted, Text};
 
 /// Appends a deterministic event as a line.
@@ -77,9 +78,37 @@ pub fn locate(run: &Path) -> PathBuf {
     if run.is_dir() { run.join("run.jsonl") } else { run.to_owned() }
 }
 
+/// Events handed over at a time.
+const PORTION: usize = 64;
+
 /// Reads a record, event by event. Lines of kinds that this version does not know are passed over, as the header's
 /// `min_reader` promises that they may be. Returns whether the last line was cut.
-pub fn read(path: &Path, mut each: impl FnMut(RunEvent<'_>)) -> Result<bool, RecordError> {
+///
+/// Lines are parsed on a thread of their own, a few portions ahead of `each`.
+pub fn read(path: &Path, mut each: impl FnMut(RunEvent<'static>)) -> Result<bool, RecordError> {
+    let (sender, receiver) = mpsc::sync_channel::<Vec<RunEvent<'static>>>(8);
+    std::thread::scope(|scope| {
+        let parser = scope.spawn(move || {
+            let mut portion = Vec::with_capacity(PORTION);
+            let result = parse_all(path, |event| {
+                portion.push(event);
+                // A receiver that is gone has panicked; that panic is what will be told.
+                portion.len() < PORTION
+                    || sender.send(std::mem::replace(&mut portion, Vec::with_capacity(PORTION))).is_ok()
+            });
+            let _ = sender.send(portion);
+            result
+        });
+        receiver.into_iter().flatten().for_each(&mut each);
+        match parser.join() {
+            Ok(result) => result,
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    })
+}
+
+/// Parses every line; `each` says whether to go on.
+fn parse_all(path: &Path, mut each: impl FnMut(RunEvent<'static>) -> bool) -> Result<bool, RecordError> {
     let io = |source| RecordError::Io { path: path.to_owned(), source };
     let mut reader = BufReader::with_capacity(1 << 20, File::open(path).map_err(io)?);
     let (mut buffer, mut number) = (Vec::new(), 0u64);
@@ -98,7 +127,11 @@ pub fn read(path: &Path, mut each: impl FnMut(RunEvent<'_>)) -> Result<bool, Rec
                 }
             }
             Ok(_) if number == 1 => return Err(not_a_record(path, "its first line is not a record's header")),
-            Ok(Some(event)) => each(event),
+            Ok(Some(event)) => {
+                if !each(event) {
+                    return Ok(false);
+                }
+            }
             Ok(None) => {}
             Err(_) if cut && number > 1 => return Ok(true),
             Err(_) if number == 1 => return Err(not_a_record(path, "its first line is not a record's header")),
@@ -126,11 +159,11 @@ fn not_a_record(path: &Path, why: &str) -> RecordError {
     RecordError::NotARecord { path: path.to_owned(), why: format!("not a run record: {why}") }
 }
 
-fn parse(line: &[u8]) -> Result<Option<RunEvent<'_>>, serde_json::Error> {
+fn parse(line: &[u8]) -> Result<Option<RunEvent<'static>>, serde_json::Error> {
     let tag: Tag<'_> = serde_json::from_slice(line)?;
     let (event, volatile) = (tag.event.as_deref(), tag.volatile.as_deref());
     Ok(Some(match (event, volatile) {
-        (Some("session"), _) => RunEvent::Session(serde_json::from_slice(line)?),
+        (Some("session"), _) => RunEvent::Session(serde_json::from_slice::<SessionEvent<'_>>(line)?.into_owned()),
         (Some("left_out"), _) => RunEvent::LeftOut(serde_json::from_slice(line)?),
         (Some("system"), _) => RunEvent::System(serde_json::from_slice(line)?),
         (Some("suite_end"), _) => RunEvent::SuiteEnd(serde_json::from_slice(line)?),

@@ -98,6 +98,10 @@ impl<T: TextCheck> SpanCheck for OnText<T> {
         let Some(payload) = payload else {
             return Finding::error(format!("the recording holds no {} of `{}`", self.of.name(), span.name));
         };
+        if payload.is_null() {
+            // A model that only called tools said nothing, and a tool may return nothing: there is no text to judge.
+            return Finding::not_applicable(format!("`{}` has no text", span.name));
+        }
         placed(self.check.check(payload.as_str()), |e| {
             Evidence { field, ..Evidence::span(subject.ordinal, field) }.with_place_of(e)
         })
