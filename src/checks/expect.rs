@@ -48,10 +48,11 @@ impl<'e> Expected<'e> {
     pub fn recorded(reference: &'e Reference<'_>) -> Self {
         let call = |c: &crate::model::RefCall<'_>| ExpectedCall {
             name: c.name.to_string(),
-            args: c
-                .args
-                .as_ref()
-                .map(|a| Matcher::Equals(a.json().cloned().unwrap_or_else(|| Value::String(a.as_str().to_owned())))),
+            // Parsed here, not through the payload, whose own parse would stay with it and have to be copied.
+            args: c.args.as_ref().map(|a| {
+                let parsed = serde_json::from_str(a.as_str());
+                Matcher::Equals(parsed.unwrap_or_else(|_| Value::String(a.as_str().to_owned())))
+            }),
         };
         Self {
             tools: reference.tools.as_ref().map(|t| t.iter().map(call).collect()),

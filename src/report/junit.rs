@@ -304,11 +304,15 @@ fn cut(message: &str) -> &str {
 /// Adds a text as the value of an attribute: escaped, and without what XML forbids or what could disguise a message
 /// (bidirectional overrides), which U+FFFD replaces.
 fn attribute(out: &mut String, text: &str) {
-    let plain = |b: u8| matches!(b, b' '..=b'~') && !matches!(b, b'<' | b'>' | b'&' | b'"' | b'\'');
-    if text.bytes().all(plain) {
-        return out.push_str(text);
-    }
-    for c in text.chars() {
+    let mut rest = text;
+    loop {
+        // Runs of harmless characters are copied whole.
+        let plain = rest.bytes().position(|b| !PLAIN[usize::from(b)]).unwrap_or(rest.len());
+        let (run, odd) = rest.split_at(plain);
+        out.push_str(run);
+        let mut odd = odd.chars();
+        let Some(c) = odd.next() else { return };
+        rest = odd.as_str();
         match c {
             '<' => out.push_str("&lt;"),
             '>' => out.push_str("&gt;"),
@@ -323,6 +327,17 @@ fn attribute(out: &mut String, text: &str) {
         }
     }
 }
+
+/// The bytes that an attribute holds as they are.
+const PLAIN: [bool; 256] = {
+    let mut plain = [false; 256];
+    let mut b = b' ';
+    while b <= b'~' {
+        plain[b as usize] = !matches!(b, b'<' | b'>' | b'&' | b'"' | b'\'');
+        b += 1;
+    }
+    plain
+};
 
 fn allowed(c: char) -> bool {
     matches!(c, ' '..='\u{7e}' | '\u{a0}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)

@@ -40,7 +40,7 @@ enum Finder {
 }
 
 /// Up to how many strings are searched one by one.
-const FEW: usize = 8;
+const FEW: usize = 16;
 
 impl Wanted {
     /// Compiles what is looked for, or reports why it cannot be.
