@@ -379,7 +379,7 @@ fn errored(check: u32, reason: &str) -> Verdict {
 /// Decodes and evaluates the elements of a batch.
 fn process(job: &Job<'_>, batch: &Batch, tools: &mut BTreeSet<String>, room: u64) -> Done {
     // Verdicts take about an eighth of what they judge; growing in steps would copy them over and over.
-    let lines = Vec::with_capacity(batch.read as usize / 4);
+    let lines = Vec::with_capacity(batch.buffer.len().min(1 << 20) / 4);
     let mut done = Done { lines, file: batch.file, bytes: batch.read, ..Done::default() };
     for element in &batch.elements {
         let start = done.lines.len();
