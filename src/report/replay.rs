@@ -102,39 +102,47 @@ pub enum DrawError {
 
 /// Hands every session of a record to the sinks.
 pub fn draw(path: &Path, drawn: Drawn<'_>, sinks: &mut [&mut dyn Sink]) -> Result<(), DrawError> {
-    let mut failed: Option<io::Error> = None;
-    let mut at: Option<usize> = None;
-    {
-        let mut each = |f: &mut dyn FnMut(&mut dyn Sink) -> io::Result<()>| {
-            for sink in sinks.iter_mut() {
-                if failed.is_none() {
-                    failed = f(&mut **sink).err();
-                }
-            }
-        };
-        let mut up_to = |suite: usize, each: &mut dyn FnMut(&mut dyn FnMut(&mut dyn Sink) -> io::Result<()>)| {
-            // Suites without a session still have a place in every report.
-            while at.is_none_or(|a| a < suite) {
-                let next = at.map_or(0, |a| a + 1);
-                each(&mut |sink| sink.suite(next));
-                at = Some(next);
-            }
-        };
-        record::read(path, |event| match event {
-            RunEvent::Session(event) => {
-                up_to(event.suite as usize, &mut each);
-                each(&mut |sink| sink.session(&event));
-            }
-            RunEvent::LeftOut(event) => {
-                up_to(event.suite as usize, &mut each);
-                each(&mut |sink| sink.left_out(&event));
-            }
-            _ => {}
-        })?;
-        if let Some(last) = drawn.plan.suites.len().checked_sub(1) {
-            up_to(last, &mut each);
+    let mut stage = Stage { sinks, suites: 0, failed: None };
+    record::read(path, |event| match event {
+        RunEvent::Session(event) => {
+            stage.up_to(event.suite as usize);
+            stage.each(|sink| sink.session(&event));
         }
-        each(&mut |sink| sink.end());
+        RunEvent::LeftOut(event) => {
+            stage.up_to(event.suite as usize);
+            stage.each(|sink| sink.left_out(&event));
+        }
+        _ => {}
+    })?;
+    if let Some(last) = drawn.plan.suites.len().checked_sub(1) {
+        stage.up_to(last);
     }
-    failed.map_or(Ok(()), |why| Err(why.into()))
+    stage.each(|sink| sink.end());
+    stage.failed.map_or(Ok(()), |why| Err(why.into()))
+}
+
+/// The sinks, how many suites they have been told of, and the first thing that one of them could not write.
+struct Stage<'s, 'k> {
+    sinks: &'s mut [&'k mut dyn Sink],
+    suites: usize,
+    failed: Option<io::Error>,
+}
+
+impl Stage<'_, '_> {
+    fn each(&mut self, mut tell: impl FnMut(&mut dyn Sink) -> io::Result<()>) {
+        for sink in self.sinks.iter_mut() {
+            if self.failed.is_none() {
+                self.failed = tell(&mut **sink).err();
+            }
+        }
+    }
+
+    /// Tells of every suite up to `suite`: those without a session have a place in every report, too.
+    fn up_to(&mut self, suite: usize) {
+        while self.suites <= suite {
+            let next = self.suites;
+            self.each(|sink| sink.suite(next));
+            self.suites += 1;
+        }
+    }
 }
