@@ -32,7 +32,10 @@ pub fn fold(path: &Path) -> Result<Replayed, RecordError> {
     let plan = record::plan(path)?;
     let mut folds: Vec<SuiteFold<'_>> = plan.suites.iter().map(|s| SuiteFold::new(s, 0)).collect();
     let mut system: Vec<Vec<(u32, SystemFinding)>> = vec![Vec::new(); plan.suites.len()];
+    let mut stray = None;
     record::read(path, |event| match event {
+        // A record may have been edited: what it names must be in its plan.
+        event if !is_planned(&plan, &event) => stray = Some("an event names a suite or check that is not in its plan"),
         RunEvent::Started(s) => started = Some(s),
         RunEvent::Finished(f) => finished = Some(f),
         RunEvent::Session(event) => {
@@ -60,6 +63,9 @@ pub fn fold(path: &Path) -> Result<Replayed, RecordError> {
         }
         RunEvent::Plan(_) | RunEvent::Header(_) => {}
     })?;
+    if let Some(why) = stray {
+        return Err(RecordError::NotARecord { path: path.to_owned(), why: why.to_owned() });
+    }
     let stopped = finished.as_ref().map_or(Some("killed".to_owned()), |f| f.stopped.clone());
     let ended = match stopped.as_deref() {
         Some(exit::FAIL_FAST) => Stopped::FailFast,
@@ -76,7 +82,10 @@ pub fn fold(path: &Path) -> Result<Replayed, RecordError> {
         })
         .collect();
     let ends = folds.into_iter().map(|fold| fold.end).collect();
-    let code = finished.as_ref().map_or(exit::INCOMPLETE, |f| f.exit_code);
+    let incomplete = stopped.as_deref().is_some_and(|why| why != exit::FAIL_FAST);
+    // Only that a bug was met cannot be seen from the sessions.
+    let bug = finished.as_ref().is_some_and(|f| f.exit_code == exit::BUG);
+    let code = exit::code(suites.iter().map(|s| s.decision), incomplete, bug);
     let summary = RunSummary {
         schema: 1,
         run: started.as_ref().map_or_else(|| "unknown".to_owned(), |s| s.run.clone()),
@@ -87,6 +96,20 @@ pub fn fold(path: &Path) -> Result<Replayed, RecordError> {
         suites,
     };
     Ok(Replayed { plan, started, finished, summary, ends })
+}
+
+/// Whether everything that an event names is in the plan.
+fn is_planned(plan: &Plan, event: &RunEvent<'_>) -> bool {
+    let suite = |index: u32| plan.suites.get(index as usize);
+    match event {
+        RunEvent::Session(e) => {
+            suite(e.suite).is_some_and(|s| e.verdicts.iter().all(|v| (v.check as usize) < s.checks.len()))
+        }
+        RunEvent::System(e) => suite(e.suite).is_some_and(|s| (e.check as usize) < s.checks.len()),
+        RunEvent::LeftOut(e) => suite(e.suite).is_some(),
+        RunEvent::SuiteEnd(e) => suite(e.suite).is_some(),
+        RunEvent::Header(_) | RunEvent::Started(_) | RunEvent::Plan(_) | RunEvent::Finished(_) => true,
+    }
 }
 
 /// Why reports could not be drawn.
@@ -104,6 +127,7 @@ pub enum DrawError {
 pub fn draw(path: &Path, drawn: Drawn<'_>, sinks: &mut [&mut dyn Sink]) -> Result<(), DrawError> {
     let mut stage = Stage { sinks, suites: 0, failed: None };
     record::read(path, |event| match event {
+        event if !is_planned(drawn.plan, &event) => {}
         RunEvent::Session(event) => {
             stage.up_to(event.suite as usize);
             stage.each(|sink| sink.session(&event));

@@ -64,6 +64,19 @@ fn a_killed_run_can_still_be_read_and_is_incomplete() {
 }
 
 #[test]
+fn an_edited_record_is_refused_or_decided_by_what_it_holds() {
+    let project = Project::with(GOOD, &[&replies("a", "bad")]);
+    project.run().code(1);
+    let record = project.report("run.jsonl");
+    project.file("forged/run.jsonl", record.replace("\"exit_code\":1", "\"exit_code\":0"));
+    project.seatrial(&["report", "forged"]).code(1).says("FAILED");
+    project.file("stray/run.jsonl", record.replace("\"verdicts\":[{\"check\":0", "\"verdicts\":[{\"check\":77"));
+    project.seatrial(&["report", "stray"]).code(2).complains("not in its plan");
+    project.file("far/run.jsonl", record.replace("\"session\",\"suite\":0", "\"session\",\"suite\":4294967295"));
+    project.seatrial(&["report", "far"]).code(2).complains("not in its plan");
+}
+
+#[test]
 fn something_that_is_no_record_is_a_usage_error() {
     let project = Project::with(GOOD, &[]);
     project.seatrial(&["report", "sessions.jsonl"]).code(2).complains("not a run record");
