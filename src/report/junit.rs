@@ -25,7 +25,8 @@ pub struct JUnit<'d, W: Write> {
     body: BufWriter<File>,
     line: String,
     suites: Vec<Totals>,
-    trials: HashSet<u64>,
+    /// Hashes of the names given in the current suite.
+    names: HashSet<u64>,
 }
 
 /// How a test case ended.
@@ -53,7 +54,7 @@ impl<'d, W: Write> JUnit<'d, W> {
     /// A report to be written to `out`.
     pub fn new(drawn: Drawn<'d>, out: W) -> io::Result<Self> {
         let body = BufWriter::with_capacity(1 << 18, tempfile::tempfile()?);
-        Ok(Self { drawn, out, body, line: String::new(), suites: Vec::new(), trials: HashSet::new() })
+        Ok(Self { drawn, out, body, line: String::new(), suites: Vec::new(), names: HashSet::new() })
     }
 
     fn plan(&self) -> Option<(&'d SuitePlan, &'d SuiteSummary)> {
@@ -131,16 +132,21 @@ impl<'d, W: Write> JUnit<'d, W> {
         Ok(())
     }
 
-    /// A name for the session's trial, unique within the suite together with the case: readers such as GitLab keep
-    /// only one of several test cases with the same name.
+    /// A name for the session's trial, unique within the suite together with the case.
     fn trial(&mut self, event: &SessionEvent<'_>) -> String {
         let label = event.trial.as_ref().map_or_else(|| event.id.to_string(), ToString::to_string);
+        self.unique(&event.case, label)
+    }
+
+    /// A label that nothing else of this kind has in the suite: readers such as GitLab keep only one of several test
+    /// cases with the same name.
+    fn unique(&mut self, kind: &str, label: String) -> String {
         let mut n = 1;
         loop {
             let label = if n == 1 { label.clone() } else { format!("{label} ({n})") };
             let mut hash = DefaultHasher::new();
-            (event.case.as_str(), &label).hash(&mut hash);
-            if self.trials.insert(hash.finish()) {
+            (kind, &label).hash(&mut hash);
+            if self.names.insert(hash.finish()) {
                 return label;
             }
             n += 1;
@@ -151,7 +157,7 @@ impl<'d, W: Write> JUnit<'d, W> {
 impl<W: Write> Sink for JUnit<'_, W> {
     fn suite(&mut self, _index: usize) -> io::Result<()> {
         self.close_suite()?;
-        self.trials.clear();
+        self.names.clear();
         self.suites.push(Totals::default());
         Ok(())
     }
@@ -173,7 +179,8 @@ impl<W: Write> Sink for JUnit<'_, W> {
         let Some((plan, summary)) = self.plan() else { return Ok(()) };
         use crate::model::LeftOut::{Duplicate, Filtered};
         let what = event.id.clone().unwrap_or_else(|| format!("element {}", event.at.1));
-        let name = format!("read [{} {what} #{}]", event.file, event.at.1);
+        let label = self.unique("", format!("{} {what} #{}", event.file, event.at.1));
+        let name = format!("read [{label}]");
         let message = format!("{}: {}", event.kind.name(), event.message);
         let status = match event.kind {
             Filtered => return Ok(()),

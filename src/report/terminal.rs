@@ -222,6 +222,9 @@ impl<'d> Terminal<'d> {
 
     fn closing(&self, place: Option<&str>, out: &mut dyn Write) -> io::Result<()> {
         let summary = self.drawn.summary;
+        if summary.suites.is_empty() {
+            writeln!(out, "nothing was run: the filter selects no check of any suite")?;
+        }
         let passed = summary.suites.iter().filter(|s| s.decision == Decision::Passed).count();
         let style = if summary.exit_code == 0 { GOOD } else { BAD };
         let partial = if summary.partial { " (partial: --filter took something out)" } else { "" };
