@@ -1,4 +1,6 @@
 //! Floor 4: the engine. It pulls batches of elements, evaluates them on all cores and commits the results in ordinal
 //! order, so that the record is the same whatever the scheduling.
 
+mod commit;
+mod element;
 pub mod engine;

@@ -1,0 +1,180 @@
+//! One element of a recording: decoded, bound to its case, evaluated, and made a line of the record.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::engine::Job;
+use crate::checks::system::columns;
+use crate::eval::bind::{self, Bound};
+use crate::eval::evaluate;
+use crate::eval::event::{LeftOutEvent, Ordinal, SessionEvent};
+use crate::eval::plan::Planned;
+use crate::eval::row::Row;
+use crate::formats;
+use crate::model::{LeftOut, Level, Problem, Session, Status, Verdict, digest};
+use crate::sources::{Batch, Element};
+use crate::store::record;
+
+/// One element of a batch, done.
+pub(super) enum Item {
+    Session { row: Box<Row>, line: Range<usize>, kept: Option<Vec<u8>> },
+    LeftOut { kind: LeftOut, line: Range<usize> },
+}
+
+/// A batch, done.
+#[derive(Default)]
+pub(super) struct Done {
+    pub(super) items: Vec<Item>,
+    pub(super) lines: Vec<u8>,
+    pub(super) tools: Vec<String>,
+    pub(super) panicked: bool,
+    pub(super) file: u32,
+    /// Bytes of the recording behind it.
+    pub(super) bytes: u64,
+}
+
+/// The event of something that is left out.
+pub(super) fn left_out(job: &Job<'_>, at: Ordinal, file: String, id: Option<String>, problem: Problem) -> LeftOutEvent {
+    LeftOutEvent {
+        suite: job.index,
+        at,
+        file,
+        id,
+        kind: problem.kind,
+        message: problem.message,
+        offset: problem.offset,
+    }
+}
+
+/// Decodes and evaluates the elements of a batch.
+pub(super) fn process(job: &Job<'_>, batch: &Batch, tools: &mut BTreeSet<String>, room: u64) -> Done {
+    // Verdicts take about an eighth of what they judge; growing in steps would copy them over and over.
+    let lines = Vec::with_capacity(batch.buffer.len().min(1 << 20) / 4);
+    let mut done = Done { lines, file: batch.file, bytes: batch.read, ..Done::default() };
+    for element in &batch.elements {
+        let start = done.lines.len();
+        let at = (batch.file, element.index);
+        let result = catch_unwind(AssertUnwindSafe(|| one(job, batch, element, at, tools, room, &mut done)));
+        let result = result.unwrap_or_else(|_| {
+            done.panicked = true;
+            let said = evaluate::last_panic();
+            Err((None, Problem::new(LeftOut::Malformed, format!("a bug in seatrial: reading it panicked: {said}"))))
+        });
+        if let Err((id, mut problem)) = result {
+            done.lines.truncate(start);
+            problem.offset = problem.offset.or(Some(element.offset));
+            let kind = problem.kind;
+            let name = job.files.get(batch.file as usize).map(|f| f.name.clone()).unwrap_or_default();
+            let event = left_out(job, at, name, id, problem);
+            // Writing to memory fails only when a value cannot be JSON, which plain strings and numbers always can.
+            let _ = record::event(&mut done.lines, "left_out", &job.redactor.pass(&event));
+            done.items.push(Item::LeftOut { kind, line: start..done.lines.len() });
+        }
+    }
+    done
+}
+
+type Left = (Option<String>, Problem);
+
+/// Decodes and evaluates one element. `Err` says why it is left out.
+fn one(
+    job: &Job<'_>,
+    batch: &Batch,
+    element: &Element,
+    at: Ordinal,
+    tools: &mut BTreeSet<String>,
+    room: u64,
+    done: &mut Done,
+) -> Result<(), Left> {
+    let range = element.content.clone().map_err(|p| (None, p))?;
+    let Some(decoder) = &batch.decoder else {
+        return Err((None, Problem::new(LeftOut::Malformed, "the file could not be used")));
+    };
+    let session = decoder.decode(&batch.buffer[range], element.index, &batch.stem).map_err(|p| (None, p))?;
+    let planned = job.planned;
+    let named = |kind, message: String| (Some(session.id.to_string()), Problem::new(kind, message));
+    let mut bound = bind::bind(planned.suite, &session).map_err(|(kind, why)| named(kind, why))?;
+    if !planned.looks_at(&bound.case_id, &bound.tags, bound.case_index) {
+        return Err(named(LeftOut::Filtered, "taken out by --filter".into()));
+    }
+    stale(job, &session).map_err(|why| named(LeftOut::Stale, why))?;
+    for (_, call) in session.tool_calls() {
+        if !tools.contains(call.name.as_str()) {
+            tools.insert(call.name.to_string());
+            done.tools.push(call.name.to_string());
+        }
+    }
+    let active = |check: usize| planned.applies(check, &bound.case_id, &bound.tags);
+    let evaluated = evaluate::evaluate(planned.suite, &session, &bound, &active);
+    done.panicked |= evaluated.panicked;
+    let event = SessionEvent {
+        suite: job.index,
+        at,
+        id: session.id.clone(),
+        case: bound.case_id.clone(),
+        trial: bound.trial.clone(),
+        tags: if bound.case.is_some() { Vec::new() } else { bound.tags.to_vec() },
+        digest: digest::session(&session),
+        error: bound.error.take(),
+        row: cells(planned, &session, &bound, &evaluated.verdicts),
+        verdicts: evaluated.verdicts,
+    };
+    let start = done.lines.len();
+    let written = record::event(&mut done.lines, "session", &job.redactor.pass(&event));
+    written.map_err(|why| named(LeftOut::Malformed, format!("its verdicts cannot be written as JSON: {why}")))?;
+    let kept = kept(job, &session, &event, room);
+    done.items.push(Item::Session { row: Box::new(Row::of(&event)), line: start..done.lines.len(), kept });
+    Ok(())
+}
+
+/// What the session contributes to the columns of system checks.
+fn cells(
+    planned: &Planned<'_>,
+    session: &Session<'_>,
+    bound: &Bound<'_>,
+    verdicts: &[Verdict],
+) -> Vec<crate::checks::system::Cell> {
+    let tally = |id: &str| {
+        let index = planned.plan.checks.iter().position(|c| c.id == id)?;
+        verdicts.iter().find(|v| v.check as usize == index).map(|v| v.subjects)
+    };
+    planned.columns.iter().map(|column| columns::project(column, session, &bound.tags, &tally)).collect()
+}
+
+/// The session in seatrial's own format, when it is one to keep; empty when it would be but there is no room.
+fn kept(job: &Job<'_>, session: &Session<'_>, event: &SessionEvent<'_>, room: u64) -> Option<Vec<u8>> {
+    let checks = &job.planned.plan.checks;
+    let decides = |v: &&Verdict| {
+        let check = &checks[v.check as usize];
+        check.severity.blocks() && check.level != Level::System
+    };
+    let passed = event.error.is_none()
+        && event.verdicts.iter().filter(decides).all(|v| matches!(v.status, Status::Pass | Status::Skip));
+    if !(if passed { job.keep.passed } else { job.keep.failed }) {
+        return None;
+    }
+    let mut bytes = Vec::new();
+    if room > 0 && formats::seatrial::write(job.redactor.pass(session).get(), &mut bytes).is_err() {
+        bytes.clear();
+    }
+    Some(bytes)
+}
+
+/// Why a session is too old, if so.
+fn stale(job: &Job<'_>, session: &Session<'_>) -> Result<(), String> {
+    let Some(max_age) = job.planned.suite.recorded.max_age else { return Ok(()) };
+    let recorded = session.end_ns.or(session.start_ns).or_else(|| session.spans().filter_map(|s| s.end_ns).max());
+    let Some(recorded) = recorded else {
+        return Err("the session says no time, and `max_age` asks for one".into());
+    };
+    let age = job.now_ns.saturating_sub(recorded);
+    if u128::from(age) > max_age.as_nanos() {
+        return Err(format!(
+            "the session is {} hours old, `max_age` allows {}",
+            age / 3_600_000_000_000,
+            max_age.as_secs() / 3600
+        ));
+    }
+    Ok(())
+}
