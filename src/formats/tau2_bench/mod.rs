@@ -30,7 +30,8 @@ impl Format for Tau2Bench {
     fn doc(&self) -> &'static str {
         "Result files of tau2-bench, or its folder form (`simulations/*.json` beside `results.json`). A session is one \
          simulation. The task's actions that the agent should take become `reference.tools` (with `compare_args`, only \
-         the arguments named there), `communicate_info` becomes `reference.facts`. Tool calls of the simulated user are \
+         the arguments named there); an agent that works alone, without a simulated user, should take the user's \
+         actions too. `communicate_info` becomes `reference.facts`. Tool calls of the simulated user are \
          spans of kind `other` with `requestor = \"user\"`, never the agent's, and its cost and tokens are not the \
          agent's either. A message of the user that holds only tool calls starts no turn; one that holds only \
          `###STOP###` does, as it was recorded. A simulation that ended in `infrastructure_error`, `user_error` or \

@@ -114,9 +114,10 @@ impl Shared {
             shared.llm = agent.llm;
         }
         shared.domain = info.environment_info.and_then(|e| e.domain_name);
+        let solo = shared.is_solo() == Some(true);
         let tasks: Option<Vec<RawTask<'_>>> = tasks.map_or(Ok(None), |bytes| header("tasks", bytes))?;
         for task in tasks.into_iter().flatten() {
-            let expected = task.evaluation_criteria.map(Criteria::into_expected);
+            let expected = task.evaluation_criteria.map(|criteria| criteria.into_expected(solo));
             shared.tasks.insert(task.id.0.to_string(), Task { ticket: task.ticket, expected });
         }
         Ok(shared)
@@ -139,9 +140,10 @@ fn header<'a, T: Deserialize<'a>>(name: &str, bytes: &'a [u8]) -> Result<Option<
 
 impl Criteria {
     /// The agent's part of the expectations. The user's own actions are not the agent's to take; a task that has only
-    /// such expects no call of the agent.
-    fn into_expected(self) -> Expected {
-        let agents = |a: &Action| a.requestor.as_deref().is_none_or(|r| r == "assistant");
+    /// such expects no call of the agent. An agent that works alone (`solo`) has the user's tools and takes their
+    /// actions too.
+    fn into_expected(self, solo: bool) -> Expected {
+        let agents = |a: &Action| solo || a.requestor.as_deref().is_none_or(|r| r == "assistant");
         let calls = |actions: Vec<Action>| actions.into_iter().filter(agents).map(Action::into_call).collect();
         Expected { tools: self.actions.map(calls), facts: self.communicate_info }
     }

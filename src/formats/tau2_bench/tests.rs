@@ -138,6 +138,14 @@ fn a_solo_agent_works_on_the_ticket_in_one_turn() {
 }
 
 #[test]
+fn a_solo_agent_is_expected_to_take_the_users_actions_too() {
+    let solo = decoder(&INFO.replace("llm_agent", "llm_agent_solo"), TASKS);
+    let reference = solo.decode(SIMULATION.as_bytes(), 0, "f").unwrap().reference.unwrap();
+    let names: Vec<_> = reference.tools.unwrap().iter().map(|c| c.name.to_string()).collect();
+    assert_eq!(names, ["find", "reboot", "hand_over", "refuel"]);
+}
+
+#[test]
 fn a_voice_simulation_without_messages_cannot_be_evaluated() {
     let text =
         r#"{"id":"s","task_id":"t1","termination_reason":"user_stop","mode":"full_duplex","ticks":[{"tick_id":0}]}"#;
