@@ -5,12 +5,12 @@ use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::engine::Job;
-use crate::checks::system::columns;
+use crate::checks::system::{Cell, columns};
 use crate::eval::bind::{self, Bound};
-use crate::eval::evaluate;
 use crate::eval::event::{LeftOutEvent, Ordinal, SessionEvent};
 use crate::eval::plan::Planned;
 use crate::eval::row::Row;
+use crate::eval::{evaluate, rollup};
 use crate::formats;
 use crate::model::{LeftOut, Level, Problem, Session, Status, Verdict, digest};
 use crate::sources::{Batch, Element};
@@ -108,6 +108,7 @@ fn one(
     let active = |check: usize| planned.applies(check, &bound.case_id, &bound.tags);
     let evaluated = evaluate::evaluate(planned.suite, &session, &bound, &active);
     done.panicked |= evaluated.panicked;
+    let row = cells(planned, &session, &bound, &evaluated.verdicts);
     let event = SessionEvent {
         suite: job.index,
         at,
@@ -117,7 +118,7 @@ fn one(
         tags: if bound.case.is_some() { Vec::new() } else { bound.tags.to_vec() },
         digest: digest::session(&session),
         error: bound.error.take(),
-        row: cells(planned, &session, &bound, &evaluated.verdicts),
+        row,
         verdicts: evaluated.verdicts,
     };
     let start = done.lines.len();
@@ -128,13 +129,12 @@ fn one(
     Ok(())
 }
 
-/// What the session contributes to the columns of system checks.
-fn cells(
-    planned: &Planned<'_>,
-    session: &Session<'_>,
-    bound: &Bound<'_>,
-    verdicts: &[Verdict],
-) -> Vec<crate::checks::system::Cell> {
+/// What the session contributes to the columns of system checks. One that could not be measured as a whole contributes
+/// nothing: counted, a broken recording would be a session of no calls and no turns.
+fn cells(planned: &Planned<'_>, session: &Session<'_>, bound: &Bound<'_>, verdicts: &[Verdict]) -> Vec<Cell> {
+    if let Some(reason) = &bound.error {
+        return vec![Cell::Missing(rollup::bounded(reason.clone())); planned.columns.len()];
+    }
     let tally = |id: &str| {
         let index = planned.plan.checks.iter().position(|c| c.id == id)?;
         verdicts.iter().find(|v| v.check as usize == index).map(|v| v.subjects)

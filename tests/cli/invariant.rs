@@ -49,6 +49,22 @@ fn a_session_that_the_infrastructure_broke_is_an_error_never_a_fail() {
     assert_eq!(project.suite()["cases"]["failed"], 0);
 }
 
+#[test]
+fn a_broken_session_adds_no_zero_to_a_metric() {
+    let metric = "[[system]]\nid = \"few-calls\"\ncheck = \"metric\"\nmetric = \"tool_calls\"\nstat = \"mean\"\n";
+    let suite = format!("{GOOD}{metric}max = 1\n[gate]\npass_rate = {{ min = 0.5 }}\nmax_error_rate = 1.0\n");
+    let broken = r#"{"id":"a","failure":{"kind":"infrastructure_error"},"turns":[{"reply":"bad"}]}"#;
+    let project = Project::with(&suite, &[broken, &replies("b", "good")]);
+    project.run().code(4).says("1 of 2 sessions have no tool_calls");
+    let check = project.check("few-calls");
+    assert_eq!((&check["error"], &check["value"]), (&1.into(), &serde_json::Value::Null));
+    // Where the suite allows it, the number is that of the others.
+    let allowed = suite.replace("max = 1\n", "max = 1\nmin_coverage = 0.5\n");
+    let project = Project::with(&allowed, &[broken, &replies("b", "good")]);
+    project.run().code(0);
+    assert_eq!(project.check("few-calls")["value"], 0.0);
+}
+
 // ---- 2: a blocking check that matched nothing
 
 #[test]
