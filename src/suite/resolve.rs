@@ -17,7 +17,7 @@ use super::paths::PathText;
 use super::problems::{choice, did_you_mean};
 use super::raw::{Missing, Pos, Sink, Source, key_pos, read_rest, span_at};
 use super::words::{self, FRAGMENT, LATER_TABLES, NOT_AVAILABLE, TOP};
-use super::{CheckDef, Gate, Recorded, Subject, Suite, digests, gate};
+use super::{CheckDef, Gate, Recorded, Subject, Suite, digests, gate, referred};
 use crate::model::digest::Digest;
 
 /// `[suite]` as it is written.
@@ -118,6 +118,7 @@ impl<'r, 't, 's> Resolver<'r, 't, 's> {
             cases: cases.as_ref(),
             keys: RefCell::default(),
         };
+        referred::check(&entries, self.sink);
         let checks: Vec<CheckDef> = entries.iter().filter_map(|entry| maker.make(&entry.check, self.sink)).collect();
         let (head, name_pos) = head?;
         self.warn_about_trials(own, &gate, head.trials);
