@@ -174,3 +174,11 @@ fn a_check_that_is_about_another_names_one_that_a_run_has() {
     );
     assert_eq!(about("later"), ["16: `later` does not run in the gate [add \"gate\" to its `runs_in`]"]);
 }
+
+#[test]
+fn a_place_that_is_unknown_is_not_an_empty_list_of_places() {
+    let faults = |places: &str| turn(&format!("id = \"a\"\ncheck = \"says\"\nvalue = \"x\"\nruns_in = [{places}]\n"));
+    assert_eq!(faults("\"gates\"").len(), 1);
+    assert_eq!(faults("").len(), 1);
+    assert_eq!(faults("\"gate\""), [""; 0]);
+}
