@@ -12,7 +12,7 @@ use std::sync::Arc;
 use minijinja::value::{Enumerator, Object, ObjectRepr, Value, ValueKind};
 use serde_json::Value as Json;
 
-use crate::model::{Attributes, Payload, Session, Span, SpanKind, SpanStatus, Text, Turn};
+use crate::model::{Attributes, Payload, Session, Span, SpanKind, SpanStatus, Text, Turn, tool_calls};
 
 thread_local! {
     static MISSES: RefCell<Option<Vec<Miss>>> = const { RefCell::new(None) };
@@ -244,7 +244,7 @@ pub fn turn_value(turn: &Turn<'_>, index: usize) -> Value {
     fields.text("user", turn.user.as_ref());
     fields.text("reply", turn.reply.as_ref());
     let spans: Vec<Value> = turn.spans.iter().map(span_value).collect();
-    let tools = turn.spans.iter().zip(&spans).filter(|(s, _)| s.kind == SpanKind::Tool).map(|(_, v)| v.clone());
+    let tools = tool_calls(turn.spans.iter().enumerate()).filter_map(|(i, _)| spans.get(i).cloned());
     fields.put("tools", list(tools));
     fields.put("spans", list(spans.into_iter()));
     fields.some("duration_ms", milliseconds(turn.start_ns, turn.end_ns));

@@ -2,13 +2,14 @@
 
 use std::sync::LazyLock;
 
-use minijinja::value::{Rest, Value, ValueKind};
-use minijinja::{Environment, Error, Expression, UndefinedBehavior};
+use minijinja::value::{Value, ValueKind};
+use minijinja::{Environment, Error, Expression};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::build::{Build, Example, Params};
-use super::context::{Miss, forgive_miss, noticing, span_value, turn_value, watch_misses};
+use super::context::{noticing, span_value, turn_value, watch_misses};
+use super::strict;
 use super::subject::{Scene, SessionSubject, SpanSubject, TurnSubject};
 use super::{Compiled, SessionCheck, SpanCheck, TurnCheck};
 use crate::model::{Evidence, Field, Finding, Level};
@@ -79,28 +80,8 @@ expr  = "session.tools|length <= 2 and session.tools|first == 'search'"
     }
 }
 
-/// Expressions are compiled in and evaluated against one environment: undefined values are errors wherever MiniJinja
-/// can say so, and `is defined` and `default` take back the miss they were prepared for.
-static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
-    let mut env = Environment::new();
-    env.set_undefined_behavior(UndefinedBehavior::Strict);
-    env.add_test("defined", |value: &Value| !forgiven(value));
-    env.add_test("undefined", |value: &Value| forgiven(value));
-    for name in ["default", "d"] {
-        env.add_filter(name, |value: &Value, other: Rest<Value>| {
-            if forgiven(value) { other.first().cloned().unwrap_or_else(|| Value::from("")) } else { value.clone() }
-        });
-    }
-    env
-});
-
-/// Whether a value is undefined; the miss behind it is then taken back.
-fn forgiven(value: &Value) -> bool {
-    if value.is_undefined() {
-        forgive_miss();
-    }
-    value.is_undefined()
-}
+/// Expressions are compiled in and evaluated against one environment.
+static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(strict::environment);
 
 struct Ready {
     source: String,
@@ -139,7 +120,7 @@ impl Ready {
         }
         let mut reads: Vec<String> = expression.undeclared_variables(true).into_iter().collect();
         reads.sort_unstable();
-        let subscripts = has_subscript(&source);
+        let subscripts = strict::has_subscript(&source);
         Some(Self { source, expression, reads, subscripts })
     }
 
@@ -173,7 +154,7 @@ impl Ready {
             Ok(value) => value,
             Err(e) => return Finding::error(format!("cannot evaluate `{}`: {}", self.source, short(&e))).with(place),
         };
-        if let Some(miss) = misses.iter().find(|m| self.counts(m)) {
+        if let Some(miss) = strict::missed(&misses, self.subscripts) {
             let reason = format!("there is no `{}`, in `{}`{}", miss.key, self.source, self.values(&context));
             return Finding::error(reason).with(place);
         }
@@ -190,12 +171,6 @@ impl Ready {
         }
     }
 
-    /// A look-up by item that found nothing is either `"key" in x`, which is legitimate, or `x["key"]`, which is not.
-    /// Where the expression has both, it is taken for the latter: an error is safe, a pass would not be.
-    fn counts(&self, miss: &Miss) -> bool {
-        !miss.by_item || self.subscripts
-    }
-
     /// The values of the names that the expression reads.
     fn values(&self, context: &Value) -> String {
         let lookup = |name: &String| {
@@ -204,46 +179,6 @@ impl Ready {
         };
         let values: Vec<String> = self.reads.iter().filter_map(lookup).collect();
         if values.is_empty() { String::new() } else { format!(": {}", values.join(", ")) }
-    }
-}
-
-/// Whether an expression takes an element by `[...]`, as opposed to writing a list.
-fn has_subscript(source: &str) -> bool {
-    const OPERATORS: &[&str] = &["in", "and", "or", "not", "if", "else", "is"];
-    let is_word = |c: char| c.is_alphanumeric() || c == '_';
-    let mut chars = source.chars();
-    // The last character that is no white space, and the word it ends, if any.
-    let (mut last, mut word, mut spaced) = (' ', String::new(), false);
-    while let Some(c) = chars.next() {
-        match c {
-            '"' | '\'' => skip_string(&mut chars, c),
-            '[' if is_word(last) && !OPERATORS.contains(&word.as_str()) => return true,
-            '[' if matches!(last, ')' | ']' | '}' | '"' | '\'') => return true,
-            c if c.is_whitespace() => {
-                spaced = true;
-                continue;
-            }
-            c if is_word(c) => {
-                if spaced || !is_word(last) {
-                    word.clear();
-                }
-                word.push(c);
-            }
-            _ => {}
-        }
-        (last, spaced) = (c, false);
-    }
-    false
-}
-
-/// Leaves a string literal behind.
-fn skip_string(chars: &mut std::str::Chars<'_>, quote: char) {
-    while let Some(c) = chars.next() {
-        if c == '\\' {
-            chars.next();
-        } else if c == quote {
-            return;
-        }
     }
 }
 
@@ -396,15 +331,5 @@ mod tests {
             assert!(problem.contains(why), "{bad}: {problem}");
         }
         assert!(build::<Expr>(Level::Session, "expr = 'span.name == \"f\"'").is_err());
-    }
-
-    #[test]
-    fn subscripts_are_told_from_lists() {
-        for yes in ["a[0]", "a.b['c']", "f(x)[0]", "a[0][1]", "'x'[0]", "a [0]"] {
-            assert!(has_subscript(yes), "{yes}");
-        }
-        for no in ["a in ['x']", "[1, 2] == b", "a == '[0]'", "not [1]", "f([1])", "'a[0]' in b", "x and [1]"] {
-            assert!(!has_subscript(no), "{no}");
-        }
     }
 }

@@ -8,6 +8,7 @@
 //! - [`subject`]: what a check at each level is given.
 //! - [`expect`]: the reference that holds for a session, and [`matcher`], [`path`], [`select`]: the small languages
 //!   that checks share.
+//! - [`context`]: sessions as templates and expressions see them, and [`strict`]: what is not there is an error.
 //! - [`detect`]: detectors of card numbers, secrets and the like.
 
 pub mod build;
@@ -17,12 +18,14 @@ pub mod detect;
 pub mod expect;
 pub mod expr;
 pub mod matcher;
+pub mod nearest;
 pub mod path;
 #[cfg(test)]
 pub(crate) mod probe;
 pub mod select;
 pub mod session;
 pub mod span;
+pub mod strict;
 pub mod subject;
 pub mod system;
 pub mod text;

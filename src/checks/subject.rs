@@ -3,7 +3,7 @@
 use std::cell::OnceCell;
 
 use super::expect::Expected;
-use crate::model::{Session, Span, SpanKind, Turn};
+use crate::model::{Session, Span, Turn, tool_calls};
 
 /// A session bound to its case: what every subject of it shares.
 pub struct Scene<'s> {
@@ -93,7 +93,7 @@ impl<'s> Scope<'s> {
         }
     }
 
-    /// The spans here with their ordinals in the session, in start order.
+    /// The spans here with their ordinals in the session, as recorded.
     pub fn spans(&self) -> Box<dyn Iterator<Item = (usize, &'s Span<'s>)> + 's> {
         let session = self.scene.session;
         match self.turn {
@@ -106,9 +106,9 @@ impl<'s> Scope<'s> {
         }
     }
 
-    /// The agent's tool calls here with their span ordinals, in start order.
+    /// The agent's tool calls here with their span ordinals, in start order (recorded order where there are no times).
     pub fn calls(&self) -> impl Iterator<Item = (usize, &'s Span<'s>)> {
-        self.spans().filter(|(_, s)| s.kind == SpanKind::Tool)
+        tool_calls(self.spans())
     }
 
     /// Start and end in nanoseconds: as recorded, else from the first start and last end of the spans here.

@@ -17,6 +17,7 @@ pub use problem::{LeftOut, Problem};
 pub use redact::{Redacted, Redactor};
 pub use session::{
     Attributes, Event, Failure, NanoUsd, Payload, RefCall, Reference, Session, Span, SpanKind, SpanStatus, Turn, Usage,
+    tool_calls,
 };
 pub use text::Text;
 pub use verdict::{Evidence, Field, Finding, Level, Severity, Status, SubjectFinding, SubjectRef, Tally, Verdict};

@@ -107,7 +107,7 @@ impl<'a> Session<'a> {
 
     /// The agent's tool calls with their span ordinals, in start order (recorded order where there are no times).
     pub fn tool_calls(&self) -> impl Iterator<Item = (usize, &Span<'a>)> {
-        self.spans().enumerate().filter(|(_, s)| s.kind == SpanKind::Tool)
+        tool_calls(self.spans().enumerate())
     }
 
     /// The turns that the agent had to answer, with their indices: all but a closing one.
@@ -119,6 +119,18 @@ impl<'a> Session<'a> {
     pub fn final_reply(&self) -> Option<&Text<'a>> {
         self.turns.iter().rev().find_map(|t| t.reply.as_ref())
     }
+}
+
+/// The tool calls among spans, in start order. A recording may list spans as they ended; where one of the calls has no
+/// start, the recorded order is all there is.
+pub fn tool_calls<'s, 'a: 's>(
+    spans: impl Iterator<Item = (usize, &'s Span<'a>)>,
+) -> impl Iterator<Item = (usize, &'s Span<'a>)> {
+    let mut calls: Vec<(usize, &'s Span<'a>)> = spans.filter(|(_, s)| s.kind == SpanKind::Tool).collect();
+    if calls.iter().all(|(_, s)| s.start_ns.is_some()) {
+        calls.sort_by_key(|(_, s)| s.start_ns);
+    }
+    calls.into_iter()
 }
 
 /// One user request up to the agent's reply.

@@ -210,7 +210,8 @@ impl<'t> Maker<'_, 't> {
             let help = format!("remove it; a {} is one subject", check.level.name());
             sink.error(&key.span(), "`require` is for span and turn checks", help);
         }
-        if common.as_ref().is_some_and(|c| c.runs_in.as_ref().is_some_and(Vec::is_empty)) {
+        // As it is written: a value that is unknown was left out, and was reported.
+        if matches!(table.get("runs_in").map(|v| v.get_ref()), Some(DeValue::Array(places)) if places.is_empty()) {
             sink.error(&at("runs_in"), "`runs_in` is empty", "one or both of \"gate\" and \"watch\"".to_owned());
         }
         common

@@ -81,7 +81,12 @@ impl SuiteFiles {
                 let digest = Digest::of(&bytes);
                 (Arc::from(bytes), digest)
             })
-            .map_err(|why| format!("cannot read `{name}`: {why}"));
+            .map_err(|why| {
+                // A path that holds an environment value is shown as it is written, and nothing beside it.
+                let near = if lock(&self.written).contains_key(path) { None } else { near(path) };
+                let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+                format!("cannot read `{name}`: {why}{near}")
+            });
         lock(&self.cache).insert(path.to_owned(), content.clone());
         if let Ok((_, digest)) = &content {
             lock(&self.digests).insert(name, *digest);
@@ -131,6 +136,17 @@ pub(super) fn read_capped(path: &Path) -> Result<Vec<u8>, String> {
         return Err(format!("it is larger than {} MiB", MAX_FILE >> 20));
     }
     Ok(bytes)
+}
+
+/// The name of a file beside `path` that was probably meant, when there is none at `path`.
+pub(super) fn near(path: &Path) -> Option<String> {
+    /// Most entries of a folder that are looked at.
+    const MOST: usize = 10_000;
+    let wanted = path.file_name()?.to_str()?;
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let names = std::fs::read_dir(folder).ok()?.take(MOST).filter_map(|e| e.ok()?.file_name().into_string().ok());
+    let names: Vec<String> = names.filter(|name| name != wanted).collect();
+    super::nearest::nearest(wanted, names.iter().map(String::as_str)).map(str::to_owned)
 }
 
 /// A path without `.` and with `..` resolved by its text alone.
@@ -205,6 +221,17 @@ mod tests {
         assert_eq!(files.digests(), BTreeMap::from([("s.json".to_owned(), Digest::of(b"one"))]));
         assert_eq!(view.digests(), files.digests());
         assert!(files.at(dir.path()).digests().is_empty());
+    }
+
+    #[test]
+    fn a_misspelled_file_is_told_the_one_beside_it() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("order.json"), "{}").unwrap();
+        let files = SuiteFiles::new(dir.path()).at(dir.path());
+        let why = files.read(Path::new("ordr.json")).unwrap_err();
+        assert_eq!(why, "cannot read `ordr.json`: there is no such file; did you mean `order.json`?");
+        let why = files.read(Path::new("elsewhere.csv")).unwrap_err();
+        assert_eq!(why, "cannot read `elsewhere.csv`: there is no such file");
     }
 
     #[test]

@@ -8,8 +8,10 @@ use std::ops::Range;
 use std::sync::LazyLock;
 
 use minijinja::value::ValueKind;
-use minijinja::{Environment, Expression, UndefinedBehavior};
+use minijinja::{Environment, Expression};
 use serde_json::{Map, Value};
+
+use crate::checks::strict;
 
 /// Deepest value that a template may produce.
 const MAX_DEPTH: usize = 64;
@@ -18,8 +20,7 @@ const MAX_DEPTH: usize = 64;
 static EXPRESSIONS: LazyLock<Environment<'static>> = LazyLock::new(environment);
 
 fn environment() -> Environment<'static> {
-    let mut env = Environment::new();
-    env.set_undefined_behavior(UndefinedBehavior::Strict);
+    let mut env = strict::environment();
     if let Ok(syntax) = minijinja::syntax::SyntaxConfig::builder().keep_trailing_newline(true).build() {
         env.set_syntax(syntax);
     }
@@ -30,6 +31,10 @@ fn environment() -> Environment<'static> {
 pub struct Template {
     source: String,
     form: Form,
+    /// The names it starts from, MiniJinja's own functions among them.
+    reads: BTreeSet<String>,
+    /// `x[...]` occurs in it.
+    subscripts: bool,
 }
 
 enum Form {
@@ -60,13 +65,20 @@ impl Template {
         if let Some(inner) = single_expression(source)
             && let Ok(expression) = EXPRESSIONS.compile_expression_owned(inner.to_owned())
         {
-            return Ok(Self { source: source.to_owned(), form: Form::Expression(expression) });
+            return Ok(Self::new(source, Form::Expression(expression)));
         }
         let mut env = environment();
         match env.add_template_owned(NAME, source.to_owned()) {
-            Ok(()) => Ok(Self { source: source.to_owned(), form: Form::Text(Box::new(env)) }),
+            Ok(()) => Ok(Self::new(source, Form::Text(Box::new(env)))),
             Err(error) => Err(TemplateError { message: message_of(&error), range: error.range() }),
         }
+    }
+
+    fn new(source: &str, form: Form) -> Self {
+        let mut template =
+            Self { source: source.to_owned(), form, reads: BTreeSet::new(), subscripts: strict::has_subscript(source) };
+        template.reads = template.names(false);
+        template
     }
 
     /// The string it was parsed from.
@@ -77,7 +89,7 @@ impl Template {
     /// The names it starts from, such as `case`; MiniJinja's own functions are not among them.
     pub fn roots(&self) -> BTreeSet<String> {
         let functions: BTreeSet<&str> = EXPRESSIONS.globals().map(|(name, _)| name).collect();
-        self.names(false).into_iter().filter(|name| !functions.contains(name.as_str())).collect()
+        self.reads.iter().filter(|name| !functions.contains(name.as_str())).cloned().collect()
     }
 
     /// The names it uses, with plain attributes, such as `case.n`.
@@ -92,11 +104,12 @@ impl Template {
         names.into_iter().collect()
     }
 
-    /// Renders it. The message does not repeat the template.
+    /// Renders it; what is not there is an error, also where MiniJinja would say nothing. The message does not repeat
+    /// the template.
     pub fn render(&self, context: &minijinja::Value) -> Result<Value, String> {
-        match &self.form {
+        strict::evaluate(context, &self.reads, self.subscripts, |context| match &self.form {
             Form::Expression(expression) => {
-                let value = expression.eval(context.clone()).map_err(|e| message_of(&e))?;
+                let value = expression.eval(context).map_err(|e| message_of(&e))?;
                 if value.is_undefined() {
                     return Err("undefined value".to_owned());
                 }
@@ -104,10 +117,10 @@ impl Template {
             }
             Form::Text(env) => env
                 .get_template(NAME)
-                .and_then(|template| template.render(context.clone()))
+                .and_then(|template| template.render(context))
                 .map(Value::String)
                 .map_err(|e| message_of(&e)),
-        }
+        })
     }
 }
 
@@ -203,6 +216,32 @@ mod tests {
         for source in ["{{ case.nope }}", "a {{ case.nope }}", "{{ case.nope.more }}", "{{ nope }}", "{{ case.n[0] }}"]
         {
             assert!(render(source, context()).is_err(), "{source}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_there_is_an_error_also_where_nothing_is_done_with_it() {
+        for (source, expected) in [
+            ("{{ 'x' if case.nope is none else 'y' }}", None),
+            ("{% if case.nope is eq(3) %}x{% endif %}", None),
+            ("{% if case.nope is string %}x{% endif %}", None),
+            ("{% set y = case.nope %}x", None),
+            ("{{ case.list|map(attribute='nope')|join }}", None),
+            ("{{ [case.nope]|length }}", None),
+            ("{{ (case.nope, 1) != (2, 1) }}", None),
+            ("{{ case['nope'] is none }}", None),
+            ("{{ case.list[7] is none }}", None),
+            ("{{ case.nope is defined }}", Some(json!(false))),
+            ("{{ case.nope|default('x') }}", Some(json!("x"))),
+            ("{{ case.nope|d('x') ~ case.n }}", Some(json!("x3"))),
+            ("{% if 'nope' in case %}x{% else %}y{% endif %}", Some(json!("y"))),
+            ("{% for i in case.list %}{{ i.a }}{{ loop.index }}{% endfor %}", Some(json!("11"))),
+        ] {
+            let context = json!({"case": {"n": 3, "list": [{"a": 1}]}});
+            // As at load, and as a run makes them.
+            let foreign = minijinja::Value::from(minijinja::value::Serde(&context));
+            assert_eq!(Template::parse(source).unwrap().render(&foreign).ok(), expected, "{source}");
+            assert_eq!(render(source, context).ok(), expected, "{source}");
         }
     }
 

@@ -10,7 +10,8 @@ use std::sync::Arc;
 
 use toml::de::{DeTable, DeValue};
 
-use super::files::{display, read_capped};
+use super::files::{display, near, read_capped};
+use super::jinja::Template;
 use super::paths::{PathText, Vars};
 use super::problems::{Problem, Problems, Severity};
 use super::raw::{Pos, Sink, Source, parse};
@@ -144,7 +145,10 @@ impl Tree {
         match std::fs::metadata(path) {
             Ok(meta) if meta.is_dir() => self.add_folder(path, vars),
             Ok(_) => self.add_suite(path, true, vars),
-            Err(_) => self.early.add(whole_file(&display(path), "there is no such file or folder", None)),
+            Err(_) => {
+                let help = near(path).map(|near| format!("did you mean `{near}`?"));
+                self.early.add(whole_file(&display(path), "there is no such file or folder", help.as_deref()));
+            }
         }
     }
 
@@ -245,7 +249,9 @@ impl Tree {
                         left.push(next);
                     }
                     Err(why) => {
-                        self.files[index].problems.push((pos, format!("cannot extend `{text}`: {why}"), None));
+                        let near = near(&target).filter(|_| !Template::is_in(&text));
+                        let help = near.map(|near| format!("did you mean `{near}`?"));
+                        self.files[index].problems.push((pos, format!("cannot extend `{text}`: {why}"), help));
                     }
                 }
             }

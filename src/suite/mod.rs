@@ -19,12 +19,12 @@ pub mod filter;
 pub mod gate;
 pub mod jinja;
 pub mod load;
-pub mod nearest;
 mod order;
 pub mod own;
 mod paths;
 pub mod problems;
 mod raw;
+mod referred;
 mod rendering;
 pub mod resolve;
 pub mod schema;
@@ -39,6 +39,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+
+pub use crate::checks::nearest;
 
 use crate::checks::Compiled;
 use crate::checks::expect::Expected;

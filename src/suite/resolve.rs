@@ -17,7 +17,7 @@ use super::paths::PathText;
 use super::problems::{choice, did_you_mean};
 use super::raw::{Missing, Pos, Sink, Source, key_pos, read_rest, span_at};
 use super::words::{self, FRAGMENT, LATER_TABLES, NOT_AVAILABLE, TOP};
-use super::{CheckDef, Gate, Recorded, Subject, Suite, digests, gate};
+use super::{CheckDef, Gate, Recorded, Subject, Suite, digests, gate, referred};
 use crate::model::digest::Digest;
 
 /// `[suite]` as it is written.
@@ -118,6 +118,7 @@ impl<'r, 't, 's> Resolver<'r, 't, 's> {
             cases: cases.as_ref(),
             keys: RefCell::default(),
         };
+        referred::check(&entries, self.sink);
         let checks: Vec<CheckDef> = entries.iter().filter_map(|entry| maker.make(&entry.check, self.sink)).collect();
         let (head, name_pos) = head?;
         self.warn_about_trials(own, &gate, head.trials);
@@ -159,12 +160,15 @@ impl<'r, 't, 's> Resolver<'r, 't, 's> {
                 self.sink.error(&pos, "[fragment] stands only at the top of a fragment", help);
             } else if !is_suite && TOP.contains(&name) {
                 self.sink.error(&pos, format!("`{name}` belongs in a suite, not in a fragment"), None);
-            } else if matches!(value.get_ref(), DeValue::Table(_) | DeValue::Array(_)) {
-                self.sink.error(&pos, format!("unknown table `{name}`"), choice(name, known.iter().copied()));
             } else {
-                let home = words::home_of(name).map(|home| format!("`{name}` belongs in {home}"));
-                let help = home.or_else(|| did_you_mean(name, known.iter().copied()));
-                self.sink.error(&pos, format!("`{name}` stands outside of any table"), help);
+                let (message, help) = stray(name, value, known);
+                // Without brackets around it, it may be what a broken header left behind.
+                let before = pos.start.checked_sub(1).and_then(|before| self.sink.text(&(before..pos.start)));
+                if before == Some("[") {
+                    self.sink.error(&pos, message, help);
+                } else {
+                    self.sink.missing(&pos, message, help);
+                }
             }
         }
         if is_suite && !layer.table.contains_key("suite") {
@@ -272,6 +276,16 @@ impl<'r, 't, 's> Resolver<'r, 't, 's> {
             self.sink.warn(&pos, message, Some("raise `trials` in [suite] or lower `k`".to_owned()));
         }
     }
+}
+
+/// What is wrong with something at the top of a file that no suite or fragment has there, and what was meant.
+fn stray(name: &str, value: &toml::Spanned<DeValue<'_>>, known: &[&str]) -> (String, Option<String>) {
+    if matches!(value.get_ref(), DeValue::Table(_) | DeValue::Array(_)) {
+        return (format!("unknown table `{name}`"), Some(choice(name, known.iter().copied())));
+    }
+    let home = words::home_of(name).map(|home| format!("`{name}` belongs in {home}"));
+    let help = home.or_else(|| did_you_mean(name, known.iter().copied()));
+    (format!("`{name}` stands outside of any table"), help)
 }
 
 /// Where a key's value of a top table stands.

@@ -304,6 +304,19 @@ fn a_tool_name_that_no_session_calls_and_the_suite_does_not_know_is_an_error() {
 }
 
 #[test]
+fn a_glob_or_selector_that_can_match_no_tool_is_an_error_too() {
+    let session = r#"{"id":"a","turns":[{"spans":[{"kind":"tool","name":"find","input":{}}],"reply":"good"}]}"#;
+    let seen = session.replace("find", "delete_account");
+    let glob = "[[session]]\nid = \"never\"\ncheck = \"calls\"\ntool = \"delete_*\"\nmax = 0\n";
+    Project::with(glob, &[session]).run().code(4).says("delete_*");
+    Project::with(&format!("[suite]\nname = \"s\"\ntools = [\"delete_account\"]\n{glob}"), &[session]).run().code(0);
+    Project::with(glob, &[&seen]).run().code(1);
+    let on = "[[span]]\nid = \"ok\"\non = { kind = \"tool\", name = \"delete_acount\" }\ncheck = \"status\"\n";
+    let good = "[[session]]\nid = \"good\"\ncheck = \"contains\"\nvalue = \"good\"\n";
+    Project::with(&format!("{good}{on}"), &[&seen]).run().code(4).says("delete_acount");
+}
+
+#[test]
 fn a_group_that_does_not_occur_is_an_error_of_its_check() {
     let suite = format!(
         "{GOOD}[[system]]\nid = \"by-agent\"\ncheck = \"metric\"\nmetric = \"turns\"\nstat = \"mean\"\nmax = 9\nby = \"agent\"\ngroups = [\"a\", \"b\"]\n"

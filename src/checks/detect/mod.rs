@@ -19,6 +19,8 @@ use std::sync::Arc;
 
 use regex::Regex;
 
+use crate::checks::nearest::nearest;
+
 /// Finds byte ranges in a text.
 type Find = fn(&str) -> Vec<Range<usize>>;
 
@@ -74,8 +76,7 @@ impl Detectors {
 
     /// The name nearest to one that does not exist, when it is near enough to be meant.
     pub fn nearest(&self, name: &str) -> Option<&str> {
-        let near = |d: &&Detector| strsim::damerau_levenshtein(d.name(), name);
-        self.list.iter().min_by_key(near).filter(|d| near(d) <= 1 + name.chars().count() / 3).map(Detector::name)
+        nearest(name, self.list.iter().map(Detector::name))
     }
 }
 

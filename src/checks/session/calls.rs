@@ -220,5 +220,22 @@ mod tests {
     #[test]
     fn the_tool_must_exist_somewhere() {
         assert_eq!(toml::from_str::<Calls>("tool = 'f'").unwrap().tool_names(), ["f"]);
+        // A glob too must match some tool; any tool at all cannot be misspelled.
+        assert_eq!(toml::from_str::<Calls>("tool = 'delete_*'").unwrap().tool_names(), ["delete_*"]);
+        assert_eq!(toml::from_str::<Calls>("tool = '*'").unwrap().tool_names(), [""; 0]);
+    }
+
+    #[test]
+    fn a_glob_counts_the_calls_of_every_tool_it_matches() {
+        let status = |tool: &str, calls: &[&str]| {
+            run::<Calls>(&format!("tool = '{tool}'\nmin = 2\nmax = 2"), &calling(calls)).status
+        };
+        let calls = ["delete_a", "db/delete_b", "delete_c"];
+        assert_eq!(status("delete_*", &calls), Status::Pass);
+        assert_eq!(status("*delete_*", &calls), Status::Fail);
+        assert_eq!(status("*delete_[bc]", &calls), Status::Pass);
+        assert_eq!(status("{delete_a,delete_c}", &calls), Status::Pass);
+        assert_eq!(status("delete", &calls), Status::Fail);
+        assert!(toml::from_str::<Calls>("tool = 'delete_['").is_err());
     }
 }

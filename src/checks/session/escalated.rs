@@ -21,8 +21,8 @@ impl Params for Escalated {
     const LEVELS: &'static [Level] = &[Level::Session];
     const EXAMPLES: &'static [Example] = &[Example {
         check: "[[session]]\nid = \"copes-alone\"\ncheck = \"escalated\"\nis = false\n",
-        passes: r#"{"id":"a","escalated":false}"#,
-        fails: r#"{"id":"b","escalated":true}"#,
+        passes: r#"{"id":"a","escalated":false,"turns":[]}"#,
+        fails: r#"{"id":"b","escalated":true,"turns":[]}"#,
     }];
 
     fn build(self, _: &mut Build<'_>) -> Option<Compiled> {

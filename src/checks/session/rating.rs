@@ -22,8 +22,8 @@ impl Params for Rating {
     const LEVELS: &'static [Level] = &[Level::Session];
     const EXAMPLES: &'static [Example] = &[Example {
         check: "[[session]]\nid = \"content\"\ncheck = \"rating\"\nmin = 4.0\n",
-        passes: r#"{"id":"a","rating":5}"#,
-        fails: r#"{"id":"b","rating":2}"#,
+        passes: r#"{"id":"a","rating":5,"turns":[]}"#,
+        fails: r#"{"id":"b","rating":2,"turns":[]}"#,
     }];
 
     fn build(self, build: &mut Build<'_>) -> Option<Compiled> {

@@ -30,8 +30,8 @@ impl Params for Reward {
     const LEVELS: &'static [Level] = &[Level::Session];
     const EXAMPLES: &'static [Example] = &[Example {
         check: "[[session]]\nid = \"solved\"\ncheck = \"reward\"\n",
-        passes: r#"{"id":"a","reward":1.0}"#,
-        fails: r#"{"id":"b","reward":0.0}"#,
+        passes: r#"{"id":"a","reward":1.0,"turns":[]}"#,
+        fails: r#"{"id":"b","reward":0.0,"turns":[]}"#,
     }];
 
     fn build(self, build: &mut Build<'_>) -> Option<Compiled> {

@@ -39,13 +39,13 @@ impl Params for State {
     const EXAMPLES: &'static [Example] = &[
         Example {
             check: "[[session]]\nid = \"still-active\"\ncheck = \"state\"\npath = \"reservations.EHGLP3.status\"\nis = \"active\"\n",
-            passes: r#"{"id":"a","state":{"reservations":{"EHGLP3":{"status":"active"}}}}"#,
-            fails: r#"{"id":"b","state":{"reservations":{"EHGLP3":{"status":"cancelled"}}}}"#,
+            passes: r#"{"id":"a","state":{"reservations":{"EHGLP3":{"status":"active"}}},"turns":[]}"#,
+            fails: r#"{"id":"b","state":{"reservations":{"EHGLP3":{"status":"cancelled"}}},"turns":[]}"#,
         },
         Example {
             check: "[[session]]\nid = \"as-expected-and-nothing-else\"\ncheck = \"state\"\nonly = true\n",
-            passes: r#"{"id":"a","reference":{"state":{"a.status":"cancelled"}},"initial_state":{"a":{"status":"active"},"b":1},"state":{"a":{"status":"cancelled"},"b":1}}"#,
-            fails: r#"{"id":"b","reference":{"state":{"a.status":"cancelled"}},"initial_state":{"a":{"status":"active"},"b":1},"state":{"a":{"status":"cancelled"},"b":2}}"#,
+            passes: r#"{"id":"a","reference":{"state":{"a.status":"cancelled"}},"initial_state":{"a":{"status":"active"},"b":1},"state":{"a":{"status":"cancelled"},"b":1},"turns":[]}"#,
+            fails: r#"{"id":"b","reference":{"state":{"a.status":"cancelled"}},"initial_state":{"a":{"status":"active"},"b":1},"state":{"a":{"status":"cancelled"},"b":2},"turns":[]}"#,
         },
     ];
 

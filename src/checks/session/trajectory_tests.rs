@@ -227,6 +227,23 @@ fn an_attempt_to_call_a_tool_that_does_not_exist_is_a_call() {
 }
 
 #[test]
+fn calls_are_taken_in_start_order_whatever_the_order_of_the_recording() {
+    let with = |g: &str, f: &str| {
+        let line = format!(
+            r#"{{"id":"s","reference":{{"tools":[{{"name":"f"}},{{"name":"g"}}]}},"turns":[{{"spans":[
+            {{"kind":"tool","name":"g"{g}}},{{"kind":"tool","name":"f"{f}}}]}}]}}"#
+        );
+        ["exact", "in_order"].map(|mode| run::<Trajectory>(&format!("mode = '{mode}'"), &line).status)
+    };
+    // As they ended: g, which started later, was over first.
+    assert_eq!(with(r#","start_ns":20,"end_ns":30"#, r#","start_ns":10,"end_ns":40"#), [Status::Pass; 2]);
+    assert_eq!(with(r#","start_ns":10"#, r#","start_ns":20"#), [Status::Fail; 2]);
+    // Where a start is missing, the recorded order is all there is; equal starts keep it.
+    assert_eq!(with(r#","start_ns":20"#, ""), [Status::Fail; 2]);
+    assert_eq!(with(r#","start_ns":10"#, r#","start_ns":10"#), [Status::Fail; 2]);
+}
+
+#[test]
 fn only_tool_spans_are_calls() {
     let line = r#"{"id":"s","reference":{"tools":[]},"turns":[{"spans":[{"kind":"other","name":"f"},{"kind":"llm","name":"f"}]}]}"#;
     assert_eq!(run::<Trajectory>("mode = 'exact'", line).status, Status::Pass);

@@ -47,8 +47,8 @@ id     = "resolved-in-a-minute"
 check  = "duration"
 max_ms = 60_000
 "#,
-            passes: r#"{"id":"a","start_ns":0,"end_ns":45000000000}"#,
-            fails: r#"{"id":"b","start_ns":0,"end_ns":75000000000}"#,
+            passes: r#"{"id":"a","start_ns":0,"end_ns":45000000000,"turns":[]}"#,
+            fails: r#"{"id":"b","start_ns":0,"end_ns":75000000000,"turns":[]}"#,
         },
     ];
 

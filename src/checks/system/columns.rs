@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 
 use super::{Cell, Column, Sample};
+use crate::checks::nearest::nearest;
 use crate::model::{Attributes, Session, Span, SpanKind, SpanStatus, Tally, Turn};
 
 /// What a metric measures.
@@ -101,15 +102,6 @@ pub fn group(by: &str) -> Result<(), (String, Option<String>)> {
         format!("cannot group by `{by}`"),
         Some(format!("{}`by` is `{list}` or `attr:NAME`", near.unwrap_or_default())),
     ))
-}
-
-/// The name most like `name`, when one is like it at all.
-fn nearest<'n>(name: &str, names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
-    names
-        .map(|n| (strsim::jaro_winkler(name, n), n))
-        .filter(|(s, _)| *s > 0.8)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|m| m.1)
 }
 
 /// What a session contributes to a column.

@@ -31,8 +31,8 @@ impl Params for PassRate {
     const LEVELS: &'static [Level] = &[Level::System];
     const EXAMPLES: &'static [Example] = &[Example {
         check: "[[session]]\nid = \"solved\"\ncheck = \"reward\"\nseverity = \"info\"\n\n[[system]]\nid = \"half-are-solved\"\ncheck = \"pass_rate\"\nof = \"solved\"\nmin = 0.5\n",
-        passes: "{\"id\":\"a\",\"case\":\"1\",\"reward\":1}\n{\"id\":\"b\",\"case\":\"2\",\"reward\":0}",
-        fails: "{\"id\":\"a\",\"case\":\"1\",\"reward\":1}\n{\"id\":\"b\",\"case\":\"2\",\"reward\":0}\n{\"id\":\"c\",\"case\":\"3\",\"reward\":0}",
+        passes: "{\"id\":\"a\",\"case\":\"1\",\"reward\":1,\"turns\":[]}\n{\"id\":\"b\",\"case\":\"2\",\"reward\":0,\"turns\":[]}",
+        fails: "{\"id\":\"a\",\"case\":\"1\",\"reward\":1,\"turns\":[]}\n{\"id\":\"b\",\"case\":\"2\",\"reward\":0,\"turns\":[]}\n{\"id\":\"c\",\"case\":\"3\",\"reward\":0,\"turns\":[]}",
     }];
 
     fn build(self, build: &mut Build<'_>) -> Option<Compiled> {

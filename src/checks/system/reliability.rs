@@ -47,8 +47,8 @@ impl Params for Reliability {
     const LEVELS: &'static [Level] = &[Level::System];
     const EXAMPLES: &'static [Example] = &[Example {
         check: "[[session]]\nid = \"solved\"\ncheck = \"reward\"\nseverity = \"info\"\n\n[[system]]\nid = \"twice-in-a-row\"\ncheck = \"reliability\"\nof = \"solved\"\nk = 2\nmin = 0.3\n",
-        passes: "{\"id\":\"a\",\"case\":\"1\",\"reward\":1}\n{\"id\":\"b\",\"case\":\"1\",\"reward\":1}\n{\"id\":\"c\",\"case\":\"1\",\"reward\":0}",
-        fails: "{\"id\":\"a\",\"case\":\"1\",\"reward\":1}\n{\"id\":\"b\",\"case\":\"1\",\"reward\":0}\n{\"id\":\"c\",\"case\":\"1\",\"reward\":0}",
+        passes: "{\"id\":\"a\",\"case\":\"1\",\"reward\":1,\"turns\":[]}\n{\"id\":\"b\",\"case\":\"1\",\"reward\":1,\"turns\":[]}\n{\"id\":\"c\",\"case\":\"1\",\"reward\":0,\"turns\":[]}",
+        fails: "{\"id\":\"a\",\"case\":\"1\",\"reward\":1,\"turns\":[]}\n{\"id\":\"b\",\"case\":\"1\",\"reward\":0,\"turns\":[]}\n{\"id\":\"c\",\"case\":\"1\",\"reward\":0,\"turns\":[]}",
     }];
 
     fn build(self, build: &mut Build<'_>) -> Option<Compiled> {

@@ -233,3 +233,53 @@ fn every_suite_of_this_repository_is_valid() {
     }
     assert!(seen > 0, "there are suites");
 }
+
+/// The keys of a loader's struct, and those without which it is refused.
+fn loader_keys<T: schemars::JsonSchema>() -> (Vec<String>, Vec<String>) {
+    keys_of(schemars::SchemaGenerator::default().into_root_schema_for::<T>().as_value())
+}
+
+fn keys_of(table: &Value) -> (Vec<String>, Vec<String>) {
+    let properties = table["properties"].as_object().unwrap();
+    let mut keys: Vec<String> = properties.keys().cloned().collect();
+    let required = table["required"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let mut required: Vec<String> = required.iter().map(|r| r.as_str().unwrap().to_owned()).collect();
+    keys.sort_unstable();
+    required.sort_unstable();
+    (keys, required)
+}
+
+#[test]
+fn the_tables_written_here_are_those_of_the_loader() {
+    use crate::suite::{cases, gate, resolve};
+    let schema = suite_schema();
+    let at = |pointer: &str| keys_of(schema.pointer(pointer).unwrap_or_else(|| panic!("no {pointer}")));
+    let mut case = loader_keys::<cases::CaseTable>();
+    // The checks of a case are read apart from it.
+    case.0.push("check".to_owned());
+    case.0.sort_unstable();
+    for (pointer, there) in [
+        ("/properties/suite", loader_keys::<resolve::SuiteTable>()),
+        ("/properties/fragment", loader_keys::<resolve::FragmentTable>()),
+        ("/properties/subject", loader_keys::<crate::suite::Subject>()),
+        ("/properties/recorded", loader_keys::<resolve::RecordedTable>()),
+        ("/properties/gate", loader_keys::<gate::GateTable>()),
+        ("/properties/gate/properties/group/items", loader_keys::<gate::GroupTable>()),
+        ("/properties/gate/properties/pass_rate", loader_keys::<crate::suite::PassRate>()),
+        ("/properties/gate/properties/reliability", loader_keys::<crate::suite::Reliability>()),
+        ("/definitions/case", case),
+        ("/definitions/case/properties/turn/items", loader_keys::<cases::TurnTable>()),
+        ("/definitions/case/properties/expected_fail", loader_keys::<crate::suite::ExpectedFail>()),
+        ("/definitions/reference", loader_keys::<cases::ReferenceTable>()),
+        ("/definitions/reference/properties/tools/items", loader_keys::<cases::CallTable>()),
+        ("/definitions/selector", loader_keys::<crate::checks::select::Selector>()),
+    ] {
+        assert_eq!(at(pointer), there, "{pointer}");
+    }
+    let span = tables::common(Some(Level::Span), &[Level::Span]);
+    let mut here: Vec<&str> = span.keys().map(String::as_str).chain(["check"]).collect();
+    let mut common: Vec<String> = loader_keys::<crate::suite::common::CommonKeys>().0;
+    common.push("on".to_owned());
+    (here.sort_unstable(), common.sort_unstable());
+    assert_eq!(here, common);
+}

@@ -153,3 +153,32 @@ fn the_level_of_a_cases_check_is_checked() {
     assert_eq!(check("level = \"system\"\n"), ["9: a system check looks at all sessions, not at those of one case"]);
     assert_eq!(check("level = \"trun\"\n"), ["9: unknown level `trun` [did you mean `turn`?]"]);
 }
+
+#[test]
+fn a_check_that_is_about_another_names_one_that_a_run_has() {
+    let about = |of: &str| {
+        let watched = "[[turn]]\nid = \"later\"\ncheck = \"says\"\nvalue = \"x\"\nruns_in = [\"watch\"]\n";
+        let good = "[[turn]]\nid = \"polite\"\ncheck = \"says\"\nvalue = \"x\"\n";
+        faults(&with_head(&format!(
+            "{watched}{good}[[system]]\nid = \"share\"\ncheck = \"measure\"\nmetric = \"m\"\nof = \"{of}\"\n"
+        )))
+    };
+    assert_eq!(about("polite"), [""; 0]);
+    assert_eq!(about("polit"), ["16: there is no check `polit` in this suite [did you mean `polite`?]"]);
+    assert_eq!(about("x"), ["16: there is no check `x` in this suite [one of: later, polite]"]);
+    assert_eq!(
+        about("share"),
+        [
+            "16: `share` is a system check, which has no verdict of its own per case [`of` is the id of a span, turn or session check]"
+        ]
+    );
+    assert_eq!(about("later"), ["16: `later` does not run in the gate [add \"gate\" to its `runs_in`]"]);
+}
+
+#[test]
+fn a_place_that_is_unknown_is_not_an_empty_list_of_places() {
+    let faults = |places: &str| turn(&format!("id = \"a\"\ncheck = \"says\"\nvalue = \"x\"\nruns_in = [{places}]\n"));
+    assert_eq!(faults("\"gates\"").len(), 1);
+    assert_eq!(faults("").len(), 1);
+    assert_eq!(faults("\"gate\""), [""; 0]);
+}

@@ -76,6 +76,15 @@ fn circles_and_dangling_fragments_are_named_with_their_chain() {
 }
 
 #[test]
+fn a_misspelled_fragment_is_told_the_one_beside_it() {
+    let files = [("common.toml", "[fragment]\n"), ("s.toml", &*head("\"comon.toml\"", ""))];
+    assert_eq!(
+        faults_of(&files),
+        ["3: cannot extend `comon.toml`: there is no such file [did you mean `common.toml`?]"]
+    );
+}
+
+#[test]
 fn a_suite_or_fragment_that_extends_itself_is_a_circle() {
     let text = "[fragment]\nextends = [\"a.toml\"]\n";
     let faults = faults_of(&[("a.toml", text), ("s.toml", &head("\"a.toml\"", ""))]);

@@ -63,6 +63,8 @@ struct Args {
 struct Measure {
     /// Which number.
     metric: String,
+    /// The check it is about.
+    of: Option<String>,
     /// At most.
     max: Option<f64>,
 }
@@ -162,6 +164,9 @@ impl Params for Measure {
     fn build(self, build: &mut Build<'_>) -> Option<Compiled> {
         if self.max.is_some_and(|max| max < 0.0) && self.metric.ends_with("_rate") {
             build.problem(&["max"], "a rate is never negative", None);
+        }
+        if self.of.as_deref() == Some("") {
+            build.problem(&["of"], "`of` is empty", None);
         }
         compiled(build.level)
     }

@@ -474,3 +474,12 @@ fn what_the_language_knows_and_this_version_does_not_is_told_from_a_typo() {
     13: the check `judge` is known to the suite language but not available in this version
     "#);
 }
+
+#[test]
+fn what_a_broken_header_leaves_behind_is_not_an_unknown_table() {
+    let text = "[suite]\nname = \"s\"\n[[turn\nid = \"a\"\ncheck = \"says\"\nvalue = \"b\"\n[sute]\nx = 1\n";
+    let faults = faults(text);
+    assert!(faults.iter().any(|f| f.starts_with("3: ") && f.contains("unclosed")), "{faults:?}");
+    assert!(!faults.iter().any(|f| f.contains("`value`") || f.contains("`check`")), "{faults:?}");
+    assert!(faults.iter().any(|f| f.contains("unknown table `sute`")), "{faults:?}");
+}
