@@ -280,6 +280,7 @@ fn the_tables_written_here_are_those_of_the_loader() {
     let mut here: Vec<&str> = span.keys().map(String::as_str).chain(["check"]).collect();
     let mut common: Vec<String> = loader_keys::<crate::suite::common::CommonKeys>().0;
     common.push("on".to_owned());
-    (here.sort_unstable(), common.sort_unstable());
+    here.sort_unstable();
+    common.sort_unstable();
     assert_eq!(here, common);
 }
