@@ -1,5 +1,7 @@
 //! Drives the real binary: what users see. One integration binary, one module per concern.
 
+#![allow(clippy::expect_used, reason = "a test, outside of its functions too, may panic")]
+
 mod bad_input;
 mod examples;
 mod gate;
