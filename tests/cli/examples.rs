@@ -14,8 +14,8 @@ use crate::project::{Project, Said};
 fn subject(example: &Example, rule: &str) -> String {
     let suite: toml::Table = toml::from_str(example.check).expect("TOML");
     let checks = suite.values().flat_map(|level| level.as_array().expect("[[level]]"));
-    let of_rule = checks.filter(|check| check["check"].as_str() == Some(rule));
-    of_rule.last().expect("a check of its own rule")["id"].as_str().expect("an id").to_owned()
+    let mut of_rule = checks.filter(|check| check["check"].as_str() == Some(rule));
+    of_rule.next_back().expect("a check of its own rule")["id"].as_str().expect("an id").to_owned()
 }
 
 /// The tools that any session of an example calls: a suite lists them, so that "never called" can be told from a

@@ -4,11 +4,14 @@ use std::collections::HashSet;
 
 use crate::project::{GOOD, Project, replies, trial};
 
+/// What a test case ended as and its message; `None` where it passed.
+type Outcome = Option<(String, String)>;
+
 /// Test cases of a JUnit report: class, name, and the tag of the outcome with its message.
-fn cases(xml: &str) -> Vec<(String, String, Option<(String, String)>)> {
+fn cases(xml: &str) -> Vec<(String, String, Outcome)> {
     use quick_xml::events::Event;
     let mut reader = quick_xml::Reader::from_str(xml);
-    let mut found: Vec<(String, String, Option<(String, String)>)> = Vec::new();
+    let mut found: Vec<(String, String, Outcome)> = Vec::new();
     let attribute = |tag: &quick_xml::events::BytesStart<'_>, name: &str| {
         let found = tag.attributes().filter_map(Result::ok).find(|a| a.key.as_ref() == name);
         found.map(|a| quick_xml::escape::unescape(&a.value).expect("escaped").into_owned())
@@ -34,7 +37,7 @@ fn cases(xml: &str) -> Vec<(String, String, Option<(String, String)>)> {
     }
 }
 
-fn outcome<'c>(cases: &'c [(String, String, Option<(String, String)>)], name: &str) -> &'c Option<(String, String)> {
+fn outcome<'c>(cases: &'c [(String, String, Outcome)], name: &str) -> &'c Outcome {
     &cases.iter().find(|c| c.1 == name).unwrap_or_else(|| panic!("no test case {name} in {cases:#?}")).2
 }
 
