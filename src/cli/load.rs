@@ -96,7 +96,9 @@ pub fn unmatched(planned: &[Planned<'_>], found: &[Discovery]) -> Problems {
     for (planned, found) in planned.iter().zip(found) {
         for pattern in &found.unmatched {
             let (message, help) = match found.invalid.iter().find(|(invalid, _)| invalid == pattern) {
-                Some((_, why)) => (format!("`{pattern}` is not a glob: {why}"), "a backslash quotes a special character"),
+                Some((_, why)) => {
+                    (format!("`{pattern}` is not a glob: {why}"), "a backslash quotes a special character")
+                }
                 None => (
                     format!("no file matches `{pattern}`"),
                     "every entry of `paths` (or `--sessions`) must match a file",

@@ -185,3 +185,45 @@ impl<'p> SuiteFold<'p> {
         index
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::eval::testing::{add, plan};
+    use crate::model::Status::{Error, Fail, Held, Pass};
+
+    const TWO: &str = "[[session]]\nid = \"a\"\ncheck = \"contains\"\nvalue = \"x\"\n\
+                       [[session]]\nid = \"w\"\nseverity = \"warn\"\ncheck = \"contains\"\nvalue = \"y\"\n";
+
+    #[test]
+    fn a_trial_is_as_its_blocking_checks_are_and_held_only_when_nothing_is_worse() {
+        let plan = plan(&format!("{TWO}{}", TWO.replace("\"a\"", "\"b\"").replace("\"w\"", "\"v\"")));
+        for (blocking, expected) in
+            [([Held, Pass], Held), ([Held, Error], Error), ([Held, Fail], Fail), ([Pass, Pass], Pass)]
+        {
+            let mut fold = SuiteFold::new(&plan, 0);
+            add(&mut fold, "c", &[blocking[0], Fail, blocking[1], Held]);
+            assert_eq!(fold.cases[0].trials[0].status, expected, "{blocking:?}");
+        }
+    }
+
+    #[test]
+    fn held_and_unmeasured_cases_do_not_lose_the_gate() {
+        let plan = plan(TWO);
+        let mut fold = SuiteFold::new(&plan, 0);
+        for status in [Held, Error, Pass] {
+            add(&mut fold, "c", &[status, Fail]);
+            assert!(!fold.is_lost());
+        }
+        add(&mut fold, "d", &[Fail, Pass]);
+        assert!(fold.is_lost());
+    }
+
+    #[test]
+    fn a_verdict_of_a_check_that_the_plan_does_not_have_is_passed_over() {
+        let plan = plan(TWO);
+        let mut fold = SuiteFold::new(&plan, 0);
+        add(&mut fold, "c", &[Pass, Pass, Fail]);
+        assert_eq!((fold.evaluated, fold.cases[0].trials[0].status), (1, Pass));
+    }
+}

@@ -1,7 +1,10 @@
 //! Drives the real binary: what users see. One integration binary, one module per concern.
 
+#![allow(clippy::expect_used, clippy::unwrap_used)]
+
 mod bad_input;
 mod examples;
+mod endings;
 mod gate;
 mod invariant;
 mod project;

@@ -75,8 +75,7 @@ pub fn decide(
 ) -> SuiteSummary {
     let plan = fold.plan;
     let cases = cases::judge(fold, as_of, stopped == Stopped::No);
-    let mut checks: Vec<CheckSummary> =
-        (0..plan.checks.len()).map(|i| summary::summarise(fold, i, system)).collect();
+    let mut checks: Vec<CheckSummary> = (0..plan.checks.len()).map(|i| summary::summarise(fold, i, system)).collect();
     let rules = rules::all(fold, &cases, &mut checks, system, stopped);
 
     let decision = rules.iter().map(|r| r.decision).max().unwrap_or(Decision::Unmeasured);

@@ -150,4 +150,3 @@ pub(super) fn summarise(fold: &SuiteFold<'_>, index: usize, system: &[(u32, Syst
     }
     summary
 }
-
