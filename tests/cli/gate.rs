@@ -269,7 +269,7 @@ fn duplicates_and_filtered_sessions_do_not_thin_what_was_left_out() {
 #[test]
 fn a_case_that_no_blocking_check_applied_to_is_not_said_to_be_skipped_by_the_suite() {
     let suite = "[[span]]\nid = \"t\"\non = { kind = \"tool\" }\ncheck = \"status\"\n";
-    let calls = r#"{"id":"a","turns":[{"reply":"x","spans":[{"kind":"tool","name":"f","input":{}}]}]}"#;
+    let calls = r#"{"id":"a","turns":[{"reply":"x","spans":[{"kind":"tool","name":"f","status":"ok","input":{}}]}]}"#;
     let sessions = [calls.to_owned(), replies("b", "good")];
     Project::with(suite, &lines(&sessions)).run().code(4).says("no blocking check applied to 1 of 2 cases");
     Project::with(&format!("{suite}[gate]\nmax_skip_rate = 0.5\n"), &lines(&sessions)).run().code(0);
