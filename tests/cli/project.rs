@@ -34,8 +34,8 @@ impl Project {
         let project = Self::new();
         let recorded = if suite.contains("[recorded]") { "" } else { "[recorded]\npaths = [\"sessions.jsonl\"]\n" };
         let head = if suite.contains("[suite]") { "" } else { "[suite]\nname = \"s\"\n" };
-        project.file("suite.toml", &format!("{head}{recorded}{suite}"));
-        project.file("sessions.jsonl", &(sessions.join("\n") + "\n"));
+        project.file("suite.toml", format!("{head}{recorded}{suite}"));
+        project.file("sessions.jsonl", sessions.join("\n") + "\n");
         project
     }
 
