@@ -5,6 +5,7 @@ use crate::eval::event::{Header, Plan, SCHEMA};
 use crate::eval::testing;
 use crate::report::replay;
 use crate::sources::ReadOptions;
+use crate::store::record;
 
 /// A disk that is full after so many bytes; it takes what fits, as a disk does.
 struct Disk {
