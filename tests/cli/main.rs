@@ -3,8 +3,8 @@
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
 mod bad_input;
-mod examples;
 mod endings;
+mod examples;
 mod gate;
 mod invariant;
 mod project;
