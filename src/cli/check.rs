@@ -23,7 +23,7 @@ pub struct Args {
     load: load::Args,
     /// Print one machine-readable line: the plan, or every problem.
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
     #[command(flatten)]
     settings: flags::Args,
 }
@@ -45,7 +45,8 @@ pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
                 let line = serde_json::json!({ "schema": 1, "exit_code": exit::USAGE, "problems": problems.lines() });
                 context.print(format!("{line}\n").as_bytes(), exit::USAGE)?;
             }
-            return Err(Failure { code: exit::USAGE, message: problems.render(context.color_errors()) });
+            let message = problems.render(context.color_errors());
+            return Err(Failure { code: exit::USAGE, message, told: args.json });
         }
     };
     let planned: Vec<Planned<'_>> = suites.iter().filter_map(|s| Planned::new(s, filter.as_ref())).collect();
@@ -86,7 +87,11 @@ fn suite(planned: &Planned<'_>, args: &Args, context: &Context, out: &mut dyn Wr
     let format = recorded.format.unwrap_or("guessed per file");
     writeln!(out, "  recordings  {} files, format {format}", found.files.len())?;
     for pattern in &found.unmatched {
-        writeln!(out, "              no file matches {} yet; a run would refuse it", safe::terminal(pattern))?;
+        let why = match found.invalid.iter().find(|(invalid, _)| invalid == pattern) {
+            Some((_, why)) => format!("{pattern} is not a glob ({why}); a run would refuse it"),
+            None => format!("no file matches {pattern} yet; a run would refuse it"),
+        };
+        writeln!(out, "              {}", safe::terminal(&why))?;
     }
     let cases = match &plan.cases {
         Some(cases) => {

@@ -10,7 +10,7 @@ use crate::checks::detect::Detectors;
 use crate::eval::exit;
 use crate::report::safe;
 use crate::suite::problems::{Problem, Problems, Severity};
-use crate::suite::settings::{Flags, Settings, SettingsProblem, When};
+use crate::suite::settings::{Flags, Settings, SettingsProblem, When, unknown_variables};
 
 /// What every command is given.
 pub struct Context {
@@ -32,12 +32,14 @@ pub struct Failure {
     pub code: u8,
     /// What to print on standard error, final newline included.
     pub message: String,
+    /// The line of `--json` that says it was already printed.
+    pub told: bool,
 }
 
 impl Failure {
     /// A failure with a message of one line.
     pub fn new(code: u8, message: impl std::fmt::Display) -> Self {
-        Self { code, message: format!("seatrial: {}\n", safe::terminal(&message.to_string())) }
+        Self { code, message: format!("seatrial: {}\n", safe::terminal(&message.to_string())), told: false }
     }
 
     /// A usage error.
@@ -50,9 +52,15 @@ impl Failure {
         Self::new(exit::INCOMPLETE, format_args!("{what} could not be written: {why}"))
     }
 
-    /// Prints it and returns its code.
-    pub fn print(self) -> u8 {
+    /// Prints it and returns its code. With `json`, the line of `--json` says it too.
+    pub fn print(self, json: bool) -> u8 {
         eprint(&self.message);
+        if json && !self.told {
+            let problem = serde_json::json!({ "severity": "error", "message": self.message.trim_end() });
+            let line = serde_json::json!({ "schema": 1, "exit_code": self.code, "problems": [problem] });
+            // The exit code says it when nothing can be printed.
+            let _ = io::stdout().write_all(format!("{line}\n").as_bytes());
+        }
         self.code
     }
 }
@@ -72,14 +80,39 @@ impl Context {
             Failure {
                 code: exit::USAGE,
                 message: problems.render(color_of(When::Auto, &io::stderr()) != ColorChoice::Never),
+                told: false,
             }
         })?;
+        let context = Self::with(settings, cwd, quiet);
+        let names: Vec<String> = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()).collect();
+        let unknown = unknown_variables(names.iter().map(String::as_str)).into_iter().map(|problem| {
+            let help = problem.help.map(|h| format!("; {h}")).unwrap_or_default();
+            format!("seatrial: {}{help}\n", problem.message)
+        });
+        context.note(&safe::terminal(&unknown.collect::<String>()));
+        Ok(context)
+    }
+
+    /// For commands that only tell what is built in: they work whatever the settings say, a broken file included.
+    pub fn without_file(color: Option<&str>, quiet: bool) -> Result<Self, Failure> {
+        let flags = Flags { values: color.map(|c| ("color", c.to_owned())).into_iter().collect(), ..Flags::default() };
+        // A folder without settings above it, and no variables.
+        let nowhere = PathBuf::from("/");
+        let settings = Settings::resolve(&flags, &|_| None, &nowhere);
+        let cwd = std::env::current_dir().unwrap_or_default();
+        settings.map(|settings| Self::with(settings, cwd, quiet)).map_err(|problems| {
+            let problems = settings_problems(problems, std::path::Path::new("."));
+            Failure { code: exit::USAGE, message: problems.render(false), told: false }
+        })
+    }
+
+    fn with(settings: Settings, cwd: PathBuf, quiet: bool) -> Self {
         let mut detectors = Detectors::builtin();
         for detector in settings.detectors.values() {
             detectors = detectors.with_custom(&detector.name, detector.pattern.clone());
         }
         let color = color_of(settings.color.value, &io::stdout());
-        Ok(Self { settings, cwd, quiet, detectors, color })
+        Self { settings, cwd, quiet, detectors, color }
     }
 
     /// Prints a result to standard output. A closed pipe ends the printing and changes nothing else; any other failure

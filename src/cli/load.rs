@@ -24,15 +24,31 @@ pub struct Args {
     #[arg(long, value_name = "EXPR")]
     pub filter: Option<String>,
     /// Who is judged: AGENT or AGENT@VERSION. Overrides the suites' `[subject]`.
-    #[arg(long, value_name = "AGENT@VERSION")]
-    pub subject: Option<String>,
+    #[arg(long, value_name = "AGENT@VERSION", value_parser = subject)]
+    pub subject: Option<Subject>,
+}
+
+/// Reads `AGENT` or `AGENT@VERSION`. Neither may be empty: no session would ever match.
+fn subject(text: &str) -> Result<Subject, String> {
+    let (agent, version) = match text.split_once('@') {
+        Some((agent, version)) => (agent, Some(version)),
+        None => (text, None),
+    };
+    if agent.is_empty() || version.is_some_and(str::is_empty) {
+        return Err("an agent, or an agent and its version as in `airline@1.4.2`".to_owned());
+    }
+    Ok(Subject { agent: agent.to_owned(), version: version.map(str::to_owned) })
 }
 
 impl Args {
     /// The filter, parsed.
     pub fn filter(&self) -> Result<Option<Filter>, Failure> {
         let parsed = self.filter.as_deref().map(Filter::parse).transpose();
-        parsed.map_err(|e| Failure { code: crate::eval::exit::USAGE, message: format!("seatrial: --filter: {e}\n") })
+        parsed.map_err(|e| Failure {
+            code: crate::eval::exit::USAGE,
+            message: format!("seatrial: --filter: {e}\n"),
+            told: false,
+        })
     }
 
     /// The recorded files of a suite. Relative paths start from the suite's folder, those given by `--sessions` from
@@ -48,10 +64,7 @@ impl Args {
     /// The suites, resolved. Warnings are printed; errors are returned, all of them.
     pub fn suites(&self, context: &Context) -> Result<Vec<Suite>, Problems> {
         let vars = |name: &str| std::env::var(name).ok();
-        let subject = self.subject.as_deref().map(|s| match s.split_once('@') {
-            Some((agent, version)) => Subject { agent: agent.to_owned(), version: Some(version.to_owned()) },
-            None => Subject { agent: s.to_owned(), version: None },
-        });
+        let subject = self.subject.clone();
         let env = Env {
             detectors: &context.detectors,
             vars: &vars,
@@ -66,16 +79,36 @@ impl Args {
     }
 }
 
-/// Every entry of `paths` must match a file: the entries that do not, as problems.
+/// Every entry of `paths` must match a file: the entries that do not, as problems. So is standard input in more than
+/// one suite, as it can be read only once.
 pub fn unmatched(planned: &[Planned<'_>], found: &[Discovery]) -> Problems {
     let mut problems = Problems::default();
+    let piped = |found: &&Discovery| found.files.iter().any(|f| f.path.as_os_str() == "-");
+    if found.iter().filter(piped).count() > 1 {
+        problems.add(Problem {
+            file: "--sessions".to_owned(),
+            span: None,
+            message: "more than one suite reads standard input, which can be read only once".to_owned(),
+            help: Some("name one suite, or save the sessions in a file first".to_owned()),
+            severity: Severity::Error,
+        });
+    }
     for (planned, found) in planned.iter().zip(found) {
         for pattern in &found.unmatched {
+            let (message, help) = match found.invalid.iter().find(|(invalid, _)| invalid == pattern) {
+                Some((_, why)) => {
+                    (format!("`{pattern}` is not a glob: {why}"), "a backslash quotes a special character")
+                }
+                None => (
+                    format!("no file matches `{pattern}`"),
+                    "every entry of `paths` (or `--sessions`) must match a file",
+                ),
+            };
             problems.add(Problem {
                 file: planned.plan.path.clone(),
                 span: None,
-                message: format!("suite `{}`: no file matches `{pattern}`", planned.plan.name),
-                help: Some("every entry of `paths` (or `--sessions`) must match a file".to_owned()),
+                message: format!("suite `{}`: {message}", planned.plan.name),
+                help: Some(help.to_owned()),
                 severity: Severity::Error,
             });
         }

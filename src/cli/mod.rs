@@ -86,6 +86,9 @@ fn parse_and_dispatch() -> u8 {
         Ok(cli) => dispatch(cli),
         Err(error) => {
             let asked_for = !error.use_stderr();
+            if !asked_for && std::env::args_os().any(|a| a == "--json") {
+                return Failure { code: exit::USAGE, message: error.to_string(), told: false }.print(true);
+            }
             match error.print() {
                 Ok(()) if asked_for => exit::PASSED,
                 Err(e) if asked_for && e.kind() != std::io::ErrorKind::BrokenPipe => exit::INCOMPLETE,
@@ -97,7 +100,15 @@ fn parse_and_dispatch() -> u8 {
 }
 
 fn dispatch(cli: Cli) -> u8 {
+    let json = match &cli.command {
+        Command::Run(args) => args.json,
+        Command::Check(args) => args.json,
+        Command::Report(args) => args.json,
+        _ => false,
+    };
     let mut values = Vec::new();
+    let builtin = matches!(cli.command, Command::Explain(_) | Command::Schema(_) | Command::Completions { .. });
+    let context = builtin.then(|| Context::without_file(cli.color.as_deref(), cli.quiet));
     values.extend(cli.color.map(|color| ("color", color)));
     match &cli.command {
         Command::Run(args) => values.extend(args.settings()),
@@ -105,9 +116,9 @@ fn dispatch(cli: Cli) -> u8 {
         _ => {}
     }
     let flags = Flags { config: cli.config, profile: cli.profile, values };
-    let context = match Context::new(&flags, cli.quiet) {
+    let context = match context.unwrap_or_else(|| Context::new(&flags, cli.quiet)) {
         Ok(context) => context,
-        Err(failure) => return failure.print(),
+        Err(failure) => return failure.print(json),
     };
     let result = match cli.command {
         Command::Run(args) => run::run(&args, &context),
@@ -123,7 +134,7 @@ fn dispatch(cli: Cli) -> u8 {
             context.print(&script, exit::PASSED)
         }
     };
-    result.unwrap_or_else(|failure| failure.print())
+    result.unwrap_or_else(|failure| failure.print(json))
 }
 
 #[cfg(test)]

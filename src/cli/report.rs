@@ -25,7 +25,7 @@ pub struct Args {
     junit: Option<PathBuf>,
     /// Print one machine-readable line instead of the report.
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
     /// List checks that passed, too.
     #[arg(long, short)]
     verbose: bool,

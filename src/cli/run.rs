@@ -40,7 +40,7 @@ pub struct Args {
     pub(super) load: load::Args,
     /// Print one machine-readable line instead of the report.
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
     /// List checks that passed, too.
     #[arg(long, short)]
     verbose: bool,
@@ -72,13 +72,28 @@ pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     Run::begin(args, context, filter.as_ref(), &planned)?.finish(found, stop)
 }
 
+/// Makes a folder for the run that no other run has: several may begin at once.
+fn make_folder(out: &Path, now: jiff::Timestamp) -> io::Result<(String, PathBuf)> {
+    fs::create_dir_all(out)?;
+    let mut last = now.as_nanosecond() >> 8;
+    loop {
+        let id = format!("{}-{:04x}", now.strftime("%Y%m%dT%H%M%SZ"), last & 0xffff);
+        let dir = out.join(&id);
+        match fs::create_dir(&dir) {
+            Ok(()) => return Ok((id, dir)),
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => last += 1,
+            Err(e) => return Err(e),
+        }
+    }
+}
+
 fn usage(args: &Args, context: &Context, problems: &crate::suite::problems::Problems) -> Result<u8, Failure> {
     let message = problems.render(context.color_errors());
     if args.json {
         let line = serde_json::json!({ "schema": 1, "exit_code": exit::USAGE, "problems": problems.lines() });
         context.print(format!("{line}\n").as_bytes(), exit::USAGE)?;
     }
-    Err(Failure { code: exit::USAGE, message })
+    Err(Failure { code: exit::USAGE, message, told: args.json })
 }
 
 /// Set when the run is to end orderly; a second interrupt ends it at once.
@@ -118,12 +133,10 @@ impl<'r> Run<'r> {
     ) -> Result<Self, Failure> {
         let began = Instant::now();
         let now = jiff::Timestamp::now();
-        let id = format!("{}-{:04x}", now.strftime("%Y%m%dT%H%M%SZ"), (now.as_nanosecond() >> 8) & 0xffff);
         let out = context.cwd.join(&context.settings.out.value);
-        let dir = out.join(&id);
+        let (id, dir) = make_folder(&out, now).map_err(|e| Failure::write(&out.display().to_string(), &e))?;
         let path = dir.join("run.jsonl");
         let cannot = |e: io::Error| Failure::write(&path.display().to_string(), &e);
-        fs::create_dir_all(&dir).map_err(cannot)?;
         let mut record = File::create(&path).map_err(cannot)?;
         let expects = |p: &Planned<'_>| p.plan.cases.iter().flatten().any(|c| c.expected_fail.is_some());
         let plan = Plan {
@@ -175,7 +188,7 @@ impl<'r> Run<'r> {
                 stopped = Some(describe(&early));
             }
             let as_of = plan.as_of.as_deref();
-            summaries.push(gate::decide(&mut fold, &outcome.system, as_of, early.unwrap_or(Stopped::No)));
+            summaries.push(gate::decide(&fold, &outcome.system, as_of, early.unwrap_or(Stopped::No)));
             ends.push(fold.end.take());
         }
         if let Err(why) = kept.close() {
@@ -236,19 +249,14 @@ impl<'r> Run<'r> {
         mut stopped: Option<String>,
         bug: bool,
     ) -> Result<u8, Failure> {
-        let incomplete = stopped.as_deref().is_some_and(|why| why != exit::FAIL_FAST);
-        let code = exit::code(suites.iter().map(|s| s.decision), incomplete, bug);
-        let finished = Finished {
-            at: jiff::Timestamp::now().to_string(),
-            seconds: self.began.elapsed().as_secs_f64(),
-            exit_code: code,
-            stopped: stopped.clone(),
+        let decide = |stopped: &Option<String>| {
+            let incomplete = stopped.as_deref().is_some_and(|why| why != exit::FAIL_FAST);
+            exit::code(suites.iter().map(|s| s.decision), incomplete, bug)
         };
-        let mut last = Vec::new();
-        let wrote = record::volatile(&mut last, "finished", &self.redactor.pass(&finished))
-            .and_then(|()| self.record.write_all(&last));
-        if let Err(why) = wrote {
-            stopped.get_or_insert(format!("the record could not be written: {why}"));
+        let mut code = decide(&stopped);
+        if let Err(why) = self.finished(code, stopped.clone()) {
+            stopped = Some(format!("the record could not be written: {why}"));
+            code = decide(&stopped);
         }
         let mut summary = RunSummary {
             schema: 1,
@@ -262,7 +270,20 @@ impl<'r> Run<'r> {
         self.reports(&mut summary, ends)
     }
 
-    fn reports(&self, summary: &mut RunSummary, ends: &[Option<SuiteEnd>]) -> Result<u8, Failure> {
+    /// Writes the last line of the record; a later one replaces an earlier.
+    fn finished(&mut self, exit_code: u8, stopped: Option<String>) -> io::Result<()> {
+        let finished = Finished {
+            at: jiff::Timestamp::now().to_string(),
+            seconds: self.began.elapsed().as_secs_f64(),
+            exit_code,
+            stopped,
+        };
+        let mut last = Vec::new();
+        record::volatile(&mut last, "finished", &self.redactor.pass(&finished))?;
+        self.record.write_all(&last)
+    }
+
+    fn reports(&mut self, summary: &mut RunSummary, ends: &[Option<SuiteEnd>]) -> Result<u8, Failure> {
         let copy = self.context.settings.junit.value.as_ref().map(|p| self.context.cwd.join(p));
         let drawn = Drawn { plan: &self.plan, summary };
         let mut terminal = Terminal::new(drawn, ends.iter().map(Option::as_ref).collect(), self.args.verbose);
@@ -275,7 +296,11 @@ impl<'r> Run<'r> {
             // A report that could not be written is never exit 0, and what is printed says the same.
             let code = if summary.exit_code == exit::BUG { exit::BUG } else { exit::INCOMPLETE };
             summary.exit_code = code;
+            summary.stopped = Some(format!("reports could not be written: {why}"));
             text = format!("reports could not be written to {place}: {why}; exit code {code}\n").into_bytes();
+            // What the run leaves behind should say so too, as far as it can be written at all.
+            let _ = self.finished(code, summary.stopped.clone());
+            let _ = write_summary(&self.dir, summary, &self.redactor);
         } else {
             point_latest(&self.dir).unwrap_or_else(|why| {
                 self.context.note(&format!("seatrial: `latest` could not be pointed at the run: {why}\n"));
@@ -309,9 +334,7 @@ pub(super) fn write_reports(
     let mut out = JUnit::new(drawn, BufWriter::with_capacity(1 << 18, File::create(&junit)?))?;
     let sinks: &mut [&mut dyn Sink] = &mut [&mut out, terminal];
     replay::draw(&dir.join("run.jsonl"), drawn, sinks)?;
-    let mut file = BufWriter::new(File::create(dir.join("summary.json"))?);
-    json::pretty(&redactor.pass(drawn.summary), &mut file)?;
-    file.flush()?;
+    write_summary(dir, drawn.summary, redactor)?;
     if let Some(copy) = junit_copy {
         if let Some(parent) = copy.parent() {
             fs::create_dir_all(parent)?;
@@ -319,6 +342,12 @@ pub(super) fn write_reports(
         fs::copy(&junit, copy)?;
     }
     Ok(())
+}
+
+fn write_summary(dir: &Path, summary: &RunSummary, redactor: &Redactor) -> io::Result<()> {
+    let mut file = BufWriter::new(File::create(dir.join("summary.json"))?);
+    json::pretty(&redactor.pass(summary), &mut file)?;
+    file.flush()
 }
 
 /// Makes `latest` beside the run's folder name it.

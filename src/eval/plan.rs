@@ -33,8 +33,10 @@ impl<'s> Planned<'s> {
             let kept = case.is_none_or(|c| planned.looks_at(&c.id, &c.tags, Some(index)));
             if let Some(cases) = &mut planned.plan.cases {
                 cases[index].filtered = !kept;
-                any &= !cases.iter().all(|c| c.filtered);
             }
+        }
+        if let Some(cases) = &planned.plan.cases {
+            any &= cases.is_empty() || !cases.iter().all(|c| c.filtered);
         }
         for (index, check) in planned.system_checks() {
             if !planned.plan.checks[index].inactive {

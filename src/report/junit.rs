@@ -5,7 +5,7 @@
 //! is never in memory. quick-junit, which knows the format, would hold it there and takes every string through a
 //! parser of terminal escapes (half of a whole run, measured); it is what the tests read these reports with.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::fs::File;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
@@ -14,6 +14,7 @@ use super::{Drawn, Sink};
 use crate::eval::event::{CheckPlan, LeftOutEvent, SessionEvent, SuitePlan};
 use crate::eval::gate::{Decision, SuiteSummary};
 use crate::model::{Level, Status, SubjectFinding, SubjectRef, Verdict};
+use crate::suite::ExpectedFail;
 
 /// Longest message, in characters.
 const MAX_MESSAGE: usize = 1000;
@@ -25,8 +26,10 @@ pub struct JUnit<'d, W: Write> {
     body: BufWriter<File>,
     line: String,
     suites: Vec<Totals>,
-    /// Hashes of the names given in the current suite.
-    names: HashSet<u64>,
+    /// How often a name was wanted in the current suite, by its hash.
+    names: HashMap<u64, u64>,
+    /// The cases of the suite that are expected to fail.
+    expected: HashMap<&'d str, &'d ExpectedFail>,
 }
 
 /// How a test case ended.
@@ -54,7 +57,8 @@ impl<'d, W: Write> JUnit<'d, W> {
     /// A report to be written to `out`.
     pub fn new(drawn: Drawn<'d>, out: W) -> io::Result<Self> {
         let body = BufWriter::with_capacity(1 << 18, tempfile::tempfile()?);
-        Ok(Self { drawn, out, body, line: String::new(), suites: Vec::new(), names: HashSet::new() })
+        let (names, expected) = (HashMap::new(), HashMap::new());
+        Ok(Self { drawn, out, body, line: String::new(), suites: Vec::new(), names, expected })
     }
 
     fn plan(&self) -> Option<(&'d SuitePlan, &'d SuiteSummary)> {
@@ -132,6 +136,21 @@ impl<'d, W: Write> JUnit<'d, W> {
         Ok(())
     }
 
+    /// Why the run did not end with 0 although every gate passed, or there was none: a tool which reads only JUnit must
+    /// not take it for a success.
+    fn run_as_a_whole(&self) -> Option<String> {
+        let summary = self.drawn.summary;
+        let said = summary.suites.iter().any(|s| s.decision != Decision::Passed);
+        (summary.exit_code != 0 && !said).then(|| {
+            let why = match &summary.stopped {
+                Some(why) => why.as_str(),
+                None if summary.suites.is_empty() => "nothing was run",
+                None => "a bug in seatrial was met",
+            };
+            format!("{why} (exit code {})", summary.exit_code)
+        })
+    }
+
     /// A name for the session's trial, unique within the suite together with the case.
     fn trial(&mut self, event: &SessionEvent<'_>) -> String {
         let label = event.trial.as_ref().map_or_else(|| event.id.to_string(), ToString::to_string);
@@ -141,16 +160,26 @@ impl<'d, W: Write> JUnit<'d, W> {
     /// A label that nothing else of this kind has in the suite: readers such as GitLab keep only one of several test
     /// cases with the same name.
     fn unique(&mut self, kind: &str, label: String) -> String {
-        let mut n = 1;
-        loop {
-            let label = if n == 1 { label.clone() } else { format!("{label} ({n})") };
+        let hash = |label: &str| {
             let mut hash = DefaultHasher::new();
-            (kind, &label).hash(&mut hash);
-            if self.names.insert(hash.finish()) {
-                return label;
-            }
-            n += 1;
+            (kind, label).hash(&mut hash);
+            hash.finish()
+        };
+        let wanted = hash(&label);
+        // Numbered from where the last of the same label ended: many sessions may have the same id.
+        let mut n = self.names.get(&wanted).copied().unwrap_or(0) + 1;
+        if n == 1 {
+            self.names.insert(wanted, 1);
+            return label;
         }
+        let mut unique = format!("{label} ({n})");
+        while self.names.contains_key(&hash(&unique)) {
+            n += 1;
+            unique = format!("{label} ({n})");
+        }
+        self.names.insert(wanted, n);
+        self.names.insert(hash(&unique), 1);
+        unique
     }
 }
 
@@ -159,13 +188,15 @@ impl<W: Write> Sink for JUnit<'_, W> {
         self.close_suite()?;
         self.names.clear();
         self.suites.push(Totals::default());
+        let cases = self.plan().and_then(|(plan, _)| plan.cases.as_deref()).unwrap_or_default();
+        self.expected = cases.iter().filter_map(|c| Some((c.id.as_str(), c.expected_fail.as_ref()?))).collect();
         Ok(())
     }
 
     fn session(&mut self, event: &SessionEvent<'_>) -> io::Result<()> {
         let Some((plan, summary)) = self.plan() else { return Ok(()) };
         let trial = self.trial(event);
-        let excuse = excuse(plan, summary, event);
+        let excuse = excuse(summary, self.expected.get(event.case.as_str()).copied());
         for verdict in &event.verdicts {
             let Some(check) = plan.checks.get(verdict.check as usize) else { continue };
             let name = format!("{} [{} #{trial}]", check.id, event.case);
@@ -193,6 +224,7 @@ impl<W: Write> Sink for JUnit<'_, W> {
 
     fn end(&mut self) -> io::Result<()> {
         self.close_suite()?;
+        let run = self.run_as_a_whole();
         self.body.flush()?;
         let body = self.body.get_mut();
         body.seek(SeekFrom::Start(0))?;
@@ -200,7 +232,8 @@ impl<W: Write> Sink for JUnit<'_, W> {
         let counts = |tests, failures, errors, skipped| {
             format!("tests=\"{tests}\" skipped=\"{skipped}\" failures=\"{failures}\" errors=\"{errors}\"")
         };
-        let total = counts(sum(|t| t.tests), sum(|t| t.failures), sum(|t| t.errors), sum(|t| t.skipped));
+        let own = u64::from(run.is_some());
+        let total = counts(sum(|t| t.tests) + own, sum(|t| t.failures), sum(|t| t.errors) + own, sum(|t| t.skipped));
         writeln!(self.out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"seatrial\" {total}>")?;
         for (suite, totals) in self.drawn.plan.suites.iter().zip(&self.suites) {
             let mut name = String::new();
@@ -209,6 +242,15 @@ impl<W: Write> Sink for JUnit<'_, W> {
             writeln!(self.out, "    <testsuite name=\"{name}\" {total}>")?;
             io::copy(&mut Read::by_ref(body).take(totals.bytes), &mut self.out)?;
             writeln!(self.out, "    </testsuite>")?;
+        }
+        if let Some(why) = run {
+            let (mut message, total) = (String::new(), counts(1, 0, 1, 0));
+            attribute(&mut message, cut(&why));
+            writeln!(
+                self.out,
+                "    <testsuite name=\"seatrial run\" {total}>\n        <testcase classname=\"seatrial.run\" \
+                 name=\"complete\"><error message=\"{message}\"/></testcase>\n    </testsuite>"
+            )?;
         }
         writeln!(self.out, "</testsuites>")?;
         self.out.flush()
@@ -221,9 +263,7 @@ struct Excuse {
     errors: bool,
 }
 
-fn excuse(plan: &SuitePlan, summary: &SuiteSummary, event: &SessionEvent<'_>) -> Excuse {
-    let expected =
-        plan.cases.iter().flatten().find(|c| c.id == event.case.as_str()).and_then(|c| c.expected_fail.as_ref());
+fn excuse(summary: &SuiteSummary, expected: Option<&ExpectedFail>) -> Excuse {
     // What the gate allowed is no failure of the run: JUnit must say what the exit code says.
     let passed = summary.decision == Decision::Passed;
     let failures = match expected {

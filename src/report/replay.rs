@@ -74,7 +74,7 @@ pub fn fold(path: &Path) -> Result<Replayed, RecordError> {
     };
     let as_of = plan.as_of.as_deref();
     let suites: Vec<SuiteSummary> = folds
-        .iter_mut()
+        .iter()
         .zip(&system)
         .map(|(fold, system)| {
             let ended = if fold.end.is_some() { Stopped::No } else { ended };

@@ -130,6 +130,9 @@ impl<'c, 'p, 'w> Commit<'c, 'p, 'w> {
                 self.put(out, "left_out", &event);
             }
             Admission::Conflict(reason) => {
+                if let Some(bytes) = kept {
+                    self.keep(&bytes);
+                }
                 let row = self.conflict(row, reason, out);
                 self.fold.add(row);
             }
@@ -194,7 +197,9 @@ impl<'c, 'p, 'w> Commit<'c, 'p, 'w> {
             let mut out = Vec::new();
             self.put(&mut out, "suite_end", &end);
             self.fold.end = Some(end);
-            system = decide_system(self.job.planned, self.fold);
+            let bug;
+            (system, bug) = decide_system(self.job.planned, self.fold);
+            self.panicked |= bug;
             for (check, finding) in &system {
                 let event = SystemEvent { suite: self.job.index, check: *check, finding: finding.clone() };
                 self.put(&mut out, "system", &event);
@@ -205,27 +210,22 @@ impl<'c, 'p, 'w> Commit<'c, 'p, 'w> {
     }
 }
 
-/// Asks every system check.
-fn decide_system(planned: &Planned<'_>, fold: &SuiteFold<'_>) -> Vec<(u32, SystemFinding)> {
+/// Asks every system check; whether one panicked.
+fn decide_system(planned: &Planned<'_>, fold: &SuiteFold<'_>) -> (Vec<(u32, SystemFinding)>, bool) {
     let check_index = |id: &str| planned.plan.checks.iter().position(|c| c.id == id).map(|i| i as u32);
     let position = |column: &Column| planned.columns.iter().position(|c| c == column);
-    let mut found = Vec::new();
+    let (mut found, mut panicked) = (Vec::new(), false);
     for (index, check) in planned.system_checks() {
         let declared = check.columns();
         let columns = declared.iter().filter_map(position).filter_map(|i| fold.columns.get(i)).collect();
         let window = Window { columns, cases: &fold.cases, check_index: &check_index };
-        let finding = catch_unwind(AssertUnwindSafe(|| check.decide(&window))).unwrap_or_else(|_| SystemFinding {
-            status: Status::Error,
-            value: None,
-            count: 0,
-            groups: Vec::new(),
-            bound: None,
-            reason: format!("a bug in seatrial: the check panicked: {}", evaluate::last_panic()),
-            unexercised: false,
+        let finding = catch_unwind(AssertUnwindSafe(|| check.decide(&window))).unwrap_or_else(|_| {
+            panicked = true;
+            SystemFinding::error(format!("a bug in seatrial: the check panicked: {}", evaluate::last_panic()))
         });
         found.push((index as u32, finding));
     }
-    found
+    (found, panicked)
 }
 
 fn errored(check: u32, reason: &str) -> Verdict {

@@ -94,17 +94,18 @@ fn one(
     let session = decoder.decode(&batch.buffer[range], element.index, &batch.stem).map_err(|p| (None, p))?;
     let planned = job.planned;
     let named = |kind, message: String| (Some(session.id.to_string()), Problem::new(kind, message));
-    let mut bound = bind::bind(planned.suite, &session).map_err(|(kind, why)| named(kind, why))?;
-    if !planned.looks_at(&bound.case_id, &bound.tags, bound.case_index) {
-        return Err(named(LeftOut::Filtered, "taken out by --filter".into()));
-    }
-    stale(job, &session).map_err(|why| named(LeftOut::Stale, why))?;
+    // Those of sessions that are left out, too: they show that a tool of that name exists.
     for (_, call) in session.tool_calls() {
         if !tools.contains(call.name.as_str()) {
             tools.insert(call.name.to_string());
             done.tools.push(call.name.to_string());
         }
     }
+    let mut bound = bind::bind(planned.suite, &session).map_err(|(kind, why)| named(kind, why))?;
+    if !planned.looks_at(&bound.case_id, &bound.tags, bound.case_index) {
+        return Err(named(LeftOut::Filtered, "taken out by --filter".into()));
+    }
+    stale(job, &session).map_err(|why| named(LeftOut::Stale, why))?;
     let active = |check: usize| planned.applies(check, &bound.case_id, &bound.tags);
     let evaluated = evaluate::evaluate(planned.suite, &session, &bound, &active);
     done.panicked |= evaluated.panicked;

@@ -136,3 +136,6 @@ pub fn run(job: &Job<'_>, reader: Reader, fold: &mut SuiteFold<'_>, sinks: Sinks
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests;

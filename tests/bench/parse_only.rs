@@ -2,7 +2,11 @@
 //!
 //! `cargo bench --bench parse_only -- FILE [JOBS]`
 
-#![allow(clippy::expect_used, clippy::print_stdout, reason = "a measuring program: it prints, and stops when it cannot measure")]
+#![allow(
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "a measuring program: it prints, and stops when it cannot measure"
+)]
 
 use std::path::PathBuf;
 use std::sync::Mutex;

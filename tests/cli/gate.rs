@@ -223,3 +223,73 @@ fn require_rolls_the_subjects_of_a_session_up() {
         Project::with(&suite(require), &[session]).run().code(code);
     }
 }
+
+#[test]
+fn what_a_skipped_or_broken_session_might_have_had_exercises_no_check() {
+    let span = "[[span]]\nid = \"idle\"\non = { kind = \"tool\" }\ncheck = \"status\"\n";
+    let cases = "[[case]]\nid = \"a\"\n[[case]]\nid = \"b\"\nskip = \"later\"\n";
+    let skips = format!("{cases}{GOOD}{span}[gate]\nmax_skip_rate = 0.5\n");
+    let sessions = [replies("a", "good"), replies("b", "good")];
+    let project = Project::with(&skips, &lines(&sessions));
+    project.run().code(4).says("applied to nothing in the whole run: idle");
+    let breaks = format!("{GOOD}{span}[gate]\nmax_error_rate = 0.5\npass_rate = {{ min = 0.5 }}\n");
+    let broken = r#"{"id":"b","failure":{"kind":"infrastructure"}}"#;
+    Project::with(&breaks, &[&sessions[0], broken]).run().code(4).says("applied to nothing in the whole run: idle");
+}
+
+#[test]
+fn a_critical_check_that_requires_one_of_several_has_not_failed_when_one_passes() {
+    let suite =
+        "[[turn]]\nid = \"t\"\ncheck = \"contains\"\nvalue = \"good\"\nseverity = \"critical\"\nrequire = \"any\"\n";
+    let session =
+        |a: &str| format!(r#"{{"id":"a","turns":[{{"user":"x","reply":"{a}"}},{{"user":"y","reply":"bad"}}]}}"#);
+    Project::with(suite, &[&session("good")]).run().code(0);
+    Project::with(suite, &[&session("bad")]).run().code(1).says("critical checks failed");
+}
+
+#[test]
+fn a_suite_of_bounded_system_checks_alone_can_pass_and_one_of_reports_alone_cannot() {
+    let metric = "[[system]]\nid = \"m\"\ncheck = \"metric\"\nmetric = \"turns\"\nstat = \"mean\"\n";
+    Project::with(&format!("{metric}max = 3\n"), &[&replies("a", "good")]).run().code(0);
+    Project::with(&format!("{metric}max = 0\n"), &[&replies("a", "good")]).run().code(1);
+    Project::with(metric, &[&replies("a", "good")]).run().code(4).says("no blocking check");
+    let asks = format!("{metric}max = 3\n[gate]\npass_rate = {{ min = 0.5 }}\n");
+    Project::with(&asks, &[&replies("a", "good")]).run().code(4).says("no case to measure it on");
+}
+
+#[test]
+fn duplicates_and_filtered_sessions_do_not_thin_what_was_left_out() {
+    let good = replies("a", "good");
+    let mut sessions = vec![good.as_str(); 20];
+    sessions.push("{broken");
+    let suite = format!("{GOOD}[gate]\nmax_left_out = 0.1\n");
+    Project::with(&suite, &sessions).run().code(4).says("1 of 2 read were left out");
+}
+
+#[test]
+fn a_case_that_no_blocking_check_applied_to_is_not_said_to_be_skipped_by_the_suite() {
+    let suite = "[[span]]\nid = \"t\"\non = { kind = \"tool\" }\ncheck = \"status\"\n";
+    let calls = r#"{"id":"a","turns":[{"reply":"x","spans":[{"kind":"tool","name":"f","status":"ok","input":{}}]}]}"#;
+    let sessions = [calls.to_owned(), replies("b", "good")];
+    Project::with(suite, &lines(&sessions)).run().code(4).says("no blocking check applied to 1 of 2 cases");
+    Project::with(&format!("{suite}[gate]\nmax_skip_rate = 0.5\n"), &lines(&sessions)).run().code(0);
+}
+
+#[test]
+fn a_skipped_case_is_skipped_even_when_its_session_is_broken() {
+    let suite =
+        format!("[[case]]\nid = \"a\"\n[[case]]\nid = \"b\"\nskip = \"later\"\n{GOOD}[gate]\nmax_skip_rate = 0.5\n");
+    let broken = r#"{"id":"b","failure":{"kind":"infrastructure"}}"#;
+    let project = Project::with(&suite, &[&replies("a", "good"), broken]);
+    project.run().code(0);
+    assert_eq!(project.suite()["cases"]["skipped"], 1);
+}
+
+#[test]
+fn a_tool_that_only_filtered_sessions_call_is_no_misspelling() {
+    let never = format!("{GOOD}[[session]]\nid = \"never\"\ncheck = \"calls\"\ntool = \"wipe\"\nmax = 0\n");
+    let wipes = r#"{"id":"b","turns":[{"reply":"x","spans":[{"kind":"tool","name":"wipe","input":{}}]}]}"#;
+    let project = Project::with(&never, &[&replies("a", "good"), wipes]);
+    project.run_with(&["--filter", "case(a)"]).code(0);
+    Project::with(&never, &[&replies("a", "good")]).run().code(4).says("misspelled");
+}

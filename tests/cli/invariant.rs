@@ -240,6 +240,7 @@ fn with_a_subject_named_a_session_of_another_or_no_version_is_an_error() {
         session(r#""agent":"a","version":"1.4.1","#),
         session(r#""agent":"a","#),
         session(r#""agent":"b","version":"1.4.2","#),
+        session(r#""version":"1.4.2","#),
     ] {
         Project::with(&suite, &[&wrong]).run().code(4);
     }

@@ -3,6 +3,7 @@
 #![allow(clippy::expect_used, reason = "a test, outside of its functions too, may panic")]
 
 mod bad_input;
+mod endings;
 mod examples;
 mod gate;
 mod invariant;

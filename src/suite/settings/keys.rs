@@ -39,7 +39,7 @@ const fn key(name: &'static str, takes: &'static str, default: &'static str, doc
 
 /// Every key, in the order in which they are printed.
 pub static KEYS: &[KeyDoc] = &[
-    key("jobs", "a number of at least 1", "the number of cores", "Worker threads."),
+    key("jobs", "a number from 1 to 4096", "the number of cores", "Worker threads."),
     key("out", "a path", "\"reports\"", "The folder in which runs are written."),
     key("keep", "`failed`, `all` or `none`", "\"failed\"", "Which sessions are kept with the run record."),
     key("keep_limit", "a number", "500", "How many sessions are kept at most."),

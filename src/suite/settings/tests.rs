@@ -115,7 +115,7 @@ fn a_wrong_value_is_a_problem_wherever_it_comes_from_even_when_overridden() {
     let flags = Flags { values: vec![("jobs", "2".into()), ("color", "blue".into())], ..Flags::default() };
     insta::assert_snapshot!(problems(text, &flags, &[("SEATRIAL_KEEP_LIMIT", "-1")]), @r#"
     "[1]": `out` is a path, not an array
-    "0": `jobs` is a number of at least 1, not 0
+    "0": `jobs` is a number from 1 to 4096, not 0
     "\"some\"": `keep` is `failed`, `all` or `none`, not "some"
     -: `SEATRIAL_KEEP_LIMIT` is a number, not "-1"
     "\"yes\"": `fail_fast` is true or false, not "yes"

@@ -1,0 +1,102 @@
+//! How each case went: from its trials to one status, what the plan excuses, and what is missing.
+
+use super::summary::CaseCounts;
+use crate::checks::system::CaseOutcome;
+use crate::eval::event::CasePlan;
+use crate::eval::fold::SuiteFold;
+use crate::eval::rollup;
+use crate::model::Status;
+
+/// How a case went, with what the plan says of it.
+pub(super) struct Judged<'c> {
+    pub outcome: &'c CaseOutcome,
+    pub weight: f64,
+    pub status: Status,
+    /// Its failure is expected for now.
+    pub excused: bool,
+    /// Its recorded trials alone, missing ones aside, could not be measured.
+    pub errs: bool,
+    /// How many trials are missing; each is an error.
+    pub missing: u64,
+}
+
+/// All cases of the run, judged.
+pub(super) struct Cases<'c> {
+    pub judged: Vec<Judged<'c>>,
+    pub counts: CaseCounts,
+    pub flaky: Vec<String>,
+    pub surprises: Vec<String>,
+    /// Those with fewer trials than wanted.
+    pub missing: Vec<String>,
+}
+
+/// Judges every case that is part of the run. `as_of` is the day for `expected_fail`; missing trials are known when
+/// `all` sessions were read.
+pub(super) fn judge<'f>(fold: &'f SuiteFold<'_>, as_of: Option<&str>, all: bool) -> Cases<'f> {
+    let plan = fold.plan;
+    let mut cases = Cases {
+        judged: Vec::new(),
+        counts: CaseCounts::default(),
+        flaky: Vec::new(),
+        surprises: Vec::new(),
+        missing: Vec::new(),
+    };
+    for (index, outcome) in fold.cases.iter().enumerate() {
+        let declared = plan.cases.as_ref().and_then(|c| c.get(index));
+        let skipped = declared.is_some_and(|c| c.skip.is_some());
+        // An undeclared case is there because a session of it was read.
+        let wanted = plan.trials.map_or(u64::from(declared.is_some()), u64::from);
+        let missing = if all && !skipped { wanted.saturating_sub(outcome.trials.len() as u64) } else { 0 };
+        if declared.is_some_and(|c| c.filtered) || (outcome.trials.is_empty() && missing == 0 && !skipped) {
+            continue;
+        }
+        let case = one(outcome, missing, declared, as_of);
+        let counts = &mut cases.counts;
+        counts.total += 1;
+        match case.status {
+            Status::Fail if case.excused => counts.expected_fail += 1,
+            Status::Pass => counts.passed += 1,
+            Status::Fail => counts.failed += 1,
+            Status::Error => counts.error += 1,
+            Status::Held => counts.held += 1,
+            Status::Skip => counts.skipped += 1,
+        }
+        if case.status == Status::Pass && declared.is_some_and(|c| c.expected_fail.is_some()) {
+            cases.surprises.push(outcome.id.clone());
+        }
+        if is_flaky(outcome) {
+            cases.flaky.push(outcome.id.clone());
+        }
+        if missing > 0 {
+            cases.missing.push(outcome.id.clone());
+        }
+        cases.judged.push(case);
+    }
+    cases.counts.flaky = cases.flaky.len() as u64;
+    cases.counts.surprises = cases.surprises.len() as u64;
+    cases.counts.missing = cases.missing.len() as u64;
+    cases
+}
+
+fn one<'c>(outcome: &'c CaseOutcome, missing: u64, declared: Option<&CasePlan>, as_of: Option<&str>) -> Judged<'c> {
+    let recorded = rollup::all(outcome.trials.iter().map(|t| t.status));
+    let status = if missing > 0 { rollup::all([recorded, Status::Error]) } else { recorded };
+    let excused = declared.and_then(|c| c.expected_fail.as_ref()).is_some_and(|x| {
+        // ISO dates compare as text. Without a date to compare with, nothing is excused.
+        as_of.is_some_and(|today| today <= x.until.as_str())
+    });
+    Judged {
+        outcome,
+        weight: declared.map_or(1.0, |c| c.weight),
+        status,
+        excused: excused && status == Status::Fail,
+        errs: recorded == Status::Error,
+        missing,
+    }
+}
+
+/// Whether trials of the case disagree.
+fn is_flaky(outcome: &CaseOutcome) -> bool {
+    let has = |status| outcome.trials.iter().any(|t| t.status == status);
+    has(Status::Pass) && has(Status::Fail)
+}

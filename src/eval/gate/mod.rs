@@ -1,0 +1,97 @@
+//! The decision over a suite, from its fold: every rule says pass, fail or why it could not be shown, in words with
+//! the numbers; the suite's decision is the worst of them.
+//!
+//! [`cases`] judges the cases, [`rules`] holds one function per rule, [`summary`] is what scripts read of it.
+
+mod cases;
+mod rules;
+mod summary;
+#[cfg(test)]
+mod tests;
+
+use serde::{Deserialize, Serialize};
+
+use super::fold::SuiteFold;
+use crate::checks::system::SystemFinding;
+pub use summary::{CaseCounts, CheckSummary, SessionCounts, SuiteSummary};
+
+/// A suite's decision, also that of one rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Decision {
+    /// The agent meets the suite.
+    Passed,
+    /// The decision depends on verdicts that wait for a person.
+    Held,
+    /// The agent may meet the suite; there are too few cases to say.
+    Inconclusive,
+    /// Something could not be measured that had to be.
+    Unmeasured,
+    /// The agent does not meet the suite.
+    Failed,
+}
+
+impl Decision {
+    /// The word used in reports.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Decision::Passed => "passed",
+            Decision::Held => "held",
+            Decision::Inconclusive => "inconclusive",
+            Decision::Unmeasured => "unmeasured",
+            Decision::Failed => "failed",
+        }
+    }
+}
+
+/// One rule of the gate.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RuleOutcome {
+    /// Its name, unique in the suite.
+    pub rule: String,
+    /// What it says.
+    pub decision: Decision,
+    /// Why, with the numbers.
+    pub reason: String,
+}
+
+/// What stopped a run before its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stopped {
+    /// It did not stop early.
+    No,
+    /// The gate could no longer pass.
+    FailFast,
+    /// Interrupted, or the record could not be written.
+    Interrupted,
+}
+
+/// Decides over a suite. `fold.end` must be there unless the run was stopped. `as_of` is the day for `expected_fail`.
+pub fn decide(
+    fold: &SuiteFold<'_>,
+    system: &[(u32, SystemFinding)],
+    as_of: Option<&str>,
+    stopped: Stopped,
+) -> SuiteSummary {
+    let plan = fold.plan;
+    let cases = cases::judge(fold, as_of, stopped == Stopped::No);
+    let mut checks: Vec<CheckSummary> = (0..plan.checks.len()).map(|i| summary::summarise(fold, i, system)).collect();
+    let rules = rules::all(fold, &cases, &mut checks, system, stopped);
+
+    let decision = rules.iter().map(|r| r.decision).max().unwrap_or(Decision::Unmeasured);
+    let mut worst_first: Vec<&RuleOutcome> = rules.iter().filter(|r| r.decision != Decision::Passed).collect();
+    worst_first.sort_by_key(|r| std::cmp::Reverse(r.decision));
+    SuiteSummary {
+        name: plan.name.clone(),
+        decision,
+        reasons: worst_first.iter().map(|r| r.reason.clone()).collect(),
+        sessions: SessionCounts { read: fold.read(), evaluated: fold.evaluated, left_out: fold.left_out.clone() },
+        cases: cases.counts,
+        checks,
+        cost_usd: 0.0,
+        rules,
+        flaky: cases.flaky,
+        surprises: cases.surprises,
+        missing: cases.missing,
+    }
+}

@@ -1,0 +1,339 @@
+//! The rules of the gate, one function each: what it holds against what, and in words why it did not pass.
+//!
+//! Held verdicts are taken both ways: a rule that they cannot change is final, one that they can is held.
+
+use std::collections::HashSet;
+
+use super::cases::{Cases, Judged};
+use super::summary::CheckSummary;
+use super::{Decision, RuleOutcome, Stopped};
+use crate::checks::select::Glob;
+use crate::checks::system::SystemFinding;
+use crate::eval::event::{CheckPlan, SuitePlan};
+use crate::eval::fold::SuiteFold;
+use crate::model::{LeftOut, Level, Severity, Status};
+use crate::stats::{reliability, sum};
+use crate::suite::{PassRate, Reliability};
+
+/// Every rule of a suite's gate, decided. What a rule has to say of a check as a whole is noted in `checks`.
+pub(super) fn all(
+    fold: &SuiteFold<'_>,
+    cases: &Cases<'_>,
+    checks: &mut [CheckSummary],
+    system: &[(u32, SystemFinding)],
+    stopped: Stopped,
+) -> Vec<RuleOutcome> {
+    let plan = fold.plan;
+    // Which tools exist is known when all sessions were seen.
+    let misnamed = if stopped == Stopped::No { named_tools(fold, checks) } else { Vec::new() };
+    let mut rules = Vec::new();
+    rules.extend(complete(fold, stopped));
+    rules.push(left_out(fold, plan));
+    rules.push(exercised(plan, checks, stopped));
+    rules.extend(critical(fold));
+    let limits = limits(plan, cases);
+    // Tolerated errors count as not passed; errors that are not tolerated leave undecided what they would decide.
+    let tolerated = limits.iter().all(|r| r.decision == Decision::Passed);
+    rules.extend(limits);
+    let judged = &cases.judged;
+    if !only_system(plan, checks) {
+        rules.push(pass_rate("pass_rate", &plan.gate.pass_rate, judged, tolerated));
+    }
+    rules.extend(plan.gate.reliability.iter().map(|r| reliable("reliability", r, judged, tolerated)));
+    for group in &plan.gate.groups {
+        let members: Vec<&Judged<'_>> = judged.iter().filter(|c| c.outcome.tags.contains(&group.tag)).collect();
+        let name = |rule: &str| format!("{rule} of {}", group.tag);
+        rules.extend(group.pass_rate.iter().map(|bar| pass_rate(&name("pass_rate"), bar, &members, tolerated)));
+        rules.extend(group.reliability.iter().map(|r| reliable(&name("reliability"), r, &members, tolerated)));
+    }
+    rules.extend(system_checks(plan, checks, system));
+    rules.extend(misnamed);
+    rules
+}
+
+/// Whether system checks with a bound are all that can block, so that there is no case to count. A pass rate that the
+/// suite itself asks for is wanted all the same.
+fn only_system(plan: &SuitePlan, checks: &[CheckSummary]) -> bool {
+    let blocking = |c: &&CheckPlan| c.severity.blocks() && !c.inactive;
+    plan.gate.pass_rate.min >= 1.0
+        && plan.checks.iter().filter(blocking).all(|c| c.level == Level::System)
+        && checks.iter().any(|c| c.severity.blocks() && c.bound.is_some() && c.exercised)
+}
+
+fn rule(rule: impl Into<String>, decision: Decision, reason: impl Into<String>) -> RuleOutcome {
+    RuleOutcome { rule: rule.into(), decision, reason: reason.into() }
+}
+
+fn complete(fold: &SuiteFold<'_>, stopped: Stopped) -> Option<RuleOutcome> {
+    match stopped {
+        Stopped::No => None,
+        Stopped::FailFast => Some(rule(
+            "complete",
+            Decision::Unmeasured,
+            format!("stopped after {} sessions because the gate could no longer pass (--fail-fast)", fold.evaluated),
+        )),
+        Stopped::Interrupted => {
+            let reason = format!("interrupted after {} sessions; run it again", fold.evaluated);
+            Some(rule("complete", Decision::Unmeasured, reason))
+        }
+    }
+}
+
+fn left_out(fold: &SuiteFold<'_>, plan: &SuitePlan) -> RuleOutcome {
+    // A filter says itself what it takes out, and a duplicate loses nothing.
+    let counted = fold.left_out.iter().filter(|(k, _)| !matches!(k, LeftOut::Filtered | LeftOut::Duplicate));
+    let n: u64 = counted.clone().map(|(_, n)| n).sum();
+    let list: Vec<String> = counted.map(|(kind, n)| format!("{n} {}", kind.name())).collect();
+    // Neither thins what is lost among what is read.
+    let read = fold.evaluated + n;
+    if n == 0 {
+        return rule("left_out", Decision::Passed, format!("all {read} read could be used"));
+    }
+    let allowed = plan.gate.max_left_out.allows(n, read);
+    let decision = if allowed { Decision::Passed } else { Decision::Unmeasured };
+    let more = if allowed { "which `max_left_out` allows" } else { "more than `max_left_out` allows" };
+    rule("left_out", decision, format!("{n} of {read} read were left out ({}), {more}", list.join(", ")))
+}
+
+fn exercised(plan: &SuitePlan, checks: &[CheckSummary], stopped: Stopped) -> RuleOutcome {
+    // A system check without a bound only reports.
+    let reports = |s: &CheckSummary| s.level == Level::System && s.bound.is_none() && s.error == 0;
+    let blocking = || plan.checks.iter().zip(checks).filter(|(c, s)| c.severity.blocks() && !c.inactive && !reports(s));
+    let out: HashSet<&str> =
+        plan.cases.iter().flatten().filter(|c| c.skip.is_some() || c.filtered).map(|c| c.id.as_str()).collect();
+    let unexercised: Vec<&str> = blocking()
+        .filter(|(c, s)| !c.optional && !s.exercised)
+        // The checks of a skipped case have nothing to look at because the suite says so.
+        .filter(|(c, _)| !c.case.as_deref().is_some_and(|id| out.contains(id)))
+        .map(|(c, _)| c.id.as_str())
+        .collect();
+    if !blocking().any(|(_, s)| s.exercised) {
+        return rule("exercised", Decision::Unmeasured, "no blocking check was applied to anything");
+    }
+    if unexercised.is_empty() || stopped != Stopped::No {
+        return rule("exercised", Decision::Passed, "every blocking check was applied to something");
+    }
+    let (these, were) = if unexercised.len() == 1 { ("this check was", "its") } else { ("these checks were", "their") };
+    rule(
+        "exercised",
+        Decision::Unmeasured,
+        format!(
+            "{these} applied to nothing in the whole run: {}; if absent subjects are fine, set `optional = true`, \
+             otherwise look at {were} `on`",
+            unexercised.join(", ")
+        ),
+    )
+}
+
+/// By roll-ups: a check that `require`s only some of a session's subjects has not failed where others did.
+fn critical(fold: &SuiteFold<'_>) -> Option<RuleOutcome> {
+    let of = |c: &CheckPlan| c.severity == Severity::Critical && c.level != Level::System && !c.inactive;
+    let critical = || fold.plan.checks.iter().zip(&fold.checks).filter(|(c, _)| of(c));
+    critical().next()?;
+    let list = |count: fn(&crate::model::Tally) -> u64, word: &str| -> Vec<String> {
+        let some = critical().map(|(c, f)| (c, count(&f.sessions))).filter(|(_, n)| *n > 0);
+        some.map(|(c, n)| format!("{} ({n} {word})", c.id)).collect()
+    };
+    let failed = list(|t| t.fail, "failed");
+    let held = list(|t| t.held, "held");
+    Some(if !failed.is_empty() {
+        rule("critical", Decision::Failed, format!("critical checks failed: {}", failed.join(", ")))
+    } else if !held.is_empty() {
+        rule("critical", Decision::Held, format!("critical checks wait for a person: {}", held.join(", ")))
+    } else {
+        rule("critical", Decision::Passed, "no critical check failed")
+    })
+}
+
+fn limits(plan: &SuitePlan, cases: &Cases<'_>) -> Vec<RuleOutcome> {
+    let mut rules = Vec::new();
+    let total = cases.counts.total;
+    let gate = &plan.gate;
+    if plan.cases.is_some() || plan.trials.is_some() {
+        let n = cases.counts.missing;
+        let decision = if gate.max_missing_cases.allows(n, total) { Decision::Passed } else { Decision::Unmeasured };
+        let what = if plan.trials.is_some() { "have fewer trials than wanted" } else { "have no recorded session" };
+        let reason = if n == 0 {
+            format!("all {total} cases were recorded")
+        } else {
+            format!("{n} of {total} cases {what}: {}", listed(&cases.missing))
+        };
+        rules.push(rule("missing_cases", decision, reason));
+    }
+    // Missing trials have their own limit; here count the cases whose recorded sessions could not be measured.
+    let errors = cases.judged.iter().filter(|c| c.status == Status::Error && c.errs);
+    let errors: Vec<String> = errors.map(|c| c.outcome.id.clone()).collect();
+    let n = errors.len() as u64;
+    let decision = if gate.max_error_rate.allows(n, total) { Decision::Passed } else { Decision::Unmeasured };
+    let reason = if n == 0 {
+        "every case was measured".to_owned()
+    } else {
+        format!("{n} of {total} cases could not be measured: {}", listed(&errors))
+    };
+    rules.push(rule("error_rate", decision, reason));
+    rules.extend(skip_rate(plan, cases));
+    rules
+}
+
+/// Cases that the suite skips, and those that no blocking check applied to: neither shows anything of the agent.
+fn skip_rate(plan: &SuitePlan, cases: &Cases<'_>) -> Option<RuleOutcome> {
+    let blocks = |c: &CheckPlan| c.severity.blocks() && !c.inactive && c.level != Level::System;
+    let (total, all) = (cases.counts.total, cases.counts.skipped);
+    // Cases without sessions are here because the suite skips them, and a skipped session has skipped verdicts.
+    let by_suite = |c: &&Judged<'_>| c.outcome.trials.iter().all(|t| t.checks.iter().any(|(_, s)| *s == Status::Skip));
+    let skipped = cases.judged.iter().filter(|c| c.status == Status::Skip).filter(by_suite).count() as u64;
+    let idle = all - skipped;
+    // Without checks of cases there is no case to show anything of.
+    let n = if plan.checks.iter().any(blocks) { all } else { skipped };
+    if n == 0 {
+        return None;
+    }
+    let decision = if plan.gate.max_skip_rate.allows(n, total) { Decision::Passed } else { Decision::Unmeasured };
+    let reason = match (skipped, idle) {
+        (_, 0) => format!("{skipped} of {total} cases are skipped by the suite"),
+        (0, _) => format!("no blocking check applied to {idle} of {total} cases (`max_skip_rate`)"),
+        _ => format!(
+            "{skipped} of {total} cases are skipped by the suite, and no blocking check applied to {idle} others"
+        ),
+    };
+    Some(rule("skip_rate", decision, reason))
+}
+
+/// The first names of a list, and how many more there are.
+fn listed(names: &[String]) -> String {
+    const MOST: usize = 5;
+    let shown = names.iter().take(MOST).cloned().collect::<Vec<_>>().join(", ");
+    if names.len() > MOST { format!("{shown} and {} more", names.len() - MOST) } else { shown }
+}
+
+fn pass_rate<'c>(
+    name: &str,
+    bar: &PassRate,
+    cases: &[impl std::borrow::Borrow<Judged<'c>>],
+    tolerated: bool,
+) -> RuleOutcome {
+    let counted = || cases.iter().map(std::borrow::Borrow::borrow).filter(|c| c.status != Status::Skip && !c.excused);
+    let exact = |weights: Vec<f64>| sum::exact(&weights).unwrap_or(f64::NAN);
+    let weight = |status: Status| exact(counted().filter(|c| c.status == status).map(|c| c.weight).collect());
+    let total = exact(counted().map(|c| c.weight).collect());
+    // No case, cases that all weigh nothing, or more than a number can hold.
+    if counted().next().is_none() || !(total > 0.0 && total.is_finite()) {
+        return rule(name, Decision::Unmeasured, format!("{name}: no case to measure it on"));
+    }
+    let (passed, error, held) = (weight(Status::Pass), weight(Status::Error), weight(Status::Held));
+    // A bar of 1 is met when no other case weighs anything. The room for rounding is relative: weights may be tiny.
+    let met = |reached: f64, all: bool| all || (bar.min < 1.0 && reached >= bar.min * total * (1.0 - 1e-12));
+    let only = |may: &[Status]| counted().all(|c| c.weight == 0.0 || may.contains(&c.status));
+    let n = counted().filter(|c| c.status == Status::Pass).count();
+    let number =
+        format!("{name} {:.4} ({n} of {} cases), at least {} wanted", passed / total, counted().count(), bar.min);
+    let reviewed = met(passed + held, only(&[Status::Pass, Status::Held]));
+    let possible = met(passed + held + error, only(&[Status::Pass, Status::Held, Status::Error]));
+    if met(passed, only(&[Status::Pass])) {
+        rule(name, Decision::Passed, number)
+    } else if !(if tolerated { reviewed } else { possible }) {
+        rule(name, Decision::Failed, number)
+    } else if reviewed {
+        rule(name, Decision::Held, format!("{number}; it depends on cases that wait for a person"))
+    } else {
+        rule(name, Decision::Unmeasured, format!("{number}; it depends on cases that could not be measured"))
+    }
+}
+
+fn reliable<'c>(
+    name: &str,
+    bar: &Reliability,
+    cases: &[impl std::borrow::Borrow<Judged<'c>>],
+    tolerated: bool,
+) -> RuleOutcome {
+    let k = u64::from(bar.k);
+    let (mut low, mut reviewed, mut high) = (Vec::new(), Vec::new(), Vec::new());
+    let mut short = Vec::new();
+    for case in cases.iter().map(std::borrow::Borrow::borrow).filter(|c| c.status != Status::Skip && !c.excused) {
+        let trials = &case.outcome.trials;
+        let count = |status| trials.iter().filter(|t| t.status == status).count() as u64;
+        let (total, passed, held) = (trials.len() as u64 + case.missing, count(Status::Pass), count(Status::Held));
+        let error = if tolerated { 0 } else { count(Status::Error) + case.missing };
+        let rate = |passed| reliability::pass_hat_k(total, passed, k);
+        match (rate(passed), rate(passed + held), rate(passed + held + error)) {
+            (Ok(a), Ok(b), Ok(c)) => {
+                low.push(a);
+                reviewed.push(b);
+                high.push(c);
+            }
+            _ => short.push(case.outcome.id.clone()),
+        }
+    }
+    let n = low.len();
+    if !short.is_empty() {
+        let reason = format!("{name}: pass^{k} needs {k} trials; fewer in {}", listed(&short));
+        return rule(name, Decision::Unmeasured, reason);
+    }
+    let (Some(low), Some(reviewed), Some(high)) = (sum::mean(&low), sum::mean(&reviewed), sum::mean(&high)) else {
+        return rule(name, Decision::Unmeasured, format!("{name}: no case to measure it on"));
+    };
+    let Some(min) = bar.min else {
+        return rule(name, Decision::Passed, format!("{name}: pass^{k} is {low:.4} over {n} cases"));
+    };
+    let number = format!("{name}: pass^{k} is {low:.4} over {n} cases, at least {min} wanted");
+    if low >= min - 1e-12 {
+        rule(name, Decision::Passed, number)
+    } else if high < min - 1e-12 {
+        rule(name, Decision::Failed, number)
+    } else if reviewed >= min - 1e-12 {
+        rule(name, Decision::Held, format!("{number}; it depends on trials that wait for a person"))
+    } else {
+        rule(name, Decision::Unmeasured, format!("{number}; it depends on trials that could not be measured"))
+    }
+}
+
+fn system_checks(plan: &SuitePlan, checks: &[CheckSummary], system: &[(u32, SystemFinding)]) -> Vec<RuleOutcome> {
+    let mut rules = Vec::new();
+    for (index, finding) in system {
+        let (Some(check), Some(summary)) = (plan.checks.get(*index as usize), checks.get(*index as usize)) else {
+            continue;
+        };
+        // Without a bound a system check only reports; without severity to block it never decides.
+        if !check.severity.blocks() || finding.unexercised {
+            continue;
+        }
+        let decision = match finding.status {
+            Status::Fail if finding.bound.is_some() => Decision::Failed,
+            Status::Error => Decision::Unmeasured,
+            Status::Held => Decision::Held,
+            _ => Decision::Passed,
+        };
+        if finding.bound.is_none() && decision == Decision::Passed {
+            continue;
+        }
+        let reason = if summary.reason.is_empty() { "kept".to_owned() } else { summary.reason.clone() };
+        rules.push(rule(format!("system {}", check.id), decision, format!("{}: {reason}", check.id)));
+    }
+    rules
+}
+
+/// Rule 7 of the invariant: a tool name that can never match is an error of the check that names it.
+fn named_tools(fold: &SuiteFold<'_>, checks: &mut [CheckSummary]) -> Vec<RuleOutcome> {
+    let plan = fold.plan;
+    // A name may be a glob, which one tool must match.
+    let known = |name: &String| {
+        fold.tools_seen.contains(name)
+            || Glob::new(name).is_ok_and(|g| plan.tools.iter().chain(&fold.tools_seen).any(|tool| g.is_match(tool)))
+    };
+    let mut rules = Vec::new();
+    for (check, summary) in plan.checks.iter().zip(checks).filter(|(c, _)| !c.inactive) {
+        let unknown: Vec<String> = check.tool_names.iter().filter(|n| !known(n)).map(|n| format!("`{n}`")).collect();
+        // An optional check may find nothing to look at; one that looked must be able to match.
+        if unknown.is_empty() || (check.optional && !summary.exercised) || fold.evaluated == 0 {
+            continue;
+        }
+        summary.error += 1;
+        summary.reason = format!(
+            "no session calls {}, and `[suite] tools` does not list it; a misspelled name would never match",
+            unknown.join(", ")
+        );
+        let decision = if check.severity.blocks() { Decision::Unmeasured } else { Decision::Passed };
+        rules.push(rule(format!("tool names of {}", check.id), decision, format!("{}: {}", check.id, summary.reason)));
+    }
+    rules
+}

@@ -1,0 +1,152 @@
+//! Rules that no recording can reach yet (held verdicts), and those that need exact numbers.
+
+use super::*;
+use crate::eval::event::SuitePlan;
+use crate::eval::exit;
+use crate::eval::testing::{add, plan};
+use crate::model::Status::{self, Error, Fail, Held, Pass, Skip};
+
+const CHECK: &str = "[[session]]\nid = \"a\"\ncheck = \"contains\"\nvalue = \"x\"\n";
+
+fn with_gate(gate: &str) -> SuitePlan {
+    plan(&format!("{CHECK}[gate]\n{gate}\n"))
+}
+
+/// Decides over cases of one trial each; every check of a trial has the same verdict.
+fn decided(plan: &SuitePlan, cases: &[Status]) -> SuiteSummary {
+    let trials: Vec<(String, Status)> = cases.iter().enumerate().map(|(i, s)| (format!("c{i}"), *s)).collect();
+    decided_trials(plan, &trials.iter().map(|(c, s)| (c.as_str(), *s)).collect::<Vec<_>>())
+}
+
+fn decided_trials(plan: &SuitePlan, trials: &[(&str, Status)]) -> SuiteSummary {
+    let mut fold = SuiteFold::new(plan, 0);
+    for (case, status) in trials {
+        add(&mut fold, case, &vec![*status; plan.checks.len()]);
+    }
+    decide(&fold, &[], None, Stopped::No)
+}
+
+fn rule<'s>(summary: &'s SuiteSummary, name: &str) -> &'s RuleOutcome {
+    summary.rules.iter().find(|r| r.rule == name).unwrap_or_else(|| panic!("no rule {name}: {:?}", summary.rules))
+}
+
+#[test]
+fn a_held_case_that_could_tip_the_pass_rate_holds_the_gate_with_exit_3() {
+    let plan = with_gate("pass_rate = { min = 0.75 }");
+    let summary = decided(&plan, &[Pass, Pass, Held, Fail]);
+    assert_eq!(summary.decision, Decision::Held);
+    assert_eq!((summary.cases.held, summary.cases.passed, summary.cases.failed), (1, 2, 1));
+    assert!(summary.reasons[0].contains("wait for a person"), "{:?}", summary.reasons);
+    assert_eq!(exit::code([summary.decision], false, false), 3);
+}
+
+#[test]
+fn a_gate_that_no_held_case_can_tip_is_final_now() {
+    let plan = with_gate("pass_rate = { min = 0.5 }");
+    assert_eq!(decided(&plan, &[Pass, Pass, Held, Fail]).decision, Decision::Passed);
+    assert_eq!(decided(&plan, &[Pass, Held, Fail, Fail, Fail]).decision, Decision::Failed);
+}
+
+#[test]
+fn what_only_a_person_could_save_is_not_called_passed_or_failed() {
+    assert_eq!(decided(&with_gate(""), &[Pass, Held]).decision, Decision::Held);
+    assert_eq!(decided(&with_gate(""), &[Fail, Held]).decision, Decision::Failed);
+    // Review does not mend what could not be measured.
+    assert_eq!(decided(&with_gate(""), &[Error, Held]).decision, Decision::Unmeasured);
+}
+
+#[test]
+fn a_held_verdict_of_a_critical_check_holds_the_gate_whatever_the_pass_rate_allows() {
+    let toml = format!(
+        "{}[gate]\npass_rate = {{ min = 0.0 }}\n",
+        CHECK.replace("check =", "severity = \"critical\"\ncheck =")
+    );
+    let plan = plan(&toml);
+    let summary = decided(&plan, &[Pass, Held]);
+    assert_eq!(rule(&summary, "critical").decision, Decision::Held);
+    assert_eq!(summary.decision, Decision::Held);
+    assert_eq!(decided(&plan, &[Pass, Held, Fail]).decision, Decision::Failed);
+}
+
+#[test]
+fn reliability_takes_held_trials_both_ways() {
+    let plan = with_gate("pass_rate = { min = 0.0 }\nreliability = { k = 2, min = 1.0 }");
+    let held = decided_trials(&plan, &[("a", Pass), ("a", Held)]);
+    assert_eq!(rule(&held, "reliability").decision, Decision::Held);
+    let lost = decided_trials(&plan, &[("a", Pass), ("a", Held), ("a", Fail)]);
+    assert_eq!(rule(&lost, "reliability").decision, Decision::Failed);
+}
+
+#[test]
+fn a_check_that_only_skipped_sessions_met_is_unexercised() {
+    let plan = plan(&format!("{CHECK}[gate]\nmax_skip_rate = 1.0\n"));
+    let summary = decided(&plan, &[Skip, Skip]);
+    assert!(!summary.checks[0].exercised);
+    assert_eq!(summary.decision, Decision::Unmeasured);
+}
+
+#[test]
+fn an_error_of_a_recorded_trial_does_not_hide_behind_a_missing_one() {
+    let toml = format!(
+        "{CHECK}[[case]]\nid = \"a\"\n[[case]]\nid = \"b\"\n[gate]\npass_rate = {{ min = 0.0 }}\nmax_missing_cases = 2\n"
+    );
+    let mut plan = plan(&toml);
+    plan.trials = Some(2);
+    let errs = decided_trials(&plan, &[("a", Error), ("b", Pass), ("b", Pass)]);
+    assert_eq!(rule(&errs, "missing_cases").decision, Decision::Passed);
+    assert_eq!(rule(&errs, "error_rate").decision, Decision::Unmeasured);
+    let missing = decided_trials(&plan, &[("a", Pass), ("b", Pass), ("b", Pass)]);
+    assert_eq!(missing.decision, Decision::Passed);
+    assert_eq!(missing.missing, ["a"]);
+}
+
+#[test]
+fn any_number_of_trials_may_be_wanted() {
+    let mut plan = plan(&format!("{CHECK}[[case]]\nid = \"a\"\n"));
+    plan.trials = Some(u32::MAX);
+    let summary = decided_trials(&plan, &[("a", Pass)]);
+    assert_eq!((summary.decision, summary.cases.missing), (Decision::Unmeasured, 1));
+}
+
+#[test]
+fn light_cases_count_like_heavy_ones() {
+    let weighted = |weight: &str, gate: &str| {
+        let case = |id: &str| format!("[[case]]\nid = \"{id}\"\nweight = {weight}\n");
+        plan(&format!("{CHECK}{}{}[gate]\n{gate}\n", case("a"), case("b")))
+    };
+    for weight in ["1e-12", "1.0", "1e15"] {
+        for (min, decision) in [("1.0", Decision::Failed), ("0.51", Decision::Failed), ("0.5", Decision::Passed)] {
+            let plan = weighted(weight, &format!("pass_rate = {{ min = {min} }}"));
+            let summary = decided_trials(&plan, &[("a", Pass), ("b", Fail)]);
+            assert_eq!(summary.decision, decision, "weight {weight}, min {min}");
+        }
+    }
+}
+
+#[test]
+fn a_run_that_is_cut_short_says_nothing_of_tools_it_may_not_have_seen() {
+    let plan = plan("[[session]]\nid = \"a\"\ncheck = \"calls\"\ntool = \"look\"\n");
+    let mut fold = SuiteFold::new(&plan, 0);
+    add(&mut fold, "c", &[Fail]);
+    let named = |summary: SuiteSummary| summary.rules.iter().any(|r| r.rule.starts_with("tool names"));
+    assert!(named(decide(&fold, &[], None, Stopped::No)));
+    assert!(!named(decide(&fold, &[], None, Stopped::FailFast)));
+}
+
+proptest::proptest! {
+    /// The gate with held cases is decided exactly when both extremes of review would decide it alike.
+    #[test]
+    fn held_cases_are_decided_as_both_extremes_of_review_would(
+        statuses in proptest::collection::vec(0usize..3, 1..9), min in 0u32..=10,
+    ) {
+        let plan = with_gate(&format!("pass_rate = {{ min = {} }}", f64::from(min) / 10.0));
+        let cases: Vec<Status> = statuses.iter().map(|s| [Pass, Fail, Held][*s]).collect();
+        let as_if = |held: Status| {
+            let cases: Vec<Status> = cases.iter().map(|s| if *s == Held { held } else { *s }).collect();
+            decided(&plan, &cases).decision
+        };
+        let (low, high) = (as_if(Fail), as_if(Pass));
+        let expected = if low == high { low } else { Decision::Held };
+        proptest::prop_assert_eq!(decided(&plan, &cases).decision, expected);
+    }
+}

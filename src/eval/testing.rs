@@ -1,0 +1,49 @@
+//! What the tests of this room share: a suite from TOML, and sessions folded by hand.
+
+use super::event::SuitePlan;
+use super::fold::SuiteFold;
+use super::plan::Planned;
+use super::row::Row;
+use crate::checks::detect::Detectors;
+use crate::model::digest::Digest;
+use crate::model::{Status, Tally};
+use crate::suite::Suite;
+use crate::suite::load::{self, Env};
+
+/// A suite named `s` from its other tables.
+pub fn suite(toml: &str) -> Suite {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("suite.toml");
+    std::fs::write(&path, format!("[suite]\nname = \"s\"\n[recorded]\npaths = [\"x.jsonl\"]\n{toml}")).unwrap();
+    let env = Env { detectors: &Detectors::builtin(), vars: &|_| None, subject: None, sessions: None };
+    let loaded = load::load(&[path], &env).unwrap_or_else(|problems| panic!("{}", problems.render(false)));
+    loaded.suites.into_iter().next().unwrap()
+}
+
+/// The plan of a suite.
+pub fn plan(toml: &str) -> SuitePlan {
+    Planned::new(&suite(toml), None).unwrap().plan
+}
+
+/// Adds a session `n` of a case, with the verdict of each check by position.
+pub fn add(fold: &mut SuiteFold<'_>, case: &str, verdicts: &[Status]) {
+    let n = fold.evaluated;
+    let verdict = |(check, status): (usize, &Status)| {
+        let mut subjects = Tally::default();
+        subjects.add(*status);
+        (check as u32, *status, subjects)
+    };
+    let row = Row {
+        at: (0, n),
+        id: format!("{case}-{n}").into(),
+        case: case.into(),
+        trial: None,
+        tags: Vec::new(),
+        digest: Digest::of(&n.to_le_bytes()),
+        error: false,
+        verdicts: verdicts.iter().enumerate().map(verdict).collect(),
+        cells: Vec::new(),
+    };
+    fold.admit(&row);
+    fold.add(row);
+}
