@@ -187,6 +187,7 @@ impl<'d> Terminal<'d> {
             (cases.error, "error"),
             (cases.held, "held"),
             (cases.skipped, "skipped"),
+            (cases.idle, "without a subject of any blocking check"),
             (cases.expected_fail, "expected to fail"),
         ] {
             if n > 0 {

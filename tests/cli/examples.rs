@@ -33,14 +33,11 @@ fn lines(sessions: &str) -> Vec<&str> {
     sessions.lines().filter(|line| !line.trim().is_empty()).collect()
 }
 
-/// A suite needs cases to pass beside what it measures over all of them.
-const COMPANION: &str = "\n[[session]]\nid = \"companion\"\ncheck = \"expr\"\nexpr = \"session.id != ''\"\n";
-
 /// Runs an example over sessions, with the files that examples name.
 fn run(example: &Example, sessions: &str) -> (Project, Said) {
     let head = format!("[suite]\nname = \"example\"\ntools = {:?}\n", Vec::from_iter(tools(example)));
     let recorded = "[recorded]\npaths = [\"sessions.jsonl\"]\n";
-    let project = Project::with(&format!("{head}{recorded}{}{COMPANION}", example.check), &lines(sessions));
+    let project = Project::with(&format!("{head}{recorded}{}", example.check), &lines(sessions));
     project.file("order.schema.json", r#"{"type":"object","required":["id"]}"#);
     let said = project.run();
     (project, said)

@@ -267,12 +267,20 @@ fn duplicates_and_filtered_sessions_do_not_thin_what_was_left_out() {
 }
 
 #[test]
-fn a_case_that_no_blocking_check_applied_to_is_not_said_to_be_skipped_by_the_suite() {
+fn a_declared_case_that_no_blocking_check_applied_to_is_not_shown_and_a_mere_session_does_not_count() {
     let suite = "[[span]]\nid = \"t\"\non = { kind = \"tool\" }\ncheck = \"status\"\n";
     let calls = r#"{"id":"a","turns":[{"reply":"x","spans":[{"kind":"tool","name":"f","status":"ok","input":{}}]}]}"#;
     let sessions = [calls.to_owned(), replies("b", "good")];
-    Project::with(suite, &lines(&sessions)).run().code(4).says("no blocking check applied to 1 of 2 cases");
-    Project::with(&format!("{suite}[gate]\nmax_skip_rate = 0.5\n"), &lines(&sessions)).run().code(0);
+    let project = Project::with(suite, &lines(&sessions));
+    project.run().code(0).says("1 without a subject of any blocking check");
+    let cases = &project.suite()["cases"];
+    assert_eq!(
+        (cases["passed"].as_u64(), cases["idle"].as_u64(), cases["skipped"].as_u64()),
+        (Some(1), Some(1), Some(0))
+    );
+    let declared = format!("[[case]]\nid = \"a\"\n[[case]]\nid = \"b\"\n{suite}");
+    Project::with(&declared, &lines(&sessions)).run().code(4).says("no blocking check applied to 1 of 2 cases");
+    Project::with(&format!("{declared}[gate]\nmax_skip_rate = 0.5\n"), &lines(&sessions)).run().code(0);
 }
 
 #[test]

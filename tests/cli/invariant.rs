@@ -300,6 +300,8 @@ fn a_tool_name_that_no_session_calls_and_the_suite_does_not_know_is_an_error() {
     Project::with(never, &[session]).run().code(4).says("delete_acount");
     let known = format!("[suite]\nname = \"s\"\ntools = [\"delete_acount\"]\n{never}");
     Project::with(&known, &[session]).run().code(0);
+    let optional = never.replace("check =", "optional = true\ncheck =");
+    Project::with(&optional, &[session]).run().code(4).says("delete_acount");
     let seen = session.replace("find", "delete_acount");
     Project::with(never, &[&seen]).run().code(1);
 }

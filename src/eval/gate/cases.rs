@@ -59,7 +59,8 @@ pub(super) fn judge<'f>(fold: &'f SuiteFold<'_>, as_of: Option<&str>, all: bool)
             Status::Fail => counts.failed += 1,
             Status::Error => counts.error += 1,
             Status::Held => counts.held += 1,
-            Status::Skip => counts.skipped += 1,
+            Status::Skip if skipped || is_skipped(outcome) => counts.skipped += 1,
+            Status::Skip => counts.idle += 1,
         }
         if case.status == Status::Pass && declared.is_some_and(|c| c.expected_fail.is_some()) {
             cases.surprises.push(outcome.id.clone());
@@ -93,6 +94,11 @@ fn one<'c>(outcome: &'c CaseOutcome, missing: u64, declared: Option<&CasePlan>, 
         errs: recorded == Status::Error,
         missing,
     }
+}
+
+/// Whether the suite skips it: its sessions have skipped verdicts, where one that no check applied to has none.
+fn is_skipped(outcome: &CaseOutcome) -> bool {
+    outcome.trials.iter().all(|t| t.checks.iter().any(|(_, s)| *s == Status::Skip))
 }
 
 /// Whether trials of the case disagree.

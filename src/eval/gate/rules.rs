@@ -175,20 +175,18 @@ fn limits(plan: &SuitePlan, cases: &Cases<'_>) -> Vec<RuleOutcome> {
     rules
 }
 
-/// Cases that the suite skips, and those that no blocking check applied to: neither shows anything of the agent.
+/// Cases that the suite skips, and declared ones that no blocking check applied to: neither shows anything of the
+/// agent. A session that is its own case, and that no check has a subject in, is reported and does not count.
 fn skip_rate(plan: &SuitePlan, cases: &Cases<'_>) -> Option<RuleOutcome> {
     let blocks = |c: &CheckPlan| c.severity.blocks() && !c.inactive && c.level != Level::System;
-    let (total, all) = (cases.counts.total, cases.counts.skipped);
-    // Cases without sessions are here because the suite skips them, and a skipped session has skipped verdicts.
-    let by_suite = |c: &&Judged<'_>| c.outcome.trials.iter().all(|t| t.checks.iter().any(|(_, s)| *s == Status::Skip));
-    let skipped = cases.judged.iter().filter(|c| c.status == Status::Skip).filter(by_suite).count() as u64;
-    let idle = all - skipped;
+    let (total, skipped) = (cases.counts.total, cases.counts.skipped);
     // Without checks of cases there is no case to show anything of.
-    let n = if plan.checks.iter().any(blocks) { all } else { skipped };
-    if n == 0 {
+    let idle = if plan.cases.is_some() && plan.checks.iter().any(blocks) { cases.counts.idle } else { 0 };
+    if skipped + idle == 0 {
         return None;
     }
-    let decision = if plan.gate.max_skip_rate.allows(n, total) { Decision::Passed } else { Decision::Unmeasured };
+    let allowed = plan.gate.max_skip_rate.allows(skipped + idle, total);
+    let decision = if allowed { Decision::Passed } else { Decision::Unmeasured };
     let reason = match (skipped, idle) {
         (_, 0) => format!("{skipped} of {total} cases are skipped by the suite"),
         (0, _) => format!("no blocking check applied to {idle} of {total} cases (`max_skip_rate`)"),
@@ -323,8 +321,8 @@ fn named_tools(fold: &SuiteFold<'_>, checks: &mut [CheckSummary]) -> Vec<RuleOut
     let mut rules = Vec::new();
     for (check, summary) in plan.checks.iter().zip(checks).filter(|(c, _)| !c.inactive) {
         let unknown: Vec<String> = check.tool_names.iter().filter(|n| !known(n)).map(|n| format!("`{n}`")).collect();
-        // An optional check may find nothing to look at; one that looked must be able to match.
-        if unknown.is_empty() || (check.optional && !summary.exercised) || fold.evaluated == 0 {
+        // `optional` excuses absent subjects, never a name that could not have any.
+        if unknown.is_empty() || fold.evaluated == 0 {
             continue;
         }
         summary.error += 1;

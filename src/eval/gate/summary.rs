@@ -20,7 +20,8 @@ pub struct SessionCounts {
     pub left_out: BTreeMap<LeftOut, u64>,
 }
 
-/// How the cases went. `passed`, `failed`, `error`, `held`, `skipped` and `expected_fail` add up to `total`.
+/// How the cases went. `passed`, `failed`, `error`, `held`, `skipped`, `idle` and `expected_fail`
+/// add up to `total`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct CaseCounts {
     /// Cases of the run.
@@ -35,6 +36,9 @@ pub struct CaseCounts {
     pub held: u64,
     /// Skipped by the suite.
     pub skipped: u64,
+    /// No blocking check applied to any of its sessions.
+    #[serde(default)]
+    pub idle: u64,
     /// Trials disagree.
     pub flaky: u64,
     /// Failed, as the suite expects for now.
