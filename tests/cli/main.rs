@@ -8,6 +8,7 @@ mod examples;
 mod gate;
 mod invariant;
 mod project;
+mod readme;
 mod record;
 mod reports;
 mod suites;
