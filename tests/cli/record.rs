@@ -2,7 +2,7 @@
 
 use std::process::Stdio;
 
-use crate::project::{GOOD, Project, Said, replies, trial};
+use crate::project::{GOOD, Project, Said, json, replies, trial};
 
 /// Enough sessions for many batches, of every outcome, with references, trials and tools.
 fn many(project: &Project) {
@@ -48,6 +48,41 @@ fn reports_drawn_again_from_the_record_are_the_same() {
     let without_place =
         |s: &str| s.lines().filter(|l| !l.starts_with("reports in")).map(str::to_owned).collect::<Vec<_>>();
     assert_eq!(without_place(&again.out), without_place(&said.out));
+}
+
+#[test]
+fn a_record_of_every_released_version_is_still_read_and_decided_the_same() {
+    let golden = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+    let mut seen = 0;
+    for version in std::fs::read_dir(golden).expect("golden records") {
+        let dir = version.expect("an entry").path();
+        let project = Project::new();
+        project.file("run/run.jsonl", std::fs::read(dir.join("run.jsonl")).expect("a record"));
+        let expected = json(&dir.join("summary.json"));
+        let said = project.seatrial(&["report", "run", "--json"]);
+        assert_eq!(Some(i64::from(said.code)), expected["exit_code"].as_i64(), "{}", said.err);
+        let line: serde_json::Value = serde_json::from_str(&said.out).expect("JSON");
+        contains(&line["suites"], &expected["suites"], "suites");
+        seen += 1;
+    }
+    assert!(seen > 0);
+}
+
+/// Keys are only ever added: whatever the old summary says, the new one says too.
+fn contains(new: &serde_json::Value, old: &serde_json::Value, place: &str) {
+    match (new, old) {
+        (serde_json::Value::Object(new), serde_json::Value::Object(old)) => {
+            for (key, value) in old {
+                let place = format!("{place}.{key}");
+                contains(new.get(key).unwrap_or_else(|| panic!("{place} is gone")), value, &place);
+            }
+        }
+        (serde_json::Value::Array(new), serde_json::Value::Array(old)) => {
+            assert_eq!(new.len(), old.len(), "{place}");
+            new.iter().zip(old).enumerate().for_each(|(i, (n, o))| contains(n, o, &format!("{place}[{i}]")));
+        }
+        _ => assert_eq!(new, old, "{place}"),
+    }
 }
 
 #[test]
