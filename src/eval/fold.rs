@@ -6,19 +6,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use super::event::{SuiteEnd, SuitePlan};
 use super::rollup;
 use super::row::Row;
+pub use super::seen::Admission;
+use super::seen::Seen;
 use crate::checks::system::{CaseOutcome, Folded, TrialOutcome};
 use crate::model::{LeftOut, Status, Tally};
-
-/// Whether a row counts.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Admission {
-    /// It does.
-    Counts,
-    /// The same session was already read.
-    Duplicate,
-    /// It contradicts one that was already read; why.
-    Conflict(String),
-}
 
 /// What is known of one check so far.
 #[derive(Debug, Clone, Copy, Default)]
@@ -51,9 +42,7 @@ pub struct SuiteFold<'p> {
     /// What the end of the suite's sessions says; `None` while there may be more.
     pub end: Option<SuiteEnd>,
     by_id: HashMap<Box<str>, usize>,
-    digests: HashSet<[u8; 16]>,
-    ids: HashMap<Box<str>, (usize, Option<Box<str>>)>,
-    trials: HashSet<(usize, Box<str>)>,
+    seen: Seen,
     blocking: Vec<bool>,
     critical: Vec<bool>,
     failed_weight: f64,
@@ -74,9 +63,7 @@ impl<'p> SuiteFold<'p> {
             tools_seen: BTreeSet::new(),
             end: None,
             by_id: HashMap::new(),
-            digests: HashSet::new(),
-            ids: HashMap::new(),
-            trials: HashSet::new(),
+            seen: Seen::default(),
             blocking: plan.checks.iter().map(|c| c.severity.blocks()).collect(),
             critical: plan.checks.iter().map(|c| c.severity == crate::model::Severity::Critical).collect(),
             failed_weight: 0.0,
@@ -91,31 +78,8 @@ impl<'p> SuiteFold<'p> {
 
     /// Whether a row counts, and notes that it was read. Called once per row, in ordinal order.
     pub fn admit(&mut self, row: &Row) -> Admission {
-        let mut short = [0; 16];
-        short.copy_from_slice(&row.digest.0[..16]);
-        if !self.digests.insert(short) {
-            return Admission::Duplicate;
-        }
         let case = self.case(&row.case, &row.tags);
-        if let Some((other_case, other_trial)) = self.ids.get(&row.id) {
-            let named_apart = row.trial.is_some() && row.trial != *other_trial;
-            let counted_apart = row.trial.is_none() && self.plan.trials.is_some_and(|t| t > 1);
-            if *other_case != case || !(named_apart || counted_apart) {
-                return Admission::Conflict(format!(
-                    "the session id `{}` was already used by another session with different content; \
-                     trials of one case need different trial numbers",
-                    row.id
-                ));
-            }
-        }
-        self.ids.insert(row.id.clone(), (case, row.trial.clone()));
-        match &row.trial {
-            Some(trial) if !self.trials.insert((case, trial.clone())) => Admission::Conflict(format!(
-                "trial `{trial}` of case `{}` was already read from another session",
-                row.case
-            )),
-            _ => Admission::Counts,
-        }
+        self.seen.admit(row, case, self.plan.trials.is_some_and(|t| t > 1))
     }
 
     /// Adds a row that counts.
@@ -141,7 +105,12 @@ impl<'p> SuiteFold<'p> {
             }
         }
         let checks = row.verdicts.iter().map(|v| (v.0, v.1)).collect();
-        self.cases[case].trials.push(TrialOutcome { status, checks });
+        let trials = &mut self.cases[case].trials;
+        if trials.is_empty() {
+            // Most cases have one trial; a vector would make room for four.
+            trials.reserve_exact(1);
+        }
+        trials.push(TrialOutcome { status, checks });
         for (column, cell) in self.columns.iter_mut().zip(row.cells) {
             column.add(cell);
         }

@@ -14,5 +14,6 @@ pub mod gate;
 pub mod plan;
 pub mod rollup;
 pub mod row;
+pub mod seen;
 #[cfg(test)]
 pub(crate) mod testing;
