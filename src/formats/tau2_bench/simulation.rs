@@ -103,14 +103,15 @@ impl<'a> Simulation<'a> {
     /// The session that the simulation recorded.
     pub(super) fn into_session(mut self, shared: &Shared) -> Result<Session<'a>, Problem> {
         let task = shared.task(self.task_id.0.as_str());
-        let messages = self.messages.take().unwrap_or_default();
+        let messages = self.messages.take();
         let mut session = self.describe(shared)?;
         session.reference = task.and_then(Task::reference);
         if session.failure.is_none() {
-            session.failure = unreadable(&messages, self.ticks.as_ref().is_some_and(|t| !t.is_empty()));
+            let ticks = self.ticks.as_ref().is_some_and(|t| !t.is_empty());
+            session.failure = unreadable(messages.as_deref(), ticks);
         }
         let mut transcript = Transcript::default();
-        for message in messages {
+        for message in messages.into_iter().flatten() {
             add(&mut transcript, message, shared)?;
         }
         transcript.close();
@@ -173,14 +174,18 @@ impl<'a> Simulation<'a> {
     }
 }
 
-/// Why the messages cannot be evaluated: a voice simulation records overlapping chunks of speech, often without their
-/// text, and an evaluation of what is left would find no calls and no words where there were some.
-fn unreadable<'a>(messages: &[Message<'_>], ticks: bool) -> Option<Failure<'a>> {
-    let chunks = messages.iter().any(|m| m.chunk_id.is_some());
-    (chunks || (ticks && messages.is_empty())).then(|| Failure {
-        kind: "no_transcript".into(),
-        message: Some("a voice simulation, recorded as ticks and not as messages".into()),
-    })
+/// Why the messages cannot be evaluated: there are none at all, or a voice simulation recorded overlapping chunks of
+/// speech, often without their text. An evaluation would find no calls and no words where there may have been some.
+fn unreadable<'a>(messages: Option<&[Message<'_>]>, ticks: bool) -> Option<Failure<'a>> {
+    let why = match messages {
+        Some(messages) if messages.iter().any(|m| m.chunk_id.is_some()) || (ticks && messages.is_empty()) => {
+            "a voice simulation, recorded as ticks and not as messages"
+        }
+        None if ticks => "a voice simulation, recorded as ticks and not as messages",
+        None => "the simulation was recorded without its messages",
+        Some(_) => return None,
+    };
+    Some(Failure { kind: "no_transcript".into(), message: Some(why.into()) })
 }
 
 fn add<'a>(transcript: &mut Transcript<'a>, message: Message<'a>, shared: &Shared) -> Result<(), Problem> {

@@ -146,6 +146,14 @@ fn a_solo_agent_is_expected_to_take_the_users_actions_too() {
 }
 
 #[test]
+fn a_simulation_without_its_messages_cannot_be_evaluated_and_one_with_none_can() {
+    for missing in [r#"{"id":"s","task_id":"t1"}"#, r#"{"id":"s","task_id":"t1","messages":null}"#] {
+        assert_eq!(decode(missing).failure.unwrap().kind, "no_transcript");
+    }
+    assert!(decode(r#"{"id":"s","task_id":"t1","messages":[]}"#).failure.is_none());
+}
+
+#[test]
 fn a_voice_simulation_without_messages_cannot_be_evaluated() {
     let text =
         r#"{"id":"s","task_id":"t1","termination_reason":"user_stop","mode":"full_duplex","ticks":[{"tick_id":0}]}"#;
