@@ -123,6 +123,26 @@ fn names_of_test_cases_are_unique() {
 }
 
 #[test]
+fn the_library_that_knows_junit_reads_what_we_write() {
+    let project = Project::with(GOOD, &[&trial("a", 0, "good"), &trial("a", 1, "bad & <worse>"), "{broken"]);
+    project.run().code(1);
+    let report = quick_junit::Report::deserialize_from_str(&project.report("junit.xml")).expect("JUnit");
+    assert_eq!(report.test_suites.len(), 1);
+    let suite = &report.test_suites[0];
+    assert_eq!(suite.name.as_str(), "s");
+    assert_eq!(report.tests, suite.test_cases.len());
+    let failed = |case: &&quick_junit::TestCase| {
+        matches!(
+            &case.status,
+            quick_junit::TestCaseStatus::NonSuccess { kind: quick_junit::NonSuccessKind::Failure, .. }
+        )
+    };
+    assert_eq!(report.failures, suite.test_cases.iter().filter(failed).count());
+    let names: Vec<&str> = suite.test_cases.iter().filter(failed).map(|c| c.name.as_str()).collect();
+    assert!(names.contains(&"good [a #1]"), "{names:?}");
+}
+
+#[test]
 fn counts_in_junit_are_those_of_its_test_cases() {
     let project = Project::with(GOOD, &[&replies("a", "good"), &replies("b", "bad"), "{broken"]);
     project.run().code(1);
