@@ -128,7 +128,8 @@ impl<'d> Terminal<'d> {
         for example in examples {
             self.example(suite, example, out)?;
         }
-        let more = (check.fail + check.error + check.held).saturating_sub(examples.len() as u64);
+        let unhappy = check.sessions.fail + check.sessions.error + check.sessions.held;
+        let more = unhappy.saturating_sub(examples.len() as u64);
         if more > 0 && examples.len() == EXAMPLES {
             writeln!(out, "        {DIM}and more; every one of them is in run.jsonl and junit.xml{DIM:#}")?;
         }
@@ -293,11 +294,11 @@ fn decision_style(decision: Decision) -> Style {
 /// How much a check deserves to be looked at; 0 when all is well.
 fn gravity(check: &CheckSummary) -> u8 {
     let blocks = u8::from(check.severity.blocks());
-    if check.fail > 0 {
+    if check.sessions.fail > 0 {
         4 + blocks * 4
-    } else if check.error > 0 || !check.reason.is_empty() {
+    } else if errs(check) {
         3 + blocks * 4
-    } else if check.held > 0 {
+    } else if check.sessions.held > 0 {
         2 + blocks * 4
     } else {
         u8::from(!check.exercised && !check.optional)
@@ -306,11 +307,11 @@ fn gravity(check: &CheckSummary) -> u8 {
 
 fn word(check: &CheckSummary) -> (&'static str, Style) {
     let blocks = check.severity.blocks();
-    if check.fail > 0 {
+    if check.sessions.fail > 0 {
         ("fail", if blocks { BAD } else { UNSURE })
-    } else if check.error > 0 {
+    } else if errs(check) {
         ("error", if blocks { BAD } else { UNSURE })
-    } else if check.held > 0 {
+    } else if check.sessions.held > 0 {
         ("held", UNSURE)
     } else if !check.exercised {
         ("idle", UNSURE)
@@ -319,10 +320,17 @@ fn word(check: &CheckSummary) -> (&'static str, Style) {
     }
 }
 
+/// Whether it could not be measured somewhere, or is an error as a whole. A system check has a reason when it only
+/// reports, too.
+fn errs(check: &CheckSummary) -> bool {
+    check.sessions.error > 0 || (check.level != Level::System && !check.reason.is_empty())
+}
+
 fn numbers(check: &CheckSummary) -> String {
     if check.level == Level::System {
         return match (check.value, check.exercised) {
-            (Some(value), _) => format!("{value}"),
+            // Four decimals are for the eye; summary.json has all of them.
+            (Some(value), _) => format!("{value:.4}").trim_end_matches('0').trim_end_matches('.').to_owned(),
             (None, false) => "applied to nothing".to_owned(),
             (None, true) => "not measured".to_owned(),
         };

@@ -202,7 +202,8 @@ impl Draw {
         match &turn.reply {
             Some(reply) => self.block(2, "reply  ", reply, TEXT_LIMIT),
             None => {
-                let note = self.paint.dim("  no reply recorded");
+                let note = if turn.closing { "  the user ended the conversation" } else { "  no reply recorded" };
+                let note = self.paint.dim(note);
                 self.line(&note);
             }
         }
@@ -228,7 +229,8 @@ impl Draw {
         let failed = span.status == SpanStatus::Error;
         if span.kind == SpanKind::Llm && !failed {
             // Of a model call the conversation shows what it said; its cost and time are the waterfall's.
-            let text = span.output.as_ref().map(Payload::as_str).filter(|t| !t.trim().is_empty());
+            let text =
+                span.output.as_ref().filter(|o| !o.is_null()).map(Payload::as_str).filter(|t| !t.trim().is_empty());
             if let Some(text) = text.filter(|t| reply.is_none_or(|r| r.as_str() != *t)) {
                 self.block(2, "model  ", text, TEXT_LIMIT);
             }

@@ -7,6 +7,7 @@ mod endings;
 mod examples;
 mod gate;
 mod invariant;
+mod look;
 mod project;
 mod readme;
 mod record;

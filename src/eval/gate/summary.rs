@@ -74,6 +74,10 @@ pub struct CheckSummary {
     pub held: u64,
     /// Subjects skipped by the suite.
     pub skip: u64,
+    /// The roll-ups, one a session (one in all for a system check): a check that `require`s only some of a session's
+    /// subjects passes there although others failed.
+    #[serde(default)]
+    pub sessions: Tally,
     /// pass / (pass + fail), or the number a system check measured; null where nothing was measured.
     pub value: Option<f64>,
     /// Interval of the value; none in this version.
@@ -133,6 +137,7 @@ pub(super) fn summarise(fold: &SuiteFold<'_>, index: usize, system: &[(u32, Syst
         error: tally.error,
         held: tally.held,
         skip: tally.skip,
+        sessions: fold.checks[index].sessions,
         value: tally.rate(),
         interval: None,
         method: None,
@@ -146,6 +151,7 @@ pub(super) fn summarise(fold: &SuiteFold<'_>, index: usize, system: &[(u32, Syst
             tally.add(finding.status);
         }
         summary.exercised = !finding.unexercised;
+        summary.sessions = tally;
         (summary.pass, summary.fail, summary.error, summary.held) = (tally.pass, tally.fail, tally.error, tally.held);
         summary.value = finding.value;
         summary.bound = finding.bound;
