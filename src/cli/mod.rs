@@ -23,7 +23,7 @@ pub use context::{Context, Failure};
 use crate::eval::{evaluate, exit};
 use crate::suite::settings::Flags;
 
-/// Sea trials for AI agents: declarative suites over recorded sessions, gates one can trust.
+/// Sea trials for AI agents: declarative suites over recorded sessions, gated by exit code.
 #[derive(Debug, Parser)]
 #[command(name = "seatrial", version, about, after_help = EXAMPLES, max_term_width = 100)]
 struct Cli {
