@@ -58,7 +58,7 @@ pub enum ArgsMode {
     Partial,
     /// Every key of the reference is present and equal, at the top level only; more keys are allowed.
     Superset,
-    /// The agent's arguments are contained in the reference's.
+    /// The agent's arguments are contained in the reference's; an empty argument object passes.
     Subset,
     /// Not compared.
     Ignore,

@@ -84,8 +84,9 @@ fn suite(planned: &Planned<'_>, args: &Args, context: &Context, out: &mut dyn Wr
     }
     let recorded = &planned.suite.recorded;
     let found = args.load.recordings(planned.suite, context);
-    let format = recorded.format.unwrap_or("guessed per file");
-    writeln!(out, "  recordings  {} files, format {format}", found.files.len())?;
+    let format = recorded.format.map_or_else(|| "format by content".to_owned(), |f| format!("format {f}"));
+    let n = found.files.len();
+    writeln!(out, "  recordings  {n} {}, {format}", if n == 1 { "file" } else { "files" })?;
     for pattern in &found.unmatched {
         let why = match found.invalid.iter().find(|(invalid, _)| invalid == pattern) {
             Some((_, why)) => format!("{pattern} is not a glob ({why}); a run would refuse it"),
@@ -93,17 +94,17 @@ fn suite(planned: &Planned<'_>, args: &Args, context: &Context, out: &mut dyn Wr
         };
         writeln!(out, "              {}", safe::terminal(&why))?;
     }
+    let trials = plan.trials.map(|t| format!(", {t} trials each")).unwrap_or_default();
     let cases = match &plan.cases {
         Some(cases) => {
             let skipped = cases.iter().filter(|c| c.skip.is_some()).count();
-            let trials = plan.trials.map(|t| format!(", {t} trials each")).unwrap_or_default();
             format!(
                 "{} declared{trials}{}",
                 cases.len(),
                 if skipped > 0 { format!(", {skipped} skipped") } else { String::new() }
             )
         }
-        None => "every session is its own".to_owned(),
+        None => format!("as the sessions name them; one that names none is its own case{trials}"),
     };
     writeln!(out, "  cases       {cases}")?;
     writeln!(out, "  gate        {}", gate(&plan.gate))?;
@@ -129,7 +130,7 @@ fn check(check: &CheckPlan, out: &mut dyn Write) -> io::Result<()> {
     notes.extend(check.case.as_ref().map(|c| format!("only case {c}")));
     writeln!(
         out,
-        "  {:<8}    {:<28} {:<14} {}  {}",
+        "  {:<8}    {:<28} {:<14} {:<8}  {}",
         check.level.name(),
         safe::terminal(&check.id),
         check.check,

@@ -25,9 +25,11 @@ Examples:
   seatrial explain                 all checks by level, and the topics
   seatrial explain trajectory      one check, with a session that passes and one that fails
   seatrial explain filter          the language of --filter
+  seatrial explain cases           the columns of a file of cases
   seatrial explain exit-codes")]
 pub struct Args {
-    /// A check, a trace format, or a topic: `exit-codes`, `filter`, `formats`, `keys`, `metrics`, `settings`.
+    /// A check, a trace format, or a topic: `cases`, `exit-codes`, `filter`, `formats`, `keys`, `matchers`, `metrics`,
+    /// `settings`, `suite`.
     name: Option<String>,
     /// Print the reference of all checks in Markdown.
     #[arg(long, conflicts_with = "name")]
@@ -47,6 +49,9 @@ fn text(args: &Args) -> Result<String, Failure> {
     }
 }
 
+/// Columns that documentation is set in.
+const WIDTH: usize = 100;
+
 /// The documentation of a name.
 fn explain(name: &str) -> Result<String, Failure> {
     if let Some(topic) = TOPICS.iter().find(|t| t.name == name) {
@@ -56,7 +61,7 @@ fn explain(name: &str) -> Result<String, Failure> {
         return Ok(check(rule));
     }
     if let Some(format) = FORMATS.iter().find(|f| f.name() == name) {
-        return Ok(format!("{name} (trace format)\n\n{}\n", format.doc().trim()));
+        return Ok(format!("{name} (trace format)\n\n{}\n", wrapped(format.doc(), 0, 0)));
     }
     let names = || {
         let formats = FORMATS.iter().map(|f| f.name());
@@ -105,7 +110,7 @@ fn levels(rule: &Rule) -> String {
 /// One check: what it does, its parameters, its examples.
 fn check(rule: &Rule) -> String {
     let doc = rule_doc(rule);
-    let mut out = format!("{} ({})\n\n{}\n", rule.name, levels(rule), doc.summary);
+    let mut out = format!("{} ({})\n\n{}\n", rule.name, levels(rule), wrapped(&doc.summary, 0, 0));
     if !doc.details.is_empty() {
         let _ = writeln!(out, "\n{}", doc.details);
     }
@@ -139,12 +144,32 @@ fn params(params: &[ParamDoc], out: &mut String) {
         };
         let _ = writeln!(out, "  {:width$}  {}{default}", p.name, p.kind);
         if !p.doc.is_empty() {
-            let _ = writeln!(out, "  {:width$}  {}", "", p.doc);
+            let _ = writeln!(out, "{}", wrapped(&p.doc, width + 4, 0));
         }
         for (value, meaning) in &p.choices {
-            let _ = writeln!(out, "  {:width$}    {value}: {meaning}", "");
+            let _ = writeln!(out, "{}", wrapped(&format!("{value}: {meaning}"), width + 6, 2));
         }
     }
+}
+
+/// A text as lines of at most [`WIDTH`] columns: every line is indented, those after the first by `hang` more.
+fn wrapped(text: &str, indent: usize, hang: usize) -> String {
+    let mut lines = Vec::new();
+    let mut line = " ".repeat(indent);
+    let mut empty = true;
+    for word in text.split_whitespace() {
+        if !empty && line.chars().count() + 1 + word.chars().count() > WIDTH {
+            lines.push(std::mem::replace(&mut line, " ".repeat(indent + hang)));
+            empty = true;
+        }
+        if !empty {
+            line.push(' ');
+        }
+        line.push_str(word);
+        empty = false;
+    }
+    lines.push(line);
+    lines.join("\n")
 }
 
 fn indented(text: &str, columns: usize) -> String {

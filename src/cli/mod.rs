@@ -66,6 +66,9 @@ enum Command {
     /// Print the JSON Schema of suites.
     Schema(schema::Args),
     /// Print a completion script for a shell.
+    #[command(after_help = "Examples:
+  source <(seatrial completions bash)
+  seatrial completions fish > ~/.config/fish/completions/seatrial.fish")]
     Completions {
         /// The shell.
         shell: clap_complete::Shell,

@@ -7,7 +7,7 @@ use super::run::{display, write_reports};
 use crate::eval::exit;
 use crate::model::Redactor;
 use crate::report::terminal::Terminal;
-use crate::report::{Drawn, json, replay};
+use crate::report::{Drawn, json, replay, safe};
 use crate::store::record;
 
 /// Arguments of `seatrial report`.
@@ -34,6 +34,13 @@ pub struct Args {
 /// Draws the reports.
 pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     let path = record::locate(&context.cwd.join(&args.run));
+    if !path.exists() {
+        let latest = format!("{}/latest", context.settings.out.value.display());
+        return Err(Failure::usage(format_args!(
+            "there is no run at `{}`\nhelp: `seatrial run` writes one; the newest is `{latest}`",
+            safe::line(&args.run.display().to_string())
+        )));
+    }
     let replayed = replay::fold(&path).map_err(Failure::usage)?;
     let dir = path.parent().unwrap_or(&context.cwd);
     let drawn = Drawn { plan: &replayed.plan, summary: &replayed.summary };

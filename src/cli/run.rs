@@ -64,7 +64,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     };
     let planned: Vec<Planned<'_>> = suites.iter().filter_map(|s| Planned::new(s, filter.as_ref())).collect();
     let found: Vec<Discovery> = planned.iter().map(|p| args.load.recordings(p.suite, context)).collect();
-    let unmatched = load::unmatched(&planned, &found);
+    let unmatched = load::unmatched(&args.load, context, &planned, &found);
     if !unmatched.is_empty() {
         return usage(args, context, &unmatched);
     }

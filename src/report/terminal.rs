@@ -14,6 +14,9 @@ use crate::model::{Level, Status};
 /// Sessions shown per check.
 const EXAMPLES: usize = 3;
 
+/// Longest message that stays on one line, in characters.
+const WIDE: usize = 80;
+
 /// Things left out that are shown per suite.
 const LEFT_OUT: usize = 5;
 
@@ -115,7 +118,9 @@ impl<'d> Terminal<'d> {
             numbers(check),
             safe::terminal(location)
         )?;
-        if !check.reason.is_empty() {
+        // What decided the suite was said above.
+        let told = self.drawn.summary.suites.get(suite).is_some_and(|s| decided(s, check));
+        if !check.reason.is_empty() && !told {
             writeln!(out, "        {}", safe::terminal(&check.reason))?;
         }
         for group in check.groups.iter().filter(|g| g.status != Status::Pass).take(EXAMPLES) {
@@ -137,10 +142,10 @@ impl<'d> Terminal<'d> {
     }
 
     fn example(&self, suite: usize, example: &Example, out: &mut dyn Write) -> io::Result<()> {
-        let trial = example.trial.as_ref().map(|t| format!(" #{t}")).unwrap_or_default();
-        let title = format!("{}{trial}", example.case);
+        let trial = example.trial.as_ref().map(|t| format!(", trial {t}")).unwrap_or_default();
+        let title = format!("case {}{trial}", example.case);
         writeln!(out, "        {} {}", example.status.name(), safe::terminal(&title))?;
-        for line in example.message.lines() {
+        for line in spread(&example.message).lines() {
             writeln!(out, "          {}", safe::terminal(line))?;
         }
         let end = self.ends.get(suite).copied().flatten();
@@ -197,6 +202,12 @@ impl<'d> Terminal<'d> {
         }
         let flaky = if cases.flaky > 0 { format!(", {} of them flaky", cases.flaky) } else { String::new() };
         writeln!(out, "  {DIM}cases{DIM:#}    {}: {}{flaky}", cases.total, parts.join(", "))?;
+        // Not every case passed and yet the suite did: what allowed it.
+        if suite.decision == Decision::Passed && cases.passed < cases.total {
+            for rule in suite.rules.iter().filter(|r| r.rule.starts_with("pass_rate") || r.rule == "reliability") {
+                writeln!(out, "  {DIM}gate{DIM:#}     {}", safe::terminal(&rule.reason))?;
+            }
+        }
         let exercised = suite.checks.iter().filter(|c| c.exercised).count();
         let unexercised: Vec<&str> =
             suite.checks.iter().filter(|c| !c.exercised && c.optional).map(|c| c.id.as_str()).collect();
@@ -215,7 +226,8 @@ impl<'d> Terminal<'d> {
             let n = ignored.len();
             writeln!(
                 out,
-                "  {DIM}ignored{DIM:#}  {n} files that are no recordings by their name, such as {}",
+                "  {DIM}ignored{DIM:#}  {n} {} by name, such as {}",
+                if n == 1 { "file that is no recording" } else { "files that are no recordings" },
                 safe::terminal(&ignored[0])
             )?;
         }
@@ -347,6 +359,23 @@ fn numbers(check: &CheckSummary) -> String {
         }
     }
     parts.join(", ")
+}
+
+/// Whether the reasons of a suite's decision hold that of a check.
+fn decided(suite: &SuiteSummary, check: &CheckSummary) -> bool {
+    let reason = format!("{}: {}", check.id, check.reason);
+    suite.reasons.contains(&reason)
+}
+
+/// A message with what was expected, what happened and where they part on lines of their own. Only the places where
+/// lines break depend on it, so a recording that holds these words breaks a line and nothing else.
+fn spread(message: &str) -> String {
+    if message.chars().count() <= WIDE {
+        return message.to_owned();
+    }
+    ["; actual: ", "; first difference: "]
+        .iter()
+        .fold(message.to_owned(), |text, mark| text.replacen(mark, &format!("\n{}", &mark[2..]), 1))
 }
 
 /// A word as a shell would take it.

@@ -260,12 +260,16 @@ impl Draw {
     }
 
     fn payload(&mut self, label: &str, payload: &Payload<'_>) {
-        // Whole payloads are laid out; short ones stay as they were recorded.
-        let pretty = (self.view.full && payload.as_str().len() > self.view.width)
-            .then(|| payload.json().filter(|v| v.is_object() || v.is_array()))
-            .flatten()
-            .and_then(|v| serde_json::to_string_pretty(v).ok());
-        self.block(4, label, pretty.as_deref().unwrap_or(payload.as_str()), PAYLOAD_LIMIT);
+        // Whole payloads are laid out; JSON that was recorded over several lines is put on one; others stay as they are.
+        let raw = payload.as_str();
+        let (long, tall) = (self.view.full && raw.len() > self.view.width, raw.contains('\n'));
+        let json = if long || tall { payload.json().filter(|v| v.is_object() || v.is_array()) } else { None };
+        let shown = match json {
+            Some(value) if long => serde_json::to_string_pretty(value).ok(),
+            Some(_) => Some(on_one_line(raw)),
+            None => None,
+        };
+        self.block(4, label, shown.as_deref().unwrap_or(raw), PAYLOAD_LIMIT);
     }
 
     fn reference(&mut self, title: &str, reference: &Reference<'_>) {
@@ -290,6 +294,28 @@ impl Draw {
             self.block(4, "state ", state.as_str(), PAYLOAD_LIMIT);
         }
     }
+}
+
+/// Valid JSON without its line breaks and indentation. Keys and numbers stay as they were written.
+fn on_one_line(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    let (mut quoted, mut escaped) = (false, false);
+    for c in json.chars() {
+        if quoted {
+            out.push(c);
+            (quoted, escaped) = (escaped || c != '"', !escaped && c == '\\');
+            continue;
+        }
+        match c {
+            ' ' | '\t' | '\n' | '\r' => {}
+            ',' | ':' => out.extend([c, ' ']),
+            _ => {
+                quoted = c == '"';
+                out.push(c);
+            }
+        }
+    }
+    out
 }
 
 fn size(s: &Session<'_>) -> String {

@@ -1,12 +1,4 @@
-//! Files of cases: JSON lines and CSV.
-//!
-//! **JSON lines**: one case a line with the keys of `[[case]]`; any other key becomes a template variable
-//! `case.<key>`.
-//!
-//! **CSV**: a header and one case a row. Columns: `id` (required), `user` (one request), `tags` and `facts` (separated
-//! by `;`), `answer`, `tools` and `state` (JSON), `skip`, `weight`. Any other column becomes a template variable
-//! `case.<column>`, as text. An empty cell of a named column is absent; to expect no call at all, write `[]` in
-//! `tools`.
+//! Files of cases: JSON lines and CSV. [`DOC`] says what is in them.
 
 use std::ops::Range;
 
@@ -16,6 +8,35 @@ use serde_json::{Map, Value};
 use super::cases::{CaseTable, FactValue, OneOrMany, ReferenceTable};
 use super::nearest::nearest;
 use crate::checks::matcher::Matcher;
+
+/// What a file of cases holds, for `seatrial explain cases` and the README.
+pub const DOC: &str = "\
+`cases` in [suite] names a file of cases, relative to the suite: JSON lines (.jsonl, .ndjson) or CSV (.csv).
+
+JSON lines: one case a line, with the keys of a [[case]] table. Any other key becomes a template variable.
+
+  id             the case's id, which a session's `case` names; required
+  user           what the user says, turn by turn: a list of texts
+  turn           the same with a reference for each turn: [{ user, reference }]
+  reference      what is expected: { tools, answer, facts, state }
+  tags           a list; for `on`, [[gate.group]], --filter
+  skip           why it is not run
+  expected_fail  { until, reason }: it fails for now, and that is known
+  weight         how much it counts in the pass rate; 1 unless given
+  vars           more template variables, whatever their names
+
+CSV: a header, then one case a row. Any other column becomes a template variable, as text.
+
+  id             required
+  user           one request
+  tags, facts    separated by `;`
+  answer         the expected answer
+  tools, state   JSON, as in `reference`; to expect no call at all, write []
+  skip, weight   as above
+
+An empty cell is absent, which is not the same as empty. A variable `arrives` is used in a suite as
+\"{{ case.arrives }}\".
+";
 
 /// The keys of a case in a JSON file; others are variables.
 const KEYS: &[&str] = &["id", "tags", "user", "turn", "reference", "skip", "expected_fail", "weight", "vars"];
@@ -215,6 +236,23 @@ mod tests {
     fn wrong(name: &str, text: &str) -> Vec<(String, String)> {
         let faults = read_file(name, text).unwrap().cases.into_iter();
         faults.filter_map(|c| Some((text[c.place.clone()].to_owned(), c.case.err()?))).collect()
+    }
+
+    #[test]
+    fn every_key_and_column_is_documented() {
+        let (json, csv) = DOC.split_once("CSV: a header").expect("both forms");
+        let heads = |text: &str| -> Vec<String> {
+            let names = text.lines().filter_map(|l| l.strip_prefix("  "));
+            let heads = names.map(|l| l.split("  ").next().unwrap_or_default());
+            heads.flat_map(|h| h.split(", ").map(str::to_owned).collect::<Vec<_>>()).collect()
+        };
+        let sorted = |mut names: Vec<String>| {
+            names.sort();
+            names
+        };
+        let known = |names: &[&str]| sorted(names.iter().map(|n| (*n).to_owned()).collect());
+        assert_eq!(sorted(heads(json)), known(KEYS));
+        assert_eq!(sorted(heads(csv)), known(COLUMNS));
     }
 
     #[test]

@@ -9,7 +9,10 @@ fn here(args: &[&str]) -> Said {
     let elsewhere = Project::new();
     let mut command = Command::new(env!("CARGO_BIN_EXE_seatrial"));
     command.args(args).current_dir(env!("CARGO_MANIFEST_DIR")).env_clear();
-    command.env("SEATRIAL_OUT", elsewhere.path("reports")).env("SEATRIAL_JOBS", "2");
+    command.env("SEATRIAL_JOBS", "2");
+    if args.first() == Some(&"run") {
+        command.env("SEATRIAL_OUT", elsewhere.path("reports"));
+    }
     Said::of(command)
 }
 
@@ -30,6 +33,62 @@ fn a_run_that_fails_in_every_way() {
 fn a_session_as_a_transcript() {
     let said = here(&["show", "fixtures/ferry/results.json", "2/1"]).code(0);
     insta::assert_snapshot!(steady(&said.out));
+}
+
+#[test]
+fn a_session_with_times_and_its_waterfall() {
+    let said = here(&["show", "fixtures/support/sessions.jsonl", "rf-1"]).code(0);
+    insta::assert_snapshot!(steady(&said.out));
+}
+
+#[test]
+fn a_session_of_anthropic_messages() {
+    let said = here(&["show", "fixtures/coding/fix-off-by-one.json"]).code(0);
+    insta::assert_snapshot!(steady(&said.out));
+}
+
+#[test]
+fn the_sessions_of_a_file() {
+    let said = here(&["show", "fixtures/ferry/results.json"]).code(0);
+    insta::assert_snapshot!(steady(&said.out));
+}
+
+#[test]
+fn a_run_that_passes_with_something_to_look_at() {
+    let said = here(&["run", "suites/"]).code(0);
+    insta::assert_snapshot!(steady(&said.out));
+}
+
+#[test]
+fn the_plan_of_suites() {
+    let said = here(&["check", "suites/"]).code(0);
+    insta::assert_snapshot!(steady(&said.out));
+}
+
+#[test]
+fn the_explanation_of_a_check() {
+    insta::assert_snapshot!(steady(&here(&["explain", "trajectory"]).code(0).out));
+}
+
+#[test]
+fn a_missing_recording_is_told_the_one_beside_it() {
+    let project = Project::with("[recorded]\npaths = [\"session.jsonl\"]\n", &["{}"]);
+    insta::assert_snapshot!(steady(&project.run().code(2).err), @"");
+    // Entries of --sessions stand in no file.
+    let said = project.run_with(&["--sessions", "session.jsonl"]).code(2).complains("did you mean `sessions.jsonl`?");
+    assert!(!said.err.contains("suite.toml:"), "{}", said.err);
+}
+
+#[test]
+fn a_recording_in_place_of_a_suite_is_said_to_be_one() {
+    let project = Project::with("", &["{}", "{}"]);
+    insta::assert_snapshot!(steady(&project.seatrial(&["run", "sessions.jsonl"]).code(2).err), @"");
+}
+
+#[test]
+fn a_run_that_is_not_there() {
+    let said = Project::new().seatrial(&["report", "reports/nope"]).code(2);
+    insta::assert_snapshot!(steady(&said.err), @"");
 }
 
 #[test]

@@ -33,9 +33,7 @@ use crate::model::{Evidence, Field, Finding, Level, Span, SpanStatus};
 pub struct Trajectory {
     /// How the sequence is compared.
     mode: Mode,
-    /// How arguments are compared: `exact` (equal), `partial` (every key of the reference is present and matches,
-    /// recursively), `superset` (the same at the top level only), `subset` (the agent's arguments are contained in
-    /// the reference's; an empty argument object passes), `ignore`. Default `exact`.
+    /// How arguments are compared. Default `exact`.
     #[serde(default)]
     args: ArgsMode,
     /// The args mode of single tools, by name: `{ book_reservation = "partial" }`.

@@ -57,7 +57,7 @@ fn the_reference_is_markdown() {
     | `except` | list of string | `[]` | Tools that do not count. |
     | `is` | matcher |  | What else must hold. |
     | `min` | integer |  | At least this many. |
-    | `unit` | "chars" or "words" | `"chars"` | What is counted. `"chars"`: Unicode characters. `"words"`: What is between spaces. |
+    | `unit` | one of | `"chars"` | What is counted. `"chars"`: Unicode characters. `"words"`: What is between spaces. |
 
     ```toml
     [[session]]
@@ -66,6 +66,69 @@ fn the_reference_is_markdown() {
     max = 3
     ```
     "#);
+}
+
+#[test]
+fn a_long_meaning_is_written_once_and_pointed_at() {
+    let text = reference_markdown();
+    let of = |check: &str| {
+        let section = text.split(&format!("### `{check}`")).nth(1).expect(check);
+        section.lines().find(|l| l.starts_with("| `of` |")).expect(check).to_owned()
+    };
+    assert!(of("contains").contains("`\"replies\"`"), "{}", of("contains"));
+    assert!(of("equals").ends_with("As of [`contains`](#contains). |"), "{}", of("equals"));
+    assert!(of("tokens").contains("`\"total\"`"), "another `of` has a meaning of its own: {}", of("tokens"));
+}
+
+#[test]
+fn the_contents_link_every_check() {
+    let text = reference_markdown();
+    for rule in RULES {
+        let links = text.matches(&format!("[`{0}`](#{0})", rule.name)).count();
+        assert!(links >= rule.levels.len(), "{}", rule.name);
+        assert_eq!(text.matches(&format!("### `{}`\n", rule.name)).count(), 1, "{}", rule.name);
+    }
+}
+
+#[test]
+fn explanations_fit_a_terminal() {
+    let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+    let long = "a word and `another` ".repeat(30);
+    let lines = wrapped(&long, 4, 2);
+    assert!(lines.lines().count() > 5 && lines.lines().all(|l| l.len() <= WIDTH), "{lines}");
+    assert!(lines.lines().skip(1).all(|l| l.starts_with("      ")), "{lines}");
+    assert_eq!(words(&lines), words(&long), "nothing is lost");
+    assert_eq!(wrapped(&"x".repeat(200), 2, 0), format!("  {}", "x".repeat(200)), "a word is never cut");
+}
+
+#[test]
+fn every_matcher_is_explained_and_every_matcher_of_the_explanation_is_one() {
+    let text = explain("matchers").unwrap();
+    let mut names = std::collections::BTreeSet::new();
+    for example in text.lines().filter_map(|l| l.strip_prefix("  { ")) {
+        let example = example.split("    ").next().expect("an example");
+        for one in format!("{{ {example}").split("   ") {
+            let value: toml::Value = toml::from_str(&format!("x = {one}")).unwrap_or_else(|e| panic!("{one}: {e}"));
+            let value = value.get("x").cloned().expect("a value");
+            value.clone().try_into::<crate::checks::matcher::Matcher>().unwrap_or_else(|e| panic!("{one}: {e}"));
+            names.extend(value.as_table().expect("a table").keys().find(|k| k.starts_with('$')).cloned());
+        }
+    }
+    assert_eq!(names.len(), 11, "{names:?}");
+}
+
+#[test]
+fn every_table_of_a_suite_is_explained() {
+    let text = explain("suite").unwrap();
+    let lines = ["[suite]", "[subject]", "[recorded]", "[[case]]", "[[case.turn]]", "[case.reference]", "on", "[gate]"];
+    let more = ["[[gate.group]]", "[defaults.CHECK]", "[fragment]"];
+    for name in lines.iter().chain(&more) {
+        assert!(text.lines().any(|l| l == *name), "{name} in\n{text}");
+    }
+    let has = |key: &str| text.lines().any(|l| l.strip_prefix("  ").is_some_and(|l| l.split(' ').next() == Some(key)));
+    for key in ["trials", "max_age", "index", "expected_fail", "facts", "max_left_out", "pass_rate"] {
+        assert!(has(key), "{key} in\n{text}");
+    }
 }
 
 #[test]

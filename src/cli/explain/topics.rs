@@ -6,7 +6,7 @@ use crate::checks::RULES;
 use crate::checks::system::columns::{GROUPS, METRICS, NONE, Shape};
 use crate::eval::exit;
 use crate::formats::FORMATS;
-use crate::suite::schema::docs::common_docs;
+use crate::suite::schema::docs::{common_docs, table_docs};
 use crate::suite::settings::KEYS;
 
 /// A topic.
@@ -18,20 +18,68 @@ pub(super) struct Topic {
 
 /// Every topic, by name.
 pub(super) static TOPICS: &[Topic] = &[
+    Topic {
+        name: "cases",
+        summary: "The columns of a file of cases.",
+        text: || crate::suite::case_files::DOC.to_owned(),
+    },
     Topic { name: "exit-codes", summary: "What the exit code of a run means.", text: exit_codes },
     Topic { name: "filter", summary: "The language of --filter.", text: || crate::suite::filter::DOC.to_owned() },
     Topic { name: "formats", summary: "The trace formats that are read.", text: formats },
     Topic { name: "keys", summary: "The keys that every check has.", text: keys },
+    Topic {
+        name: "matchers",
+        summary: "What may be written where an argument or a value is expected.",
+        text: || MATCHERS.to_owned(),
+    },
     Topic { name: "metrics", summary: "What `metric` checks measure.", text: metrics },
     Topic { name: "settings", summary: "seatrial.toml, SEATRIAL_* variables and flags.", text: settings },
+    Topic { name: "suite", summary: "The tables of a suite and their keys.", text: suite },
 ];
 
 fn exit_codes() -> String {
     let mut out = String::new();
     for (code, meaning) in exit::TABLE {
-        let _ = writeln!(out, "{code:>2}  {meaning}");
+        let _ = writeln!(out, "{code:>2}{}", &super::wrapped(meaning, 4, 0)[2..]);
     }
     out.push_str("\nWhen several apply: 2, then 70, then 5, then 1, then 4, then 3.\n");
+    out
+}
+
+const MATCHERS: &str = r#"Wherever a tool argument or a JSON value is expected, a plain value means equality: numbers compare as numbers (1 equals
+1.0, never "1", never true), a table has exactly these keys, a list these items. Or it is a table with one of:
+
+  { "$matches" = "^R-[0-9]+$" }            a text in which the regular expression is found
+  { "$approx" = 12.5, tol = 0.01 }         a number within the tolerance
+  { "$gte" = 1 }   { "$lte" = 100 }        a number within the bound
+  { "$one_of" = ["card", "voucher"] }      one of these (values or matchers)
+  { "$contains" = "Port" }                 a text with this part, or a list with an item that matches
+  { "$partial" = { city = "Oban" } }       a table with at least these keys, at any depth
+  { "$not" = "cash" }                      anything that does not match
+  { "$any" = true }                        anything, but it must be there
+  { "$absent" = true }                     nothing: the key must not be there
+  { "$eq" = { "$any" = true } }            this very value, although it looks like a matcher
+
+They nest: items = { "$contains" = { "$partial" = { title = { "$matches" = "(?i)moby" } } } }
+
+Texts of a suite may be templates: "{{ case.NAME }}" is a variable of the case, and {{ case.reference.answer }} what is
+expected of it. A text that is one expression keeps the value's type. {% raw %}{{ }}{% endraw %} writes braces as they are.
+"#;
+
+fn suite() -> String {
+    let mut out =
+        String::from("The tables of a suite, beside its checks ([[span]], [[turn]], [[session]], [[system]]).\n");
+    for table in table_docs() {
+        let _ = write!(out, "\n{}\n{}\n", table.name, super::wrapped(&table.summary, 2, 0));
+        let width = table.keys.iter().map(|k| k.name.len()).max().unwrap_or(0);
+        for key in &table.keys {
+            let kind = if key.kind == "any value" { String::new() } else { format!(" ({})", key.kind) };
+            let required = if key.required { " Required." } else { "" };
+            let text = format!("{:width$}  {}{required}{kind}", key.name, key.doc);
+            let lines = super::wrapped(&text.replace("  ", "\u{a0}\u{a0}"), 2, width + 2);
+            let _ = writeln!(out, "{}", lines.replace('\u{a0}', " "));
+        }
+    }
     out
 }
 
@@ -68,7 +116,7 @@ fn formats() -> String {
         "The format of a file is recognised by its content; `format` in [recorded] or --format overrides that.\n",
     );
     for format in FORMATS {
-        let _ = write!(out, "\n{}\n  {}\n", format.name(), format.doc().trim().replace('\n', "\n  "));
+        let _ = write!(out, "\n{}\n{}\n", format.name(), super::wrapped(format.doc(), 2, 0));
     }
     out
 }
@@ -88,7 +136,8 @@ fn settings() -> String {
     );
     for key in KEYS {
         let names = format!("{} / {} / {}", key.name, key.variable(), key.flag());
-        let _ = write!(out, "\n{names}\n  {} It is {}; default {}.\n", key.doc, key.takes, key.default);
+        let text = format!("{} It is {}; default {}.", key.doc, key.takes, key.default);
+        let _ = write!(out, "\n{names}\n{}\n", super::wrapped(&text, 2, 0));
     }
     out.push_str(
         "\n[detectors.NAME] with `pattern` (a regular expression) and `description` adds a detector that `detect` names\n\

@@ -110,6 +110,15 @@ fn impossible_times_and_circular_parents_are_drawn_all_the_same() {
     assert!(text.contains("ends before it starts") && text.contains("end<start"), "{text}");
 }
 
+#[test]
+fn json_that_was_recorded_over_several_lines_is_shown_on_one() {
+    let input = "{\n  \"path\": \"a \\\" b\\\\\",\n  \"n\": [1.50,\n 2]\n}";
+    assert_eq!(super::on_one_line(input), r#"{"path": "a \" b\\", "n": [1.50, 2]}"#);
+    let json = format!(r#"{{"id":"s","turns":[{{"spans":[{{"kind":"tool","name":"f","input":{input}}}]}}]}}"#);
+    let text = session(&load(&json), &View::new(100, false));
+    assert!(text.contains(r#"    -> {"path": "a \" b\\", "n": [1.50, 2]}"#), "{text}");
+}
+
 fn words() -> impl Strategy<Value = String> {
     prop_oneof!["[a-z ]{0,60}", "\\PC{0,30}", any::<String>(), "[\\x00-\\x1f\u{202e}\u{200b}\u{9b}a東]{0,20}"]
 }

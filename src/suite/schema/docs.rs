@@ -38,6 +38,9 @@ pub struct ParamDoc {
 /// Longest chain of references followed when a type is named.
 const MAX_DEPTH: usize = 8;
 
+/// Most keys of a table that are named where its type is.
+const FEW: usize = 4;
+
 /// The documentation of a rule.
 pub fn rule_doc(rule: &Rule) -> RuleDoc {
     let mut generator = generator();
@@ -60,6 +63,50 @@ pub fn common_docs() -> Vec<ParamDoc> {
     let check = serde_json::json!({ "type": "string", "description": "The name of the rule." });
     properties.insert("check".to_owned(), check);
     param_docs(&properties, &["id", "check"], &tables::definitions(Value::Null))
+}
+
+/// What there is to know about a table of a suite that is no check.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TableDoc {
+    /// How it is written, such as `[gate]`.
+    pub name: &'static str,
+    /// What it is, as one line.
+    pub summary: String,
+    /// Its keys: required ones first, then by name.
+    pub keys: Vec<ParamDoc>,
+}
+
+/// Where each table is in the schema, in the order in which they are explained.
+const TABLES: &[(&str, &str)] = &[
+    ("[suite]", "/suite"),
+    ("[subject]", "/subject"),
+    ("[recorded]", "/recorded"),
+    ("[[case]]", "/definitions/case"),
+    ("[[case.turn]]", "/definitions/case/properties/turn/items"),
+    ("[case.reference]", "/definitions/reference"),
+    ("on", "/definitions/selector"),
+    ("[gate]", "/gate"),
+    ("[[gate.group]]", "/gate/properties/group/items"),
+    ("[defaults.CHECK]", "/defaults"),
+    ("[fragment]", "/fragment"),
+];
+
+/// The tables of a suite, beside its checks.
+pub fn table_docs() -> Vec<TableDoc> {
+    let definitions = tables::definitions(serde_json::json!({ "description": "Checks of this case only." }));
+    let mut all = tables::top();
+    all.insert("definitions".to_owned(), Value::Object(definitions.clone()));
+    let all = Value::Object(all);
+    let none = Map::new();
+    let doc = |&(name, pointer): &(&'static str, &str)| {
+        let schema = all.pointer(pointer)?;
+        let properties = schema.get("properties").and_then(Value::as_object).unwrap_or(&none);
+        let required = schema.get("required").and_then(Value::as_array);
+        let required: Vec<&str> = required.into_iter().flatten().filter_map(Value::as_str).collect();
+        let keys = param_docs(properties, &required, &definitions);
+        Some(TableDoc { name, summary: one_line(description(schema)), keys })
+    };
+    TABLES.iter().filter_map(doc).collect()
 }
 
 fn param_docs(properties: &Map<String, Value>, required: &[&str], definitions: &Map<String, Value>) -> Vec<ParamDoc> {
@@ -157,7 +204,12 @@ fn kind(schema: &Value, definitions: &Map<String, Value>, depth: usize) -> Strin
             let items = object.get("items").map_or_else(|| "any value".to_owned(), |i| kind(i, definitions, depth + 1));
             format!("list of {items}")
         }
-        Some(Value::String(name)) => type_name(name).to_owned(),
+        Some(Value::String(name)) => match object.get("properties").and_then(Value::as_object) {
+            Some(keys) if keys.len() <= FEW => {
+                format!("{{ {} }}", keys.keys().map(String::as_str).collect::<Vec<_>>().join(", "))
+            }
+            _ => type_name(name).to_owned(),
+        },
         Some(Value::Array(names)) => {
             names.iter().filter_map(Value::as_str).map(type_name).collect::<Vec<_>>().join(" or ")
         }
