@@ -253,7 +253,9 @@ impl Draw {
         if let Some(output) = &span.output {
             self.payload("<- ", output);
         }
-        if let Some(message) = &span.status_message {
+        // Often the message is the output over again.
+        let said = span.output.as_ref().map(Payload::as_str);
+        if let Some(message) = span.status_message.as_ref().filter(|m| said != Some(m.as_str())) {
             let label = if failed { "error: " } else { "status: " };
             self.block(4, label, message, PAYLOAD_LIMIT);
         }

@@ -73,7 +73,15 @@ fn the_explanation_of_a_check() {
 #[test]
 fn a_missing_recording_is_told_the_one_beside_it() {
     let project = Project::with("[recorded]\npaths = [\"session.jsonl\"]\n", &["{}"]);
-    insta::assert_snapshot!(steady(&project.run().code(2).err), @"");
+    insta::assert_snapshot!(steady(&project.run().code(2).err), @r#"
+    error: suite `s`: no file matches `session.jsonl`
+     --> suite.toml:4:10
+      |
+    4 | paths = ["session.jsonl"]
+      |          ^^^^^^^^^^^^^^^
+      |
+      = help: did you mean `sessions.jsonl`?
+    "#);
     // Entries of --sessions stand in no file.
     let said = project.run_with(&["--sessions", "session.jsonl"]).code(2).complains("did you mean `sessions.jsonl`?");
     assert!(!said.err.contains("suite.toml:"), "{}", said.err);
@@ -82,13 +90,20 @@ fn a_missing_recording_is_told_the_one_beside_it() {
 #[test]
 fn a_recording_in_place_of_a_suite_is_said_to_be_one() {
     let project = Project::with("", &["{}", "{}"]);
-    insta::assert_snapshot!(steady(&project.seatrial(&["run", "sessions.jsonl"]).code(2).err), @"");
+    insta::assert_snapshot!(steady(&project.seatrial(&["run", "sessions.jsonl"]).code(2).err), @r"
+    error: this is a recording by its name, not a suite
+    --> sessions.jsonl
+     = help: name a suite (TOML), and the recording in its `[recorded] paths` or by `--sessions`
+    ");
 }
 
 #[test]
 fn a_run_that_is_not_there() {
     let said = Project::new().seatrial(&["report", "reports/nope"]).code(2);
-    insta::assert_snapshot!(steady(&said.err), @"");
+    insta::assert_snapshot!(steady(&said.err), @r"
+    seatrial: there is no run at `reports/nope`
+    help: `seatrial run` writes one; the newest is `reports/latest`
+    ");
 }
 
 #[test]

@@ -195,7 +195,7 @@ fn the_terminal_says_what_failed_why_and_where_to_look() {
     for part in [
         "FAILED s suite.toml",
         "suite.toml:",
-        "refund #2",
+        "case refund, trial 2",
         "good",
         "seatrial show sessions.jsonl refund-2",
         "exit code 1",
