@@ -118,9 +118,7 @@ impl<'d> Terminal<'d> {
             numbers(check),
             safe::terminal(location)
         )?;
-        // What decided the suite was said above.
-        let told = self.drawn.summary.suites.get(suite).is_some_and(|s| decided(s, check));
-        if !check.reason.is_empty() && !told {
+        if !check.reason.is_empty() {
             writeln!(out, "        {}", safe::terminal(&check.reason))?;
         }
         for group in check.groups.iter().filter(|g| g.status != Status::Pass).take(EXAMPLES) {
@@ -359,12 +357,6 @@ fn numbers(check: &CheckSummary) -> String {
         }
     }
     parts.join(", ")
-}
-
-/// Whether the reasons of a suite's decision hold that of a check.
-fn decided(suite: &SuiteSummary, check: &CheckSummary) -> bool {
-    let reason = format!("{}: {}", check.id, check.reason);
-    suite.reasons.contains(&reason)
 }
 
 /// A message with what was expected, what happened and where they part on lines of their own. Only the places where

@@ -126,6 +126,8 @@ fn every_table_of_a_suite_is_explained() {
         assert!(text.lines().any(|l| l == *name), "{name} in\n{text}");
     }
     let has = |key: &str| text.lines().any(|l| l.strip_prefix("  ").is_some_and(|l| l.split(' ').next() == Some(key)));
+    assert!(text.contains("  name         Unique in a run. Required. (string)\n"), "{text}");
+    assert_eq!(text.matches("A string is a glob").count(), 1, "{text}");
     for key in ["trials", "max_age", "index", "expected_fail", "facts", "max_left_out", "pass_rate"] {
         assert!(has(key), "{key} in\n{text}");
     }

@@ -75,9 +75,8 @@ fn suite() -> String {
         for key in &table.keys {
             let kind = if key.kind == "any value" { String::new() } else { format!(" ({})", key.kind) };
             let required = if key.required { " Required." } else { "" };
-            let text = format!("{:width$}  {}{required}{kind}", key.name, key.doc);
-            let lines = super::wrapped(&text.replace("  ", "\u{a0}\u{a0}"), 2, width + 2);
-            let _ = writeln!(out, "{}", lines.replace('\u{a0}', " "));
+            let lines = super::wrapped(&format!("{}{required}{kind}", key.doc), width + 4, 0);
+            let _ = writeln!(out, "  {:width$}{}", key.name, &lines[width + 2..]);
         }
     }
     out

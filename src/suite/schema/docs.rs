@@ -103,8 +103,14 @@ pub fn table_docs() -> Vec<TableDoc> {
         let properties = schema.get("properties").and_then(Value::as_object).unwrap_or(&none);
         let required = schema.get("required").and_then(Value::as_array);
         let required: Vec<&str> = required.into_iter().flatten().filter_map(Value::as_str).collect();
-        let keys = param_docs(properties, &required, &definitions);
-        Some(TableDoc { name, summary: one_line(description(schema)), keys })
+        let mut keys = param_docs(properties, &required, &definitions);
+        let mut summary = one_line(description(schema));
+        // In an editor it is said of each key, in a list once.
+        if keys.iter().any(|k| k.doc.ends_with(tables::GLOB)) {
+            keys.iter_mut().for_each(|k| k.doc = k.doc.replace(tables::GLOB, ""));
+            summary.push_str(tables::GLOB);
+        }
+        Some(TableDoc { name, summary, keys })
     };
     TABLES.iter().filter_map(doc).collect()
 }

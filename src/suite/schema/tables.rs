@@ -206,9 +206,11 @@ pub(super) fn definitions(case_checks: Value) -> Map<String, Value> {
     }))
 }
 
+/// What is said of every key of a selector.
+pub(super) const GLOB: &str = " A string is a glob; argument matchers work too.";
+
 fn selector() -> Value {
-    let pattern =
-        |what: &str| json!({ "description": format!("{what} A string is a glob; argument matchers work too.") });
+    let pattern = |what: &str| json!({ "description": format!("{what}{GLOB}") });
     table(
         "Which subjects a check is applied to: all keys must match.",
         json!({
