@@ -31,6 +31,7 @@
 //! A check, a trace format or a report is one file and one line in its registry: [`checks::RULES`],
 //! [`formats::FORMATS`], [`report`].
 
+pub mod assemble;
 pub mod checks;
 pub mod cli;
 pub mod eval;

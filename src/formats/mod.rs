@@ -4,10 +4,12 @@
 //! to decode one element. Opening files, decompression and finding element boundaries are `sources/`.
 
 pub mod chat;
+pub mod otlp;
 mod peek;
 pub mod seatrial;
 pub mod tau2_bench;
 pub mod tau_bench;
+pub mod telemetry;
 mod transcript;
 mod wire;
 
@@ -16,6 +18,7 @@ use std::sync::Arc;
 
 use serde::de::IgnoredAny;
 
+use self::telemetry::Sink;
 use crate::model::{Problem, Session};
 
 /// Every format, in the order in which they are tried. Adding one is a file and a line here.
@@ -78,6 +81,14 @@ pub trait Decoder: Send + Sync {
     /// Decodes one element. `index` is its position in the file, from 0, for sessions that carry no id; `source` is the
     /// file's name without folders and extensions, for the same purpose.
     fn decode<'a>(&self, element: &'a [u8], index: u64, source: &str) -> Result<Session<'a>, Problem>;
+}
+
+/// Decodes the elements of one file of telemetry, whose sessions lie scattered over them. Pure; used by several threads
+/// at once.
+pub trait RecordDecoder: Send + Sync {
+    /// Hands every record of an element to the sink. `Err` says why the rest of the element could not be used; what was
+    /// handed over before is.
+    fn records<'a>(&self, element: &'a [u8], sink: &mut dyn Sink<'a>) -> Result<(), Problem>;
 }
 
 /// The JSON layout that a head suggests: an array, JSON lines, or one value after another.

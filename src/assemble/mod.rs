@@ -1,0 +1,6 @@
+//! Floor 2: sessions put together from telemetry. One room for files, and later for what receives and watches.
+//!
+//! Records of one session may lie anywhere in the input, in any order, more than once. [`session_id`] says which session
+//! a record belongs to.
+
+pub mod session_id;

@@ -1,0 +1,114 @@
+//! What kind of operation a span is, by the attributes that name it.
+
+use crate::formats::telemetry::{Pairs, find};
+use crate::model::SpanKind;
+
+/// The kind that attributes name: the OpenTelemetry operation first, then OpenInference, OpenLLMetry, Langfuse and MCP,
+/// since an operation that is none of ours (`unknown`, a workflow) may still be named by another. A span with a model
+/// and no operation is a model's.
+pub fn by_attributes(attributes: &Pairs<'_>) -> SpanKind {
+    let text = |name| find(attributes, name).and_then(|v| v.as_str());
+    let told = [
+        text("gen_ai.operation.name").map(operation),
+        text("openinference.span.kind").map(openinference),
+        text("traceloop.span.kind").map(traceloop),
+        text("llm.request.type").map(request),
+        text("langfuse.observation.type").map(langfuse),
+        text("mcp.method.name").map(mcp),
+    ];
+    let found = told.into_iter().flatten().find(|k| *k != SpanKind::Other);
+    match found {
+        Some(kind) => kind,
+        None if text("gen_ai.operation.name").is_none()
+            && (text("gen_ai.request.model").is_some() || text("gen_ai.response.model").is_some()) =>
+        {
+            SpanKind::Llm
+        }
+        None => SpanKind::Other,
+    }
+}
+
+fn operation(name: &str) -> SpanKind {
+    match name {
+        "invoke_agent" => SpanKind::Agent,
+        "chat" | "generate_content" | "text_completion" => SpanKind::Llm,
+        "execute_tool" => SpanKind::Tool,
+        "retrieval" | "embeddings" => SpanKind::Retrieval,
+        _ if name.ends_with("_memory") || name.ends_with("_memory_store") => SpanKind::Memory,
+        _ => SpanKind::Other,
+    }
+}
+
+fn openinference(name: &str) -> SpanKind {
+    match name {
+        "AGENT" => SpanKind::Agent,
+        "LLM" => SpanKind::Llm,
+        "TOOL" => SpanKind::Tool,
+        "RETRIEVER" | "RERANKER" | "EMBEDDING" => SpanKind::Retrieval,
+        "GUARDRAIL" => SpanKind::Guardrail,
+        _ => SpanKind::Other,
+    }
+}
+
+fn traceloop(name: &str) -> SpanKind {
+    match name {
+        "agent" => SpanKind::Agent,
+        "tool" => SpanKind::Tool,
+        _ => SpanKind::Other,
+    }
+}
+
+fn request(name: &str) -> SpanKind {
+    match name {
+        "chat" | "completion" => SpanKind::Llm,
+        "embedding" | "rerank" => SpanKind::Retrieval,
+        _ => SpanKind::Other,
+    }
+}
+
+fn langfuse(name: &str) -> SpanKind {
+    match name.to_ascii_uppercase().as_str() {
+        "AGENT" => SpanKind::Agent,
+        "GENERATION" => SpanKind::Llm,
+        "TOOL" => SpanKind::Tool,
+        "RETRIEVER" | "EMBEDDING" => SpanKind::Retrieval,
+        "GUARDRAIL" => SpanKind::Guardrail,
+        _ => SpanKind::Other,
+    }
+}
+
+fn mcp(method: &str) -> SpanKind {
+    match method {
+        "tools/call" => SpanKind::Tool,
+        "resources/read" => SpanKind::Retrieval,
+        _ => SpanKind::Other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::formats::telemetry::Value;
+
+    fn kind(pairs: &[(&'static str, &'static str)]) -> SpanKind {
+        by_attributes(&pairs.iter().map(|(k, v)| ((*k).into(), Value::Text((*v).into()))).collect())
+    }
+
+    #[test]
+    fn an_operation_that_says_nothing_leaves_the_word_to_another() {
+        assert_eq!(kind(&[("gen_ai.operation.name", "chat")]), SpanKind::Llm);
+        assert_eq!(kind(&[("gen_ai.operation.name", "unknown"), ("traceloop.span.kind", "tool")]), SpanKind::Tool);
+        assert_eq!(kind(&[("gen_ai.operation.name", "search_memory")]), SpanKind::Memory);
+        assert_eq!(kind(&[("openinference.span.kind", "GUARDRAIL")]), SpanKind::Guardrail);
+        assert_eq!(kind(&[("langfuse.observation.type", "generation")]), SpanKind::Llm);
+        assert_eq!(kind(&[("mcp.method.name", "tools/call")]), SpanKind::Tool);
+        assert_eq!(kind(&[("mcp.method.name", "tools/list")]), SpanKind::Other);
+    }
+
+    #[test]
+    fn a_model_without_an_operation_is_a_model_call() {
+        assert_eq!(kind(&[("gen_ai.request.model", "m")]), SpanKind::Llm);
+        assert_eq!(kind(&[("gen_ai.request.model", "m"), ("gen_ai.operation.name", "plan")]), SpanKind::Other);
+        assert_eq!(kind(&[]), SpanKind::Other);
+    }
+}

@@ -1,0 +1,106 @@
+//! Trace and span ids, however they are written.
+//!
+//! OTLP/JSON writes hex in either case; some carriers write base64; a few write something else altogether.
+
+use std::borrow::Cow;
+
+use crate::model::Text;
+
+/// Bytes of a trace id.
+pub const TRACE: usize = 16;
+/// Bytes of a span id.
+pub const SPAN: usize = 8;
+
+/// An id of `size` bytes in its one form: lower-case hex, from hex of either case or base64; anything else as it was
+/// written. `None` for one that is empty or all zero, which names nothing.
+pub fn normal<'a>(text: &Text<'a>, size: usize) -> Option<Text<'a>> {
+    let bytes = text.as_bytes();
+    if bytes.iter().all(|b| *b == b'0') {
+        return None;
+    }
+    if bytes.len() == 2 * size && bytes.iter().all(u8::is_ascii_hexdigit) {
+        if !bytes.iter().any(u8::is_ascii_uppercase) {
+            return Some(text.clone());
+        }
+        return Some(text.to_ascii_lowercase().into());
+    }
+    match base64(bytes, size) {
+        Some(decoded) => hex(&decoded),
+        None => Some(text.clone()),
+    }
+}
+
+/// An id of raw bytes as lower-case hex; `None` when it is empty or all zero.
+pub fn hex<'a>(bytes: &[u8]) -> Option<Text<'a>> {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    if bytes.iter().all(|b| *b == 0) {
+        return None;
+    }
+    let mut out = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
+        out.push(char::from(DIGITS[usize::from(byte >> 4)]));
+        out.push(char::from(DIGITS[usize::from(byte & 15)]));
+    }
+    Some(Text(Cow::Owned(out)))
+}
+
+/// Exactly `size` bytes of padded or unpadded base64, of either alphabet.
+fn base64(text: &[u8], size: usize) -> Option<Vec<u8>> {
+    let body = text.strip_suffix(b"==").or_else(|| text.strip_suffix(b"=")).unwrap_or(text);
+    if body.len() != (size * 8).div_ceil(6) {
+        return None;
+    }
+    let (mut bits, mut held, mut out) = (0u32, 0u32, Vec::with_capacity(size));
+    for byte in body {
+        let digit = match byte {
+            b'A'..=b'Z' => byte - b'A',
+            b'a'..=b'z' => byte - b'a' + 26,
+            b'0'..=b'9' => byte - b'0' + 52,
+            b'+' | b'-' => 62,
+            b'/' | b'_' => 63,
+            _ => return None,
+        };
+        bits = bits << 6 | u32::from(digit);
+        held += 6;
+        if held >= 8 {
+            held -= 8;
+            out.push((bits >> held) as u8);
+            bits &= (1 << held) - 1;
+        }
+    }
+    (out.len() == size).then_some(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn span(text: &str) -> Option<String> {
+        normal(&Text::borrowed(text), SPAN).map(|t| t.to_string())
+    }
+
+    #[test]
+    fn one_id_has_one_form() {
+        let id = Some("00f067aa0ba902b7".to_owned());
+        assert_eq!(span("00f067aa0ba902b7"), id);
+        assert_eq!(span("00F067AA0BA902B7"), id);
+        assert_eq!(span("APBnqgupArc="), id);
+        assert_eq!(span("APBnqgupArc"), id);
+        assert_eq!(hex(&[0, 0xf0, 0x67, 0xaa, 0x0b, 0xa9, 2, 0xb7]).unwrap(), "00f067aa0ba902b7");
+    }
+
+    #[test]
+    fn an_id_of_zeros_names_nothing() {
+        assert_eq!(span("0000000000000000"), None);
+        assert_eq!(span(""), None);
+        assert_eq!(span("AAAAAAAAAAA="), None);
+        assert_eq!(hex(&[0; 8]), None);
+        assert_eq!(hex(&[]), None);
+    }
+
+    #[test]
+    fn another_id_stays_as_it_is() {
+        assert_eq!(span("run-7").as_deref(), Some("run-7"));
+        assert_eq!(span("00f067aa0ba902b"), Some("00f067aa0ba902b".into()));
+    }
+}
