@@ -1,6 +1,6 @@
 //! Which session a record belongs to: the places where SDKs write a session's id, in order of precedence.
 
-use crate::formats::telemetry::{Origin, Record, Value, find};
+use crate::formats::telemetry::{Origin, Pairs, Value, find};
 use crate::model::Text;
 
 /// Attributes of spans and log records, the most reliable first. `mcp.session.id` is none of them: it names a
@@ -18,13 +18,9 @@ pub const ATTRIBUTES: &[&str] = &[
 /// the one of the smallest rank, and among those to the one that arrived first.
 pub type Rank = u8;
 
-/// The session that a record names, and the rank of the place where it does. `attribute` is the place that the user
-/// named, which comes before all others. `None` when the record names none: then its trace may.
-pub fn told<'a>(record: &Record<'a>, origin: &Origin<'a>, attribute: Option<&str>) -> Option<(Rank, Text<'a>)> {
-    let attributes = match record {
-        Record::Span(span) => &span.attributes,
-        Record::Log(log) => &log.attributes,
-    };
+/// The session that the attributes of a record name, and the rank of the place where they do. `attribute` is the place that the user
+/// named, which comes before all others. `None` when they name none: then its trace may.
+pub fn told<'a>(attributes: &Pairs<'a>, origin: &Origin<'a>, attribute: Option<&str>) -> Option<(Rank, Text<'a>)> {
     let places = attribute.into_iter().chain(ATTRIBUTES.iter().copied());
     let first = Rank::from(attribute.is_none());
     // One pass: most spans have dozens of attributes and an id in the best place.
@@ -58,15 +54,13 @@ fn id<'a>(value: &Value<'a>) -> Option<Text<'a>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::formats::telemetry::SpanRecord;
 
     type Given = [(&'static str, &'static str)];
 
     fn told_by(span: &Given, resource: &Given, flag: Option<&str>) -> Option<(Rank, String)> {
         let pairs = |given: &Given| given.iter().map(|(k, v)| ((*k).into(), Value::Text((*v).into()))).collect();
-        let record = Record::Span(SpanRecord { attributes: pairs(span), ..SpanRecord::default() });
         let origin = Origin { resource: pairs(resource), ..Origin::default() };
-        told(&record, &origin, flag).map(|(rank, id)| (rank, id.to_string()))
+        told(&pairs(span), &origin, flag).map(|(rank, id)| (rank, id.to_string()))
     }
 
     #[test]

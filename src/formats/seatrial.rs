@@ -37,6 +37,7 @@ const KEYS: &[&str] = &[
     "events",
     "failure",
     "incomplete",
+    "notes",
     "attributes",
 ];
 
@@ -326,12 +327,12 @@ mod tests {
         let numbers = (of(any::<u64>()), of(any::<u64>()), of(-1e9..1e9_f64), of(0.0..5.0_f64));
         let body = (vec(span(), 0..2), vec(turn(), 0..3), of(reference()), some_payload(), some_payload());
         let failure = of((text(), of(text())).prop_map(|(kind, message)| Failure { kind, message }));
-        let end = (of(any::<bool>()), events(), failure, any::<bool>(), attributes());
+        let end = (of(any::<bool>()), events(), failure, any::<bool>(), vec(text(), 0..2), attributes());
         (names, numbers, body, end).prop_map(|(names, numbers, body, end)| {
             let (id, case, trial, agent, version, user, tags, instructions) = names;
             let (start_ns, end_ns, reward, rating) = numbers;
             let (spans, turns, reference, initial_state, state) = body;
-            let (escalated, events, failure, incomplete, attributes) = end;
+            let (escalated, events, failure, incomplete, notes, attributes) = end;
             Session {
                 schema: None,
                 id,
@@ -355,6 +356,7 @@ mod tests {
                 events,
                 failure,
                 incomplete,
+                notes,
                 attributes,
             }
         })

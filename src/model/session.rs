@@ -84,6 +84,9 @@ pub struct Session<'a> {
     /// Whether the recording stops before the session's end (a trace that never ended, a cut file).
     #[serde(default, skip_serializing_if = "is_false")]
     pub incomplete: bool,
+    /// What the decoder could not read, or had to mend, in words for people. Not part of what was recorded.
+    #[serde(borrow, default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<Text<'a>>,
     /// Everything else the recording says of the session.
     #[serde(borrow, default, skip_serializing_if = "Attributes::is_empty")]
     pub attributes: Attributes<'a>,

@@ -162,6 +162,9 @@ impl Draw {
         if s.incomplete {
             self.fact("note", "the recording stops before the session's end");
         }
+        for note in &s.notes {
+            self.fact("note", note);
+        }
     }
 
     fn conversation(&mut self, s: &Session<'_>) {

@@ -94,6 +94,11 @@ fn head(body: &[u8]) -> Option<Stored<'_>> {
 }
 
 impl<'a> Stored<'a> {
+    /// What the record says beyond its trace, span and origin, encoded; equal bytes say the same.
+    pub fn content(&self) -> &'a [u8] {
+        self.rest
+    }
+
     /// The whole record; `None` for bytes that are none.
     pub fn decode(&self) -> Option<Record<'a>> {
         let mut c = Cursor(self.rest);
