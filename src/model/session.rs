@@ -207,7 +207,8 @@ pub enum SpanStatus {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Span<'a> {
-    /// The span's own id, where recorded.
+    /// The span's own id, where it was recorded as an operation. A span gathered from a message has none: by that,
+    /// checks tell a trace, which shows every operation, from a transcript, which does not.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub id: Option<Text<'a>>,
     /// The id of the span that caused it.

@@ -37,7 +37,6 @@ pub(super) const LATER_CHECKS: &[&str] = &[
     "command",
     "ttft",
     "grounded",
-    "memory",
     "drift",
     "budget",
     "top_failures",

@@ -98,7 +98,8 @@ fn left_out(fold: &SuiteFold<'_>, plan: &SuitePlan) -> RuleOutcome {
 
 fn exercised(plan: &SuitePlan, checks: &[CheckSummary], stopped: Stopped) -> RuleOutcome {
     // A system check without a bound only reports.
-    let reports = |s: &CheckSummary| s.level == Level::System && s.bound.is_none() && s.error == 0 && s.invalid.is_none();
+    let reports =
+        |s: &CheckSummary| s.level == Level::System && s.bound.is_none() && s.error == 0 && s.invalid.is_none();
     let blocking = || plan.checks.iter().zip(checks).filter(|(c, s)| c.severity.blocks() && !c.inactive && !reports(s));
     let out: HashSet<&str> =
         plan.cases.iter().flatten().filter(|c| c.skip.is_some() || c.filtered).map(|c| c.id.as_str()).collect();

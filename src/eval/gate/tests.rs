@@ -135,9 +135,8 @@ fn a_run_that_is_cut_short_says_nothing_of_tools_it_may_not_have_seen() {
 
 #[test]
 fn a_name_that_can_never_match_is_the_checks_own_error_and_leaves_the_counts_true() {
-    let plan = plan(
-        "[[session]]\nid = \"a\"\ncheck = \"calls\"\ntool = \"cancel_resrvation\"\nmax = 0\noptional = true\n",
-    );
+    let plan =
+        plan("[[session]]\nid = \"a\"\ncheck = \"calls\"\ntool = \"cancel_resrvation\"\nmax = 0\noptional = true\n");
     let mut fold = SuiteFold::new(&plan, 0);
     fold.tools_seen.extend(["book_reservation".to_owned(), "cancel_reservation".to_owned()]);
     for status in [Fail, Fail, Pass] {
