@@ -517,6 +517,11 @@ impl<'a> Attributes<'a> {
     pub fn push(&mut self, name: impl Into<Text<'a>>, value: Payload<'a>) {
         self.0.push((name.into(), value));
     }
+
+    /// Adds those values that there are.
+    pub fn push_some(&mut self, values: impl IntoIterator<Item = (&'static str, Option<Payload<'a>>)>) {
+        self.0.extend(values.into_iter().filter_map(|(name, value)| Some((name.into(), value?))));
+    }
 }
 
 impl fmt::Debug for Attributes<'_> {
