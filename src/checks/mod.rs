@@ -18,6 +18,7 @@ pub mod detect;
 pub mod expect;
 pub mod expr;
 pub mod matcher;
+pub mod memory;
 pub mod nearest;
 pub mod path;
 #[cfg(test)]
@@ -61,6 +62,7 @@ pub static RULES: &[Rule] = &[
     entry::<session::state::State>(),
     entry::<session::escalated::Escalated>(),
     entry::<session::rating::Rating>(),
+    entry::<session::memory::Memory>(),
     entry::<system::metric::Metric>(),
     entry::<system::pass_rate::PassRate>(),
     entry::<system::reliability::Reliability>(),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use super::peek::{Shape, shape};
-use super::transcript::{ToolResult, Transcript};
+use super::transcript::{ToolResult, Transcript, says_error};
 use super::wire::{self, Content};
 use super::{Decoder, Format, Head, Layout, json_layout};
 use crate::model::{Failure, LeftOut, Payload, Problem, RefCall, Reference, Session, Span, SpanKind, Text};
@@ -167,22 +167,17 @@ fn describe<'a>(session: &mut Session<'a>, info: Info<'a>, no_transcript: bool) 
     if let Some(error) = info.error.filter(|_| no_transcript) {
         session.failure = Some(Failure { kind: "run_error".into(), message: Some(error.into_text()) });
     }
-    let mut attributes =
-        vec![("source", info.source), ("user_cost", info.user_cost), ("reward_info", info.reward_info)];
+    let attributes = [("source", info.source), ("user_cost", info.user_cost), ("reward_info", info.reward_info)];
+    session.attributes.push_some(attributes);
     if let Some(task) = info.task {
-        attributes.push(("user_id", task.user_id));
-        attributes.push(("instruction", task.instruction.map(Payload::text)));
+        let attributes = [("user_id", task.user_id), ("instruction", task.instruction.map(Payload::text))];
+        session.attributes.push_some(attributes);
         let call = |a: Action<'a>| RefCall { name: a.name, args: a.kwargs };
         session.reference = Some(Reference {
             tools: task.actions.map(|actions| actions.into_iter().map(call).collect()),
             facts: task.outputs.map(|outputs| outputs.into_iter().map(Payload::into_text).collect()),
             ..Reference::default()
         });
-    }
-    for (name, value) in attributes {
-        if let Some(value) = value {
-            session.attributes.push(name, value);
-        }
     }
 }
 
@@ -211,7 +206,7 @@ fn add<'a>(transcript: &mut Transcript<'a>, session: &mut Session<'a>, message: 
                 id: message.tool_call_id,
                 name: message.name,
                 kind: SpanKind::Tool,
-                error: output.as_ref().is_some_and(|o| o.as_str().starts_with("Error")),
+                error: says_error(output.as_ref()),
                 output,
                 end_ns: None,
             });
@@ -221,10 +216,7 @@ fn add<'a>(transcript: &mut Transcript<'a>, session: &mut Session<'a>, message: 
                 session.instructions = message.content.text();
             }
         }
-        other => {
-            let message = format!("a message of the unknown role `{}`", other.chars().take(40).collect::<String>());
-            return Err(Problem::new(LeftOut::Malformed, message));
-        }
+        other => return Err(wire::unknown_role(other)),
     }
     Ok(())
 }

@@ -117,6 +117,16 @@ fn every_format_decodes_its_own_element() {
     assert_eq!(ELEMENTS.len(), FORMATS.len(), "a format without an element here");
 }
 
+#[test]
+fn what_is_gathered_from_messages_has_no_id_of_an_operation() {
+    let transcripts = ["tau-bench", "tau2-bench", "chat"];
+    for (name, element) in ELEMENTS.iter().filter(|(name, _)| transcripts.contains(name)) {
+        let decoder = format(name).unwrap().decoder(&[]).unwrap();
+        let session = decoder.decode(element.as_bytes(), 0, "f").unwrap();
+        assert!(session.spans().all(|span| span.id.is_none()), "{name}: checks would take it for a trace");
+    }
+}
+
 proptest! {
     #[test]
     fn damaged_elements_are_a_problem_or_a_session_and_never_a_panic(

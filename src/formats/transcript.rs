@@ -21,6 +21,11 @@ pub(super) struct At {
 /// The words by which the simulated users of tau-bench and tau2-bench end a conversation.
 const STOP_WORDS: [&str; 3] = ["###STOP###", "###TRANSFER###", "###OUT-OF-SCOPE###"];
 
+/// Whether a result is that of a failed call, by the word with which tools of tau-bench and tau2-bench say so.
+pub(super) fn says_error(output: Option<&Payload<'_>>) -> bool {
+    output.is_some_and(|o| o.as_str().starts_with("Error"))
+}
+
 /// Turns and spans in the making.
 #[derive(Default)]
 pub(super) struct Transcript<'a> {

@@ -248,6 +248,12 @@ fn problem(error: &serde_json::Error, element: &[u8]) -> Problem {
     }
 }
 
+/// A message of somebody that the format does not know.
+pub(super) fn unknown_role(role: &str) -> Problem {
+    let role: String = role.chars().take(40).collect();
+    Problem::new(LeftOut::Malformed, format!("a message of the unknown role `{role}`"))
+}
+
 /// The name for sessions that carry no id: the file's, and from the second element on its position as well.
 pub(super) fn default_id(source: &str, index: u64) -> String {
     if index == 0 { source.to_owned() } else { format!("{source}#{}", index + 1) }

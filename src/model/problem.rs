@@ -26,7 +26,7 @@ pub enum LeftOut {
     Duplicate,
     /// The session's case is not one of the declared ones.
     UnknownCase,
-    /// Older than `max_age`, or of unknown age where an age is asked for.
+    /// Older than `max_age`, or of unknown age (no time, or one in the future) where an age is asked for.
     Stale,
     /// Taken out by `--filter`. Never counts against the gate.
     Filtered,

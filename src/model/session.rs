@@ -210,7 +210,8 @@ pub enum SpanStatus {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Span<'a> {
-    /// The span's own id, where recorded.
+    /// The span's own id, where it was recorded as an operation. A span gathered from a message has none: by that,
+    /// checks tell a trace, which shows every operation, from a transcript, which does not.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub id: Option<Text<'a>>,
     /// The id of the span that caused it.
@@ -518,6 +519,11 @@ impl<'a> Attributes<'a> {
     /// Adds a value.
     pub fn push(&mut self, name: impl Into<Text<'a>>, value: Payload<'a>) {
         self.0.push((name.into(), value));
+    }
+
+    /// Adds those values that there are.
+    pub fn push_some(&mut self, values: impl IntoIterator<Item = (&'static str, Option<Payload<'a>>)>) {
+        self.0.extend(values.into_iter().filter_map(|(name, value)| Some((name.into(), value?))));
     }
 }
 

@@ -102,7 +102,10 @@ impl<'d, W: Write> JUnit<'d, W> {
         let Some((plan, summary)) = self.plan() else { return Ok(()) };
         for (check, seen) in plan.checks.iter().zip(&summary.checks).filter(|(c, _)| !c.inactive) {
             let level = check.level.name();
-            if check.level == Level::System {
+            // An error of the check itself is neither a verdict nor excused by `optional`.
+            if let Some(why) = &seen.invalid {
+                self.case(&plan.name, level, &check.id, non_success(check, ERROR, why))?;
+            } else if check.level == Level::System {
                 let status = if !seen.exercised {
                     unexercised(check)
                 } else if seen.error > 0 {
@@ -115,8 +118,6 @@ impl<'d, W: Write> JUnit<'d, W> {
                 self.case(&plan.name, level, &check.id, status)?;
             } else if !seen.exercised {
                 self.case(&plan.name, level, &check.id, unexercised(check))?;
-            } else if !seen.reason.is_empty() {
-                self.case(&plan.name, level, &check.id, non_success(check, ERROR, &seen.reason))?;
             }
         }
         for case in &summary.missing {

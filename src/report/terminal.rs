@@ -118,8 +118,9 @@ impl<'d> Terminal<'d> {
             numbers(check),
             safe::terminal(location)
         )?;
-        if !check.reason.is_empty() {
-            writeln!(out, "        {}", safe::terminal(&check.reason))?;
+        let whole = check.invalid.iter().chain(Some(&check.reason).filter(|r| !r.is_empty()));
+        for reason in whole {
+            writeln!(out, "        {}", safe::terminal(reason))?;
         }
         for group in check.groups.iter().filter(|g| g.status != Status::Pass).take(EXAMPLES) {
             let name = group.group.join(", ");
@@ -330,10 +331,9 @@ fn word(check: &CheckSummary) -> (&'static str, Style) {
     }
 }
 
-/// Whether it could not be measured somewhere, or is an error as a whole. A system check has a reason when it only
-/// reports, too.
+/// Whether it could not be measured somewhere, or is an error itself.
 fn errs(check: &CheckSummary) -> bool {
-    check.sessions.error > 0 || (check.level != Level::System && !check.reason.is_empty())
+    check.sessions.error > 0 || check.invalid.is_some()
 }
 
 fn numbers(check: &CheckSummary) -> String {

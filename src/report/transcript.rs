@@ -57,7 +57,8 @@ pub fn session(session: &Session<'_>, view: &View) -> String {
 /// One session in a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
-    /// Id, case, trial, turns, tool calls, errors among them, reward; `-` where the recording does not say.
+    /// Id, case, trial, turns (as the `turns` check counts them: without a closing message), tool calls, errors among
+    /// them, reward; `-` where the recording does not say.
     pub cells: [String; 7],
 }
 
@@ -73,7 +74,7 @@ pub fn row(session: &Session<'_>) -> Row {
             safe::line(&session.id).into_owned(),
             text(session.case.as_ref()),
             text(session.trial.as_ref()),
-            session.turns.len().to_string(),
+            session.answerable_turns().count().to_string(),
             session.tool_calls().count().to_string(),
             errors.to_string(),
             session.reward.map_or_else(|| "-".to_owned(), |r| r.to_string()),
@@ -189,7 +190,8 @@ impl Draw {
 
     fn turn(&mut self, index: usize, turn: &Turn<'_>) {
         self.out.push('\n');
-        let mut title = format!("turn {}", index + 1);
+        // The user's last word is no turn that the agent had to answer, and is not counted as one.
+        let mut title = if turn.closing { "closing message".to_owned() } else { format!("turn {}", index + 1) };
         if let Some(ns) = turn.end_ns.zip(turn.start_ns).and_then(|(end, start)| end.checked_sub(start)) {
             let _ = write!(title, "  {}", layout::duration(ns));
         }
@@ -328,7 +330,9 @@ fn size(s: &Session<'_>) -> String {
     let errors = s.tool_calls().filter(|(_, c)| c.status == SpanStatus::Error).count();
     let calls = count(s.tool_calls().count(), "tool call", "tool calls");
     let failed = if errors > 0 { format!(" ({errors} failed)") } else { String::new() };
-    format!("{}, {calls}{failed}", count(s.turns.len(), "turn", "turns"))
+    let turns = s.answerable_turns().count();
+    let closing = if turns < s.turns.len() { " and a closing message" } else { "" };
+    format!("{}{closing}, {calls}{failed}", count(turns, "turn", "turns"))
 }
 
 /// The tokens of all model calls; when some do not say, that is said, and where none does, nothing is.

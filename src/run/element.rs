@@ -162,20 +162,29 @@ fn kept(job: &Job<'_>, session: &Session<'_>, event: &SessionEvent<'_>, room: u6
     Some(bytes)
 }
 
-/// Why a session is too old, if so.
+/// How far a recording's clock may be ahead of ours.
+const CLOCKS_DIFFER_NS: u64 = 3_600_000_000_000;
+
+/// Why a session is too old for `max_age`, or of an age that cannot be told, if so.
 fn stale(job: &Job<'_>, session: &Session<'_>) -> Result<(), String> {
     let Some(max_age) = job.planned.suite.recorded.max_age else { return Ok(()) };
     let recorded = session.end_ns.or(session.start_ns).or_else(|| session.spans().filter_map(|s| s.end_ns).max());
     let Some(recorded) = recorded else {
         return Err("the session says no time, and `max_age` asks for one".into());
     };
+    let hours = |ns: u64| ns / 3_600_000_000_000;
+    let ahead = recorded.saturating_sub(job.now_ns);
+    if ahead > CLOCKS_DIFFER_NS {
+        return Err(format!(
+            "the session ends {} hours from now, so its age, which `max_age` asks for, cannot be told: the clock that \
+             recorded it is ahead, or the one of this machine is behind",
+            hours(ahead)
+        ));
+    }
     let age = job.now_ns.saturating_sub(recorded);
     if u128::from(age) > max_age.as_nanos() {
-        return Err(format!(
-            "the session is {} hours old, `max_age` allows {}",
-            age / 3_600_000_000_000,
-            max_age.as_secs() / 3600
-        ));
+        let allowed = max_age.as_secs() / 3600;
+        return Err(format!("the session is {} hours old, `max_age` allows {allowed}", hours(age)));
     }
     Ok(())
 }

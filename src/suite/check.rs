@@ -17,7 +17,7 @@ use super::jinja::Template;
 use super::load::bad_id;
 use super::own::{own_keys, type_check, without};
 use super::paths::{PathText, Vars, is_path_key};
-use super::raw::{Missing, Pos, Sink, collect, key_pos, read_rest, read_table, span_at, table_json};
+use super::raw::{Missing, Pos, Sink, collect_rest, key_pos, read_rest, read_table, span_at, table_json};
 use super::rendering::{Found, Names, find_templates, settle_constants, try_cases};
 use super::template::{CompileError, Filled, On, Templated, TemplatedOn};
 use super::words;
@@ -30,7 +30,8 @@ use crate::model::digest::Digest;
 
 /// A check's table.
 pub(super) struct CheckTable<'t> {
-    pub level: Level,
+    /// `None` for a check of a case that does not say, or says what is no level, which was then reported.
+    pub level: Option<Level>,
     pub table: &'t DeTable<'t>,
     pub whole: Pos,
     /// The case it belongs to.
@@ -72,8 +73,14 @@ impl<'t> Maker<'_, 't> {
         let rule = self.rule(check, sink);
         let split = self.split(check, rule, sink);
         let common = self.common(check, &split.common, sink);
+        let Some(level) = check.level else {
+            if let Some(rule) = rule {
+                type_check(rule, &split.own, &check.whole, sink);
+            }
+            return None;
+        };
         let on_json = split.on.map(|v| super::raw::value_json(v.get_ref())).unwrap_or(Value::Null);
-        let on = self.on(check, split.on, sink);
+        let on = self.on(check, level, split.on, sink);
         let rule = rule?;
         let mut own = split.own;
         let dir = sink.source(&check.whole).map(|s| s.dir()).unwrap_or_default();
@@ -86,7 +93,7 @@ impl<'t> Maker<'_, 't> {
         }
         let files = self.files.at(dir);
         let own = Own { rule, table: own, unknown: split.unknown };
-        let (program, tool_names, read) = self.program(check, &own, on.as_ref(), files, sink)?;
+        let (program, tool_names, read) = self.program(check, level, &own, on.as_ref(), files, sink)?;
         let (common, on) = (common?, on?);
         let selected = on.fixed().map(Selector::tool_names).unwrap_or_default();
         let mut tool_names = tool_names;
@@ -97,9 +104,9 @@ impl<'t> Maker<'_, 't> {
         let require = common.require.map_or(Require::All, |r| r.0);
         let case_id = check.case.and_then(|i| Some(self.cases?.list.get(i)?.id.as_str()));
         Some(CheckDef {
-            digest: digests::check(rule, check.level, &written, &on_json, require, case_id, &read),
+            digest: digests::check(rule, level, &written, &on_json, require, case_id, &read),
             id: common.id,
-            level: check.level,
+            level,
             rule: rule.name,
             severity: common.severity,
             optional: common.optional,
@@ -122,9 +129,9 @@ impl<'t> Maker<'_, 't> {
             unknown_rule(text, &name.span(), self.rules, sink);
             return None;
         };
-        if !rule.levels.contains(&check.level) {
+        if let Some(level) = check.level.filter(|level| !rule.levels.contains(level)) {
             let levels = rule.levels.iter().map(|l| l.name()).collect::<Vec<_>>().join(", ");
-            let message = format!("`{text}` is not a {} check", check.level.name());
+            let message = format!("`{text}` is not a {} check", level.name());
             sink.error(&name.span(), message, format!("it works at: {levels}"));
         }
         Some(rule)
@@ -204,10 +211,10 @@ impl<'t> Maker<'_, 't> {
                 sink.error(&at("id"), format!("the id cannot be used: {why}"), None);
             }
         }
-        if matches!(check.level, Level::Session | Level::System)
+        if let Some(level @ (Level::Session | Level::System)) = check.level
             && let Some((key, _)) = table.get_key_value("require")
         {
-            let help = format!("remove it; a {} is one subject", check.level.name());
+            let help = format!("remove it; a {} is one subject", level.name());
             sink.error(&key.span(), "`require` is for span and turn checks", help);
         }
         // As it is written: a value that is unknown was left out, and was reported.
@@ -276,6 +283,7 @@ impl<'t> Maker<'_, 't> {
     fn program(
         &self,
         check: &CheckTable<'_>,
+        level: Level,
         own: &Own<'_>,
         on: Option<&On>,
         files: FilesAt,
@@ -285,13 +293,13 @@ impl<'t> Maker<'_, 't> {
         let found = settle_constants(&mut settled.table, find_templates(&own.table));
         let own = &settled;
         if found.is_empty() {
-            let (compiled, names) = self.fixed(check, own, &files, sink)?;
+            let (compiled, names) = self.fixed(&check.whole, level, own, &files, sink)?;
             return Some((Program::Fixed(compiled), names, files.digests()));
         }
         type_check(own.rule, &own.table, &check.whole, sink);
-        let slots = parse_templates(found, Names::Subject(check.level), sink)?;
+        let slots = parse_templates(found, Names::Subject(level), sink)?;
         let filled = Filled::new(table_json(&own.table), slots);
-        let templated = Templated::new(filled, own.rule, check.level, files, self.detectors.clone());
+        let templated = Templated::new(filled, own.rule, level, files, self.detectors.clone());
         let mut names: Vec<String> = Vec::new();
         let applies = |i: usize, case: &Case| check.case.is_none_or(|only| only == i) && looks_at(on, case);
         let fine = try_cases(templated.filled(), self.cases, applies, &own.table, &check.whole, sink, |table| {
@@ -305,31 +313,43 @@ impl<'t> Maker<'_, 't> {
 
     fn fixed(
         &self,
-        check: &CheckTable<'_>,
+        whole: &Pos,
+        level: Level,
         own: &Own<'_>,
         files: &dyn Files,
         sink: &mut Sink<'_>,
     ) -> Option<(crate::checks::Compiled, Vec<String>)> {
         let mut problems: Vec<BuildProblem> = Vec::new();
         let missing = if own.unknown { Missing::Tolerated } else { Missing::Reported };
-        let built = collect(&own.table, &check.whole, missing, sink, |table| {
-            let mut build = Build { level: check.level, files, detectors: &self.detectors, problems: Vec::new() };
+        let (built, dropped) = collect_rest(&own.table, whole, missing, sink, |table| {
+            let mut build = Build { level, files, detectors: &self.detectors, problems: Vec::new() };
             let built = (own.rule.from_toml)(table, &mut build);
             problems = build.problems;
             built
         })?;
-        for problem in problems.into_iter().filter(|p| !(own.unknown && p.path.is_empty())) {
-            let pos = span_at(&own.table, &check.whole, &problem.path);
+        // What a rule has to say of a table from which something was dropped may only follow from that.
+        let partial = own.unknown || !dropped.is_empty();
+        let follows = |p: &BuildProblem| {
+            partial && (p.path.is_empty() || dropped.iter().any(|key| p.message.contains(&format!("`{key}`"))))
+        };
+        for problem in problems.into_iter().filter(|p| !follows(p)) {
+            let pos = span_at(&own.table, whole, &problem.path);
             if problem.warning {
                 sink.warn(&pos, problem.message, problem.help);
             } else {
                 sink.error(&pos, problem.message, problem.help);
             }
         }
-        built
+        built.filter(|_| dropped.is_empty())
     }
 
-    fn on(&self, check: &CheckTable<'_>, on: Option<&Spanned<DeValue<'_>>>, sink: &mut Sink<'_>) -> Option<On> {
+    fn on(
+        &self,
+        check: &CheckTable<'_>,
+        level: Level,
+        on: Option<&Spanned<DeValue<'_>>>,
+        sink: &mut Sink<'_>,
+    ) -> Option<On> {
         let Some(value) = on else { return Some(On::Fixed(Box::default())) };
         let whole = value.span();
         let DeValue::Table(table) = value.get_ref() else {
@@ -342,7 +362,7 @@ impl<'t> Maker<'_, 't> {
         let table = &settled;
         if found.is_empty() {
             let selector = read_table::<Selector>(table, &whole, Missing::Reported, sink)?;
-            for problem in selector.problems(check.level) {
+            for problem in selector.problems(level) {
                 sink.error(&key_pos(table, problem.key, &whole), problem.message, problem.help);
             }
             return Some(On::Fixed(Box::new(selector)));
@@ -354,7 +374,7 @@ impl<'t> Maker<'_, 't> {
         let on = TemplatedOn::new(Filled::new(table_json(table), slots));
         let fine = try_cases(on.filled(), self.cases, applies, table, &whole, sink, |table| {
             let selector = on.selector(table).map_err(CompileError::Shape)?;
-            let problems: Vec<_> = selector.problems(check.level).into_iter().map(on_problem).collect();
+            let problems: Vec<_> = selector.problems(level).into_iter().map(on_problem).collect();
             if problems.is_empty() { Ok(()) } else { Err(CompileError::Problems(problems)) }
         });
         fine.then(|| On::Templated(Box::new(on)))

@@ -88,27 +88,27 @@ impl<'t> Resolver<'_, 't, '_> {
             };
             let levels = ["span", "turn", "session"];
             let pos = span_at(check, &whole, &["level".to_owned()]);
+            // Whatever the level was meant to be, the rest of the table can be looked at.
             let level = match check.get("level").map(|l| l.get_ref()) {
                 None => {
                     let help = "add `level = \"span\"`, `\"turn\"` or `\"session\"`".to_owned();
                     self.sink.missing(&whole, "`level` is missing", help);
-                    continue;
+                    None
                 }
                 Some(DeValue::String(name)) if name == "system" => {
                     self.sink.error(&pos, "a system check looks at all sessions, not at those of one case", None);
-                    continue;
+                    None
                 }
-                Some(DeValue::String(name)) => match Level::ALL.into_iter().find(|l| l.name() == name) {
-                    Some(level) => level,
-                    None => {
-                        let help = choice(name, levels);
-                        self.sink.error(&pos, format!("unknown level `{name}`"), help);
-                        continue;
+                Some(DeValue::String(name)) => {
+                    let level = Level::ALL.into_iter().find(|l| l.name() == name);
+                    if level.is_none() {
+                        self.sink.error(&pos, format!("unknown level `{name}`"), choice(name, levels));
                     }
-                },
+                    level
+                }
                 Some(_) => {
                     self.sink.error(&pos, "`level` is \"span\", \"turn\" or \"session\"", None);
-                    continue;
+                    None
                 }
             };
             out.push((case, CheckTable { level, table: check, whole, case: Some(case) }));

@@ -36,7 +36,7 @@ impl<'t> Resolver<'_, 't, '_> {
                 let Some(DeValue::Array(items)) = table.get(level.name()).map(|v| v.get_ref()) else { continue };
                 for item in items.iter() {
                     if let DeValue::Table(table) = item.get_ref() {
-                        checks.push(CheckTable { level, table, whole: item.span(), case: None });
+                        checks.push(CheckTable { level: Some(level), table, whole: item.span(), case: None });
                     }
                 }
             }

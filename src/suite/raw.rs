@@ -239,22 +239,22 @@ pub(super) fn collect<T>(
     sink: &mut Sink<'_>,
     read: impl FnMut(Deserializer<'_>) -> Result<T, toml::de::Error>,
 ) -> Option<T> {
-    collect_rest(table, whole, missing, sink, read).and_then(|(value, complete)| complete.then_some(value))
+    collect_rest(table, whole, missing, sink, read).and_then(|(value, dropped)| dropped.is_empty().then_some(value))
 }
 
-/// As [`collect`], but what is left after bad entries were dropped is returned as well, with `false`.
-fn collect_rest<T>(
+/// As [`collect`], but what is left after bad entries were dropped is returned as well, with the keys of those.
+pub(super) fn collect_rest<T>(
     table: &DeTable<'_>,
     whole: &Pos,
     missing: Missing,
     sink: &mut Sink<'_>,
     mut read: impl FnMut(Deserializer<'_>) -> Result<T, toml::de::Error>,
-) -> Option<(T, bool)> {
+) -> Option<(T, Vec<String>)> {
     let mut left = table.clone();
     let mut dropped: Vec<String> = Vec::new();
     loop {
         let error = match read(Deserializer::from(Spanned::new(whole.clone(), left.clone()))) {
-            Ok(value) => return Some((value, dropped.is_empty())),
+            Ok(value) => return Some((value, dropped)),
             Err(error) => error,
         };
         let at = error.span().unwrap_or_else(|| whole.clone());

@@ -17,9 +17,9 @@ pub(super) fn check(entries: &[Entry<'_>], sink: &mut Sink<'_>) {
     let text = |table: &DeTable<'_>, key: &str| Some(table.get(key)?.get_ref().as_str()?.to_owned());
     let by_id: BTreeMap<String, &Entry<'_>> =
         entries.iter().filter_map(|entry| Some((text(entry.check.table, "id")?, entry))).collect();
-    let of_sessions = by_id.iter().filter(|(_, entry)| entry.check.level != Level::System);
+    let of_sessions = by_id.iter().filter(|(_, entry)| entry.check.level != Some(Level::System));
     let candidates: Vec<&str> = of_sessions.map(|(id, _)| id.as_str()).collect();
-    for entry in entries.iter().filter(|entry| entry.check.level == Level::System) {
+    for entry in entries.iter().filter(|entry| entry.check.level == Some(Level::System)) {
         let table = entry.check.table;
         let Some((of, pos)) = text(table, "of").zip(table.get("of").map(|value| value.span())) else { continue };
         match by_id.get(&of) {
@@ -33,7 +33,7 @@ pub(super) fn check(entries: &[Entry<'_>], sink: &mut Sink<'_>) {
                 let help = help.unwrap_or_else(|| choice(&of, listed));
                 sink.error(&pos, format!("there is no check `{of}` in this suite"), help);
             }
-            Some(other) if other.check.level == Level::System => {
+            Some(other) if other.check.level == Some(Level::System) => {
                 let help = "`of` is the id of a span, turn or session check".to_owned();
                 sink.error(&pos, format!("`{of}` is a system check, which has no verdict of its own per case"), help);
             }

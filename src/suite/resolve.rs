@@ -69,7 +69,8 @@ pub struct RecordedTable {
     pub case: Option<String>,
     /// The session attribute that names the trial; its absence is then an error.
     pub trial: Option<String>,
-    /// Older sessions are refused: a duration such as `"24h"` or `"7d"`.
+    /// Older sessions are refused, and those whose age cannot be told (no time, or one that is more than an hour in the
+    /// future): a duration such as `"24h"` or `"7d"`.
     pub max_age: Option<String>,
 }
 

@@ -284,6 +284,18 @@ fn max_age_refuses_old_sessions_and_those_without_a_time() {
 }
 
 #[test]
+fn max_age_refuses_a_session_from_the_future_but_not_a_clock_that_is_a_little_ahead() {
+    let suite = format!("[recorded]\npaths = [\"sessions.jsonl\"]\nmax_age = \"24h\"\n{GOOD}");
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970").as_nanos();
+    let session = |ahead: u128| format!(r#"{{"id":"a","end_ns":{},"turns":[{{"reply":"good"}}]}}"#, now + ahead);
+    let minute = 60_000_000_000;
+    Project::with(&suite, &[&session(30 * minute)]).run().code(0);
+    let run = Project::with(&suite, &[&session(150 * minute)]).run();
+    run.code(4).says("left out stale").says("2 hours from now").says("the clock that recorded it is ahead");
+    Project::with(&suite, &[r#"{"id":"a","end_ns":18446744073709551615,"turns":[{"reply":"good"}]}"#]).run().code(4);
+}
+
+#[test]
 fn a_named_case_attribute_that_is_absent_is_an_error() {
     let suite = format!("[recorded]\npaths = [\"sessions.jsonl\"]\ncase = \"task\"\n{GOOD}");
     let with = r#"{"id":"a","turns":[{"reply":"good"}],"attributes":{"task":"t1"}}"#;
@@ -301,7 +313,12 @@ fn a_tool_name_that_no_session_calls_and_the_suite_does_not_know_is_an_error() {
     let known = format!("[suite]\nname = \"s\"\ntools = [\"delete_acount\"]\n{never}");
     Project::with(&known, &[session]).run().code(0);
     let optional = never.replace("check =", "optional = true\ncheck =");
-    Project::with(&optional, &[session]).run().code(4).says("delete_acount");
+    let project = Project::with(&optional, &[session]);
+    project.run().code(4).says("delete_acount");
+    let check = project.check("never");
+    // No subject was an error: the check itself is.
+    assert_eq!((check["pass"].as_u64(), check["error"].as_u64()), (Some(1), Some(0)));
+    assert!(check["invalid"].as_str().expect("why").contains("`delete_acount`"));
     let seen = session.replace("find", "delete_acount");
     Project::with(never, &[&seen]).run().code(1);
 }

@@ -56,6 +56,22 @@ fn junit_has_a_test_case_per_check_and_trial_and_one_per_gate_rule() {
 }
 
 #[test]
+fn an_error_of_the_check_itself_stands_in_junit_and_terminal_also_when_the_check_is_optional_or_idle() {
+    let never = "[[session]]\nid = \"never\"\ncheck = \"calls\"\ntool = \"delete_acount\"\nmax = 0\noptional = true\n";
+    let idle = "[[span]]\nid = \"idle\"\non = { kind = \"tool\", name = \"delete_acount\" }\ncheck = \"status\"\noptional = true\n";
+    let calls = r#"{"id":"a","turns":[{"spans":[{"kind":"tool","name":"delete_account","input":{}}],"reply":"good"}]}"#;
+    let project = Project::with(&format!("{GOOD}{never}{idle}"), &[calls]);
+    project.run().code(4).says("did you mean `delete_account`?").says("error never").says("error idle");
+    let cases = cases(&project.report("junit.xml"));
+    for name in ["never", "idle", "tool names of never", "tool names of idle"] {
+        let (kind, message) = outcome(&cases, name).as_ref().expect("an error");
+        assert_eq!(kind, "error");
+        assert!(message.contains("delete_acount"), "{message}");
+    }
+    assert_eq!(*outcome(&cases, "never [a #a]"), None);
+}
+
+#[test]
 fn a_tool_that_reads_only_junit_agrees_with_the_exit_code() {
     let tolerant = format!("{GOOD}[gate]\npass_rate = {{ min = 0.5 }}\n");
     let broken = "{broken".to_owned();

@@ -6,6 +6,7 @@ pub mod calls;
 mod describe;
 pub mod escalated;
 pub mod facts;
+pub mod memory;
 pub mod order;
 pub mod rating;
 pub mod repeat;

@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 
 use super::{Cell, Column, Sample};
+use crate::checks::memory::{self, Access};
 use crate::checks::nearest::nearest;
 use crate::model::{Attributes, Session, Span, SpanKind, SpanStatus, Tally, Turn};
 
@@ -42,6 +43,8 @@ pub static METRICS: &[Metric] = &[
     Metric { name: "tool_calls", shape: Shape::Session, doc: "tool calls" },
     Metric { name: "tool_errors", shape: Shape::Session, doc: "tool calls that ended in an error" },
     Metric { name: "turns", shape: Shape::Session, doc: "turns" },
+    Metric { name: "memory_reads", shape: Shape::Session, doc: "memory operations that read, of a trace" },
+    Metric { name: "memory_writes", shape: Shape::Session, doc: "memory operations that write, of a trace" },
     Metric { name: "csat", shape: Shape::Session, doc: "the user's rating" },
     Metric { name: "tool_error_rate", shape: Shape::Ratio, doc: "tool calls that ended in an error / tool calls" },
     Metric { name: "escalation_rate", shape: Shape::Ratio, doc: "sessions handed over to a person / sessions" },
@@ -52,9 +55,6 @@ pub static METRICS: &[Metric] = &[
     },
     Metric { name: "detection_rate", shape: Shape::Ratio, doc: "subjects that fail the check `of` / those measured" },
 ];
-
-/// Names of the language that recordings of this version cannot answer.
-const LATER: &[&str] = &["memory_reads", "memory_writes"];
 
 /// What `by` can name, besides `attr:NAME`.
 pub const GROUPS: &[&str] = &["agent", "model", "user", "tool", "flow", "tag"];
@@ -79,9 +79,6 @@ pub fn shape(name: &str) -> Result<Shape, (String, Option<String>)> {
     }
     if let Some(metric) = METRICS.iter().find(|m| m.name == name) {
         return Ok(metric.shape);
-    }
-    if LATER.contains(&name) {
-        return Err((format!("the metric `{name}` is not available in this version"), None));
     }
     let near = nearest(name, METRICS.iter().map(|m| m.name)).map(|near| format!("did you mean `{near}`? "));
     let help = format!("{}a numeric session attribute is written `attr:{name}`", near.unwrap_or_default());
@@ -147,6 +144,8 @@ fn samples(
         "tool_errors" => by.split(calls(), "tool", failed, |n| vec![n as f64]),
         "tool_error_rate" => tool_error_rate(session, by),
         "turns" => by.whole(vec![session.answerable_turns().count() as f64]),
+        "memory_reads" => by.whole(vec![accesses(session, Access::Read)?]),
+        "memory_writes" => by.whole(vec![accesses(session, Access::Write)?]),
         "csat" => by.whole(vec![session.rating.ok_or("the session has no rating")?]),
         "escalation_rate" => {
             let escalated =
@@ -232,6 +231,21 @@ fn tool_error_rate(session: &Session<'_>, by: &Grouping<'_>) -> Samples {
     // Both are split alike, so the groups stand in the same order.
     let pairs = errors.into_iter().zip(all);
     Ok(pairs.map(|(e, a)| Sample { group: e.group, values: [e.values, a.values].concat() }).collect())
+}
+
+/// How many operations read or write the memory. One that may be either makes both unknown.
+fn accesses(session: &Session<'_>, wanted: Access) -> Result<f64, String> {
+    let mut count = 0.0;
+    for operation in memory::operations(session.spans().enumerate())? {
+        let access = operation.access.ok_or_else(|| {
+            let name = short(&operation.span.name);
+            format!("the recording does not say whether the memory operation `{name}` reads or writes")
+        })?;
+        if access == wanted {
+            count += 1.0;
+        }
+    }
+    Ok(count)
 }
 
 fn detections(column: &Column, by: &Grouping<'_>, verdict: &dyn Fn(&str) -> Option<Tally>) -> Samples {
@@ -402,6 +416,8 @@ mod tests {
             ("tool_calls", vec!["=[3.0]"]),
             ("tool_errors", vec!["=[1.0]"]),
             ("turns", vec!["=[2.0]"]),
+            ("memory_reads", vec!["=[1.0]"]),
+            ("memory_writes", vec!["=[2.0]"]),
             ("csat", vec!["=[4.0]"]),
             ("tool_error_rate", vec!["=[1.0, 3.0]"]),
             ("escalation_rate", vec!["=[1.0, 1.0]"]),
@@ -411,6 +427,8 @@ mod tests {
         assert_eq!(expected.len(), METRICS.len());
         let mut session = full();
         session["turns"][0]["spans"][0]["start_ns"] = json!(0);
+        let memory = |name: &str| json!({"kind": "memory", "name": name});
+        session["spans"] = json!([memory("search_memory"), memory("create_memory"), memory("delete_memory")]);
         for (metric, values) in expected {
             assert_eq!(samples(metric, &[], session.clone()), values, "{metric}");
         }
@@ -438,6 +456,18 @@ mod tests {
         let mut session = full();
         session["turns"][0]["spans"][0]["usage"] = json!({"input": 10});
         assert_eq!(missing("tokens", session), "the model call `chat` has no token counts");
+    }
+
+    #[test]
+    fn memory_operations_are_counted_only_where_a_trace_tells_what_each_does() {
+        let trace = |spans: serde_json::Value| json!({"id": "s", "spans": spans});
+        let none = trace(json!([{"id": "1", "kind": "llm", "name": "chat"}]));
+        assert_eq!(samples("memory_reads", &["tool"], none), ["(none)=[0.0]"]);
+        let unknown = trace(json!([{"kind": "memory", "name": "get"}, {"kind": "memory", "name": "memory"}]));
+        assert!(missing("memory_reads", unknown.clone()).contains("`memory` reads or writes"));
+        assert!(missing("memory_writes", unknown).contains("`memory` reads or writes"));
+        let transcript = trace(json!([{"kind": "llm", "name": "chat"}, {"kind": "tool", "name": "search_memory"}]));
+        assert_eq!(missing("memory_writes", transcript), memory::UNSEEN);
     }
 
     #[test]
@@ -492,7 +522,6 @@ mod tests {
         let (message, help) = shape("tfft_ms").unwrap_err();
         assert_eq!(message, "unknown metric `tfft_ms`");
         assert!(help.unwrap().starts_with("did you mean `ttft_ms`?"));
-        assert!(shape("memory_reads").unwrap_err().0.contains("not available"));
         assert!(shape("attr:").is_err() && shape("attr:x").is_ok());
         assert!(group("agents").unwrap_err().1.unwrap().starts_with("did you mean `agent`?"));
         assert!(group("attr:").is_err() && group("attr:x").is_ok());

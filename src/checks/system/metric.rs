@@ -16,10 +16,10 @@ use crate::stats::{quantile, sum};
 /// it only reports.
 ///
 /// Metrics with one value per turn are `ttft_ms` and `turn_ms`; per session `session_ms`, `tokens_in`, `tokens_out`,
-/// `tokens`, `cost_usd`, `tool_calls`, `tool_errors`, `turns`, `csat` (the user's rating), and `attr:NAME` for a
-/// numeric session attribute; ratios are `tool_error_rate`, `escalation_rate`, `first_contact_resolution` (of the
-/// boolean attribute of that name) and `detection_rate` (how often the check `of` fails among the subjects it
-/// measured).
+/// `tokens`, `cost_usd`, `tool_calls`, `tool_errors`, `turns`, `memory_reads`, `memory_writes` (counted as by the check
+/// `memory`), `csat` (the user's rating), and `attr:NAME` for a numeric session attribute; ratios are
+/// `tool_error_rate`, `escalation_rate`, `first_contact_resolution` (of the boolean attribute of that name) and
+/// `detection_rate` (how often the check `of` fails among the subjects it measured).
 ///
 /// A session in which the value is missing makes the check an error, unless `min_coverage` allows it; so do fewer
 /// samples than `min_count`. When there is nothing to measure in any session, the check is unexercised. Percentiles

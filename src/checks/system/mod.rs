@@ -7,7 +7,7 @@ pub mod reliability;
 #[cfg(test)]
 mod testing;
 mod trials;
-mod words;
+pub(crate) mod words;
 
 use std::collections::BTreeMap;
 

@@ -7,15 +7,16 @@ use std::collections::HashSet;
 use super::cases::{Cases, Judged};
 use super::summary::CheckSummary;
 use super::{Decision, RuleOutcome, Stopped};
+use crate::checks::nearest::nearest;
 use crate::checks::select::Glob;
-use crate::checks::system::SystemFinding;
+use crate::checks::system::{SystemFinding, words};
 use crate::eval::event::{CheckPlan, SuitePlan};
 use crate::eval::fold::SuiteFold;
 use crate::model::{LeftOut, Level, Severity, Status};
 use crate::stats::{reliability, sum};
 use crate::suite::{PassRate, Reliability};
 
-/// Every rule of a suite's gate, decided. What a rule has to say of a check as a whole is noted in `checks`.
+/// Every rule of a suite's gate, decided. What makes a check itself an error is noted in `checks`.
 pub(super) fn all(
     fold: &SuiteFold<'_>,
     cases: &Cases<'_>,
@@ -97,7 +98,8 @@ fn left_out(fold: &SuiteFold<'_>, plan: &SuitePlan) -> RuleOutcome {
 
 fn exercised(plan: &SuitePlan, checks: &[CheckSummary], stopped: Stopped) -> RuleOutcome {
     // A system check without a bound only reports.
-    let reports = |s: &CheckSummary| s.level == Level::System && s.bound.is_none() && s.error == 0;
+    let reports =
+        |s: &CheckSummary| s.level == Level::System && s.bound.is_none() && s.error == 0 && s.invalid.is_none();
     let blocking = || plan.checks.iter().zip(checks).filter(|(c, s)| c.severity.blocks() && !c.inactive && !reports(s));
     let out: HashSet<&str> =
         plan.cases.iter().flatten().filter(|c| c.skip.is_some() || c.filtered).map(|c| c.id.as_str()).collect();
@@ -310,28 +312,34 @@ fn system_checks(plan: &SuitePlan, checks: &[CheckSummary], system: &[(u32, Syst
     rules
 }
 
-/// Rule 7 of the invariant: a tool name that can never match is an error of the check that names it.
+/// Rule 7 of the invariant: a tool name that can never match is an error of the check that names it, whatever became
+/// of the check's subjects.
 fn named_tools(fold: &SuiteFold<'_>, checks: &mut [CheckSummary]) -> Vec<RuleOutcome> {
     let plan = fold.plan;
+    let tools = || plan.tools.iter().chain(&fold.tools_seen);
     // A name may be a glob, which one tool must match.
     let known = |name: &String| {
-        fold.tools_seen.contains(name)
-            || Glob::new(name).is_ok_and(|g| plan.tools.iter().chain(&fold.tools_seen).any(|tool| g.is_match(tool)))
+        fold.tools_seen.contains(name) || Glob::new(name).is_ok_and(|g| tools().any(|tool| g.is_match(tool)))
+    };
+    let suggested = |name: &String| match nearest(name, tools().map(String::as_str)) {
+        Some(near) => format!("`{name}` (did you mean `{}`?)", words::clip(near)),
+        None => format!("`{name}`"),
     };
     let mut rules = Vec::new();
     for (check, summary) in plan.checks.iter().zip(checks).filter(|(c, _)| !c.inactive) {
-        let unknown: Vec<String> = check.tool_names.iter().filter(|n| !known(n)).map(|n| format!("`{n}`")).collect();
+        let unknown: Vec<String> = check.tool_names.iter().filter(|n| !known(n)).map(suggested).collect();
         // `optional` excuses absent subjects, never a name that could not have any.
         if unknown.is_empty() || fold.evaluated == 0 {
             continue;
         }
-        summary.error += 1;
-        summary.reason = format!(
-            "no session calls {}, and `[suite] tools` does not list it; a misspelled name would never match",
+        let why = format!(
+            "no session calls {}, and a misspelled name would never match; a tool that exists although no recording \
+             shows it is declared by `tools = [...]` in [suite]",
             unknown.join(", ")
         );
         let decision = if check.severity.blocks() { Decision::Unmeasured } else { Decision::Passed };
-        rules.push(rule(format!("tool names of {}", check.id), decision, format!("{}: {}", check.id, summary.reason)));
+        rules.push(rule(format!("tool names of {}", check.id), decision, format!("{}: {why}", check.id)));
+        summary.invalid = Some(why);
     }
     rules
 }

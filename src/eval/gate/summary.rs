@@ -89,9 +89,13 @@ pub struct CheckSummary {
     /// A system check's groups.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub groups: Vec<GroupFinding>,
-    /// Why a system check did not pass, or why the check as a whole is an error.
+    /// Why a system check did not pass.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub reason: String,
+    /// Why the check itself is an error, whatever became of its subjects, which are counted all the same: it names
+    /// something that can never match.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub invalid: Option<String>,
 }
 
 /// A suite of `summary.json`.
@@ -144,6 +148,7 @@ pub(super) fn summarise(fold: &SuiteFold<'_>, index: usize, system: &[(u32, Syst
         bound: None,
         groups: Vec::new(),
         reason: String::new(),
+        invalid: None,
     };
     if let Some((_, finding)) = system.iter().find(|(check, _)| *check as usize == index) {
         let mut tally = Tally::default();

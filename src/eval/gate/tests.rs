@@ -133,6 +133,24 @@ fn a_run_that_is_cut_short_says_nothing_of_tools_it_may_not_have_seen() {
     assert!(!named(decide(&fold, &[], None, Stopped::FailFast)));
 }
 
+#[test]
+fn a_name_that_can_never_match_is_the_checks_own_error_and_leaves_the_counts_true() {
+    let plan =
+        plan("[[session]]\nid = \"a\"\ncheck = \"calls\"\ntool = \"cancel_resrvation\"\nmax = 0\noptional = true\n");
+    let mut fold = SuiteFold::new(&plan, 0);
+    fold.tools_seen.extend(["book_reservation".to_owned(), "cancel_reservation".to_owned()]);
+    for status in [Fail, Fail, Pass] {
+        add(&mut fold, "c", &[status]);
+    }
+    let summary = decide(&fold, &[], None, Stopped::No);
+    let check = &summary.checks[0];
+    assert_eq!((check.pass, check.fail, check.error, check.sessions.total()), (1, 2, 0, 3));
+    let why = check.invalid.as_deref().unwrap();
+    assert!(why.contains("`cancel_resrvation` (did you mean `cancel_reservation`?)"), "{why}");
+    assert!(why.contains("`tools = [...]` in [suite]"), "{why}");
+    assert_eq!(rule(&summary, "tool names of a").decision, Decision::Unmeasured);
+}
+
 proptest::proptest! {
     /// The gate with held cases is decided exactly when both extremes of review would decide it alike.
     #[test]

@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 use super::call::{AdditionalKwargs, Call};
 use super::{responses, usage};
 use crate::formats::transcript::{At, ToolResult, Transcript};
-use crate::formats::wire::{Content, Id, Part, flatten, iso_ns};
+use crate::formats::wire::{Content, Id, Part, flatten, iso_ns, unknown_role};
 use crate::model::{LeftOut, Payload, Problem, Span, SpanKind, Text};
 
 /// Who speaks.
@@ -166,10 +166,7 @@ impl<'a> Reader<'a> {
                 self.instructions = self.instructions.take().or(text);
             }
             (None, Some(kind)) if message.role.is_none() && kind != "message" => responses::add(self, message)?,
-            _ => {
-                let said: String = message.role.as_deref().unwrap_or("").chars().take(40).collect();
-                return Err(malformed(format!("a message of the unknown role `{said}`")));
-            }
+            _ => return Err(unknown_role(message.role.as_deref().unwrap_or(""))),
         }
         Ok(())
     }

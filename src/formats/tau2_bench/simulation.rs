@@ -3,8 +3,8 @@
 use serde::Deserialize;
 
 use super::task::{Shared, Task};
-use crate::formats::transcript::{ToolResult, Transcript};
-use crate::formats::wire::{Content, Id, iso_ns};
+use crate::formats::transcript::{ToolResult, Transcript, says_error};
+use crate::formats::wire::{Content, Id, iso_ns, unknown_role};
 use crate::model::{Failure, LeftOut, NanoUsd, Payload, Problem, Session, Span, SpanKind, Text, Usage};
 
 /// Ends of a simulation that say nothing about the agent: the harness or the simulated user broke.
@@ -151,7 +151,7 @@ impl<'a> Simulation<'a> {
             session.failure = Some(Failure { kind: reason.clone(), message: None });
         }
         let owned = |v: &Option<String>| v.clone().map(Payload::text);
-        let attributes = [
+        session.attributes.push_some([
             ("task_id", Some(Payload::text(task_id.clone()))),
             ("trial", session.trial.clone().map(Payload::text)),
             ("termination_reason", self.termination_reason.take().map(Payload::text)),
@@ -163,12 +163,7 @@ impl<'a> Simulation<'a> {
             ("reward_info", self.reward_info.take()),
             ("agent_llm", owned(&shared.llm)),
             ("domain", owned(&shared.domain)),
-        ];
-        for (name, value) in attributes {
-            if let Some(value) = value {
-                session.attributes.push(name, value);
-            }
-        }
+        ]);
         session.case = Some(task_id);
         Ok(session)
     }
@@ -201,10 +196,7 @@ fn add<'a>(transcript: &mut Transcript<'a>, message: Message<'a>, shared: &Share
         }
         "tool" => add_result(transcript, message, time_ns),
         "system" => {}
-        other => {
-            let role: String = other.chars().take(40).collect();
-            return Err(Problem::new(LeftOut::Malformed, format!("a message of the unknown role `{role}`")));
-        }
+        other => return Err(unknown_role(other)),
     }
     Ok(())
 }
@@ -257,14 +249,13 @@ fn add_user<'a>(transcript: &mut Transcript<'a>, message: Message<'a>, time_ns: 
 
 fn add_result<'a>(transcript: &mut Transcript<'a>, message: Message<'a>, time_ns: Option<u64>) {
     let output = message.content.text().map(Payload::text);
-    let begins_so = output.as_ref().is_some_and(|o| o.as_str().starts_with("Error"));
     let by_user = message.requestor.as_deref() == Some("user");
     transcript.result(ToolResult {
         id: message.id,
         name: None,
         kind: if by_user { SpanKind::Other } else { SpanKind::Tool },
+        error: says_error(output.as_ref()) || message.error == Some(true),
         output,
-        error: begins_so || message.error == Some(true),
         end_ns: time_ns,
     });
     if let Some(turn) = transcript.turn().filter(|_| !by_user) {

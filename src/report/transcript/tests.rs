@@ -70,6 +70,24 @@ fn without_times_there_is_no_waterfall_and_nothing_is_made_up() {
 }
 
 #[test]
+fn a_closing_message_is_shown_and_is_no_turn() {
+    let json = r#"{"id":"s","turns":[{"user":"hi","reply":"hello"},{"user":"bye ###STOP###","closing":true}]}"#;
+    insta::assert_snapshot!(session(&load(json), &View::new(72, false)), @r"
+    s
+    size      1 turn and a closing message, 0 tool calls
+
+    turn 1
+      user   hi
+      reply  hello
+
+    closing message
+      user   bye ###STOP###
+      the user ended the conversation
+    ");
+    assert_eq!(row(&load(json)).cells[3], "1");
+}
+
+#[test]
 fn long_texts_are_elided_with_their_size_unless_asked_for() {
     let long = "é".repeat(5000);
     let json = serde_json::json!({"id": "s", "turns": [{"spans": [{"kind": "tool", "name": "f", "output": long}]}]})

@@ -182,3 +182,54 @@ fn a_place_that_is_unknown_is_not_an_empty_list_of_places() {
     assert_eq!(faults("").len(), 1);
     assert_eq!(faults("\"gate\""), [""; 0]);
 }
+
+#[test]
+fn a_wrong_type_is_listed_beside_a_check_that_nobody_knows() {
+    assert_eq!(
+        turn(
+            "id = \"a\"\ncheck = \"sais\"\nvalue = 1\nseverity = 7\noptional = \"yes\"\non = 3\n[[turn]]\nid = \"b\"\ncheck = \"says\"\nvalue = 1\n"
+        ),
+        [
+            "5: unknown check `sais` [did you mean `says`?]",
+            "7: expected a string",
+            "8: expected a boolean, found string \"yes\"",
+            "9: `on` is a table [such as `on = { kind = \"tool\", name = \"book_*\" }`]",
+            "13: expected a string, found integer `1`",
+        ]
+    );
+}
+
+#[test]
+fn what_a_rule_objects_to_is_listed_beside_a_wrong_type() {
+    assert_eq!(
+        turn("id = \"a\"\ncheck = \"says\"\nvalue = \"\"\nignore_case = \"no\"\n"),
+        ["6: an empty text is in every text", "7: expected a boolean, found string \"no\""]
+    );
+    // What only follows from the value that could not be read is not.
+    assert_eq!(turn("id = \"a\"\ncheck = \"says\"\nvalue = 1\n"), ["6: expected a string, found integer `1`"]);
+    assert_eq!(
+        turn("id = \"a\"\ncheck = \"within\"\nmax_ms = \"x\"\nmin_ms = 4\n"),
+        ["6: expected a whole number, found string \"x\""]
+    );
+}
+
+#[test]
+fn the_rest_of_a_cases_check_is_looked_at_whatever_its_level() {
+    let check = |level: &str| {
+        faults(&with_head(&format!(
+            "[[case]]\nid = \"c\"\n[[case.check]]\n{level}id = \"a\"\ncheck = \"says\"\nvalue = 1\noptional = 1\n[[case.check]]\n{level}id = \"b\"\ncheck = \"sais\"\n"
+        )))
+    };
+    assert_eq!(
+        check("level = \"trun\"\n"),
+        [
+            "6: unknown level `trun` [did you mean `turn`?]",
+            "9: expected a string, found integer `1`",
+            "10: expected a boolean, found integer `1`",
+            "12: unknown level `trun` [did you mean `turn`?]",
+            "14: unknown check `sais` [did you mean `says`?]",
+        ]
+    );
+    assert_eq!(check("").len(), 5);
+    assert_eq!(check("level = \"system\"\n").len(), 5);
+}
