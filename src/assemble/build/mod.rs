@@ -116,14 +116,10 @@ fn whole<'a>(session: &mut Session<'a>, loaded: &Loaded<'a>, turns: &turns::Turn
         let places = ["user.id", "enduser.id", "langfuse.user.id", "traceloop.association.properties.user_id"];
         n.reading.user.clone().or_else(|| attribute(n, &places))
     });
-    let tags = |n: &Node<'a>| match ["tag.tags", "langfuse.trace.tags", "tags"]
-        .iter()
-        .find_map(|name| find(&n.span.attributes, name))
-    {
-        Some(Value::Array(tags)) => tags.iter().filter_map(Value::text).collect(),
-        _ => Vec::new(),
-    };
-    session.tags = tags(first);
+    let tags = ["tag.tags", "langfuse.trace.tags", "tags"].iter().find_map(|name| find(&first.span.attributes, name));
+    if let Some(Value::Array(tags)) = tags {
+        session.tags = tags.iter().filter_map(Value::text).collect();
+    }
     for (name, value) in &first.origin.resource {
         session.attributes.push(name.clone(), value.payload());
     }

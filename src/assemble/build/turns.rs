@@ -59,12 +59,11 @@ pub(super) fn split(loaded: &Loaded<'_>) -> Turns {
         && starts.len() > 1
     {
         turns.tops = starts.iter().map(|i| vec![*i]).collect();
-        for i in 0..n {
-            let at = top[i].unwrap_or(i);
+        // What carries the agents has no top, and is no part of any one of them.
+        for (i, at) in top.iter().enumerate().filter_map(|(i, at)| Some((i, (*at)?))) {
             let turn = starts.partition_point(|s| *s <= at).saturating_sub(1);
-            // What carries the agents is no part of any one of them.
-            turns.of[i] = top[i].map(|_| turn);
-            if top[i] == Some(i) && !starts.contains(&i) {
+            turns.of[i] = Some(turn);
+            if at == i && !is_agent(loaded, i) {
                 turns.tops[turn].push(i);
             }
         }
