@@ -96,16 +96,19 @@ impl Matcher {
 
     /// Whether a call's arguments match under an args mode.
     pub fn matches_args(&self, actual: &Value, mode: ArgsMode) -> bool {
-        match (mode, actual.as_object(), self.fields()) {
-            (ArgsMode::Ignore, ..) => true,
-            (ArgsMode::Partial, ..) => self.matches_partly(actual),
-            (ArgsMode::Superset, Some(object), Some(fields)) => {
-                fields.iter().all(|(key, m)| m.matches(object.get(key.as_str())))
-            }
-            (ArgsMode::Subset, Some(object), Some(fields)) => {
-                object.iter().all(|(key, value)| fields.iter().any(|(k, m)| k == key && m.matches(Some(value))))
-            }
-            _ => self.matches(Some(actual)),
+        match mode {
+            ArgsMode::Ignore => true,
+            ArgsMode::Partial => self.matches_partly(actual),
+            ArgsMode::Exact => self.matches(Some(actual)),
+            ArgsMode::Superset | ArgsMode::Subset => match (actual.as_object(), self.arguments()) {
+                (Some(object), Some(wanted)) if mode == ArgsMode::Superset => {
+                    wanted.iter().all(|(key, m)| m.matches(object.get(*key)))
+                }
+                (Some(object), Some(wanted)) => {
+                    object.iter().all(|(key, value)| wanted.iter().any(|(k, m)| k == key && m.matches(Some(value))))
+                }
+                _ => self.matches(Some(actual)),
+            },
         }
     }
 
@@ -126,12 +129,12 @@ impl Matcher {
         }
     }
 
-    /// The keys and matchers of an object matcher.
-    fn fields(&self) -> Option<Vec<(String, Matcher)>> {
+    /// The keys of an object matcher and what is expected of each.
+    pub fn arguments(&self) -> Option<Vec<(&str, Argument<'_>)>> {
         match self {
-            Self::Object(fields) => Some(fields.clone()),
+            Self::Object(fields) => Some(fields.iter().map(|(k, m)| (k.as_str(), Argument::Matcher(m))).collect()),
             Self::Equals(Value::Object(map)) => {
-                Some(map.iter().map(|(k, v)| (k.clone(), Self::Equals(v.clone()))).collect())
+                Some(map.iter().map(|(k, v)| (k.as_str(), Argument::Plain(v))).collect())
             }
             _ => None,
         }
@@ -168,7 +171,47 @@ impl Matcher {
 
 impl fmt::Display for Matcher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.to_value())
+        match self {
+            Self::Equals(value) => write!(f, "{value}"),
+            other => write!(f, "{}", other.to_value()),
+        }
+    }
+}
+
+/// What is expected of one argument of a call.
+#[derive(Debug, Clone, Copy)]
+pub enum Argument<'m> {
+    /// A value of a matcher that is a plain object.
+    Plain(&'m Value),
+    /// A matcher of its own.
+    Matcher(&'m Matcher),
+}
+
+impl Argument<'_> {
+    fn matches(self, actual: Option<&Value>) -> bool {
+        match self {
+            Self::Plain(expected) => actual.is_some_and(|a| json::equal(expected, a)),
+            Self::Matcher(m) => m.matches(actual),
+        }
+    }
+
+    /// Whether the argument, `None` when it is not there, is no reason for its call not to match under an args mode.
+    pub fn agrees(self, actual: Option<&Value>, mode: ArgsMode) -> bool {
+        match (mode, self, actual) {
+            (ArgsMode::Ignore, ..) | (ArgsMode::Subset, _, None) => true,
+            (ArgsMode::Partial, Self::Plain(expected), Some(actual)) => partly_equal(expected, actual),
+            (ArgsMode::Partial, Self::Matcher(m), Some(actual)) => m.matches_partly(actual),
+            _ => self.matches(actual),
+        }
+    }
+}
+
+impl fmt::Display for Argument<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Plain(value) => write!(f, "{value}"),
+            Self::Matcher(m) => write!(f, "{m}"),
+        }
     }
 }
 

@@ -92,7 +92,7 @@ impl Counted {
             (min, Some(max)) => format!("{min} to {max}"),
             (min, None) => format!("at least {min}"),
         };
-        let args = self.args.as_ref().map(|a| format!(" with arguments {}", describe::clip(&a.to_string(), 160)));
+        let args = self.args.as_ref().map(|a| format!(" with arguments {}", describe::short(a, 160)));
         format!("{times} of {}{}", self.tool.as_str(), args.unwrap_or_default())
     }
 }

@@ -1,88 +1,172 @@
 //! Calls in words, bounded, for reasons.
 
+use std::borrow::Cow;
+use std::fmt::{self, Write};
+
 use serde_json::Value;
 
 use crate::checks::expect::ExpectedCall;
-use crate::checks::matcher::{ArgsMode, Matcher};
+use crate::checks::matcher::{ArgsMode, Argument, Matcher};
 use crate::model::{Evidence, Field, Session, Span};
 
 use crate::checks::subject::Scope;
 
 /// The longest arguments that are printed whole, in characters.
 const ARGS: usize = 160;
+/// The same for a call that is one of a list.
+const LISTED_ARGS: usize = 80;
 /// The most calls that are listed.
 const CALLS: usize = 16;
 
 /// At most `max` characters of a text, with a mark when some are left out.
-pub fn clip(text: &str, max: usize) -> String {
+pub fn clip(text: &str, max: usize) -> Cow<'_, str> {
+    if text.len() <= max {
+        return text.into();
+    }
     match text.char_indices().nth(max) {
-        Some((end, _)) => format!("{}...", &text[..end]),
-        None => text.to_owned(),
+        Some((end, _)) => format!("{}...", &text[..end]).into(),
+        None => text.into(),
     }
 }
 
-/// A call that was made: `name({"x":1})`.
-pub fn made(span: &Span<'_>) -> String {
-    let args = span.input.as_ref().map_or_else(|| "arguments not recorded".to_owned(), |p| clip(p.as_str(), ARGS));
-    format!("{}({args})", clip(&span.name, ARGS))
+/// As [`clip`] of a value as it is printed, of which no more is printed than is shown.
+pub fn short(value: &impl fmt::Display, max: usize) -> String {
+    let mut out = String::new();
+    // An error is how printing stops.
+    let _ = write!(Clipped { out: &mut out, left: max }, "{value}");
+    out
 }
 
-/// A call that is expected: `name({"x":1})`, or `name` when nothing is said about its arguments.
-pub fn wanted(call: &ExpectedCall, mode: ArgsMode) -> String {
-    match &call.args {
-        Some(args) if mode != ArgsMode::Ignore => {
-            format!("{}({})", clip(&call.name, ARGS), clip(&args.to_string(), ARGS))
+/// Passes on a number of characters, and then stops whoever is writing.
+struct Clipped<'o, W> {
+    out: &'o mut W,
+    left: usize,
+}
+
+impl<W: fmt::Write> fmt::Write for Clipped<'_, W> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let end = if text.len() <= self.left { None } else { text.char_indices().nth(self.left) };
+        match end {
+            Some((end, _)) => {
+                self.out.write_str(&text[..end])?;
+                self.out.write_str("...")?;
+                Err(fmt::Error)
+            }
+            None => {
+                self.left -= text.chars().count();
+                self.out.write_str(text)
+            }
         }
-        _ => clip(&call.name, ARGS),
     }
 }
 
-/// A numbered list of calls, or "no calls".
-pub fn list(calls: impl ExactSizeIterator<Item = String>) -> String {
+/// A call in words: `name({"x":1})`. The alternate form is the short one for lists.
+pub struct Call<'c> {
+    name: &'c str,
+    args: Args<'c>,
+}
+
+/// What is said of a call's arguments.
+enum Args<'c> {
+    /// Nothing: they do not matter.
+    Free,
+    Unrecorded,
+    Made(&'c str),
+    Wanted(&'c Matcher),
+}
+
+/// A call that was made.
+pub fn made<'c>(span: &'c Span<'_>) -> Call<'c> {
+    let args = span.input.as_ref().map_or(Args::Unrecorded, |p| Args::Made(p.as_str()));
+    Call { name: &span.name, args }
+}
+
+/// A call that is expected: only its name when nothing is said about its arguments.
+pub fn wanted(call: &ExpectedCall, mode: ArgsMode) -> Call<'_> {
+    let args = call.args.as_ref().filter(|_| mode != ArgsMode::Ignore).map_or(Args::Free, Args::Wanted);
+    Call { name: &call.name, args }
+}
+
+impl Call<'_> {
+    /// Without its arguments where they are not compared.
+    pub fn under(self, mode: ArgsMode) -> Self {
+        let args = if mode == ArgsMode::Ignore { Args::Free } else { self.args };
+        Self { args, ..self }
+    }
+}
+
+impl fmt::Display for Call<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let most = if f.alternate() { LISTED_ARGS } else { ARGS };
+        f.write_str(&clip(self.name, ARGS))?;
+        match self.args {
+            Args::Free => Ok(()),
+            Args::Unrecorded => f.write_str("(arguments not recorded)"),
+            Args::Made(text) => write!(f, "({})", clip(text, most)),
+            Args::Wanted(matcher) => write!(f, "({})", short(matcher, most)),
+        }
+    }
+}
+
+/// A numbered list of calls in their alternate form, or "no calls".
+pub fn list(calls: impl ExactSizeIterator<Item = impl fmt::Display>) -> String {
     let total = calls.len();
     if total == 0 {
         return "no calls".to_owned();
     }
-    let mut text: Vec<String> = calls.take(CALLS).enumerate().map(|(i, c)| format!("{}. {c}", i + 1)).collect();
+    let mut text = String::new();
+    for (i, call) in calls.take(CALLS).enumerate() {
+        let comma = if i == 0 { "" } else { ", " };
+        // Writing into memory does not fail.
+        let _ = write!(text, "{comma}{}. {call:#}", i + 1);
+    }
     if total > CALLS {
-        text.push(format!("and {} more", total - CALLS));
+        let _ = write!(text, ", and {} more", total - CALLS);
     }
-    text.join(", ")
+    text
 }
 
-/// The first argument in which a call differs from what is expected, and its JSON pointer.
-pub fn argument_difference(expected: &Matcher, actual: &Value, mode: ArgsMode) -> Option<(String, String)> {
-    let object = actual.as_object()?;
-    let fields: Vec<(&str, Matcher)> = match expected {
-        Matcher::Object(fields) => fields.iter().map(|(k, m)| (k.as_str(), m.clone())).collect(),
-        Matcher::Equals(Value::Object(map)) => {
-            map.iter().map(|(k, v)| (k.as_str(), Matcher::Equals(v.clone()))).collect()
+/// The first argument in which a call differs from what is expected.
+pub struct Difference<'d> {
+    key: &'d str,
+    /// `None` when the argument is not expected at all.
+    expected: Option<Argument<'d>>,
+    /// `None` when it is absent.
+    actual: Option<&'d Value>,
+}
+
+impl<'d> Difference<'d> {
+    /// Compares the arguments one by one; `None` when no single one makes the difference.
+    pub fn find(expected: &'d Matcher, actual: &'d Value, mode: ArgsMode) -> Option<Self> {
+        let (object, arguments) = (actual.as_object()?, expected.arguments()?);
+        let differs = arguments.iter().find(|(key, wanted)| !wanted.agrees(object.get(*key), mode));
+        if let Some(&(key, wanted)) = differs {
+            return Some(Self { key, expected: Some(wanted), actual: object.get(key) });
         }
-        _ => return None,
-    };
-    // Wrapped in an object of one key, a value is compared just as it is inside of its arguments.
-    let agrees = |key: &str, matcher: &Matcher| {
-        let matcher = Matcher::Object(vec![(key.to_owned(), matcher.clone())]);
-        let value: Value = object.get(key).map(|v| (key.to_owned(), v.clone())).into_iter().collect();
-        matcher.matches_args(&value, mode)
-    };
-    if let Some((key, matcher)) = fields.iter().find(|(key, matcher)| !agrees(key, matcher)) {
-        let got = object.get(*key).map_or_else(|| "it is absent".to_owned(), |v| format!("got {}", short(v)));
-        return Some((format!("argument `{key}`: expected {}, {got}", short(&matcher.to_value())), pointer(key)));
+        if !matches!(mode, ArgsMode::Exact | ArgsMode::Subset) {
+            return None;
+        }
+        let (key, actual) = object.iter().find(|(key, _)| arguments.iter().all(|(k, _)| k != key))?;
+        Some(Self { key, expected: None, actual: Some(actual) })
     }
-    if !matches!(mode, ArgsMode::Exact | ArgsMode::Subset) {
-        return None;
+
+    /// The JSON pointer of the argument in the call's arguments; `None` when it is absent there.
+    pub fn pointer(&self) -> Option<String> {
+        self.actual.map(|_| format!("/{}", self.key.replace('~', "~0").replace('/', "~1")))
     }
-    let extra = object.keys().find(|key| fields.iter().all(|(k, _)| k != key))?;
-    Some((format!("argument `{}` is not expected", clip(extra, ARGS)), pointer(extra)))
 }
 
-fn short(value: &Value) -> String {
-    clip(&value.to_string(), ARGS)
-}
-
-fn pointer(key: &str) -> String {
-    format!("/{}", key.replace('~', "~0").replace('/', "~1"))
+impl fmt::Display for Difference<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(expected) = &self.expected else {
+            return write!(f, "argument `{}` is not expected", clip(self.key, ARGS));
+        };
+        write!(f, "argument `{}`: expected {}, ", self.key, short(expected, ARGS))?;
+        match self.actual {
+            Some(actual) => write!(f, "got {}", short(actual, ARGS)),
+            None => f.write_str("it is absent"),
+        }
+    }
 }
 
 /// Points at a turn or session as a whole, when there is no call to point at.
@@ -94,4 +178,28 @@ pub fn scope_evidence(scope: &Scope<'_>) -> Evidence {
 pub fn replies<'s>(session: &'s Session<'s>, turn: Option<usize>) -> impl Iterator<Item = (usize, &'s str)> {
     let turns = session.turns.iter().enumerate().filter(move |(i, _)| turn.is_none_or(|t| t == *i));
     turns.filter_map(|(i, t)| t.reply.as_ref().map(|r| (i, r.as_str())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    proptest::proptest! {
+        /// However a value is printed, piece by piece, it is cut as its whole text would be.
+        #[test]
+        fn a_value_is_cut_as_its_text_is(pieces in proptest::collection::vec("[a-z\u{e9}\u{6771}\"]{0,6}", 0..6), max in 0usize..20) {
+            let value = Value::from(pieces);
+            let text = value.to_string();
+            proptest::prop_assert_eq!(short(&value, max), clip(&text, max));
+        }
+    }
+
+    #[test]
+    fn a_list_shows_less_of_each_call_than_a_call_by_itself() {
+        let args = format!(r#"{{"x":"{}"}}"#, "y".repeat(400));
+        let call = || Call { name: "f", args: Args::Made(&args) };
+        assert_eq!(call().to_string().len(), ARGS + "f(...)".len());
+        assert_eq!(list([call()].into_iter()).len(), LISTED_ARGS + "1. f(...)".len());
+        assert_eq!(list([call().under(ArgsMode::Ignore)].into_iter()), "1. f");
+    }
 }

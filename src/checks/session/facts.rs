@@ -124,7 +124,7 @@ impl ScopeCheck for Stated {
 
 fn reason(total: usize, missing: &[&Fact], replies: &[(usize, &str)]) -> String {
     let words = |fact: &Fact| {
-        let alternatives: Vec<String> = fact.0.iter().take(8).map(|m| describe::clip(&m.to_string(), 160)).collect();
+        let alternatives: Vec<String> = fact.0.iter().take(8).map(|m| describe::short(m, 160)).collect();
         alternatives.join(" or ")
     };
     let listed: Vec<String> = missing.iter().take(8).map(|f| words(f)).collect();

@@ -75,7 +75,7 @@ impl ScopeCheck for Loop {
 
 impl Loop {
     fn failure(&self, calls: &[(usize, &Span<'_>)]) -> Finding {
-        let made = calls.first().map(|(_, span)| describe::made(span)).unwrap_or_default();
+        let made = calls.first().map(|(_, span)| describe::made(span).to_string()).unwrap_or_default();
         let reason = format!(
             "expected the same call at most {} times; actual: {made} is made {} times",
             self.max_repeats,

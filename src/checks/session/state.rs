@@ -145,13 +145,13 @@ fn parsed<'s>(payload: Option<&'s Payload<'_>>, what: &str) -> Result<&'s Value,
 /// How what a path names differs from what is expected there, with where that is.
 fn difference(path: &Path, is: &Matcher, state: &Value) -> Option<(Option<String>, String)> {
     let found = path.locate(state);
-    let wanted = || describe::clip(&is.to_string(), 160);
+    let wanted = || describe::short(is, 160);
     if found.is_empty() {
         let text = || format!("`{}`: expected {}, it is absent", path.as_str(), wanted());
         return (!is.matches(None)).then(|| (None, text()));
     }
     let (pointer, actual) = found.into_iter().find(|(_, value)| !is.matches(Some(value)))?;
-    let actual = describe::clip(&actual.to_string(), 160);
+    let actual = describe::short(actual, 160);
     let place = if path.as_str().starts_with('$') { format!(" (at {pointer})") } else { String::new() };
     let text = format!("`{}`{place}: expected {}, actual {actual}", path.as_str(), wanted());
     Some((Some(pointer), text))
@@ -210,7 +210,7 @@ impl Changes {
             self.beyond += 1;
             return;
         }
-        let short = |value: &Value| describe::clip(&value.to_string(), 120);
+        let short = |value: &Value| describe::short(value, 120);
         let what = match (before, after) {
             (Some(b), Some(a)) => format!("changed from {} to {}", short(b), short(a)),
             (None, Some(a)) => format!("is new: {}", short(a)),

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::assign::{Classes, Grid};
-use super::describe;
+use super::describe::{self, Difference};
 use crate::checks::build::{Build, Example, Params};
 use crate::checks::expect::ExpectedCall;
 use crate::checks::matcher::ArgsMode;
@@ -299,7 +299,7 @@ impl Pair<'_> {
             "expected {}: {}; actual: {}; first difference: {difference}",
             self.rule.mode.words(),
             describe::list(expected),
-            describe::list(self.calls.iter().map(|(_, s)| describe::made(s))),
+            describe::list(self.calls.iter().map(|(_, s)| describe::made(s).under(self.mode_for(&s.name)))),
         );
         (reason, evidence)
     }
@@ -390,8 +390,8 @@ impl Pair<'_> {
         }
         match input.json() {
             None => format!("the arguments of {} are not valid JSON", describe::made(span)),
-            Some(value) => describe::argument_difference(args, value, mode)
-                .map_or_else(plain, |(text, _)| format!("{}: {text}", describe::clip(&span.name, 80))),
+            Some(value) => Difference::find(args, value, mode)
+                .map_or_else(plain, |difference| format!("{}: {difference}", describe::clip(&span.name, 80))),
         }
     }
 
@@ -400,12 +400,9 @@ impl Pair<'_> {
         let Some(expected) = expected.filter(|e| span.name == e.name.as_str()) else { return self.whole(call) };
         let evidence = Evidence::span(ordinal, Field::Input);
         let value = span.input.as_ref().and_then(|p| p.json());
-        let difference = expected.args.as_ref().zip(value).and_then(|(args, value)| {
-            let (_, pointer) = describe::argument_difference(args, value, self.mode_for(&expected.name))?;
-            // An argument that is absent cannot be pointed at.
-            value.pointer(&pointer).map(|_| pointer)
-        });
-        match difference {
+        let mode = self.mode_for(&expected.name);
+        let difference = expected.args.as_ref().zip(value).and_then(|(args, v)| Difference::find(args, v, mode));
+        match difference.and_then(|d| d.pointer()) {
             Some(pointer) => evidence.at(pointer),
             None => evidence,
         }
