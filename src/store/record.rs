@@ -159,11 +159,19 @@ fn not_a_record(path: &Path, why: &str) -> RecordError {
     RecordError::NotARecord { path: path.to_owned(), why: format!("not a run record: {why}") }
 }
 
+/// How the line of a session begins.
+const SESSION: &[u8] = b"{\"event\":\"session\",";
+
 fn parse(line: &[u8]) -> Result<Option<RunEvent<'static>>, serde_json::Error> {
+    let session = || serde_json::from_slice::<SessionEvent<'_>>(line).map(|e| Some(RunEvent::Session(e.into_owned())));
+    // Nearly every line is one of these; looking for the tag would go through all of it once more.
+    if line.starts_with(SESSION) {
+        return session();
+    }
     let tag: Tag<'_> = serde_json::from_slice(line)?;
     let (event, volatile) = (tag.event.as_deref(), tag.volatile.as_deref());
     Ok(Some(match (event, volatile) {
-        (Some("session"), _) => RunEvent::Session(serde_json::from_slice::<SessionEvent<'_>>(line)?.into_owned()),
+        (Some("session"), _) => return session(),
         (Some("left_out"), _) => RunEvent::LeftOut(serde_json::from_slice(line)?),
         (Some("system"), _) => RunEvent::System(serde_json::from_slice(line)?),
         (Some("suite_end"), _) => RunEvent::SuiteEnd(serde_json::from_slice(line)?),
@@ -180,6 +188,7 @@ mod tests {
     use super::*;
     use crate::eval::event::Finished;
     use crate::model::Redactor;
+    use crate::model::digest::Digest;
 
     fn record(lines: &str) -> (tempfile::TempDir, PathBuf) {
         let dir = tempfile::tempdir().unwrap();
@@ -204,6 +213,18 @@ mod tests {
         let mut seen = Vec::new();
         let cut = read(&path, |e| seen.push(matches!(e, RunEvent::Finished(f) if f == finished))).unwrap();
         assert_eq!((cut, seen), (false, vec![true]));
+    }
+
+    #[test]
+    fn a_session_is_read_wherever_its_tag_stands() {
+        let digest = Digest::of(b"");
+        let fields = format!(r#""suite":0,"at":[0,1],"id":"a","case":"b","digest":"{digest}","verdicts":[]"#);
+        let written = format!("{{\"event\":\"session\",{fields}}}\n");
+        assert!(written.as_bytes().starts_with(SESSION));
+        let (_dir, path) = record(&format!("{HEADER}{written}{{{fields},\"event\":\"session\"}}\n"));
+        let mut seen = Vec::new();
+        read(&path, |e| seen.push(e)).unwrap();
+        assert!(matches!(&seen[..], [RunEvent::Session(a), RunEvent::Session(b)] if a == b && a.id == "a"));
     }
 
     #[test]
