@@ -3,6 +3,7 @@
 //! A session's digest covers its canonical fields, before any redaction, with the spans sorted by id where they have
 //! one, so that two encodings of one recording agree. It does not cover where the session was read from.
 
+use std::cell::RefCell;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -11,7 +12,7 @@ use sha2::{Digest as _, Sha256};
 use super::{Attributes, Event, Payload, Reference, Session, Span, Text, Turn};
 
 /// The version of the canonical form; part of every session digest.
-const CANON: &[u8] = b"seatrial session 1";
+const CANON: &[u8] = b"seatrial session 2";
 
 /// A SHA-256 digest, written as `sha256:<hex>`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -90,6 +91,27 @@ fn put(hash: &mut Sha256, bytes: &[u8]) {
     hash.update(bytes);
 }
 
+/// The longest text whose digest is remembered, in bytes.
+const SHARED: usize = 1 << 20;
+
+/// The digest of a text that the next session most likely has, too: an agent's instructions, which are often the longest
+/// part of a recording. The last one of each thread is remembered.
+fn of_shared(text: &str) -> Digest {
+    thread_local! {
+        static LAST: RefCell<Option<(String, Digest)>> = const { RefCell::new(None) };
+    }
+    LAST.with_borrow_mut(|last| match last {
+        Some((known, digest)) if known == text => *digest,
+        _ => {
+            let digest = Digest::of(text.as_bytes());
+            if text.len() <= SHARED {
+                *last = Some((text.to_owned(), digest));
+            }
+            digest
+        }
+    })
+}
+
 /// The digest of a session's canonical fields.
 pub fn session(s: &Session<'_>) -> Digest {
     let mut c = Canon(Sha256::new());
@@ -103,7 +125,10 @@ pub fn session(s: &Session<'_>) -> Digest {
     for tag in &s.tags {
         c.text(b"tag", Some(tag));
     }
-    c.text(b"instructions", s.instructions.as_ref());
+    if let Some(instructions) = &s.instructions {
+        c.0.update(b"instructions");
+        c.0.update(of_shared(instructions).0);
+    }
     c.number(b"start", s.start_ns);
     c.number(b"end", s.end_ns);
     c.spans(&s.spans);
@@ -260,6 +285,8 @@ mod tests {
         for other in [
             r#"{"id":"t"}"#,
             r#"{"id":"s","case":"c"}"#,
+            r#"{"id":"s","instructions":""}"#,
+            r#"{"id":"s","instructions":"be kind"}"#,
             r#"{"id":"s","reference":{}}"#,
             r#"{"id":"s","reference":{"tools":[]}}"#,
             r#"{"id":"s","reward":0}"#,
@@ -270,5 +297,16 @@ mod tests {
             let other: Session<'_> = serde_json::from_str(other).unwrap();
             assert_ne!(session(&base), session(&other));
         }
+    }
+
+    #[test]
+    fn what_was_digested_before_makes_no_difference() {
+        let of = |instructions: &str| {
+            session(&Session { instructions: Some(instructions.to_owned().into()), ..Session::default() })
+        };
+        let (first, second) = (of("be kind"), of("be terse"));
+        assert_ne!(first, second);
+        assert_eq!([of("be kind"), of("be kind"), of("be terse")], [first, first, second]);
+        assert_eq!(std::thread::scope(|s| s.spawn(|| of("be kind")).join().unwrap()), first);
     }
 }
