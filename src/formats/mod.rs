@@ -3,6 +3,7 @@
 //! A format's file knows how to recognise its files ([`Format::sniff`]), how elements lie in them ([`Layout`]) and how
 //! to decode one element. Opening files, decompression and finding element boundaries are `sources/`.
 
+pub mod adk;
 pub mod chat;
 pub mod otlp;
 mod peek;
@@ -22,7 +23,8 @@ use self::telemetry::Sink;
 use crate::model::{Problem, Session};
 
 /// Every format, in the order in which they are tried. Adding one is a file and a line here.
-pub static FORMATS: &[&dyn Format] = &[&seatrial::Seatrial, &tau_bench::TauBench, &tau2_bench::Tau2Bench, &chat::Chat];
+pub static FORMATS: &[&dyn Format] =
+    &[&seatrial::Seatrial, &tau_bench::TauBench, &tau2_bench::Tau2Bench, &adk::Adk, &chat::Chat];
 
 /// The format called `name`.
 pub fn format(name: &str) -> Option<&'static dyn Format> {

@@ -60,6 +60,9 @@ fn no_file_is_claimed_by_two_formats_and_foreign_ones_by_none() {
         ),
         (r#"{"info":{"num_trials":1},"tasks":[],"simulations":[]}"#.to_owned(), "tau2-bench"),
         (format!(r#"{{"task_id":"1","messages":{m}}}"#), "chat"),
+        (r#"{"id":"a","appName":"h","userId":"u","events":[]}"#.to_owned(), "adk"),
+        (r#"{"id":"a","events":[{"author":"user","content":{"parts":[{"text":"q"}]}}]}"#.to_owned(), "adk"),
+        (r#"{"eval_set_id":"a","eval_cases":[]}"#.to_owned(), "adk"),
     ] {
         assert_eq!(sniff(&text).into_iter().map(|s| s.0).collect::<Vec<_>>(), [name], "{text}");
     }
@@ -99,6 +102,14 @@ const ELEMENTS: &[(&str, &str)] = &[
         "tau2-bench",
         r#"{"task_id":"1","messages":[{"role":"user","tool_calls":[{"id":"c","name":"f","arguments":{}}]},
         {"role":"tool","id":"c","requestor":"user","content":"r","error":true,"timestamp":"2025-01-01T00:00:00"}]}"#,
+    ),
+    (
+        "adk",
+        r#"{"id":"a","appName":"h","user_id":"u","state":{"n":1},"last_update_time":2.5,"events":[
+        {"author":"user","invocation_id":"i","content":{"role":"user","parts":[{"text":"q"}]},"timestamp":1.25},
+        {"author":"desk","content":{"parts":[{"text":"a"},{"functionCall":{"name":"f","args":{"a":[1]}}}]},"errorCode":null,
+         "usageMetadata":{"promptTokenCount":3,"totalTokenCount":5},"actions":{"stateDelta":{"n":1}}},
+        {"author":"desk","content":{"parts":[{"function_response":{"name":"f","response":{"error":"x"}}}]},"partial":false}]}"#,
     ),
     (
         "chat",
