@@ -1,47 +1,40 @@
-//! Files of cases: JSON lines and CSV. [`DOC`] says what is in them.
+//! Files of cases, one kind of file each: [`json_lines`], [`table`], and [`adk`]'s eval sets. [`doc`] says what is in
+//! them.
+
+mod adk;
+mod json_lines;
+mod table;
 
 use std::ops::Range;
 
-use serde::de;
-use serde_json::{Map, Value};
-
-use super::cases::{CaseTable, FactValue, OneOrMany, ReferenceTable};
+use super::cases::CaseTable;
 use super::nearest::nearest;
-use crate::checks::matcher::Matcher;
+
+/// A kind of file that holds cases.
+struct Kind {
+    /// How the names of its files end.
+    endings: &'static [&'static str],
+    /// What is in it.
+    doc: &'static str,
+    /// The cases in a text. The name is the file's, without folders and ending, for cases that carry none.
+    read: fn(name: &str, text: &str) -> Result<CaseFile, String>,
+}
+
+/// Every kind. Adding one is a file and a line here.
+static KINDS: &[Kind] = &[json_lines::KIND, table::KIND, adk::KIND];
 
 /// What a file of cases holds, for `seatrial explain cases` and the README.
-pub const DOC: &str = "\
-`cases` in [suite] names a file of cases, relative to the suite: JSON lines (.jsonl, .ndjson) or CSV (.csv).
-
-JSON lines: one case a line, with the keys of a [[case]] table. Any other key becomes a template variable.
-
-  id             the case's id, which a session's `case` names; required
-  user           what the user says, turn by turn: a list of texts
-  turn           the same with a reference for each turn: [{ user, reference }]
-  reference      what is expected: { tools, answer, facts, state }
-  tags           a list; for `on`, [[gate.group]], --filter
-  skip           why it is not run
-  expected_fail  { until, reason }: it fails for now, and that is known
-  weight         how much it counts in the pass rate; 1 unless given
-  vars           more template variables, whatever their names
-
-CSV: a header, then one case a row. Any other column becomes a template variable, as text.
-
-  id             required
-  user           one request
-  tags, facts    separated by `;`
-  answer         the expected answer
-  tools, state   JSON, as in `reference`; to expect no call at all, write []
-  skip, weight   as above
-
-An empty cell is absent, which is not the same as empty. A variable `arrives` is used in a suite as
-\"{{ case.arrives }}\".
-";
-
-/// The keys of a case in a JSON file; others are variables.
-const KEYS: &[&str] = &["id", "tags", "user", "turn", "reference", "skip", "expected_fail", "weight", "vars"];
-/// Columns of a CSV file that have a meaning.
-const COLUMNS: &[&str] = &["id", "user", "tags", "answer", "facts", "tools", "state", "skip", "weight"];
+pub fn doc() -> String {
+    let mut out = String::from(
+        "`cases` in [suite] names a file of cases, relative to the suite: JSON lines (.jsonl, .ndjson), CSV (.csv), or an\n\
+         eval set of Google's ADK (.json).\n",
+    );
+    for kind in KINDS {
+        out.push('\n');
+        out.push_str(kind.doc);
+    }
+    out
+}
 
 /// A case of a file, or what is wrong with it, with the bytes where it stands.
 pub(super) struct FileCase {
@@ -69,18 +62,18 @@ impl CaseFile {
     }
 }
 
-/// The cases of a file: CSV when its name says so, JSON lines otherwise.
+/// The cases of a file, of the kind that its name says.
 pub(super) fn read_file(name: &str, text: &str) -> Result<CaseFile, String> {
     let body = text.strip_prefix('\u{feff}').unwrap_or(text);
     let offset = text.len() - body.len();
-    let is = |extension: &str| name.to_ascii_lowercase().ends_with(extension);
-    let mut file = if is(".csv") {
-        read_csv(body)?
-    } else if is(".jsonl") || is(".ndjson") {
-        read_json_lines(body)
-    } else {
-        return Err("a cases file is .jsonl, .ndjson or .csv".to_owned());
+    let base = name.rsplit('/').next().unwrap_or(name);
+    let kind = KINDS.iter().find_map(|kind| Some((kind, kind.endings.iter().find_map(|e| without(base, e))?)));
+    let Some((kind, stem)) = kind else {
+        let endings: Vec<&str> = KINDS.iter().flat_map(|k| k.endings).copied().collect();
+        let (last, others) = endings.split_last().unwrap_or((&"", &[]));
+        return Err(format!("a cases file is {} or {last}", others.join(", ")));
     };
+    let mut file = (kind.read)(stem, body)?;
     let places = file.cases.iter_mut().map(|c| &mut c.place).chain(file.warnings.iter_mut().map(|w| &mut w.0));
     for place in places {
         *place = place.start + offset..place.end + offset;
@@ -88,138 +81,15 @@ pub(super) fn read_file(name: &str, text: &str) -> Result<CaseFile, String> {
     Ok(file)
 }
 
-fn read_json_lines(text: &str) -> CaseFile {
-    let mut file = CaseFile::default();
-    let mut start = 0;
-    for line in text.split_inclusive('\n') {
-        let content = line.trim_end();
-        let place = start..start + content.len();
-        start += line.len();
-        if content.is_empty() {
-            continue;
-        }
-        let case = match serde_json::from_str::<Map<String, Value>>(content) {
-            Ok(map) => {
-                for key in map.keys().filter(|key| !KEYS.contains(&key.as_str())) {
-                    file.suspect(&place, key, KEYS);
-                }
-                from_map(map)
-            }
-            Err(error) => Err(format!("not a JSON object: {}", without_line(&error))),
-        };
-        file.cases.push(FileCase { place, case });
-    }
-    file
+/// A name without its ending, whatever the ending's case.
+fn without<'n>(name: &'n str, ending: &str) -> Option<&'n str> {
+    let (stem, end) = name.split_at_checked(name.len().checked_sub(ending.len())?)?;
+    end.eq_ignore_ascii_case(ending).then_some(stem)
 }
 
-/// serde_json's message with the column but not the line, which is always 1 here.
+/// serde_json's message with the column but not the line, where that is always 1.
 fn without_line(error: &serde_json::Error) -> String {
     error.to_string().replace(" at line 1 column ", " at column ")
-}
-
-/// A case from a JSON object: keys that a case does not have become variables.
-fn from_map(map: Map<String, Value>) -> Result<CaseTable, String> {
-    let mut known = Map::new();
-    let mut vars = Map::new();
-    for (key, value) in map {
-        if KEYS.contains(&key.as_str()) {
-            known.insert(key, value);
-            continue;
-        }
-        vars.insert(key, value);
-    }
-    let mut case: CaseTable =
-        serde_json::from_value(Value::Object(known)).map_err(|e| super::words::in_plain_words(&e.to_string()))?;
-    case.vars.extend(vars);
-    Ok(case)
-}
-
-fn read_csv(text: &str) -> Result<CaseFile, String> {
-    let mut reader = csv::ReaderBuilder::new().flexible(false).from_reader(text.as_bytes());
-    let header = reader.headers().map_err(|e| format!("bad CSV header: {e}"))?.clone();
-    let names: Vec<&str> = header.iter().map(str::trim).collect();
-    if !names.contains(&"id") {
-        return Err("the CSV header has no column `id`".to_owned());
-    }
-    if let Some(twice) = names.iter().enumerate().find(|(i, name)| names[..*i].contains(name)) {
-        return Err(format!("the CSV header has the column `{}` twice", twice.1));
-    }
-    let mut out = CaseFile::default();
-    let first_line = 0..text.find(['\r', '\n']).unwrap_or(text.len());
-    for name in names.iter().filter(|name| !COLUMNS.contains(name)) {
-        out.suspect(&first_line, name, COLUMNS);
-    }
-    let mut record = csv::StringRecord::new();
-    loop {
-        let start = usize::try_from(reader.position().byte()).unwrap_or(usize::MAX);
-        let read = reader.read_record(&mut record);
-        if matches!(read, Ok(false)) {
-            return Ok(out);
-        }
-        let end = usize::try_from(reader.position().byte()).unwrap_or(usize::MAX);
-        let place = trimmed(text, start..end);
-        let case = match read {
-            Ok(_) => from_row(&names, &record),
-            Err(error) => Err(csv_message(&error)),
-        };
-        out.cases.push(FileCase { place, case });
-    }
-}
-
-/// A record's own bytes: blank lines before it and line ends after it are not part of it.
-fn trimmed(text: &str, place: Range<usize>) -> Range<usize> {
-    let Some(record) = text.get(place.clone()) else { return place };
-    let start = place.start + (record.len() - record.trim_start_matches(['\r', '\n']).len());
-    let end = place.start + record.trim_end_matches(['\r', '\n']).len();
-    start..end.max(start)
-}
-
-fn csv_message(error: &csv::Error) -> String {
-    match error.kind() {
-        csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
-            format!("the row has {len} cells, the header {expected_len}")
-        }
-        _ => error.to_string(),
-    }
-}
-
-/// A case from a row of CSV.
-fn from_row(names: &[&str], row: &csv::StringRecord) -> Result<CaseTable, String> {
-    let mut case = CaseTable::default();
-    let mut reference = ReferenceTable::default();
-    let list = |cell: &str| cell.split(';').map(|s| s.trim().to_owned()).filter(|s| !s.is_empty()).collect::<Vec<_>>();
-    for (&name, cell) in names.iter().zip(row) {
-        if !COLUMNS.contains(&name) {
-            case.vars.insert(name.to_owned(), cell.into());
-            continue;
-        }
-        if cell.trim().is_empty() {
-            continue;
-        }
-        match name {
-            "id" => case.id = cell.to_owned(),
-            "user" => case.user = Some(OneOrMany(vec![cell.to_owned()])),
-            "tags" => case.tags = Some(list(cell)),
-            "answer" => reference.answer = Some(cell.to_owned()),
-            "facts" => {
-                let facts = list(cell).into_iter().map(|f| FactValue(vec![Matcher::Equals(f.into())]));
-                reference.facts = Some(facts.collect());
-            }
-            "tools" => reference.tools = Some(json_cell("tools", cell)?),
-            "state" => reference.state = Some(json_cell("state", cell)?),
-            "skip" => case.skip = Some(cell.to_owned()),
-            _ => {
-                let weight = cell.trim().parse().map_err(|_| format!("`weight`: `{cell}` is not a number"))?;
-                case.weight = Some(weight);
-            }
-        }
-    }
-    case.reference = Some(reference);
-    if case.id.is_empty() { Err("`id` is missing".to_owned()) } else { Ok(case) }
-}
-
-fn json_cell<T: de::DeserializeOwned>(column: &str, cell: &str) -> Result<T, String> {
-    serde_json::from_str(cell).map_err(|e| format!("`{column}`: {}", super::words::in_plain_words(&without_line(&e))))
 }
 
 #[cfg(test)]
@@ -240,7 +110,6 @@ mod tests {
 
     #[test]
     fn every_key_and_column_is_documented() {
-        let (json, csv) = DOC.split_once("CSV: a header").expect("both forms");
         let heads = |text: &str| -> Vec<String> {
             let names = text.lines().filter_map(|l| l.strip_prefix("  "));
             let heads = names.map(|l| l.split("  ").next().unwrap_or_default());
@@ -251,8 +120,8 @@ mod tests {
             names
         };
         let known = |names: &[&str]| sorted(names.iter().map(|n| (*n).to_owned()).collect());
-        assert_eq!(sorted(heads(json)), known(KEYS));
-        assert_eq!(sorted(heads(csv)), known(COLUMNS));
+        assert_eq!(sorted(heads(json_lines::DOC)), known(json_lines::KEYS));
+        assert_eq!(sorted(heads(table::DOC)), known(table::COLUMNS));
     }
 
     #[test]
