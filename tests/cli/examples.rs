@@ -71,6 +71,7 @@ const SAMPLES: &[(&str, &str)] = &[
     ("seatrial", "fixtures/support/sessions.jsonl"),
     ("tau-bench", "fixtures/ferry/results.json"),
     ("tau2-bench", "tests/samples/tau2-bench.json"),
+    ("adk", "tests/samples/adk.session.json"),
     ("chat", "fixtures/coding/fix-off-by-one.json"),
 ];
 

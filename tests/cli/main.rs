@@ -2,6 +2,7 @@
 
 #![allow(clippy::expect_used, reason = "a test, outside of its functions too, may panic")]
 
+mod adk;
 mod bad_input;
 mod endings;
 mod examples;

@@ -1,4 +1,5 @@
-//! Sessions that Google's Agent Development Kit recorded: `.session.json` files and what its API server answers.
+//! Sessions that Google's Agent Development Kit recorded: `.session.json` files, what its API server answers, and the
+//! results of `adk eval`.
 //!
 //! - [`session`]: what surrounds the events: ids, state, all that is kept as attributes.
 //! - [`event`]: one event on the wire, and what it adds to the transcript.
@@ -26,7 +27,8 @@ impl Format for Adk {
 
     fn doc(&self) -> &'static str {
         "Sessions of Google's Agent Development Kit, as `adk run --save_session` and its API server write them \
-         (snake_case or camelCase), one a file, one a line, or in one array. A turn starts at each event of the author \
+         (snake_case or camelCase), one a file, one a line, or in one array, and those in the `.evalset_result.json` of \
+         `adk eval`, where `eval_id` is the case. A turn starts at each event of the author \
          `user` that is not only function responses. Every other event with a text or a call is a call of a model; \
          its author is the span's agent, the app's name the session's. Calls and responses are paired by id, without \
          ids by name and order. A response with an `error`, `status = \"error\"` or `isError` is a tool error. \
@@ -41,6 +43,10 @@ impl Format for Adk {
         let shape = shape(head);
         if is_eval_set(&shape) {
             return Some(Layout::Values);
+        }
+        let results = ["eval_case_results", "evalCaseResults"].into_iter().find(|key| shape.has_array(key));
+        if let Some(stream) = results {
+            return Some(Layout::Envelope { stream, headers: &[] });
         }
         looks_like_session(shape.element()).then(|| json_layout(head))
     }

@@ -24,11 +24,15 @@ pub(super) fn decode<'a>(element: &'a [u8], index: u64, source: &str) -> Result<
     if recorded.is_eval_set {
         return Err(eval_set());
     }
-    let Some(events) = recorded.events else {
-        return Err(malformed("a session without `events`"));
+    let recorded = recorded.unwrap();
+    let events = match recorded.events {
+        Some(events) => events,
+        None if recorded.case.is_some() => Vec::new(),
+        None => return Err(malformed("a session without `events`")),
     };
     let mut session = Session {
         id: recorded.id.unwrap_or_default(),
+        case: recorded.case,
         agent: recorded.app_name.filter(|name| !name.is_empty()),
         user: recorded.user_id.filter(|id| !id.is_empty()),
         state: recorded.state,
@@ -72,10 +76,14 @@ fn describe_state<'a>(state: &Payload<'a>, session: &mut Session<'a>) {
     }
 }
 
-/// The wire form of a session.
+/// The wire form of a session, or of an eval case's result with the session within.
 #[derive(Default)]
 struct Recorded<'a> {
     id: Option<Text<'a>>,
+    /// The eval case that a result is of.
+    case: Option<Text<'a>>,
+    /// The session of a result.
+    details: Option<Box<Recorded<'a>>>,
     app_name: Option<Text<'a>>,
     user_id: Option<Text<'a>>,
     state: Option<Payload<'a>>,
@@ -84,6 +92,18 @@ struct Recorded<'a> {
     is_eval_set: bool,
     /// Every other key.
     rest: Attributes<'a>,
+}
+
+impl Recorded<'_> {
+    /// The session; that of a result, with what the result says beside it. A result without one keeps its own id.
+    fn unwrap(self) -> Self {
+        let Some(details) = self.details else { return self };
+        let mut session = *details;
+        session.case = self.case;
+        session.id = session.id.or(self.id);
+        session.rest.0.extend(self.rest.0);
+        session
+    }
 }
 
 impl<'de: 'a, 'a> Deserialize<'de> for Recorded<'a> {
@@ -98,7 +118,13 @@ impl<'de: 'a, 'a> Deserialize<'de> for Recorded<'a> {
                 let mut out = Recorded::default();
                 while let Some(key) = map.next_key::<Text<'de>>()? {
                     match key.as_str() {
-                        "id" => out.id = map.next_value()?,
+                        "id" | "session_id" | "sessionId" => out.id = map.next_value()?,
+                        "eval_id" | "evalId" => out.case = map.next_value()?,
+                        "session_details" | "sessionDetails" => out.details = map.next_value()?,
+                        // Each turn again, actual and expected.
+                        "eval_metric_result_per_invocation" | "evalMetricResultPerInvocation" => {
+                            map.next_value::<IgnoredAny>()?;
+                        }
                         "app_name" | "appName" => out.app_name = map.next_value()?,
                         "user_id" | "userId" => out.user_id = map.next_value()?,
                         "state" => out.state = map.next_value()?,

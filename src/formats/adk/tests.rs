@@ -273,3 +273,30 @@ fn times_are_seconds_or_iso_and_what_does_not_fit_is_no_time() {
         assert_eq!(of(none), None, "{none}");
     }
 }
+
+#[test]
+fn a_result_of_adk_eval_is_the_session_within_and_its_case() {
+    let line = session(&[event("user", 1.0, json!([{"text": "q"}])), event("a", 2.0, json!([{"text": "r"}]))]);
+    let result = format!(
+        r#"{{"eval_set_id":"x","eval_id":"berth","final_eval_status":1,"session_id":"s","user_id":"u",
+        "eval_metric_result_per_invocation":[{{"actual_invocation":{{}}}}],"session_details":{line}}}"#
+    );
+    let s = decode(&result).unwrap();
+    assert_eq!((s.id.as_str(), s.case.as_deref(), s.agent.as_deref()), ("s", Some("berth"), Some("harbour")));
+    assert_eq!((s.turns.len(), s.turns[0].reply.as_deref()), (1, Some("r")));
+    assert_eq!(s.attributes.get("final_eval_status").unwrap().as_str(), "1");
+    assert!(s.attributes.get("eval_metric_result_per_invocation").is_none());
+    let lost = r#"{"eval_id":"berth","session_id":"s","session_details":null}"#;
+    let s = decode(lost).unwrap();
+    assert_eq!(
+        (s.id.as_str(), s.case.as_deref(), s.failure.unwrap().kind.as_str()),
+        ("s", Some("berth"), "no_transcript")
+    );
+    for key in ["eval_case_results", "evalCaseResults"] {
+        let file = format!("{{\n\"eval_set_result_id\":\"r\",\"{key}\":[{result}]}}");
+        let head = Head { path: Path::new("r.evalset_result.json"), bytes: file.as_bytes(), whole: true };
+        assert_eq!(Adk.sniff(&head), Some(Layout::Envelope { stream: key, headers: &[] }));
+    }
+    let nested = format!("{}{}", r#"{"session_details":"#.repeat(100_000), "}".repeat(100_000));
+    assert_eq!(decode(&nested).unwrap_err().kind, LeftOut::TooDeep);
+}
