@@ -38,7 +38,7 @@ pub struct SuiteTable {
     /// Tools that are known to exist, whether or not a session calls them.
     #[serde(default)]
     pub tools: Vec<String>,
-    /// A file of cases: `.jsonl` or `.csv`.
+    /// A file of cases: `.jsonl`, `.csv`, or an eval set of ADK (`.json`).
     pub cases: Option<String>,
     /// Sessions wanted per case.
     pub trials: Option<u32>,

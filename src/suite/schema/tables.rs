@@ -112,7 +112,7 @@ fn suite() -> Value {
             "tags": strings("For --filter and reports."),
             "extends": strings("Fragments brought in, relative to this file."),
             "tools": strings("Names of tools that exist, whether or not a session calls them."),
-            "cases": { "type": "string", "description": "A file of cases, JSONL or CSV, relative to this file." },
+            "cases": { "type": "string", "description": "A file of cases (JSONL, CSV, or an eval set of ADK), relative to this file." },
             "trials": { "type": "integer", "minimum": 1, "description": "Sessions wanted per case." },
         }),
         &["name"],
