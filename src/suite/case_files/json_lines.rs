@@ -19,8 +19,6 @@ JSON lines: one case a line, with the keys of a [[case]] table. Any other key be
   expected_fail  { until, reason }: it fails for now, and that is known
   weight         how much it counts in the pass rate; 1 unless given
   vars           more template variables, whatever their names
-
-A variable `arrives` is used in a suite as \"{{ case.arrives }}\".
 ";
 
 /// The keys of a case; others are variables.

@@ -33,6 +33,7 @@ pub fn doc() -> String {
         out.push('\n');
         out.push_str(kind.doc);
     }
+    out.push_str("\nA variable `arrives` is used in a suite as \"{{ case.arrives }}\".\n");
     out
 }
 
