@@ -173,6 +173,8 @@ fn an_interrupt_ends_the_run_orderly_with_exit_5() {
     }
     let killed = std::process::Command::new("kill").args(["-INT", &pid]).status().expect("kill");
     assert!(killed.success());
+    // The signal is taken by a thread of its own, which must come to run before the pipe ends.
+    std::thread::sleep(std::time::Duration::from_secs(1));
     done.send(()).expect("the feeder waits");
     feeder.join().expect("fed");
     let output = child.wait_with_output().expect("ends");
