@@ -22,7 +22,8 @@ use self::telemetry::Sink;
 use crate::model::{LeftOut, Problem, Session};
 
 /// Every format, in the order in which they are tried. Adding one is a file and a line here.
-pub static FORMATS: &[&dyn Format] = &[&seatrial::Seatrial, &tau_bench::TauBench, &tau2_bench::Tau2Bench, &chat::Chat];
+pub static FORMATS: &[&dyn Format] =
+    &[&seatrial::Seatrial, &otlp::Otlp, &tau_bench::TauBench, &tau2_bench::Tau2Bench, &chat::Chat];
 
 /// The format called `name`.
 pub fn format(name: &str) -> Option<&'static dyn Format> {
@@ -55,6 +56,27 @@ pub enum Layout {
         /// Keys whose values every element needs; read before the first element, wherever they stand.
         headers: &'static [&'static str],
     },
+    /// A top-level object, some of whose keys hold arrays of elements.
+    Lists(&'static [&'static str]),
+    /// Binary messages, as protobuf makes them, one after the other.
+    Messages {
+        /// What stands before each.
+        prefix: Prefix,
+        /// The byte that every message begins with. Where another stands, the length before it was wrong.
+        tag: u8,
+    },
+}
+
+/// How the length of a binary message is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Prefix {
+    /// The file is one message; each of its top-level fields, with its tag and length, is a message of its own and an
+    /// element.
+    None,
+    /// Four bytes, the most significant first, before each message.
+    Fixed32,
+    /// A number of variable length before each message.
+    Varint,
 }
 
 /// A trace format.

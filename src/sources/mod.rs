@@ -4,12 +4,13 @@
 //! - [`scan`]: element boundaries in a stream of bytes, with depth and size capped.
 //! - [`reader`]: files to [`Batch`]es of whole elements, in order, in bounded memory.
 //!
-//! Behind them: `lex` and `lines` (the scanner's parts), `decompress` and `input` (a file as a stream that can be read
+//! Behind them: `lex`, `lines` and `frames` (the scanner's parts), `decompress` and `input` (a file as a stream that can be read
 //! twice), `envelope` (what the elements of a file share), `open` (from a file to its format).
 
 mod decompress;
 pub mod discover;
 mod envelope;
+mod frames;
 mod input;
 mod lex;
 mod lines;

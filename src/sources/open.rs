@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::frames::Frames;
 use super::input::Input;
 use super::lines::Lines;
 use super::scan::{Found, Limits, Pending, Scanner, Shape};
@@ -13,6 +14,7 @@ use crate::model::{LeftOut, Problem};
 pub(super) enum Splitter {
     Lines(Lines),
     Json(Scanner),
+    Frames(Frames),
 }
 
 impl Splitter {
@@ -20,6 +22,7 @@ impl Splitter {
         match self {
             Splitter::Lines(lines) => lines.feed(block, found),
             Splitter::Json(scanner) => scanner.feed(block, found),
+            Splitter::Frames(frames) => frames.feed(block, found),
         }
     }
 
@@ -27,6 +30,7 @@ impl Splitter {
         match self {
             Splitter::Lines(lines) => lines.finish(found),
             Splitter::Json(scanner) => scanner.finish(found),
+            Splitter::Frames(frames) => frames.finish(found),
         }
     }
 
@@ -34,12 +38,17 @@ impl Splitter {
         match self {
             Splitter::Lines(lines) => lines.pending(),
             Splitter::Json(scanner) => scanner.pending(),
+            Splitter::Frames(frames) => frames.pending(),
         }
     }
 
     /// Whether reading on is of no use.
     pub fn is_lost(&self) -> bool {
-        matches!(self, Splitter::Json(scanner) if scanner.is_lost())
+        match self {
+            Splitter::Lines(_) => false,
+            Splitter::Json(scanner) => scanner.is_lost(),
+            Splitter::Frames(frames) => frames.is_lost(),
+        }
     }
 
     /// Whether an envelope's array was seen.
@@ -81,13 +90,15 @@ impl Opener {
         if input.is_whole() && input.head().trim_ascii().is_empty() {
             return Err(Problem::new(LeftOut::Empty, "there is nothing in it"));
         }
-        if let Some(what) = not_text(input.head()) {
-            return Err(Problem::new(LeftOut::Malformed, format!("{what}, not JSON text in UTF-8")));
-        }
         if input.is_whole() && is_empty_array(input.head()) {
             return Ok(None);
         }
-        let (format, layout) = self.recognise(path, &input)?;
+        let recognised = self.recognise(path, &input);
+        let binary = matches!(recognised, Ok((_, Layout::Messages { .. })));
+        if let (false, Some(what)) = (binary, not_text(input.head())) {
+            return Err(Problem::new(LeftOut::Malformed, format!("{what}, not JSON text in UTF-8")));
+        }
+        let (format, layout) = recognised?;
         let limits = self.limits();
         let json = |shape, start| Splitter::Json(Scanner::new(shape, limits, start));
         let start = input.start();
@@ -98,6 +109,13 @@ impl Opener {
                 input.rewind()?;
                 must_stream = values.iter().all(Option::is_none).then_some(stream);
                 (json(Shape::Stream(stream), start), format.decoder(&values)?)
+            }
+            Layout::Lists(keys) => {
+                must_stream = keys.first().copied();
+                (json(Shape::Streams(keys), start), self.decoder(format, path)?)
+            }
+            Layout::Messages { prefix, tag } => {
+                (Splitter::Frames(Frames::new(prefix, tag, limits, start)), self.decoder(format, path)?)
             }
             Layout::Lines => (Splitter::Lines(Lines::new(limits, start)), self.decoder(format, path)?),
             Layout::Array => (json(Shape::Array, start), self.decoder(format, path)?),
