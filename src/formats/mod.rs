@@ -20,11 +20,11 @@ use std::sync::Arc;
 use serde::de::IgnoredAny;
 
 use self::telemetry::Sink;
-use crate::model::{Problem, Session};
+use crate::model::{LeftOut, Problem, Session};
 
 /// Every format, in the order in which they are tried. Adding one is a file and a line here.
 pub static FORMATS: &[&dyn Format] =
-    &[&seatrial::Seatrial, &tau_bench::TauBench, &tau2_bench::Tau2Bench, &adk::Adk, &chat::Chat];
+    &[&seatrial::Seatrial, &otlp::Otlp, &tau_bench::TauBench, &tau2_bench::Tau2Bench, &adk::Adk, &chat::Chat];
 
 /// The format called `name`.
 pub fn format(name: &str) -> Option<&'static dyn Format> {
@@ -57,6 +57,27 @@ pub enum Layout {
         /// Keys whose values every element needs; read before the first element, wherever they stand.
         headers: &'static [&'static str],
     },
+    /// A top-level object, some of whose keys hold arrays of elements.
+    Lists(&'static [&'static str]),
+    /// Binary messages, as protobuf makes them, one after the other.
+    Messages {
+        /// What stands before each.
+        prefix: Prefix,
+        /// The byte that every message begins with. Where another stands, the length before it was wrong.
+        tag: u8,
+    },
+}
+
+/// How the length of a binary message is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Prefix {
+    /// The file is one message; each of its top-level fields, with its tag and length, is a message of its own and an
+    /// element.
+    None,
+    /// Four bytes, the most significant first, before each message.
+    Fixed32,
+    /// A number of variable length before each message.
+    Varint,
 }
 
 /// A trace format.
@@ -75,7 +96,40 @@ pub trait Format: Sync {
     }
     /// A decoder for a file. `headers` holds the raw JSON of the keys that its [`Layout::Envelope`] (or its
     /// companion's) asked for, in that order; `None` for a key that is not there.
-    fn decoder(&self, headers: &[Option<Vec<u8>>]) -> Result<Arc<dyn Decoder>, Problem>;
+    fn decoder(&self, headers: &[Option<Vec<u8>>]) -> Result<Decode, Problem>;
+}
+
+/// How the elements of a file are decoded.
+#[derive(Clone)]
+pub enum Decode {
+    /// Every element is a session.
+    Sessions(Arc<dyn Decoder>),
+    /// Every element holds records of telemetry, whose sessions lie scattered over the elements and files.
+    Records(Arc<dyn RecordDecoder>),
+}
+
+impl Decode {
+    /// Elements that are sessions.
+    pub fn sessions(decoder: impl Decoder + 'static) -> Self {
+        Self::Sessions(Arc::new(decoder))
+    }
+
+    /// Elements that hold records.
+    pub fn records(decoder: impl RecordDecoder + 'static) -> Self {
+        Self::Records(Arc::new(decoder))
+    }
+
+    /// Decodes an element that is a session; a problem where elements are none. The arguments are those of
+    /// [`Decoder::decode`].
+    pub fn decode<'a>(&self, element: &'a [u8], index: u64, source: &str) -> Result<Session<'a>, Problem> {
+        match self {
+            Self::Sessions(decoder) => decoder.decode(element, index, source),
+            Self::Records(_) => {
+                let message = "spans and log records, which are no session before they are put together";
+                Err(Problem::new(LeftOut::Malformed, message))
+            }
+        }
+    }
 }
 
 /// Decodes the elements of one file. Pure; used by several threads at once.

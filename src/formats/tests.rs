@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::formats::telemetry::Sink;
 
 /// The format that claims a file, and how it lies.
 fn sniff(bytes: &str) -> Vec<(&'static str, Layout)> {
@@ -71,7 +72,7 @@ fn no_file_is_claimed_by_two_formats_and_foreign_ones_by_none() {
         r#"{"messages":{"hello":"Hallo"}}"#,
         r#"{"input":"q","output":"a"}"#,
         r#"[{"name":"a","type":"object"}]"#,
-        r#"{"resourceSpans":[{"resource":{}}]}"#,
+        r#"{"data":[{"traceID":"1","spans":[]}]}"#,
         r#"{"type":"user","message":{"role":"user","content":"q"},"sessionId":"x"}"#,
         "[]",
         "",
@@ -112,6 +113,12 @@ const ELEMENTS: &[(&str, &str)] = &[
         {"author":"desk","content":{"parts":[{"function_response":{"name":"f","response":{"error":"x"}}}]},"partial":false}]}"#,
     ),
     (
+        "otlp",
+        r#"{"resourceSpans":[{"resource":{"attributes":[{"key":"a","value":{"intValue":"1"}}]},"scopeSpans":[{"scope":{"name":"s"},
+        "spans":[{"traceId":"0af7651916cd43dd8448eb211c80319c","spanId":"00f067aa0ba902b7","kind":3,"startTimeUnixNano":"1",
+        "attributes":[{"key":"k","value":{"arrayValue":{"values":[{"doubleValue":1.5},{"bytesValue":"AQ=="}]}}}]}]}]}]}"#,
+    ),
+    (
         "chat",
         r#"{"id":"a","metadata":{"a":1},"messages":[{"role":"user","content":[{"type":"tool_result","tool_use_id":"t","content":[]}]},
         {"type":"ai","content":"","tool_calls":[{"name":"f","args":{},"id":"t"}],"usage":{"input_tokens":1}},
@@ -119,11 +126,31 @@ const ELEMENTS: &[(&str, &str)] = &[
     ),
 ];
 
+/// Counts records.
+#[derive(Default)]
+struct Count(usize);
+
+impl<'a> Sink<'a> for Count {
+    fn origin(&mut self, _: &telemetry::Origin<'a>) {}
+    fn record(&mut self, _: &telemetry::Record<'a>) {
+        self.0 += 1;
+    }
+    fn problem(&mut self, _: Problem) {}
+}
+
 #[test]
 fn every_format_decodes_its_own_element() {
     for (name, element) in ELEMENTS {
         let decoder = format(name).unwrap().decoder(&[]).unwrap();
-        assert!(decoder.decode(element.as_bytes(), 0, "f").unwrap().spans().count() > 0, "{name}");
+        let found = match decoder {
+            Decode::Sessions(decoder) => decoder.decode(element.as_bytes(), 0, "f").unwrap().spans().count(),
+            Decode::Records(decoder) => {
+                let mut count = Count::default();
+                decoder.records(element.as_bytes(), &mut count).unwrap();
+                count.0
+            }
+        };
+        assert!(found > 0, "{name}");
     }
     assert_eq!(ELEMENTS.len(), FORMATS.len(), "a format without an element here");
 }
@@ -155,10 +182,16 @@ proptest! {
         for format in FORMATS {
             let _ = (format.sniff(&head), format.layout(&head));
         }
-        let decoder = format(name).unwrap().decoder(&[]).unwrap();
-        if let Ok(session) = decoder.decode(cut, 0, "f") {
-            let mut line = Vec::new();
-            seatrial::write(&session, &mut line).unwrap();
+        match format(name).unwrap().decoder(&[]).unwrap() {
+            Decode::Sessions(decoder) => {
+                if let Ok(session) = decoder.decode(cut, 0, "f") {
+                    let mut line = Vec::new();
+                    seatrial::write(&session, &mut line).unwrap();
+                }
+            }
+            Decode::Records(decoder) => {
+                let _ = decoder.records(cut, &mut Count::default());
+            }
         }
     }
 }

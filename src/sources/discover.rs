@@ -15,7 +15,7 @@ use super::RecordedFile;
 use crate::model::{LeftOut, Problem};
 
 /// Extensions of the files that are taken from a folder, each also with `.gz` or `.zst` behind it.
-pub const EXTENSIONS: &[&str] = &["json", "jsonl", "ndjson", "traj"];
+pub const EXTENSIONS: &[&str] = &["json", "jsonl", "ndjson", "traj", "pb", "binpb", "bin", "otlp"];
 
 /// What the paths of a suite stand for.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]

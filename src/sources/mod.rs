@@ -4,12 +4,13 @@
 //! - [`scan`]: element boundaries in a stream of bytes, with depth and size capped.
 //! - [`reader`]: files to [`Batch`]es of whole elements, in order, in bounded memory.
 //!
-//! Behind them: `lex` and `lines` (the scanner's parts), `decompress` and `input` (a file as a stream that can be read
+//! Behind them: `lex`, `lines` and `frames` (the scanner's parts), `decompress` and `input` (a file as a stream that can be read
 //! twice), `envelope` (what the elements of a file share), `open` (from a file to its format).
 
 mod decompress;
 pub mod discover;
 mod envelope;
+mod frames;
 mod input;
 mod lex;
 mod lines;
@@ -21,7 +22,7 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::formats::{Decoder, Format};
+use crate::formats::{Decode, Format};
 use crate::model::Problem;
 
 /// A file to be read.
@@ -82,7 +83,7 @@ pub struct Batch {
     /// Index of the file in the list given to the reader.
     pub file: u32,
     /// Decodes the elements; `None` when the file as a whole could not be used, which the one element then says.
-    pub decoder: Option<Arc<dyn Decoder>>,
+    pub decoder: Option<Decode>,
     /// The file's name without folders and extensions, for sessions without an id.
     pub stem: Arc<str>,
     /// Holds the elements' bytes; what lies between and behind them means nothing, and the length is that of the

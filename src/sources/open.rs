@@ -1,19 +1,20 @@
 //! From a recorded file to what is needed to read its elements: its format, its layout and a decoder.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
+use super::frames::Frames;
 use super::input::Input;
 use super::lines::Lines;
 use super::scan::{Found, Limits, Pending, Scanner, Shape};
 use super::{ReadOptions, envelope};
-use crate::formats::{Decoder, Format, Head, Layout};
+use crate::formats::{Decode, Format, Head, Layout};
 use crate::model::{LeftOut, Problem};
 
 /// Finds the elements of a file, however they lie.
 pub(super) enum Splitter {
     Lines(Lines),
     Json(Scanner),
+    Frames(Frames),
 }
 
 impl Splitter {
@@ -21,6 +22,7 @@ impl Splitter {
         match self {
             Splitter::Lines(lines) => lines.feed(block, found),
             Splitter::Json(scanner) => scanner.feed(block, found),
+            Splitter::Frames(frames) => frames.feed(block, found),
         }
     }
 
@@ -28,6 +30,7 @@ impl Splitter {
         match self {
             Splitter::Lines(lines) => lines.finish(found),
             Splitter::Json(scanner) => scanner.finish(found),
+            Splitter::Frames(frames) => frames.finish(found),
         }
     }
 
@@ -35,12 +38,17 @@ impl Splitter {
         match self {
             Splitter::Lines(lines) => lines.pending(),
             Splitter::Json(scanner) => scanner.pending(),
+            Splitter::Frames(frames) => frames.pending(),
         }
     }
 
     /// Whether reading on is of no use.
     pub fn is_lost(&self) -> bool {
-        matches!(self, Splitter::Json(scanner) if scanner.is_lost())
+        match self {
+            Splitter::Lines(_) => false,
+            Splitter::Json(scanner) => scanner.is_lost(),
+            Splitter::Frames(frames) => frames.is_lost(),
+        }
     }
 
     /// Whether an envelope's array was seen.
@@ -53,7 +61,7 @@ impl Splitter {
 pub(super) struct Opened {
     pub input: Input,
     pub splitter: Splitter,
-    pub decoder: Arc<dyn Decoder>,
+    pub decoder: Decode,
     /// Set when the file is only of its format if it holds this key: none of the others was there.
     pub must_stream: Option<&'static str>,
 }
@@ -62,7 +70,7 @@ pub(super) struct Opened {
 pub(super) struct Opener {
     pub options: ReadOptions,
     pub formats: &'static [&'static dyn Format],
-    companion: Option<(PathBuf, &'static str, Arc<dyn Decoder>)>,
+    companion: Option<(PathBuf, &'static str, Decode)>,
 }
 
 impl Opener {
@@ -82,13 +90,15 @@ impl Opener {
         if input.is_whole() && input.head().trim_ascii().is_empty() {
             return Err(Problem::new(LeftOut::Empty, "there is nothing in it"));
         }
-        if let Some(what) = not_text(input.head()) {
-            return Err(Problem::new(LeftOut::Malformed, format!("{what}, not JSON text in UTF-8")));
-        }
         if input.is_whole() && is_empty_array(input.head()) {
             return Ok(None);
         }
-        let (format, layout) = self.recognise(path, &input)?;
+        let recognised = self.recognise(path, &input);
+        let binary = matches!(recognised, Ok((_, Layout::Messages { .. })));
+        if let (false, Some(what)) = (binary, not_text(input.head())) {
+            return Err(Problem::new(LeftOut::Malformed, format!("{what}, not JSON text in UTF-8")));
+        }
+        let (format, layout) = recognised?;
         let limits = self.limits();
         let json = |shape, start| Splitter::Json(Scanner::new(shape, limits, start));
         let start = input.start();
@@ -99,6 +109,13 @@ impl Opener {
                 input.rewind()?;
                 must_stream = values.iter().all(Option::is_none).then_some(stream);
                 (json(Shape::Stream(stream), start), format.decoder(&values)?)
+            }
+            Layout::Lists(keys) => {
+                must_stream = keys.first().copied();
+                (json(Shape::Streams(keys), start), self.decoder(format, path)?)
+            }
+            Layout::Messages { prefix, tag } => {
+                (Splitter::Frames(Frames::new(prefix, tag, limits, start)), self.decoder(format, path)?)
             }
             Layout::Lines => (Splitter::Lines(Lines::new(limits, start)), self.decoder(format, path)?),
             Layout::Array => (json(Shape::Array, start), self.decoder(format, path)?),
@@ -130,7 +147,7 @@ impl Opener {
     }
 
     /// The decoder of a file that is not an envelope, with the headers of its companion when its format has one.
-    fn decoder(&mut self, format: &'static dyn Format, path: &Path) -> Result<Arc<dyn Decoder>, Problem> {
+    fn decoder(&mut self, format: &'static dyn Format, path: &Path) -> Result<Decode, Problem> {
         let Some(companion) = format.companion(path) else { return format.decoder(&[]) };
         if let Some((last, name, decoder)) = &self.companion
             && *last == companion
@@ -147,7 +164,7 @@ impl Opener {
         Ok(decoder)
     }
 
-    fn companion_decoder(&self, format: &dyn Format, companion: &Path) -> Result<Arc<dyn Decoder>, Problem> {
+    fn companion_decoder(&self, format: &dyn Format, companion: &Path) -> Result<Decode, Problem> {
         let mut input = Input::open(companion, &self.options)?;
         let head = Head { path: companion, bytes: input.head(), whole: input.is_whole() };
         let Layout::Envelope { headers, .. } = format.layout(&head) else {

@@ -40,8 +40,26 @@ pub enum Shape {
     Values,
     /// The array that a top-level object has at this key.
     Stream(&'static str),
+    /// The arrays that a top-level object has at these keys.
+    Streams(&'static [&'static str]),
     /// The members of a top-level object, as [`Found::Member`].
     Members,
+}
+
+impl Shape {
+    /// Whether elements lie in the arrays of an object.
+    fn streams(self) -> bool {
+        matches!(self, Shape::Stream(_) | Shape::Streams(_))
+    }
+
+    /// Whether the array of this key holds elements.
+    fn wants(self, key: Option<&str>) -> bool {
+        match self {
+            Shape::Stream(wanted) => key == Some(wanted),
+            Shape::Streams(wanted) => key.is_some_and(|key| wanted.contains(&key)),
+            _ => false,
+        }
+    }
 }
 
 /// Something the scanner came upon. Offsets count from the start of the stream.
@@ -140,8 +158,8 @@ pub struct Scanner {
     complained: bool,
     /// Whether anything but white space was seen.
     seen: bool,
-    /// Whether the array of [`Shape::Stream`] was seen.
-    streamed: bool,
+    /// The keys of [`Shape::Stream`] or [`Shape::Streams`] whose arrays were seen.
+    streamed: Vec<String>,
 }
 
 impl Scanner {
@@ -160,7 +178,7 @@ impl Scanner {
             key: Vec::new(),
             complained: false,
             seen: false,
-            streamed: false,
+            streamed: Vec::new(),
         }
     }
 
@@ -185,9 +203,9 @@ impl Scanner {
         self.place == Place::Lost
     }
 
-    /// Whether the array of [`Shape::Stream`] was there.
+    /// Whether an array of [`Shape::Stream`] or [`Shape::Streams`] was there.
     pub fn streamed(&self) -> bool {
-        self.streamed
+        !self.streamed.is_empty()
     }
 
     /// Takes the next bytes of the stream and reports what ends in them.
@@ -306,12 +324,15 @@ impl Scanner {
     fn opening(&mut self, byte: u8, at: u64, found: &mut impl FnMut(Found)) {
         match (self.place, self.shape) {
             (Place::Top, Shape::Array) if byte == b'[' => self.place = Place::Array(Slot::First),
-            (Place::Top, Shape::Stream(_) | Shape::Members) if byte == b'{' => self.place = Place::Object(Part::First),
-            (Place::Object(Part::Value), Shape::Stream(key)) if self.parsed_key().as_deref() == Some(key) => {
-                if self.streamed {
+            (Place::Top, shape) if byte == b'{' && (shape.streams() || shape == Shape::Members) => {
+                self.place = Place::Object(Part::First);
+            }
+            (Place::Object(Part::Value), shape) if shape.streams() && shape.wants(self.parsed_key().as_deref()) => {
+                let key = self.parsed_key().unwrap_or_default();
+                if self.streamed.contains(&key) {
                     self.lose(&format!("the key `{key}` stands twice"), at, found);
                 } else if byte == b'[' {
-                    self.streamed = true;
+                    self.streamed.push(key);
                     self.place = Place::Array(Slot::First);
                 } else {
                     self.lose(&format!("`{key}` is not an array"), at, found);
@@ -331,11 +352,14 @@ impl Scanner {
     fn value_begins(&mut self, byte: u8, at: u64, found: &mut impl FnMut(Found)) -> bool {
         match (self.place, self.shape) {
             (Place::Top, Shape::Array) => self.lose("not a JSON array", at, found),
-            (Place::Top, Shape::Stream(_) | Shape::Members) => self.lose("not a JSON object", at, found),
+            (Place::Top, Shape::Stream(_) | Shape::Streams(_) | Shape::Members) => {
+                self.lose("not a JSON object", at, found);
+            }
             (Place::Array(Slot::Comma), _) => self.complain("a comma is missing between two elements", at, found),
             (Place::Object(Part::First | Part::Key), _) if byte != b'"' => self.lose("a key is wanted here", at, found),
             // A bracket of this key's value is taken by `opening` and does not come here.
-            (Place::Object(Part::Value), Shape::Stream(key)) if self.parsed_key().as_deref() == Some(key) => {
+            (Place::Object(Part::Value), shape) if shape.streams() && shape.wants(self.parsed_key().as_deref()) => {
+                let key = self.parsed_key().unwrap_or_default();
                 self.lose(&format!("`{key}` is not an array"), at, found);
             }
             (Place::Object(Part::Colon), _) => self.lose("a colon is wanted here", at, found),
@@ -381,7 +405,7 @@ impl Scanner {
                 if slot == Slot::Element {
                     self.complain("an element is missing after the last comma", at, found);
                 }
-                self.place = if let Shape::Stream(_) = self.shape { Place::Object(Part::Comma) } else { Place::End };
+                self.place = if self.shape.streams() { Place::Object(Part::Comma) } else { Place::End };
             }
             (Place::Object(Part::First | Part::Comma), b'}') => self.place = Place::End,
             (Place::Array(_), _) => self.complain("a stray bracket", at, found),

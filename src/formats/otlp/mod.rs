@@ -1,170 +1,104 @@
 //! `otlp`: OpenTelemetry's own form of spans and log records, as exporters send it and the collector writes it.
 
+mod any;
 mod json;
+mod look;
+mod protobuf;
+mod request;
+#[cfg(test)]
+mod testing;
+mod wire;
 
-use self::json::{Export, KeyValues, Log, Resource, Scope, Span};
-use super::RecordDecoder;
-use super::telemetry::{EventRecord, LogRecord, Origin, Record, Sink, SpanRecord, find, id};
-use super::wire::parse;
-use crate::model::{LeftOut, Problem, Text};
+use super::peek::{Shape, shape};
+use super::telemetry::{LogRecord, Sink, find};
+use super::{Decode, Format, Head, Layout, Prefix, RecordDecoder, json_layout};
+use crate::model::Problem;
 
-/// Decodes OTLP/JSON: one request.
+/// OTLP, in JSON and protobuf.
+pub struct Otlp;
+
+/// The keys that hold lists in a request.
+const LISTS: &[&str] = &["resourceSpans", "resourceLogs", "batches", "resourceMetrics"];
+/// The keys that hold lists in one of the parts that those lists hold.
+const PARTS: &[&str] = &["scopeSpans", "scopeLogs", "instrumentationLibrarySpans", "scopeMetrics"];
+/// What every message begins with: the first field, which holds what one resource made.
+const TAG: u8 = 0x0a;
+
+impl Format for Otlp {
+    fn name(&self) -> &'static str {
+        "otlp"
+    }
+
+    fn doc(&self) -> &'static str {
+        "OpenTelemetry spans and log records, as exporters send them and the collector's file exporter writes them: \
+         JSON (one request, or one a line) and protobuf (one request, or many with a length before each). Sessions are \
+         put together from all files."
+    }
+
+    fn sniff(&self, head: &Head<'_>) -> Option<Layout> {
+        if let Some(prefix) = look::framing(head.bytes) {
+            return Some(Layout::Messages { prefix, tag: TAG });
+        }
+        let shape = shape(head);
+        let value = shape.element();
+        let has = |value: &Shape, keys: &[&str]| keys.iter().any(|key| value.has_array(key));
+        // Tempo's name is anyone's.
+        let is_batch = |batch: &Shape| has(batch, PARTS) || batch.has("resource");
+        let is_tempo = || value.get("batches").and_then(Shape::first).is_some_and(is_batch);
+        let is_request = has(value, &["resourceSpans", "resourceLogs", "resourceMetrics"]) || is_tempo();
+        let wraps = || value.get("trace").is_some_and(|trace| has(trace, LISTS));
+        (is_request || has(value, PARTS) || wraps()).then(|| json(head, &shape))
+    }
+
+    fn layout(&self, head: &Head<'_>) -> Layout {
+        match look::framing(head.bytes) {
+            Some(prefix) => Layout::Messages { prefix, tag: TAG },
+            None if matches!(head.bytes.trim_ascii_start().first(), Some(b'{' | b'[')) => json(head, &shape(head)),
+            // Nothing that begins like JSON: what there is of it is told by the first message.
+            None if head.bytes.first().is_some_and(|b| b.is_ascii_control()) => {
+                Layout::Messages { prefix: Prefix::None, tag: TAG }
+            }
+            None => json_layout(head),
+        }
+    }
+
+    fn decoder(&self, _headers: &[Option<Vec<u8>>]) -> Result<Decode, Problem> {
+        Ok(Decode::records(Request))
+    }
+}
+
+/// How JSON lies. One object over many lines may be of any size, so that its lists are read part by part.
+fn json(head: &Head<'_>, shape: &Shape) -> Layout {
+    match json_layout(head) {
+        Layout::Values if !head.whole && LISTS.iter().any(|key| shape.has(key)) => Layout::Lists(LISTS),
+        other => other,
+    }
+}
+
+/// Decodes one request, or one of the parts that it lists.
 #[derive(Debug, Clone, Copy)]
-pub struct Json;
+pub struct Request;
 
-impl RecordDecoder for Json {
+impl RecordDecoder for Request {
     fn records<'a>(&self, element: &'a [u8], sink: &mut dyn Sink<'a>) -> Result<(), Problem> {
-        let export: Export<'a> = parse(element)?;
-        emit(export, sink);
-        Ok(())
-    }
-}
-
-fn emit<'a>(export: Export<'a>, sink: &mut dyn Sink<'a>) {
-    for resource in export.resource_spans {
-        let mut origin = origin(resource.resource);
-        for scope in resource.scope_spans {
-            enter(&mut origin, scope.scope, sink);
-            for span in scope.spans {
-                match span_record(span) {
-                    Ok(record) => sink.record(&Record::Span(record)),
-                    Err(problem) => sink.problem(problem),
-                }
-            }
+        match element.first() {
+            // A message without fields.
+            None => Ok(()),
+            // The tag of a field; elements of JSON begin with no white space.
+            Some(0..b' ') => protobuf::records(element, sink),
+            Some(_) => request::records(element, sink),
         }
     }
-    for resource in export.resource_logs {
-        let mut origin = origin(resource.resource);
-        for scope in resource.scope_logs {
-            enter(&mut origin, scope.scope, sink);
-            for log in scope.log_records {
-                sink.record(&Record::Log(log_record(log)));
-            }
-        }
-    }
-    if let Some(inner) = export.trace {
-        emit(*inner, sink);
-    }
 }
 
-fn origin(resource: Resource<'_>) -> Origin<'_> {
-    Origin { resource: resource.attributes.0, ..Origin::default() }
-}
-
-fn enter<'a>(origin: &mut Origin<'a>, scope: Scope<'a>, sink: &mut dyn Sink<'a>) {
-    origin.scope = scope.name;
-    origin.version = scope.version;
-    sink.origin(origin);
-}
-
-fn span_record<'a>(span: Span<'a>) -> Result<SpanRecord<'a>, Problem> {
-    let named = |what: &str, text: &Text<'a>, size| {
-        id::normal(text, size).ok_or_else(|| {
-            let message = format!("a span ({:?}) whose {what} id is missing or all zero", span.name.as_str());
-            Problem::new(LeftOut::Malformed, message)
-        })
-    };
-    let trace = named("trace", &span.trace_id, id::TRACE)?;
-    let span_id = named("span", &span.span_id, id::SPAN)?;
-    let time = |t: json::Unsigned| t.0.filter(|t| *t != 0);
-    let dropped = [span.dropped_attributes_count, span.dropped_events_count, span.dropped_links_count];
-    let link = |l: &json::Link<'a>| Some((id::normal(&l.trace_id, id::TRACE)?, id::normal(&l.span_id, id::SPAN)?));
-    let links = span.links.iter().filter_map(link).collect();
-    Ok(SpanRecord {
-        trace,
-        id: span_id,
-        parent: id::normal(&span.parent_span_id, id::SPAN),
-        name: span.name,
-        side: span.kind.0,
-        start_ns: time(span.start_time_unix_nano),
-        end_ns: time(span.end_time_unix_nano),
-        status: span.status.code.0,
-        status_message: span.status.message.filter(|m| !m.is_empty()),
-        attributes: span.attributes.0,
-        events: span
-            .events
-            .into_iter()
-            .map(|e| EventRecord { name: e.name, time_ns: time(e.time_unix_nano), attributes: e.attributes.0 })
-            .collect(),
-        links,
-        dropped: dropped
-            .iter()
-            .filter_map(|d| d.0)
-            .fold(0, |sum, d| sum.saturating_add(u32::try_from(d).unwrap_or(u32::MAX))),
-    })
-}
-
-fn log_record(log: Log<'_>) -> LogRecord<'_> {
-    let KeyValues(attributes) = log.attributes;
-    let name = match find(&attributes, "event.name").and_then(|v| v.text()) {
-        Some(name) if log.event_name.is_empty() => name,
-        _ => log.event_name,
-    };
-    LogRecord {
-        trace: id::normal(&log.trace_id, id::TRACE),
-        span: id::normal(&log.span_id, id::SPAN),
-        time_ns: [log.time_unix_nano, log.observed_time_unix_nano].iter().filter_map(|t| t.0).find(|t| *t != 0),
-        name,
-        body: log.body.map(|b| b.0),
-        attributes,
+/// Names a log record by its attribute `event.name` when it has no name of its own.
+pub(super) fn log_name(log: &mut LogRecord<'_>) {
+    if log.name.is_empty()
+        && let Some(name) = find(&log.attributes, "event.name").and_then(|v| v.text())
+    {
+        log.name = name;
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::formats::telemetry::Value;
-
-    #[derive(Default)]
-    struct Collect {
-        origins: Vec<String>,
-        records: Vec<String>,
-        problems: Vec<String>,
-    }
-
-    impl<'a> Sink<'a> for Collect {
-        fn origin(&mut self, origin: &Origin<'a>) {
-            self.origins.push(format!("{} {}", origin.scope, Value::Map(origin.resource.clone()).json()));
-        }
-        fn record(&mut self, record: &Record<'a>) {
-            self.records.push(match record {
-                Record::Span(s) => format!(
-                    "{} {} {:?} {:?} {}",
-                    s.id,
-                    s.name,
-                    s.start_ns,
-                    s.status,
-                    Value::Map(s.attributes.clone()).json()
-                ),
-                Record::Log(l) => format!("{} {:?} {:?}", l.name, l.span, l.body),
-            });
-        }
-        fn problem(&mut self, problem: Problem) {
-            self.problems.push(problem.message);
-        }
-    }
-
-    #[test]
-    fn spans_and_logs_are_read_with_their_origin() {
-        let text = r#"{"resourceSpans":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"x"}}]},
-          "scopeSpans":[{"scope":{"name":"s"},"spans":[
-            {"traceId":"0AF7651916CD43DD8448EB211C80319C","spanId":"00F067AA0BA902B7","name":"chat","kind":3,"new":{"a":[1]},
-             "startTimeUnixNano":"1544712660000000001","endTimeUnixNano":1544712661000000001,"status":{"code":2},
-             "attributes":[{"key":"n","value":{"intValue":"9007199254740993"}},{"key":"e","value":{}},
-               {"key":"d","value":{"doubleValue":"NaN"}},{"key":"l","value":{"arrayValue":{"values":[{"boolValue":true}]}}}]},
-            {"traceId":"0af7651916cd43dd8448eb211c80319c","spanId":"0000000000000000","name":"bad"}]}]}],
-          "resourceLogs":[{"scopeLogs":[{"logRecords":[{"spanId":"00f067aa0ba902b7","eventName":"gen_ai.choice",
-             "body":{"kvlistValue":{"values":[{"key":"index","value":{"intValue":0}}]}}}]}]}]}"#;
-        let mut sink = Collect::default();
-        Json.records(text.as_bytes(), &mut sink).unwrap();
-        assert_eq!(sink.origins, [r#"s {"service.name":"x"}"#, " {}"]);
-        assert_eq!(
-            sink.records,
-            [
-                r#"00f067aa0ba902b7 chat Some(1544712660000000001) Error {"n":9007199254740993,"e":null,"d":"NaN","l":[true]}"#,
-                r#"gen_ai.choice Some("00f067aa0ba902b7") Some(Map([("index", Int(0))]))"#,
-            ]
-        );
-        assert_eq!(sink.problems, [r#"a span ("bad") whose span id is missing or all zero"#]);
-    }
-}
+mod file_tests;

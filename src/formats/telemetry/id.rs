@@ -24,7 +24,9 @@ pub fn normal<'a>(text: &Text<'a>, size: usize) -> Option<Text<'a>> {
         }
         return Some(text.to_ascii_lowercase().into());
     }
-    match base64(bytes, size) {
+    // Longer ones are not worth the decoding.
+    let decoded = (bytes.len() <= 3 * size).then(|| base64(text)).flatten();
+    match decoded.filter(|d| d.len() == size) {
         Some(decoded) => hex(&decoded),
         None => Some(text.clone()),
     }
@@ -44,13 +46,15 @@ pub fn hex<'a>(bytes: &[u8]) -> Option<Text<'a>> {
     Some(Text(Cow::Owned(out)))
 }
 
-/// Exactly `size` bytes of padded or unpadded base64, of either alphabet.
-fn base64(text: &[u8], size: usize) -> Option<Vec<u8>> {
+/// The bytes of padded or unpadded base64, of either alphabet; `None` for a text that is none.
+pub fn base64(text: &str) -> Option<Vec<u8>> {
+    let text = text.as_bytes();
     let body = text.strip_suffix(b"==").or_else(|| text.strip_suffix(b"=")).unwrap_or(text);
-    if body.len() != (size * 8).div_ceil(6) {
+    // Four digits are three bytes; one digit alone is none.
+    if body.len() % 4 == 1 {
         return None;
     }
-    let (mut bits, mut held, mut out) = (0u32, 0u32, Vec::with_capacity(size));
+    let (mut bits, mut held, mut out) = (0u32, 0u32, Vec::with_capacity(body.len() * 3 / 4));
     for byte in body {
         let digit = match byte {
             b'A'..=b'Z' => byte - b'A',
@@ -68,7 +72,19 @@ fn base64(text: &[u8], size: usize) -> Option<Vec<u8>> {
             bits &= (1 << held) - 1;
         }
     }
-    (out.len() == size).then_some(out)
+    Some(out)
+}
+
+/// Bytes as padded base64.
+pub fn to_base64(bytes: &[u8], out: &mut String) {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    for part in bytes.chunks(3) {
+        let bits = (0..3).fold(0u32, |bits, i| bits << 8 | u32::from(part.get(i).copied().unwrap_or(0)));
+        for digit in 0..4 {
+            let index = (bits >> (18 - 6 * digit) & 63) as usize;
+            out.push(if digit <= part.len() { char::from(DIGITS[index]) } else { '=' });
+        }
+    }
 }
 
 #[cfg(test)]
@@ -87,6 +103,17 @@ mod tests {
         assert_eq!(span("APBnqgupArc="), id);
         assert_eq!(span("APBnqgupArc"), id);
         assert_eq!(hex(&[0, 0xf0, 0x67, 0xaa, 0x0b, 0xa9, 2, 0xb7]).unwrap(), "00f067aa0ba902b7");
+    }
+
+    #[test]
+    fn base64_goes_there_and_back() {
+        for bytes in [&b""[..], b"a", b"ab", b"abc", &[0xfb, 0xff, 0xfe, 0]] {
+            let mut text = String::new();
+            to_base64(bytes, &mut text);
+            assert_eq!(base64(&text).as_deref(), Some(bytes), "{text}");
+        }
+        assert_eq!(base64("-_-_").as_deref(), Some(&[0xfb, 0xff, 0xbf][..]));
+        assert_eq!((base64("a"), base64("a b=")), (None, None));
     }
 
     #[test]
