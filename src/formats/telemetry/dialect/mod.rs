@@ -5,6 +5,8 @@
 //! recorded twice, are `assemble/`.
 
 mod kind;
+mod message;
+mod raw;
 
 pub use kind::by_attributes;
 
@@ -151,5 +153,8 @@ pub struct Outcome<'a> {
 
 /// Whether a text stands for content that was withheld by the recorder.
 pub fn is_withheld(text: &str) -> bool {
-    matches!(text, "__REDACTED__" | "<replaced>" | "<not serializable>" | "[REDACTED]" | "<redacted>")
+    matches!(
+        text,
+        "__REDACTED__" | "<replaced>" | "<not serializable>" | "[REDACTED]" | "<redacted>" | "REDACTED" | "<elided>"
+    )
 }
