@@ -39,6 +39,31 @@ pub(super) fn content<'a>(value: &Value<'a>, role: Role) -> Option<Message<'a>> 
     }
 }
 
+/// What `read` finds in an object.
+pub(super) fn object<'a>(
+    value: &Value<'a>,
+    read: for<'f> fn(&Fields<'f>) -> Option<Vec<Message<'f>>>,
+) -> Option<Vec<Message<'a>>> {
+    match value {
+        Value::Text(Text(Cow::Borrowed(text))) => read(&Fields::parse(text)?),
+        Value::Text(Text(Cow::Owned(text))) => read(&Fields::parse(text)?).map(owned),
+        Value::Map(_) => read(&Fields::parse(&value.json())?).map(owned),
+        _ => None,
+    }
+}
+
+/// The elements of a JSON list as messages; `None` when it is no list.
+pub(super) fn list(raw: &RawValue, role: Role) -> Option<Vec<Message<'_>>> {
+    Some(raw::list(raw)?.into_iter().filter_map(|item| element(item, role, 1)).collect())
+}
+
+/// One message of `role` with content of any form: a text, parts, or an object that holds them.
+pub(super) fn body(raw: &RawValue, role: Role) -> Option<Message<'_>> {
+    let mut found = Found::default();
+    found.body(raw);
+    Some(found.message(role)).filter(|m| m.text.is_some() || !m.calls.is_empty() || !m.results.is_empty())
+}
+
 /// A message that is a text and nothing else; `None` when the text stands for what was withheld.
 pub(super) fn said(text: Text<'_>, role: Role) -> Option<Message<'_>> {
     let mut message = Message { role, text: None, calls: Vec::new(), results: Vec::new() };
@@ -52,16 +77,38 @@ pub(super) fn said(text: Text<'_>, role: Role) -> Option<Message<'_>> {
     Some(message)
 }
 
-/// What messages say, as an output: their text, JSON `null` when they have none, `None` when there are none or a text
-/// of theirs was withheld (see [`Message::text`]: then there is neither a text nor a call).
+/// What messages say, as an output: their text, JSON `null` when it is known that they have none (they only call tools,
+/// or their text is empty), `None` when there are none or what they say was withheld.
 pub(super) fn output<'a>(messages: Option<&[Message<'a>]>) -> Option<Payload<'a>> {
-    let messages = messages.filter(|m| !m.is_empty())?;
-    let texts = messages.iter().filter_map(|m| m.text.clone());
+    let messages = messages?;
+    let texts = messages.iter().filter_map(|m| m.text.clone()).filter(|t| !t.is_empty());
     match join(texts) {
         Some(text) => Some(Payload::text(text)),
-        None if messages.iter().any(|m| !m.calls.is_empty()) => Some(Payload::null()),
+        None if messages.iter().any(|m| m.text.is_some() || !m.calls.is_empty()) => Some(Payload::null()),
         None => None,
     }
+}
+
+/// The messages, unless they hold nothing at all: then their content was not recorded.
+pub(super) fn recorded(messages: Vec<Message<'_>>) -> Option<Vec<Message<'_>>> {
+    let holds = |m: &Message<'_>| m.text.is_some() || !m.calls.is_empty() || !m.results.is_empty();
+    messages.iter().any(holds).then_some(messages)
+}
+
+/// Calls in a list of them.
+pub(super) fn calls<'a>(value: &Value<'a>) -> Vec<Call<'a>> {
+    fn parse(text: &str) -> Option<Vec<Call<'_>>> {
+        let raw: &RawValue = serde_json::from_str(text).ok()?;
+        Some(raw::list(raw)?.into_iter().filter_map(call).collect())
+    }
+    let detached = |text: &str| parse(text).map(|calls| calls.into_iter().map(Call::into_owned).collect());
+    match value {
+        Value::Text(Text(Cow::Borrowed(text))) => parse(text),
+        Value::Text(Text(Cow::Owned(text))) => detached(text),
+        Value::Array(_) => detached(&value.json()),
+        _ => None,
+    }
+    .unwrap_or_default()
 }
 
 /// What a tool said, from a value that may be blocks: a list of text blocks is their text, a single JSON block its JSON.
@@ -94,17 +141,23 @@ fn blocks(text: &str) -> Option<Payload<'static>> {
     (!flat.is_json()).then(|| owned_payload(flat))
 }
 
+impl Call<'_> {
+    fn into_owned(self) -> Call<'static> {
+        let (id, args) = (self.id.map(Text::into_owned), self.args.map(owned_payload));
+        Call { id, name: self.name.into_owned(), args }
+    }
+}
+
 impl Message<'_> {
     /// The same message, detached from the buffer it was decoded from.
     pub(super) fn into_owned(self) -> Message<'static> {
         let text = |t: Option<Text<'_>>| t.map(Text::into_owned);
         let payload = |p: Option<Payload<'_>>| p.map(owned_payload);
-        let call = |c: Call<'_>| Call { id: text(c.id), name: c.name.into_owned(), args: payload(c.args) };
         let outcome = |o: Outcome<'_>| Outcome { id: text(o.id), content: payload(o.content), error: o.error };
         Message {
             role: self.role,
             text: text(self.text),
-            calls: self.calls.into_iter().map(call).collect(),
+            calls: self.calls.into_iter().map(Call::into_owned).collect(),
             results: self.results.into_iter().map(outcome).collect(),
         }
     }
@@ -222,14 +275,28 @@ fn call(raw: &RawValue) -> Option<Call<'_>> {
 /// What the parts of a message hold.
 #[derive(Default)]
 struct Found<'a> {
+    /// There is a list of parts.
+    listed: bool,
+    /// A text is missing from its part: it was withheld.
+    hidden: bool,
     texts: Vec<Text<'a>>,
     calls: Vec<Call<'a>>,
     results: Vec<Outcome<'a>>,
 }
 
 impl<'a> Found<'a> {
-    fn message(self, role: Role) -> Message<'a> {
-        let text = join(self.texts.into_iter().filter(|t| !is_withheld(t)));
+    fn message(mut self, role: Role) -> Message<'a> {
+        self.hidden |= self.texts.iter().any(|t| is_withheld(t));
+        let mut text = join(self.texts.into_iter().filter(|t| !is_withheld(t)));
+        if self.listed && !self.hidden && self.calls.is_empty() && self.results.is_empty() {
+            // Parts that hold no text (none at all, or only reasoning) are known to say nothing.
+            text = text.or(Some(Text::default()));
+        }
+        if role == Role::Tool
+            && let Some(text) = text.take()
+        {
+            self.results.push(Outcome { id: None, content: Some(Payload::text(text)), error: false });
+        }
         // Anthropic, Bedrock and Gemini hand results over in the user's name.
         let role = if role == Role::User && text.is_none() && !self.results.is_empty() { Role::Tool } else { role };
         Message { role, text, calls: self.calls, results: self.results }
@@ -239,10 +306,11 @@ impl<'a> Found<'a> {
     /// (`{content}`, `{message, finish_reason}`).
     fn body(&mut self, raw: &'a RawValue) {
         let wrapped = Fields::of(raw).filter(|f| f.get(&["type"]).is_none());
-        let raw = wrapped.and_then(|f| f.get(&["message", "content"])).unwrap_or(raw);
+        let raw = wrapped.and_then(|f| f.get(&["message", "content", "parts"])).unwrap_or(raw);
         if let Some(text) = raw::string(raw) {
             self.encoded(text);
         } else if let Some(items) = raw::list(raw) {
+            self.listed = true;
             for item in items {
                 self.part(item);
             }
@@ -306,7 +374,9 @@ impl<'a> Found<'a> {
         let Some(fields) = Fields::of(raw) else { return false };
         match fields.string(&["type"]).as_deref() {
             Some("text" | "input_text" | "output_text" | "refusal" | "summary_text") => {
-                self.texts.extend(fields.string(&["content", "text", "refusal"]));
+                let text = fields.get(&["content", "text", "refusal"]).and_then(raw::string);
+                self.hidden |= text.is_none();
+                self.texts.extend(text);
             }
             Some("tool_call" | "tool_use" | "tool-call" | "function_call" | "function" | "server_tool_use") => {
                 self.calls.extend(call(raw));
@@ -385,30 +455,7 @@ pub(super) fn join<'a>(mut texts: impl Iterator<Item = Text<'a>>) -> Option<Text
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn text(json: &'static str) -> Value<'static> {
-        Value::Text(json.into())
-    }
-
-    /// Messages in short: role, text, calls and results.
-    fn short(messages: &[Message<'_>]) -> String {
-        let mut out = String::new();
-        for m in messages {
-            out.push_str(&format!("{:?}", m.role));
-            if let Some(text) = &m.text {
-                out.push_str(&format!(" {text:?}"));
-            }
-            for c in &m.calls {
-                out.push_str(&format!(" {}={}({:?})", c.id.as_deref().unwrap_or("-"), c.name, c.args));
-            }
-            for r in &m.results {
-                let error = if r.error { "!" } else { "" };
-                out.push_str(&format!(" {}->{error}{:?}", r.id.as_deref().unwrap_or("-"), r.content));
-            }
-            out.push('\n');
-        }
-        out
-    }
+    use crate::formats::telemetry::dialect::tests::{map, short, text};
 
     fn read(json: &'static str) -> String {
         short(&messages(&text(json), Role::Other).unwrap())
@@ -480,9 +527,6 @@ mod tests {
 
     #[test]
     fn structured_values_are_read_as_their_json_is() {
-        let map = |pairs: &[(&'static str, Value<'static>)]| {
-            Value::Map(pairs.iter().map(|(k, v)| ((*k).into(), v.clone())).collect())
-        };
         let call = map(&[
             ("type", text("tool_call")),
             ("name", text("f")),
@@ -543,6 +587,10 @@ mod tests {
         let said = |json| output(messages(&text(json), Role::Other).as_deref());
         assert_eq!(said(r#"[{"role":"assistant","content":"a"}]"#), Some(Payload::text("a")));
         assert_eq!(said(r#"[{"role":"assistant","tool_calls":[{"function":{"name":"f"}}]}]"#), Some(Payload::null()));
+        assert_eq!(said(r#"[{"role":"assistant","content":""}]"#), Some(Payload::null()));
+        assert_eq!(said(r#"[{"role":"assistant","parts":[]}]"#), Some(Payload::null()));
+        assert_eq!(said(r#"[{"role":"assistant","parts":[{"type":"text"}]}]"#), None);
+        assert_eq!(said(r#"[{"role":"assistant"}]"#), None);
         assert_eq!(said("[]"), None);
     }
 }

@@ -4,17 +4,27 @@
 //! [`crate::model`]. It sees nothing of the other spans: turns, sessions, and what is counted once although it was
 //! recorded twice, are `assemble/`.
 
+mod adk;
+mod facts;
+mod genai;
 mod kind;
+mod mcp;
 mod message;
+mod pydantic_ai;
 mod raw;
+mod strands;
+#[cfg(test)]
+mod tests;
 
 pub use kind::by_attributes;
 
 use super::{LogRecord, Origin, SpanRecord};
 use crate::model::{NanoUsd, Payload, SpanKind, Text, Usage};
 
-/// Every dialect, in the order in which they are tried. Adding one is a file and a line here.
-pub static DIALECTS: &[&dyn Dialect] = &[];
+/// Every dialect, in the order in which they are tried: the most particular first, the general conventions last. Adding
+/// one is a file and a line here.
+pub static DIALECTS: &[&dyn Dialect] =
+    &[&strands::Strands, &adk::Adk, &pydantic_ai::PydanticAi, &mcp::Mcp, &genai::GenAi];
 
 /// The dialect of a span; `None` when none is known.
 pub fn dialect(at: &At<'_, '_>) -> Option<&'static dyn Dialect> {
