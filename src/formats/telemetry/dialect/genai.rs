@@ -5,14 +5,12 @@
 //! `gen_ai.choice`); bodies of `{input, output}`, into which AWS's distribution turns these; the prompt as one text. The
 //! first place that can be read counts, so that what was recorded twice is told once.
 
+use super::event::{Details, bodies, per_message};
 use super::facts::{self, Facts, Told};
 use super::message::{self, messages, recorded};
 use super::{At, Dialect, Message, Reading, Role, by_attributes};
-use crate::formats::telemetry::{EventRecord, Pairs, Value, find};
+use crate::formats::telemetry::Value;
 use crate::model::{Payload, SpanKind};
-
-/// The event that holds all that a model was asked and said.
-const DETAILS: &str = "gen_ai.client.inference.operation.details";
 
 /// OpenTelemetry's own conventions.
 #[derive(Debug)]
@@ -159,105 +157,11 @@ fn instructions<'a>(value: &Value<'a>) -> Option<Message<'a>> {
     message::content(value, Role::System).filter(|m| m.text.is_some())
 }
 
-/// What the events and log records of all of an inference's details say; of a value that is there several times, the
-/// first one that a span's own events hold, else the first of the logs.
-#[derive(Default)]
-struct Details<'s, 'a> {
-    instructions: Option<&'s Value<'a>>,
-    asked: Option<&'s Value<'a>>,
-    said: Option<&'s Value<'a>>,
-}
-
-impl<'s, 'a> Details<'s, 'a> {
-    fn of(at: &At<'s, 'a>) -> Self {
-        let mut details = Self::default();
-        for event in at.span.events.iter().filter(|e| e.name == DETAILS) {
-            details.put(&event.attributes);
-        }
-        for log in at.logs.iter().filter(|l| l.name == DETAILS) {
-            details.put(&log.attributes);
-            if let Some(Value::Map(body)) = &log.body {
-                details.put(body);
-            }
-        }
-        details
-    }
-
-    fn put(&mut self, pairs: &'s Pairs<'a>) {
-        for (name, value) in pairs {
-            let place = match name.as_str() {
-                "gen_ai.system_instructions" => &mut self.instructions,
-                "gen_ai.input.messages" => &mut self.asked,
-                "gen_ai.output.messages" => &mut self.said,
-                _ => continue,
-            };
-            place.get_or_insert(value);
-        }
-    }
-}
-
-/// The role of an event that is a message.
-fn role(event: &str) -> Option<Role> {
-    Some(match event {
-        "gen_ai.system.message" => Role::System,
-        "gen_ai.user.message" => Role::User,
-        "gen_ai.assistant.message" | "gen_ai.choice" => Role::Assistant,
-        "gen_ai.tool.message" => Role::Tool,
-        _ => return None,
-    })
-}
-
-/// Messages with an event each, of the span; where it has none, of the logs.
-fn per_message<'a>(at: &At<'_, 'a>, wanted: impl Fn(&str) -> bool) -> Vec<Message<'a>> {
-    let named = |name: &str| role(name).filter(|_| wanted(name));
-    let events = at.span.events.iter().filter_map(|e| event(e, named(&e.name)?));
-    let events: Vec<_> = events.collect();
-    if !events.is_empty() {
-        return events;
-    }
-    let of_log = |body: &Value<'a>, role| match body {
-        Value::Map(_) => messages(body, role).and_then(|m| m.into_iter().next()),
-        text => message::content(text, role),
-    };
-    let logs = at.logs.iter().filter_map(|l| of_log(l.body.as_ref()?, named(&l.name)?));
-    logs.collect()
-}
-
-/// A message in the attributes of an event.
-pub(super) fn event<'a>(event: &EventRecord<'a>, role: Role) -> Option<Message<'a>> {
-    // Azure's SDK has the whole body in one attribute.
-    if let Some(body) = find(&event.attributes, "gen_ai.event.content") {
-        return messages(body, role)?.into_iter().next();
-    }
-    let place = if event.name == "gen_ai.choice" { "message" } else { "content" };
-    let content = find(&event.attributes, place).and_then(|v| message::content(v, role));
-    let mut message = content.unwrap_or(Message { role, text: None, calls: Vec::new(), results: Vec::new() });
-    if message.calls.is_empty()
-        && let Some(calls) = find(&event.attributes, "tool_calls")
-    {
-        message.calls = message::calls(calls);
-    }
-    if let [only] = &mut message.results[..]
-        && only.id.is_none()
-    {
-        only.id = facts::text(find(&event.attributes, "id"));
-    }
-    Some(message)
-}
-
-/// Messages in bodies of `{input: {messages}, output: {messages}}`.
-fn bodies<'a>(at: &At<'_, 'a>, side: &str) -> Option<Vec<Message<'a>>> {
-    let role = if side == "input" { Role::User } else { Role::Assistant };
-    at.logs.iter().find_map(|log| match &log.body {
-        Some(Value::Map(body)) => messages(find(body, side)?, role),
-        _ => None,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::formats::telemetry::dialect::tests::{attributes, log, map, read_all, span_of, text};
+    use crate::formats::telemetry::dialect::event::DETAILS;
+    use crate::formats::telemetry::dialect::tests::{log, map, read_all, span_of, text};
 
     #[test]
     fn messages_in_attributes_and_again_in_a_log_are_told_once() {
@@ -306,76 +210,6 @@ mod tests {
         asked: System "Be brief."
         asked: User "Hi"
         said: Assistant "Hello.\n"
-        "#);
-    }
-
-    #[test]
-    fn messages_as_log_records_with_bodies() {
-        let function = map(&[("name", text("lookup_order")), ("arguments", text(r#"{"order_id": "A1001"}"#))]);
-        let call = map(&[("id", text("c1")), ("type", text("function")), ("function", function)]);
-        let calls = ("tool_calls", Value::Array(vec![call]));
-        let answer = map(&[("role", text("assistant")), calls.clone()]);
-        let choice = map(&[("index", Value::Int(0)), ("finish_reason", text("tool_calls")), ("message", answer)]);
-        let logs = [
-            log("gen_ai.system.message", Some(map(&[("content", text("Be brief."))])), &[]),
-            log("gen_ai.user.message", Some(map(&[("content", text("Hi"))])), &[]),
-            log("gen_ai.assistant.message", Some(map(&[calls])), &[]),
-            log("gen_ai.tool.message", Some(map(&[("content", text("{\"ok\": 1}")), ("id", text("c1"))])), &[]),
-            log("gen_ai.choice", Some(choice), &[]),
-            log("", Some(text("unrelated")), &[]),
-        ];
-        let span = span_of("chat m", &[("gen_ai.operation.name", text("chat")), ("gen_ai.system", text("openai"))]);
-        insta::assert_snapshot!(read_all(&GenAi, &span, &logs), @r#"
-        Llm
-        output: null
-        asked: System "Be brief."
-        asked: User "Hi"
-        asked: Assistant c1=lookup_order(Some("{\"order_id\": \"A1001\"}"))
-        asked: Tool c1->Some("{\"ok\": 1}")
-        said: Assistant c1=lookup_order(Some("{\"order_id\": \"A1001\"}"))
-        "#);
-    }
-
-    #[test]
-    fn messages_as_span_events_and_azures_form_of_them() {
-        let mut span = span_of("chat m", &[("gen_ai.operation.name", text("chat"))]);
-        span.events = vec![
-            EventRecord {
-                name: "gen_ai.user.message".into(),
-                time_ns: None,
-                attributes: attributes(&[("content", text("Hi"))]),
-            },
-            EventRecord {
-                name: "gen_ai.choice".into(),
-                time_ns: None,
-                attributes: attributes(&[(
-                    "gen_ai.event.content",
-                    text(r#"{"index":0,"message":{"content":"Hello."}}"#),
-                )]),
-            },
-        ];
-        insta::assert_snapshot!(read_all(&GenAi, &span, &[]), @r#"
-        Llm
-        output: "Hello."
-        asked: User "Hi"
-        said: Assistant "Hello."
-        "#);
-    }
-
-    #[test]
-    fn bodies_of_input_and_output_are_messages() {
-        let message = |role, content| Value::Array(vec![map(&[("content", content), ("role", text(role))])]);
-        let answer = map(&[("message", text("Hello!\n")), ("finish_reason", text("end_turn"))]);
-        let body = map(&[
-            ("output", map(&[("messages", message("assistant", answer))])),
-            ("input", map(&[("messages", message("user", map(&[("content", text(r#"[{"text": "Hello"}]"#))])))])),
-        ]);
-        let span = span_of("invoke_agent A", &[("gen_ai.operation.name", text("invoke_agent"))]);
-        insta::assert_snapshot!(read_all(&GenAi, &span, &[log("x", Some(body), &[])]), @r#"
-        Agent
-        output: "Hello!\n"
-        asked: User "Hello"
-        said: Assistant "Hello!\n"
         "#);
     }
 

@@ -5,11 +5,13 @@
 //! recorded twice, are `assemble/`.
 
 mod adk;
+mod event;
 mod facts;
 mod genai;
 mod kind;
 mod mcp;
 mod message;
+mod part;
 mod pydantic_ai;
 mod raw;
 mod strands;
@@ -23,8 +25,14 @@ use crate::model::{NanoUsd, Payload, SpanKind, Text, Usage};
 
 /// Every dialect, in the order in which they are tried: the most particular first, the general conventions last. Adding
 /// one is a file and a line here.
-pub static DIALECTS: &[&dyn Dialect] =
-    &[&strands::Strands, &adk::Adk, &pydantic_ai::PydanticAi, &mcp::Mcp, &genai::GenAi];
+#[rustfmt::skip] // a line each
+pub static DIALECTS: &[&dyn Dialect] = &[
+    &strands::Strands,
+    &adk::Adk,
+    &pydantic_ai::PydanticAi,
+    &mcp::Mcp,
+    &genai::GenAi,
+];
 
 /// The dialect of a span; `None` when none is known.
 pub fn dialect(at: &At<'_, '_>) -> Option<&'static dyn Dialect> {

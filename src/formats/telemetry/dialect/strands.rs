@@ -65,8 +65,7 @@ impl Dialect for Strands {
     }
 
     fn tells(&self, attribute: &str) -> bool {
-        facts::tells(attribute)
-            || matches!(attribute, "gen_ai.server.time_to_first_token" | "gen_ai.usage.total_tokens")
+        facts::tells(attribute) || attribute == "gen_ai.server.time_to_first_token"
     }
 }
 
@@ -95,9 +94,24 @@ fn tool<'a>(at: &At<'_, 'a>, facts: &Facts<'_, 'a>, reading: &mut Reading<'a>) {
         reading.withheld |= output.withheld;
         reading.output = output.payload;
     }
+    moved(at, facts, reading);
     if find(&at.span.attributes, "gen_ai.tool.status").and_then(Value::as_str) == Some("error") {
         let said = reading.output.clone().map(Payload::into_text);
         reading.failed = Some(said.unwrap_or(Text::borrowed("error")));
+    }
+}
+
+/// A tool's input and output in the body of a log record, where AWS's distribution moves the events to.
+fn moved<'a>(at: &At<'_, 'a>, facts: &Facts<'_, 'a>, reading: &mut Reading<'a>) {
+    if !at.span.events.is_empty() || reading.withheld {
+        return;
+    }
+    if facts.arguments.is_none() && reading.input.is_none() {
+        let given = genai::asked(at, facts).into_iter().flatten().flat_map(|m| m.results).next();
+        reading.input = given.and_then(|r| r.content);
+    }
+    if facts.result.is_none() && reading.output.is_none() {
+        reading.output = message::output(genai::said(at, facts).as_deref());
     }
 }
 
@@ -300,6 +314,22 @@ mod tests {
         output: "Hello!\n"
         asked: User "Hello"
         said: Assistant "Hello!\n"
+        "#);
+    }
+
+    #[test]
+    fn a_tools_events_that_were_moved_are_its_input_and_output() {
+        let side = |role, content| {
+            map(&[("messages", Value::Array(vec![map(&[("content", content), ("role", text(role))])]))])
+        };
+        let given = map(&[("content", text(r#"{"q": "mug"}"#)), ("role", text("tool")), ("id", text("c1"))]);
+        let got = map(&[("message", text(r#"[{"text": "none"}]"#)), ("id", text("c1"))]);
+        let body = map(&[("input", side("tool", given)), ("output", side("assistant", got))]);
+        let span = span_of("execute_tool search", &[("gen_ai.operation.name", text("execute_tool"))]);
+        insta::assert_snapshot!(read_all(&Strands, &span, &[log(SCOPE, Some(body), &[])]), @r#"
+        Tool name=search
+        input: "{\"q\": \"mug\"}"
+        output: "none"
         "#);
     }
 
