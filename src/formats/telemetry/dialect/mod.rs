@@ -7,16 +7,23 @@
 mod adk;
 mod event;
 mod facts;
+mod flat;
 mod genai;
 mod kind;
+mod langchain;
 mod mcp;
 mod message;
+mod openinference;
+mod openllmetry;
 mod part;
 mod pydantic_ai;
 mod raw;
+mod recorded;
 mod strands;
 #[cfg(test)]
 mod tests;
+mod tokens;
+mod vercel;
 
 pub use kind::by_attributes;
 
@@ -31,6 +38,9 @@ pub static DIALECTS: &[&dyn Dialect] = &[
     &adk::Adk,
     &pydantic_ai::PydanticAi,
     &mcp::Mcp,
+    &vercel::Vercel,
+    &openinference::OpenInference,
+    &openllmetry::OpenLlmetry,
     &genai::GenAi,
 ];
 
