@@ -32,6 +32,15 @@ pub(super) struct Flat<'a> {
     pub(super) withheld: bool,
 }
 
+impl<'a> Flat<'a> {
+    /// The messages, as what came out of a model; `None` when they hold nothing at all: a call that failed leaves an
+    /// empty message behind, and so does a recorder that keeps the words to itself.
+    pub(super) fn spoken(self) -> Option<Vec<Message<'a>>> {
+        let holds = |m: &Message<'_>| m.text.is_some() || !m.calls.is_empty() || !m.results.is_empty();
+        self.messages.iter().any(holds).then_some(self.messages)
+    }
+}
+
 /// Collects the messages whose attributes begin with `prefix`; `None` when there are none.
 pub(super) fn messages<'a>(attributes: &Pairs<'a>, prefix: &str, habits: Habits) -> Option<Flat<'a>> {
     let mut drafts = Drafts::default();

@@ -11,6 +11,8 @@ mod flat;
 mod genai;
 mod kind;
 mod langchain;
+#[cfg(test)]
+mod laws;
 mod mcp;
 mod message;
 mod openinference;
@@ -20,6 +22,7 @@ mod pydantic_ai;
 mod raw;
 mod recorded;
 mod strands;
+mod stripped;
 #[cfg(test)]
 mod tests;
 mod tokens;

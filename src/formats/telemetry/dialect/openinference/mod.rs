@@ -10,6 +10,7 @@ use self::documents::Documents;
 use super::flat::{self, Drafts, Flat, Habits};
 use super::raw::Fields;
 use super::recorded::{self, Recorded};
+use super::stripped::{self, Side};
 use super::tokens::Tokens;
 use super::{At, Dialect, Message, Reading, Role, by_attributes, is_withheld, langchain, message};
 use crate::formats::telemetry::{Value, find};
@@ -64,6 +65,7 @@ impl Dialect for OpenInference {
         let attributes = &at.span.attributes;
         let flat = flat::messages(attributes, "llm.input_messages.", habits(at, Role::User));
         let flat = flat.or_else(|| texts(at, "llm.prompts.", ".prompt.text", Role::User));
+        let flat = stripped::words(at, Side::Input, flat, true);
         let mut messages = flat.map(|f| f.messages);
         // OpenAI Agents flattens the instructions but not an input that is one text.
         if messages.as_ref().is_none_or(|m| m.iter().all(|m| m.role == Role::System)) {
@@ -85,7 +87,7 @@ impl Dialect for OpenInference {
             return None;
         }
         match facts.said(at) {
-            Some(flat) => Some(flat.messages),
+            Some(flat) => flat.spoken(),
             None => {
                 let said = facts.words(facts.output, facts.output_is_json, Role::Assistant)?;
                 if facts.kind == SpanKind::Agent { langchain::since_user(said) } else { Some(said) }
@@ -175,6 +177,10 @@ impl<'s, 'a> Facts<'s, 'a> {
             SpanKind::Other if facts.is_run(at) => SpanKind::Agent,
             kind => kind,
         };
+        if facts.kind != SpanKind::Llm {
+            facts.input = facts.input.or_else(|| stripped::value(at, Side::Input));
+            facts.output = facts.output.or_else(|| stripped::value(at, Side::Output));
+        }
         facts
     }
 
@@ -279,15 +285,15 @@ impl<'s, 'a> Facts<'s, 'a> {
         let input = self.input.map(recorded::as_is);
         reading.input = input.and_then(|r| r.known(&mut reading.withheld));
         let Some(output) = self.output else { return };
-        let said = match (self.kind, output.text()) {
-            (SpanKind::Agent, Some(text)) if self.output_is_json => {
-                langchain::messages(&text, Role::Assistant).and_then(langchain::since_user)
-            }
-            _ => None,
-        };
-        reading.output = match said {
+        if self.kind != SpanKind::Agent || !self.output_is_json {
+            // A chain within a run replays the whole history: it is kept as it is, unread.
+            reading.output = recorded::as_is(output).known(&mut reading.withheld);
+            return;
+        }
+        let said = output.text().and_then(|text| langchain::messages(&text, Role::Assistant));
+        reading.output = match said.and_then(langchain::since_user) {
             Some(said) => langchain::reply(&said),
-            None => payload(output, self.output_is_json).known(&mut reading.withheld),
+            None => recorded::declared_json(output).known(&mut reading.withheld),
         };
     }
 
@@ -295,7 +301,8 @@ impl<'s, 'a> Facts<'s, 'a> {
     fn said(&self, at: &At<'_, 'a>) -> Option<Flat<'a>> {
         let attributes = &at.span.attributes;
         let said = flat::messages(attributes, "llm.output_messages.", habits(at, Role::Assistant));
-        said.or_else(|| texts(at, "llm.choices.", ".completion.text", Role::Assistant))
+        let said = said.or_else(|| texts(at, "llm.choices.", ".completion.text", Role::Assistant));
+        stripped::words(at, Side::Output, said, true)
     }
 
     /// The messages in an input or output value: in its JSON, or the text itself.

@@ -81,6 +81,7 @@ fn a_model_call_has_its_messages_tokens_cost_and_first_token() {
 fn a_model_call_that_failed_says_nothing_rather_than_an_empty_text() {
     let failed = span("ChatOpenAI", "LLM", &[("llm.output_messages.0.message.role", "assistant")]);
     assert_eq!((read(LANGCHAIN, &failed).output, read(LANGCHAIN, &failed).usage), (None, None));
+    assert_eq!(said(LANGCHAIN, &failed), None);
     let bare = span("response", "LLM", &[]);
     assert_eq!((read(AGENTS, &bare).output, said(AGENTS, &bare), asked(AGENTS, &bare)), (None, None, None));
     let dump = r#"{"id":"resp_1","instructions":"Never say refund.","output":[]}"#;
