@@ -4,15 +4,48 @@
 //! [`crate::model`]. It sees nothing of the other spans: turns, sessions, and what is counted once although it was
 //! recorded twice, are `assemble/`.
 
+mod adk;
+mod event;
+mod facts;
+mod flat;
+mod genai;
 mod kind;
+mod langchain;
+#[cfg(test)]
+mod laws;
+mod mcp;
+mod message;
+mod openinference;
+mod openllmetry;
+mod part;
+mod pydantic_ai;
+mod raw;
+mod recorded;
+mod strands;
+mod stripped;
+#[cfg(test)]
+mod tests;
+mod tokens;
+mod vercel;
 
 pub use kind::by_attributes;
 
 use super::{LogRecord, Origin, SpanRecord};
 use crate::model::{NanoUsd, Payload, SpanKind, Text, Usage};
 
-/// Every dialect, in the order in which they are tried. Adding one is a file and a line here.
-pub static DIALECTS: &[&dyn Dialect] = &[];
+/// Every dialect, in the order in which they are tried: the most particular first, the general conventions last. Adding
+/// one is a file and a line here.
+#[rustfmt::skip] // a line each
+pub static DIALECTS: &[&dyn Dialect] = &[
+    &strands::Strands,
+    &adk::Adk,
+    &pydantic_ai::PydanticAi,
+    &mcp::Mcp,
+    &vercel::Vercel,
+    &openinference::OpenInference,
+    &openllmetry::OpenLlmetry,
+    &genai::GenAi,
+];
 
 /// The dialect of a span; `None` when none is known.
 pub fn dialect(at: &At<'_, '_>) -> Option<&'static dyn Dialect> {
@@ -151,5 +184,8 @@ pub struct Outcome<'a> {
 
 /// Whether a text stands for content that was withheld by the recorder.
 pub fn is_withheld(text: &str) -> bool {
-    matches!(text, "__REDACTED__" | "<replaced>" | "<not serializable>" | "[REDACTED]" | "<redacted>")
+    matches!(
+        text,
+        "__REDACTED__" | "<replaced>" | "<not serializable>" | "[REDACTED]" | "<redacted>" | "REDACTED" | "<elided>"
+    )
 }
