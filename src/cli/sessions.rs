@@ -166,10 +166,8 @@ fn decode(batch: &Batch, range: std::ops::Range<usize>, index: u64) -> Result<Se
 pub(crate) mod tests {
     //! Batches made by hand, for the tests of the commands.
 
-    use std::sync::Arc;
-
     use super::*;
-    use crate::formats::Decoder;
+    use crate::formats::{Decode, Decoder};
     use crate::sources::Element;
 
     struct Json;
@@ -195,7 +193,7 @@ pub(crate) mod tests {
             Some(Batch {
                 seq: index as u64,
                 file: 0,
-                decoder: Some(Arc::new(Json)),
+                decoder: Some(Decode::sessions(Json)),
                 stem: "a".into(),
                 read: line.len() as u64,
                 buffer: line.into_bytes(),

@@ -20,7 +20,7 @@ use std::sync::Arc;
 use serde::de::IgnoredAny;
 
 use self::telemetry::Sink;
-use crate::model::{Problem, Session};
+use crate::model::{LeftOut, Problem, Session};
 
 /// Every format, in the order in which they are tried. Adding one is a file and a line here.
 pub static FORMATS: &[&dyn Format] =
@@ -75,7 +75,40 @@ pub trait Format: Sync {
     }
     /// A decoder for a file. `headers` holds the raw JSON of the keys that its [`Layout::Envelope`] (or its
     /// companion's) asked for, in that order; `None` for a key that is not there.
-    fn decoder(&self, headers: &[Option<Vec<u8>>]) -> Result<Arc<dyn Decoder>, Problem>;
+    fn decoder(&self, headers: &[Option<Vec<u8>>]) -> Result<Decode, Problem>;
+}
+
+/// How the elements of a file are decoded.
+#[derive(Clone)]
+pub enum Decode {
+    /// Every element is a session.
+    Sessions(Arc<dyn Decoder>),
+    /// Every element holds records of telemetry, whose sessions lie scattered over the elements and files.
+    Records(Arc<dyn RecordDecoder>),
+}
+
+impl Decode {
+    /// Elements that are sessions.
+    pub fn sessions(decoder: impl Decoder + 'static) -> Self {
+        Self::Sessions(Arc::new(decoder))
+    }
+
+    /// Elements that hold records.
+    pub fn records(decoder: impl RecordDecoder + 'static) -> Self {
+        Self::Records(Arc::new(decoder))
+    }
+
+    /// Decodes an element that is a session; a problem where elements are none. The arguments are those of
+    /// [`Decoder::decode`].
+    pub fn decode<'a>(&self, element: &'a [u8], index: u64, source: &str) -> Result<Session<'a>, Problem> {
+        match self {
+            Self::Sessions(decoder) => decoder.decode(element, index, source),
+            Self::Records(_) => {
+                let message = "spans and log records, which are no session before they are put together";
+                Err(Problem::new(LeftOut::Malformed, message))
+            }
+        }
+    }
 }
 
 /// Decodes the elements of one file. Pure; used by several threads at once.

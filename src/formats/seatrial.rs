@@ -2,12 +2,11 @@
 //! model holds, and it is what `import` writes and what one writes by hand.
 
 use std::io;
-use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::peek::{Shape, shape};
-use super::{Decoder, Format, Head, Layout, json_layout, wire};
+use super::{Decode, Decoder, Format, Head, Layout, json_layout, wire};
 use crate::model::{LeftOut, Problem, Session};
 
 /// The version of the format that this build writes, and the newest that it reads.
@@ -63,8 +62,8 @@ impl Format for Seatrial {
         json_layout(head)
     }
 
-    fn decoder(&self, _headers: &[Option<Vec<u8>>]) -> Result<Arc<dyn Decoder>, Problem> {
-        Ok(Arc::new(SessionDecoder))
+    fn decoder(&self, _headers: &[Option<Vec<u8>>]) -> Result<Decode, Problem> {
+        Ok(Decode::sessions(SessionDecoder))
     }
 }
 

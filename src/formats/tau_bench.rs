@@ -2,14 +2,12 @@
 //! OpenAI chat transcript and `info.task` says what was expected. This is the format that is read most; its elements
 //! are decoded straight into borrowed structs.
 
-use std::sync::Arc;
-
 use serde::Deserialize;
 
 use super::peek::{Shape, shape};
 use super::transcript::{ToolResult, Transcript, says_error};
 use super::wire::{self, Content};
-use super::{Decoder, Format, Head, Layout, json_layout};
+use super::{Decode, Decoder, Format, Head, Layout, json_layout};
 use crate::model::{Failure, LeftOut, Payload, Problem, RefCall, Reference, Session, Span, SpanKind, Text};
 
 /// The `tau-bench` format.
@@ -36,8 +34,8 @@ impl Format for TauBench {
         json_layout(head)
     }
 
-    fn decoder(&self, _headers: &[Option<Vec<u8>>]) -> Result<Arc<dyn Decoder>, Problem> {
-        Ok(Arc::new(TrialDecoder))
+    fn decoder(&self, _headers: &[Option<Vec<u8>>]) -> Result<Decode, Problem> {
+        Ok(Decode::sessions(TrialDecoder))
     }
 }
 

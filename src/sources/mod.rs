@@ -21,7 +21,7 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::formats::{Decoder, Format};
+use crate::formats::{Decode, Format};
 use crate::model::Problem;
 
 /// A file to be read.
@@ -82,7 +82,7 @@ pub struct Batch {
     /// Index of the file in the list given to the reader.
     pub file: u32,
     /// Decodes the elements; `None` when the file as a whole could not be used, which the one element then says.
-    pub decoder: Option<Arc<dyn Decoder>>,
+    pub decoder: Option<Decode>,
     /// The file's name without folders and extensions, for sessions without an id.
     pub stem: Arc<str>,
     /// Holds the elements' bytes; what lies between and behind them means nothing, and the length is that of the

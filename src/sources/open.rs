@@ -1,13 +1,12 @@
 //! From a recorded file to what is needed to read its elements: its format, its layout and a decoder.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use super::input::Input;
 use super::lines::Lines;
 use super::scan::{Found, Limits, Pending, Scanner, Shape};
 use super::{ReadOptions, envelope};
-use crate::formats::{Decoder, Format, Head, Layout};
+use crate::formats::{Decode, Format, Head, Layout};
 use crate::model::{LeftOut, Problem};
 
 /// Finds the elements of a file, however they lie.
@@ -53,7 +52,7 @@ impl Splitter {
 pub(super) struct Opened {
     pub input: Input,
     pub splitter: Splitter,
-    pub decoder: Arc<dyn Decoder>,
+    pub decoder: Decode,
     /// Set when the file is only of its format if it holds this key: none of the others was there.
     pub must_stream: Option<&'static str>,
 }
@@ -62,7 +61,7 @@ pub(super) struct Opened {
 pub(super) struct Opener {
     pub options: ReadOptions,
     pub formats: &'static [&'static dyn Format],
-    companion: Option<(PathBuf, &'static str, Arc<dyn Decoder>)>,
+    companion: Option<(PathBuf, &'static str, Decode)>,
 }
 
 impl Opener {
@@ -130,7 +129,7 @@ impl Opener {
     }
 
     /// The decoder of a file that is not an envelope, with the headers of its companion when its format has one.
-    fn decoder(&mut self, format: &'static dyn Format, path: &Path) -> Result<Arc<dyn Decoder>, Problem> {
+    fn decoder(&mut self, format: &'static dyn Format, path: &Path) -> Result<Decode, Problem> {
         let Some(companion) = format.companion(path) else { return format.decoder(&[]) };
         if let Some((last, name, decoder)) = &self.companion
             && *last == companion
@@ -147,7 +146,7 @@ impl Opener {
         Ok(decoder)
     }
 
-    fn companion_decoder(&self, format: &dyn Format, companion: &Path) -> Result<Arc<dyn Decoder>, Problem> {
+    fn companion_decoder(&self, format: &dyn Format, companion: &Path) -> Result<Decode, Problem> {
         let mut input = Input::open(companion, &self.options)?;
         let head = Head { path: companion, bytes: input.head(), whole: input.is_whole() };
         let Layout::Envelope { headers, .. } = format.layout(&head) else {

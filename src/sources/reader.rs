@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::open::{Opened, Opener};
 use super::scan::Found;
 use super::{Batch, Element, ReadOptions, RecordedFile};
-use crate::formats::{FORMATS, Format};
+use crate::formats::{Decode, FORMATS, Format};
 use crate::model::{LeftOut, Problem};
 
 /// What was read of one file.
@@ -103,7 +103,7 @@ impl Reader {
 
     fn batch(
         &mut self,
-        decoder: Option<Arc<dyn crate::formats::Decoder>>,
+        decoder: Option<Decode>,
         stem: Arc<str>,
         buffer: Vec<u8>,
         elements: Vec<Element>,

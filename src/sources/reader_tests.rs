@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use super::*;
-use crate::formats::{Decoder, Head, Layout, json_layout};
+use crate::formats::{Decode, Decoder, Head, Layout, json_layout};
 use crate::model::Session;
 
 /// Recognises files in which there is an `"n"`; an object with `rows` at its top is an envelope.
@@ -33,7 +33,7 @@ impl Format for Numbers {
         path.parent()?.ends_with("single").then(|| path.with_file_name("../results.json"))
     }
 
-    fn decoder(&self, headers: &[Option<Vec<u8>>]) -> Result<Arc<dyn Decoder>, Problem> {
+    fn decoder(&self, headers: &[Option<Vec<u8>>]) -> Result<Decode, Problem> {
         let info = match headers {
             [Some(info)] => String::from_utf8_lossy(info).into_owned(),
             _ => String::new(),
@@ -41,7 +41,7 @@ impl Format for Numbers {
         if info == "\"bad\"" {
             return Err(Problem::new(LeftOut::Malformed, "bad info"));
         }
-        Ok(Arc::new(NumbersDecoder { info }))
+        Ok(Decode::sessions(NumbersDecoder { info }))
     }
 }
 

@@ -12,10 +12,8 @@ mod responses;
 mod session;
 mod usage;
 
-use std::sync::Arc;
-
 use super::peek::{Shape, shape};
-use super::{Decoder, Format, Head, Layout, json_layout};
+use super::{Decode, Decoder, Format, Head, Layout, json_layout};
 use crate::model::{Problem, Session};
 
 /// The `chat` format.
@@ -47,8 +45,8 @@ impl Format for Chat {
         layout_of(&shape(head), head)
     }
 
-    fn decoder(&self, _headers: &[Option<Vec<u8>>]) -> Result<Arc<dyn Decoder>, Problem> {
-        Ok(Arc::new(ChatDecoder))
+    fn decoder(&self, _headers: &[Option<Vec<u8>>]) -> Result<Decode, Problem> {
+        Ok(Decode::sessions(ChatDecoder))
     }
 }
 

@@ -8,10 +8,9 @@ mod simulation;
 mod task;
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use super::peek::{Shape, shape};
-use super::{Decoder, Format, Head, Layout, wire};
+use super::{Decode, Decoder, Format, Head, Layout, wire};
 use crate::model::{Problem, Session};
 use simulation::Simulation;
 use task::Shared;
@@ -53,9 +52,9 @@ impl Format for Tau2Bench {
         named.then(|| folder.parent().unwrap_or(Path::new("")).join("results.json"))
     }
 
-    fn decoder(&self, headers: &[Option<Vec<u8>>]) -> Result<Arc<dyn Decoder>, Problem> {
+    fn decoder(&self, headers: &[Option<Vec<u8>>]) -> Result<Decode, Problem> {
         let header = |i: usize| headers.get(i).and_then(Option::as_deref);
-        Ok(Arc::new(SimulationDecoder(Shared::read(header(0), header(1))?)))
+        Ok(Decode::sessions(SimulationDecoder(Shared::read(header(0), header(1))?)))
     }
 }
 

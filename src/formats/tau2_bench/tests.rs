@@ -24,7 +24,7 @@ const SIMULATION: &str = r####"{"id":"s-1","task_id":"t1","timestamp":"x","start
     {"role":"tool","id":"c1","content":"Error: no battery","requestor":"user","error":false,"timestamp":"1970-01-01T00:00:08"},
     {"role":"user","content":"###STOP###","tool_calls":null,"timestamp":"1970-01-01T00:00:09"}]}"####;
 
-fn decoder(info: &str, tasks: &str) -> Arc<dyn Decoder> {
+fn decoder(info: &str, tasks: &str) -> Decode {
     Tau2Bench.decoder(&[Some(info.as_bytes().to_vec()), Some(tasks.as_bytes().to_vec())]).unwrap()
 }
 
