@@ -121,7 +121,7 @@ impl Index {
     /// The session's id that a record names itself.
     fn id(&self, stored: &Stored<'_>) -> Option<String> {
         let (record, origin) = (stored.decode()?, decode_origin(stored.origin)?);
-        session_id::told(&record, &origin, self.attribute.as_deref()).map(|(_, id)| id.to_string())
+        session_id::told(record.attributes(), &origin, self.attribute.as_deref()).map(|(_, id)| id.to_string())
     }
 
     /// The id of the home of a record, when this record tells it.

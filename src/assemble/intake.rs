@@ -183,7 +183,7 @@ impl<'a> Sink<'a> for Pour<'_, 'a> {
     }
 
     fn record(&mut self, record: &Record<'a>) {
-        let named = session_id::told(record, &self.origin, self.attribute);
+        let named = session_id::told(record.attributes(), &self.origin, self.attribute);
         let trace = match record {
             Record::Span(span) => Some(&span.trace),
             Record::Log(log) => log.trace.as_ref(),
