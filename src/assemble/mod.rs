@@ -1,7 +1,23 @@
 //! Floor 2: sessions put together from telemetry. One room for files, and later for what receives and watches.
 //!
 //! Records of one session may lie anywhere in the input, in any order, more than once. [`session_id`] says which session
-//! a record belongs to; [`build`] makes a session of all its records.
+//! a record belongs to; [`intake`] takes records in, on any number of threads, and [`settled`] hands out the records of
+//! one session after the other; [`build`] makes a session of all its records.
+//!
+//! Behind them: `index` (traces and their sessions), `store` and `spill` (records while they wait, in memory and on
+//! disk), `gather` (those of a partition, sorted into sessions), `resource` (bounds on what every record carries).
 
 pub mod build;
+mod gather;
+mod index;
+pub mod intake;
+mod resource;
 pub mod session_id;
+pub mod settled;
+mod spill;
+mod store;
+
+pub use spill::SpillError;
+
+#[cfg(test)]
+mod tests;

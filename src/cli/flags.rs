@@ -33,6 +33,9 @@ pub struct Args {
     /// Leave out sessions nested deeper than this.
     #[arg(long, value_name = "N", help_heading = "Settings")]
     max_depth: Option<String>,
+    /// The folder in which telemetry waits that does not fit in memory.
+    #[arg(long, value_name = "DIR", help_heading = "Settings")]
+    spill_dir: Option<String>,
     /// How many times its size a compressed file may unfold.
     #[arg(long, value_name = "N", help_heading = "Settings")]
     max_expansion: Option<String>,
@@ -51,6 +54,7 @@ impl Args {
             ("progress", self.progress.as_deref()),
             ("max_session_bytes", self.max_session_bytes.as_deref()),
             ("max_depth", self.max_depth.as_deref()),
+            ("spill_dir", self.spill_dir.as_deref()),
             ("max_expansion", self.max_expansion.as_deref()),
         ];
         given.into_iter().filter_map(|(key, value)| Some((key, value?.to_owned()))).collect()

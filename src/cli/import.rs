@@ -4,7 +4,7 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use super::context::{Context, Failure};
-use super::sessions::{self, NextBatch, Unread, each, written};
+use super::sessions::{self, NextBatch, Unread, each, unwritten, written};
 use crate::formats::seatrial;
 use crate::model::{LeftOut, Problem, Session};
 use crate::sources::RecordedFile;
@@ -24,6 +24,9 @@ pub struct Args {
     /// The trace format, when it is not to be recognised by the content.
     #[arg(long, value_name = "FORMAT")]
     format: Option<String>,
+    /// The attribute of spans that names their session, before the usual ones.
+    #[arg(long, value_name = "NAME")]
+    session_attribute: Option<String>,
     /// Write to a file instead of standard output. It appears only when it is complete.
     #[arg(long, short, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -35,8 +38,9 @@ type WriteSession<'w> = &'w mut dyn FnMut(&Session<'_>, &mut dyn Write) -> io::R
 /// Imports.
 pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     let mut err = io::stderr().lock();
-    let mut found = sessions::open(&args.files, args.format.as_deref(), context, &mut err)?;
-    let next = &mut |buffer| found.reader.next(buffer);
+    let mut found =
+        sessions::open(&args.files, args.format.as_deref(), args.session_attribute.as_deref(), context, &mut err)?;
+    let next = &mut |buffer| found.recorded.next(buffer);
     let write = &mut |session: &Session<'_>, mut out: &mut dyn Write| seatrial::write(session, &mut out);
     // Not through a stream that takes out colours: what is written is data.
     let mut out = BufWriter::with_capacity(1 << 18, io::stdout().lock());
@@ -62,7 +66,7 @@ fn import(
         }
         Some(path) => to_file(path, &mut |out| convert(files, next, write, out, err, unread, &mut sessions))
             .map(|()| unread.code())
-            .map_err(|why| Failure::write(&path.to_string_lossy(), &why)),
+            .map_err(|why| unwritten(&path.to_string_lossy(), &why)),
     };
     let left_out = if unread.total() > 0 { format!("; left out: {}", unread.summary()) } else { String::new() };
     let _ = writeln!(err, "{sessions} sessions written{left_out}");
@@ -131,7 +135,7 @@ mod tests {
     use super::*;
 
     fn args(out: Option<PathBuf>) -> Args {
-        Args { files: vec!["a.jsonl".into()], format: None, out }
+        Args { files: vec!["a.jsonl".into()], format: None, session_attribute: None, out }
     }
 
     fn write(session: &Session<'_>, out: &mut dyn Write) -> io::Result<()> {

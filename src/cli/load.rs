@@ -23,6 +23,10 @@ pub struct Args {
     /// Take sessions from here instead of the suites' own `paths`: files, globs, folders, or `-` for standard input.
     #[arg(long, value_name = "PATH", num_args = 1..)]
     pub sessions: Vec<String>,
+    /// The attribute of spans that names their session, before the usual ones. Overrides the suites' `[recorded]
+    /// session`.
+    #[arg(long, value_name = "NAME")]
+    pub session_attribute: Option<String>,
     /// Only what this expression selects; the run is then partial (see `seatrial explain filter`).
     #[arg(long, value_name = "EXPR")]
     pub filter: Option<String>,

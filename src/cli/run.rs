@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use super::context::{Context, Failure};
-use super::{flags, load, progress::Progress};
+use super::{flags, load, progress::Progress, sessions};
 use crate::eval::event::{Finished, Header, Plan, SCHEMA, Started, SuiteEnd};
 use crate::eval::exit;
 use crate::eval::fold::SuiteFold;
@@ -19,9 +19,9 @@ use crate::report::junit::JUnit;
 use crate::report::terminal::Terminal;
 use crate::report::{Drawn, RunSummary, Sink, json, replay};
 use crate::run::engine::{self, Early, Job};
+use crate::sources::RecordedFile;
 use crate::sources::discover::Discovery;
 use crate::sources::reader::Reader;
-use crate::sources::{ReadOptions, RecordedFile};
 use crate::store::record;
 use crate::suite::filter::Filter;
 use crate::suite::settings::Keep;
@@ -207,13 +207,10 @@ impl<'r> Run<'r> {
     ) -> engine::Outcome {
         let settings = &self.context.settings;
         let planned = &self.planned[index];
-        let options = ReadOptions {
-            format: planned.suite.recorded.format.and_then(crate::formats::format),
-            max_element: settings.max_session_bytes.value,
-            max_depth: settings.max_depth.value,
-            max_expansion: settings.max_expansion.value,
-            ..ReadOptions::default()
-        };
+        let recorded = &planned.suite.recorded;
+        let options = sessions::read_options(settings, recorded.format.and_then(crate::formats::format));
+        let attribute = self.args.load.session_attribute.as_ref().or(recorded.session.as_ref());
+        let assemble = sessions::assemble_options(self.context, attribute.map(String::as_str));
         let files: Vec<RecordedFile> = found.files;
         let progress = Progress::new(self.context, &planned.suite.name, &files);
         let told = |sessions: u64, bytes: u64| progress.tell(sessions, bytes);
@@ -234,6 +231,7 @@ impl<'r> Run<'r> {
             stop,
             progress: &told,
             redactor: &self.redactor,
+            assemble: &assemble,
         };
         let reader = Reader::new(files.clone(), options);
         let outcome = engine::run(&job, reader, fold, engine::Sinks { record: &mut self.record, kept });
@@ -319,6 +317,7 @@ fn describe(early: &Early) -> String {
         Early::Interrupted => "interrupted".to_owned(),
         Early::FailFast => exit::FAIL_FAST.to_owned(),
         Early::Write(why) => format!("the record could not be written: {why}"),
+        Early::Spill(why) => why.to_string(),
     }
 }
 

@@ -5,32 +5,38 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use super::context::{Context, Failure};
+use crate::assemble::SpillError;
+use crate::assemble::intake::Options;
 use crate::eval::exit;
 use crate::formats::{self, FORMATS};
 use crate::model::{LeftOut, Problem, Session};
 use crate::report::safe;
+use crate::sources::assembled::Recorded;
 use crate::sources::discover::discover;
 use crate::sources::reader::Reader;
 use crate::sources::{Batch, ReadOptions, RecordedFile};
 use crate::suite::nearest::nearest;
+use crate::suite::settings::Settings;
 
-/// Hands out the next batch, given the buffer of one that is done with: `Reader::next`.
-pub type NextBatch<'n> = &'n mut dyn FnMut(Vec<u8>) -> Option<Batch>;
+/// Hands out the next batch, given the buffer of one that is done with: `Recorded::next`.
+pub type NextBatch<'n> = &'n mut dyn FnMut(Vec<u8>) -> Result<Option<Batch>, SpillError>;
 
 /// The recordings that a command line names.
 pub struct Recordings {
     /// Reads them.
-    pub reader: Reader,
+    pub recorded: Recorded,
     /// The files, in the order in which they are read.
     pub files: Vec<RecordedFile>,
     /// What was wrong before anything was read.
     pub unread: Unread,
 }
 
-/// Looks up files, globs and folders; `format` overrides what their content looks like.
+/// Looks up files, globs and folders; `format` overrides what their content looks like, `attribute` is where else the
+/// session's id of a span may stand.
 pub fn open(
     paths: &[PathBuf],
     format: Option<&str>,
+    attribute: Option<&str>,
     context: &Context,
     err: &mut dyn Write,
 ) -> Result<Recordings, Failure> {
@@ -47,15 +53,31 @@ pub fn open(
     for (name, problem) in &found.problems {
         unread.add(name, None, problem, err);
     }
-    let settings = &context.settings;
-    let options = ReadOptions {
+    let reader = Reader::new(found.files.clone(), read_options(&context.settings, format));
+    let recorded = Recorded::new(reader, assemble_options(context, attribute));
+    Ok(Recordings { recorded, files: found.files, unread })
+}
+
+/// How files are read.
+pub fn read_options(settings: &Settings, format: Option<&'static dyn formats::Format>) -> ReadOptions {
+    ReadOptions {
         format,
         max_element: settings.max_session_bytes.value,
         max_depth: settings.max_depth.value,
         max_expansion: settings.max_expansion.value,
         ..ReadOptions::default()
-    };
-    Ok(Recordings { reader: Reader::new(found.files.clone(), options), files: found.files, unread })
+    }
+}
+
+/// How telemetry is put together.
+pub fn assemble_options(context: &Context, attribute: Option<&str>) -> Options {
+    let settings = &context.settings;
+    Options {
+        session_attribute: attribute.map(str::to_owned),
+        max_session: settings.max_session_bytes.value,
+        spill_dir: settings.spill_dir.value.as_ref().map_or_else(std::env::temp_dir, |dir| context.cwd.join(dir)),
+        ..Options::default()
+    }
 }
 
 fn known_format(name: &str) -> Result<&'static dyn formats::Format, Failure> {
@@ -75,7 +97,15 @@ pub fn written(result: io::Result<()>, what: &str, code: u8) -> Result<u8, Failu
     match result {
         Ok(()) => Ok(code),
         Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(code),
-        Err(why) => Err(Failure::write(what, &why)),
+        Err(why) => Err(unwritten(what, &why)),
+    }
+}
+
+/// What could not be written: `what`, or records in the temporary folder.
+pub fn unwritten(what: &str, why: &io::Error) -> Failure {
+    match why.get_ref().and_then(|inner| inner.downcast_ref::<SpillError>()) {
+        Some(spill) => Failure::new(exit::INCOMPLETE, spill),
+        None => Failure::write(what, why),
     }
 }
 
@@ -135,7 +165,7 @@ pub fn each(
     visit: &mut dyn FnMut(&Session<'_>) -> io::Result<Result<(), Problem>>,
 ) -> io::Result<()> {
     let mut recycled = Vec::new();
-    while let Some(batch) = next(std::mem::take(&mut recycled)) {
+    while let Some(batch) = next(std::mem::take(&mut recycled)).map_err(io::Error::other)? {
         let file = files.get(batch.file as usize).map_or("?", |f| f.name.as_str());
         for element in &batch.elements {
             let outcome = match &element.content {
@@ -146,7 +176,7 @@ pub fn each(
                 },
             };
             if let Err(mut problem) = outcome {
-                problem.offset.get_or_insert(element.offset);
+                problem.offset = problem.offset.or(element.offset);
                 unread.add(file, batch.decoder.is_some().then_some(element.index), &problem, err);
             }
         }
@@ -184,13 +214,13 @@ pub(crate) mod tests {
     }
 
     /// Batches of one line each.
-    pub(crate) fn lines(lines: &[&str]) -> impl FnMut(Vec<u8>) -> Option<Batch> + use<> {
+    pub(crate) fn lines(lines: &[&str]) -> impl FnMut(Vec<u8>) -> Result<Option<Batch>, SpillError> + use<> {
         let mut left: Vec<(usize, String)> = lines.iter().map(|l| (*l).to_owned()).enumerate().rev().collect();
         move |_| {
-            let (index, line) = left.pop()?;
+            let Some((index, line)) = left.pop() else { return Ok(None) };
             let content = Ok(0..line.len());
-            let element = Element { index: index as u64, offset: 100 * index as u64, content };
-            Some(Batch {
+            let element = Element { index: index as u64, offset: Some(100 * index as u64), content };
+            Ok(Some(Batch {
                 seq: index as u64,
                 file: 0,
                 decoder: Some(Decode::sessions(Json)),
@@ -198,7 +228,7 @@ pub(crate) mod tests {
                 read: line.len() as u64,
                 buffer: line.into_bytes(),
                 elements: vec![element],
-            })
+            }))
         }
     }
 

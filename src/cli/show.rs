@@ -28,6 +28,9 @@ pub struct Args {
     /// The trace format, when it is not to be recognised by the content.
     #[arg(long, value_name = "FORMAT")]
     format: Option<String>,
+    /// The attribute of spans that names their session, before the usual ones.
+    #[arg(long, value_name = "NAME")]
+    session_attribute: Option<String>,
     /// Show long texts whole, and every operation.
     #[arg(long)]
     full: bool,
@@ -80,9 +83,15 @@ impl Args {
 /// Shows.
 pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     let mut err = io::stderr().lock();
-    let mut found = sessions::open(std::slice::from_ref(&args.file), args.format.as_deref(), context, &mut err)?;
+    let mut found = sessions::open(
+        std::slice::from_ref(&args.file),
+        args.format.as_deref(),
+        args.session_attribute.as_deref(),
+        context,
+        &mut err,
+    )?;
     let mut out = context.stdout();
-    let next = &mut |buffer| found.reader.next(buffer);
+    let next = &mut |buffer| found.recorded.next(buffer);
     show(args, Screen::stdout(), &found.files, next, &mut found.unread, &mut out, &mut err)
 }
 
@@ -232,6 +241,7 @@ mod tests {
             file: "a.jsonl".into(),
             session: session.map(str::to_owned),
             format: None,
+            session_attribute: None,
             full: false,
             waterfall: "auto".into(),
             width: None,

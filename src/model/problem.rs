@@ -28,6 +28,8 @@ pub enum LeftOut {
     UnknownCase,
     /// Older than `max_age`, or of unknown age (no time, or one in the future) where an age is asked for.
     Stale,
+    /// Telemetry that names neither a trace nor a session.
+    Unassigned,
     /// Taken out by `--filter`. Never counts against the gate.
     Filtered,
 }
@@ -47,6 +49,7 @@ impl LeftOut {
             LeftOut::Duplicate => "duplicate",
             LeftOut::UnknownCase => "unknown_case",
             LeftOut::Stale => "stale",
+            LeftOut::Unassigned => "unassigned",
             LeftOut::Filtered => "filtered",
         }
     }

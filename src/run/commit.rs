@@ -60,6 +60,11 @@ impl<'c, 'p, 'w> Commit<'c, 'p, 'w> {
         self.early.get_or_insert(why);
     }
 
+    /// Whether the run ends before its end.
+    pub(super) fn is_stopped(&self) -> bool {
+        self.early.is_some()
+    }
+
     /// How many more sessions may be kept.
     pub(super) fn room(&self) -> u64 {
         self.job.keep.limit.saturating_sub(self.kept.0)

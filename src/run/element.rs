@@ -5,13 +5,15 @@ use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::engine::Job;
+use crate::assemble::SpillError;
+use crate::assemble::intake::{Draft, Intake};
 use crate::checks::system::{Cell, columns};
 use crate::eval::bind::{self, Bound};
 use crate::eval::event::{LeftOutEvent, Ordinal, SessionEvent};
 use crate::eval::plan::Planned;
 use crate::eval::row::Row;
 use crate::eval::{evaluate, rollup};
-use crate::formats;
+use crate::formats::{self, RecordDecoder};
 use crate::model::{LeftOut, Level, Problem, Session, Status, Verdict, digest};
 use crate::sources::{Batch, Element};
 use crate::store::record;
@@ -58,21 +60,60 @@ pub(super) fn process(job: &Job<'_>, batch: &Batch, tools: &mut BTreeSet<String>
         let result = catch_unwind(AssertUnwindSafe(|| one(job, batch, element, at, tools, room, &mut done)));
         let result = result.unwrap_or_else(|_| {
             done.panicked = true;
-            let said = evaluate::last_panic();
-            Err((None, Problem::new(LeftOut::Malformed, format!("a bug in seatrial: reading it panicked: {said}"))))
+            Err((None, panicked()))
         });
-        if let Err((id, mut problem)) = result {
+        if let Err(left) = result {
             done.lines.truncate(start);
-            problem.offset = problem.offset.or(Some(element.offset));
-            let kind = problem.kind;
-            let name = job.files.get(batch.file as usize).map(|f| f.name.clone()).unwrap_or_default();
-            let event = left_out(job, at, name, id, problem);
-            // Writing to memory fails only when a value cannot be JSON, which plain strings and numbers always can.
-            let _ = record::event(&mut done.lines, "left_out", &job.redactor.pass(&event));
-            done.items.push(Item::LeftOut { kind, line: start..done.lines.len() });
+            leave_out(job, batch.file, element, left, &mut done);
         }
     }
     done
+}
+
+/// Takes in the records of a batch of telemetry, and says what could not be used.
+pub(super) fn take_in(
+    job: &Job<'_>,
+    batch: &Batch,
+    decoder: &dyn RecordDecoder,
+    intake: &Intake,
+    draft: &mut Draft,
+) -> Result<Done, SpillError> {
+    let mut done = Done { file: batch.file, bytes: batch.read, ..Done::default() };
+    for element in &batch.elements {
+        let at = (batch.file, element.index);
+        let problems = match &element.content {
+            Err(problem) => vec![problem.clone()],
+            Ok(range) => {
+                let bytes = &batch.buffer[range.clone()];
+                let read = catch_unwind(AssertUnwindSafe(|| intake.read(draft, decoder, bytes, at)));
+                read.unwrap_or_else(|_| {
+                    done.panicked = true;
+                    vec![panicked()]
+                })
+            }
+        };
+        for problem in problems {
+            leave_out(job, batch.file, element, (None, problem), &mut done);
+        }
+    }
+    intake.take(draft)?;
+    Ok(done)
+}
+
+fn panicked() -> Problem {
+    let said = evaluate::last_panic();
+    Problem::new(LeftOut::Malformed, format!("a bug in seatrial: reading it panicked: {said}"))
+}
+
+/// Writes that something of an element is left out.
+fn leave_out(job: &Job<'_>, file: u32, element: &Element, (id, mut problem): Left, done: &mut Done) {
+    problem.offset = problem.offset.or(element.offset);
+    let (kind, start) = (problem.kind, done.lines.len());
+    let name = job.files.get(file as usize).map(|f| f.name.clone()).unwrap_or_default();
+    let event = left_out(job, (file, element.index), name, id, problem);
+    // Writing to memory fails only when a value cannot be JSON, which plain strings and numbers always can.
+    let _ = record::event(&mut done.lines, "left_out", &job.redactor.pass(&event));
+    done.items.push(Item::LeftOut { kind, line: start..done.lines.len() });
 }
 
 type Left = (Option<String>, Problem);

@@ -3,6 +3,9 @@
 //! Each worker takes the next batch of whole elements from the source (under a lock, with a recycled buffer), decodes
 //! and evaluates them, and hands the results to the commit, which takes batches in order through a bounded window.
 //! Memory is bounded by bytes: a window of batches, each of a bounded size, whatever the number of sessions.
+//!
+//! There are two rounds: over the files, in which telemetry is only taken in; and over the sessions that were put together
+//! from it.
 
 use std::collections::BTreeSet;
 use std::io::{self, Write};
@@ -11,10 +14,15 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::commit::Commit;
 use super::element;
+use crate::assemble::SpillError;
+use crate::assemble::build::Builder;
+use crate::assemble::intake::{Draft, Intake, Options};
 use crate::checks::system::SystemFinding;
 use crate::eval::fold::SuiteFold;
 use crate::eval::plan::Planned;
+use crate::formats::Decode;
 use crate::model::{Problem, Redactor};
+use crate::sources::assembled::Assembled;
 use crate::sources::reader::Reader;
 use crate::sources::{Batch, RecordedFile};
 
@@ -44,6 +52,8 @@ pub struct Job<'j> {
     pub progress: &'j (dyn Fn(u64, u64) + Sync),
     /// The rules that everything written goes through.
     pub redactor: &'j Redactor,
+    /// How telemetry is put together.
+    pub assemble: &'j Options,
 }
 
 /// Which sessions are kept whole beside the record.
@@ -84,58 +94,112 @@ pub enum Early {
     FailFast,
     /// The record or the kept sessions could not be written.
     Write(io::Error),
+    /// Telemetry that waits for the rest of its session could not be kept.
+    Spill(SpillError),
 }
 
 /// Runs one suite over its recordings: every session evaluated, every event written, every row folded.
-pub fn run(job: &Job<'_>, reader: Reader, fold: &mut SuiteFold<'_>, sinks: Sinks<'_>) -> Outcome {
-    let source = Mutex::new((reader, Vec::<Vec<u8>>::new()));
-    let window = 2 * job.jobs as u64 + 2;
+pub fn run(job: &Job<'_>, mut reader: Reader, fold: &mut SuiteFold<'_>, sinks: Sinks<'_>) -> Outcome {
     let commit = Mutex::new(Commit::new(job, fold, sinks));
-    let moved = Condvar::new();
-    let worker = |_: rayon::BroadcastContext<'_>| {
-        let mut tools = BTreeSet::new();
-        loop {
-            let batch = {
-                let mut source = lock(&source);
-                if job.stop.load(Ordering::Relaxed) {
-                    break;
-                }
-                let buffer = source.1.pop().unwrap_or_default();
-                match source.0.next(buffer) {
-                    Some(batch) => batch,
-                    None => break,
-                }
-            };
-            let room = {
-                let mut commit = lock(&commit);
-                loop {
-                    match commit.admits(batch.seq, window) {
-                        Some(true) => break Some(commit.room()),
-                        Some(false) => commit = moved.wait(commit).unwrap_or_else(PoisonError::into_inner),
-                        None => break None,
-                    }
-                }
-            };
-            let Some(room) = room else { break };
-            let done = element::process(job, &batch, &mut tools, room);
-            let Batch { seq, buffer, .. } = batch;
-            lock(&source).1.push(buffer);
-            lock(&commit).take(seq, done);
-            moved.notify_all();
-        }
-        moved.notify_all();
-    };
     match rayon::ThreadPoolBuilder::new().num_threads(job.jobs).stack_size(8 << 20).build() {
-        Ok(pool) => drop(pool.broadcast(worker)),
+        Ok(pool) => {
+            let intake = Intake::new(job.assemble.clone());
+            round(job, &pool, &commit, &intake, &mut |buffer| Ok(reader.next(buffer)));
+            if let Err(why) = assembled(job, &pool, &commit, intake, &reader) {
+                lock(&commit).stop(Early::Spill(why));
+            }
+        }
         Err(why) => lock(&commit).stop(Early::Write(io::Error::other(why))),
     }
     let commit = commit.into_inner().unwrap_or_else(PoisonError::into_inner);
     commit.finish()
 }
 
+/// The second round: over the sessions that were put together.
+fn assembled(
+    job: &Job<'_>,
+    pool: &rayon::ThreadPool,
+    commit: &Mutex<Commit<'_, '_, '_>>,
+    intake: Intake,
+    reader: &Reader,
+) -> Result<(), SpillError> {
+    let stopped = || job.stop.load(Ordering::Relaxed);
+    if stopped() || lock(commit).is_stopped() {
+        return Ok(());
+    }
+    let builder = Builder { session_attribute: job.assemble.session_attribute.clone() };
+    let mut assembled = Assembled::new(intake, builder, reader, &stopped)?;
+    // Nothing is telemetry any more.
+    let nothing = Intake::new(job.assemble.clone());
+    round(job, pool, commit, &nothing, &mut |buffer| assembled.next(buffer));
+    Ok(())
+}
+
+/// Hands out batches, given the buffer of one that is done with.
+type NextBatch<'n> = &'n mut (dyn FnMut(Vec<u8>) -> Result<Option<Batch>, SpillError> + Send);
+
+/// Works on everything that a source has, on all threads.
+fn round(
+    job: &Job<'_>,
+    pool: &rayon::ThreadPool,
+    commit: &Mutex<Commit<'_, '_, '_>>,
+    intake: &Intake,
+    next: NextBatch<'_>,
+) {
+    let source = Mutex::new((next, Vec::<Vec<u8>>::new()));
+    let window = 2 * job.jobs as u64 + 2;
+    let moved = Condvar::new();
+    let worker = |_: rayon::BroadcastContext<'_>| {
+        let (mut tools, mut draft) = (BTreeSet::new(), Draft::default());
+        let mut work = || -> Result<(), SpillError> {
+            loop {
+                let batch = {
+                    let mut source = lock(&source);
+                    if job.stop.load(Ordering::Relaxed) {
+                        return Ok(());
+                    }
+                    let buffer = source.1.pop().unwrap_or_default();
+                    match (source.0)(buffer)? {
+                        Some(batch) => batch,
+                        None => return Ok(()),
+                    }
+                };
+                let Some(room) = admitted(commit, &moved, batch.seq, window) else { return Ok(()) };
+                let done = match &batch.decoder {
+                    Some(Decode::Records(decoder)) => element::take_in(job, &batch, &**decoder, intake, &mut draft)?,
+                    _ => element::process(job, &batch, &mut tools, room),
+                };
+                let Batch { seq, buffer, .. } = batch;
+                lock(&source).1.push(buffer);
+                lock(commit).take(seq, done);
+                moved.notify_all();
+            }
+        };
+        if let Err(why) = work() {
+            lock(commit).stop(Early::Spill(why));
+        }
+        moved.notify_all();
+    };
+    pool.broadcast(worker);
+}
+
+/// Waits until a batch may be worked on; how many more sessions may be kept then. `None` when the run has stopped.
+fn admitted(commit: &Mutex<Commit<'_, '_, '_>>, moved: &Condvar, seq: u64, window: u64) -> Option<u64> {
+    let mut commit = lock(commit);
+    loop {
+        match commit.admits(seq, window) {
+            Some(true) => return Some(commit.room()),
+            Some(false) => commit = moved.wait(commit).unwrap_or_else(PoisonError::into_inner),
+            None => return None,
+        }
+    }
+}
+
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+#[cfg(test)]
+mod telemetry_tests;
 #[cfg(test)]
 mod tests;

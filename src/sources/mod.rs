@@ -3,10 +3,12 @@
 //! - [`discover`]: from the paths of a suite to files.
 //! - [`scan`]: element boundaries in a stream of bytes, with depth and size capped.
 //! - [`reader`]: files to [`Batch`]es of whole elements, in order, in bounded memory.
+//! - [`assembled`]: batches of sessions that were put together from the telemetry in files.
 //!
 //! Behind them: `lex`, `lines` and `frames` (the scanner's parts), `decompress` and `input` (a file as a stream that can be read
 //! twice), `envelope` (what the elements of a file share), `open` (from a file to its format).
 
+pub mod assembled;
 mod decompress;
 pub mod discover;
 mod envelope;
@@ -70,8 +72,8 @@ impl Default for ReadOptions {
 pub struct Element {
     /// Its position in the file, from 0, damaged elements counted.
     pub index: u64,
-    /// Byte offset in the (decompressed) file.
-    pub offset: u64,
+    /// Byte offset in the (decompressed) file; `None` for a session whose records lie anywhere.
+    pub offset: Option<u64>,
     /// Its bytes in the batch's buffer, or why there are none.
     pub content: Result<Range<usize>, Problem>,
 }

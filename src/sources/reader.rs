@@ -65,6 +65,11 @@ impl Reader {
         &self.files
     }
 
+    /// How many batches were handed out.
+    pub fn batches(&self) -> u64 {
+        self.seq
+    }
+
     /// What was read of each file so far opened; the last may not be finished. A file without elements and without
     /// problems (an array `[]`) appears here and in no batch.
     pub fn files_read(&self) -> &[FileStats] {
@@ -80,7 +85,7 @@ impl Reader {
                 match self.opener.open(&file.path) {
                     Ok(opened) => self.current = opened.map(|o| Current::new(o, stem(&file.name).into())),
                     Err(problem) => {
-                        let offset = problem.offset.unwrap_or(0);
+                        let offset = problem.offset.or(Some(0));
                         let element = Element { index: 0, offset, content: Err(problem) };
                         let stem = stem(&file.name).into();
                         return Some(self.batch(None, stem, recycled, vec![element], 0));
@@ -201,7 +206,7 @@ fn push(found: Found, base: u64, index: &mut u64, elements: &mut Vec<Element>) {
         // Only reported where headers are read.
         Found::Member { .. } => return,
     };
-    elements.push(Element { index: *index, offset, content });
+    elements.push(Element { index: *index, offset: Some(offset), content });
     *index += 1;
 }
 
@@ -215,7 +220,7 @@ fn make_room(buffer: &mut Vec<u8>, wanted: usize) {
 }
 
 /// A file's name without folders, compression and extension.
-fn stem(name: &str) -> &str {
+pub(super) fn stem(name: &str) -> &str {
     let name = if name == "-" { "stdin" } else { name.rsplit('/').next().unwrap_or(name) };
     let name = [".gz", ".zst"].iter().find_map(|e| name.strip_suffix(e)).unwrap_or(name);
     match name.rsplit_once('.') {

@@ -30,7 +30,7 @@ pub(super) fn suite(suite: &Suite) -> Digest {
             "case": c.case,
         })
     };
-    let tree = json!({
+    let mut tree = json!({
         "name": suite.name,
         "tags": suite.tags,
         "tools": suite.tools,
@@ -46,6 +46,10 @@ pub(super) fn suite(suite: &Suite) -> Digest {
         "checks": suite.checks.iter().map(check).collect::<Vec<_>>(),
         "gate": serde_json::to_value(&suite.gate).unwrap_or(Value::Null),
     });
+    // A key that came later: suites without it keep the digest that they had.
+    if let Some(session) = &suite.recorded.session {
+        tree["recorded"]["session"] = json!(session);
+    }
     let mut builder = Builder::new("seatrial suite 1");
     builder.part("tree", canonical(&tree).as_bytes());
     for (name, digest) in &suite.files {

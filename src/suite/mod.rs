@@ -101,6 +101,8 @@ pub struct Recorded {
     pub base: PathBuf,
     /// The format; `None` guesses it per file.
     pub format: Option<&'static str>,
+    /// The attribute of spans that names their session, before the usual ones.
+    pub session: Option<String>,
     /// The session attribute that names the case; its absence is then an error.
     pub case: Option<String>,
     /// The session attribute that names the trial; its absence is then an error.

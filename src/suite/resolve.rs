@@ -65,6 +65,8 @@ pub struct RecordedTable {
     pub paths: Vec<String>,
     /// The format; `auto` guesses it per file.
     pub format: Option<String>,
+    /// The attribute of spans that names their session, before the usual ones.
+    pub session: Option<String>,
     /// The session attribute that names the case; its absence is then an error.
     pub case: Option<String>,
     /// The session attribute that names the trial; its absence is then an error.
@@ -223,7 +225,8 @@ impl<'r, 't, 's> Resolver<'r, 't, 's> {
             let path: Vec<String> = path.iter().map(|s| (*s).to_owned()).collect();
             section_path_pos(own, "recorded", &path)
         };
-        let mut recorded = Recorded { case: read.case, trial: read.trial, base, ..Recorded::default() };
+        let mut recorded =
+            Recorded { session: read.session, case: read.case, trial: read.trial, base, ..Recorded::default() };
         let paths = own.table.get("recorded").and_then(|t| t.get_ref().get("paths")).map(|p| p.get_ref());
         if matches!(paths, Some(DeValue::Array(items)) if items.is_empty()) {
             self.sink.error(&at(&["paths"]), "`paths` is empty", Some("name files, globs or folders".to_owned()));

@@ -121,6 +121,8 @@ pub struct Settings {
     pub max_depth: Setting<usize>,
     /// Largest expansion of a compressed file, as a multiple of its size.
     pub max_expansion: Setting<u64>,
+    /// Where telemetry waits that does not fit in memory; `None` is the system's temporary folder.
+    pub spill_dir: Setting<Option<PathBuf>>,
     /// Detectors of the user's own, by name.
     pub detectors: BTreeMap<String, CustomDetector>,
 }

@@ -8,7 +8,7 @@ use super::problems::choice;
 pub(super) const TABLES: &[(&str, &[&str])] = &[
     ("suite", &["name", "description", "tags", "extends", "tools", "cases", "trials"]),
     ("subject", &["agent", "version"]),
-    ("recorded", &["paths", "format", "case", "trial", "max_age"]),
+    ("recorded", &["paths", "format", "session", "case", "trial", "max_age"]),
     (
         "gate",
         &["pass_rate", "reliability", "max_left_out", "max_missing_cases", "max_error_rate", "max_skip_rate", "group"],

@@ -11,10 +11,8 @@ mod event;
 mod session;
 mod usage;
 
-use std::sync::Arc;
-
 use super::peek::{Shape, shape};
-use super::{Decoder, Format, Head, Layout, json_layout};
+use super::{Decode, Decoder, Format, Head, Layout, json_layout};
 use crate::model::{LeftOut, Problem, Session};
 
 /// The `adk` format.
@@ -55,8 +53,8 @@ impl Format for Adk {
         self.sniff(head).unwrap_or_else(|| json_layout(head))
     }
 
-    fn decoder(&self, _headers: &[Option<Vec<u8>>]) -> Result<Arc<dyn Decoder>, Problem> {
-        Ok(Arc::new(SessionDecoder))
+    fn decoder(&self, _headers: &[Option<Vec<u8>>]) -> Result<Decode, Problem> {
+        Ok(Decode::sessions(SessionDecoder))
     }
 }
 

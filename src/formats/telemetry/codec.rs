@@ -1,9 +1,11 @@
 //! Records as bytes, while they wait for the rest of their session: compact, self-contained, borrowed when read back.
 //!
-//! A stored record is its length, where it stood in the input, its origin, then its fields in a fixed order. Lengths and
-//! numbers are LEB128. The form never outlives the process, so it has no version.
+//! A stored record is its length, where it stood in the input, its origin, then its fields in a fixed order. An origin
+//! without bytes is that of the record before, so that thousands of spans of one process do not each repeat it. Lengths
+//! and numbers are LEB128. The form never outlives the process, so it has no version.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use super::{EventRecord, LogRecord, Origin, Pairs, Record, Side, SpanRecord, Value};
 use crate::model::{SpanStatus, Text};
@@ -32,6 +34,8 @@ pub struct Stored<'a> {
     pub span: &'a str,
     /// Whether it is a span.
     pub is_span: bool,
+    /// Everything behind the origin.
+    pub tail: &'a [u8],
     rest: &'a [u8],
 }
 
@@ -51,18 +55,29 @@ pub fn decode_origin(bytes: &[u8]) -> Option<Origin<'_>> {
     Some(Origin { scope: c.text()?, version: c.text()?, resource: c.pairs(0)? })
 }
 
-/// Appends a record.
+/// Appends a record. Without `origin`, it is that of the record before.
 pub fn encode(record: &Record<'_>, origin: &[u8], place: Place, out: &mut Vec<u8>) {
+    let start = begin(origin, place, out).0;
+    match record {
+        Record::Span(span) => put_span(out, span),
+        Record::Log(log) => put_log(out, log),
+    }
+    end(start, out);
+}
+
+/// Appends a record's beginning; where it stands, and where its origin does.
+fn begin(origin: &[u8], place: Place, out: &mut Vec<u8>) -> (usize, Range<usize>) {
     let start = out.len();
     out.extend_from_slice(&[0; 4]);
     out.extend_from_slice(&place.file.to_le_bytes());
     out.extend_from_slice(&place.element.to_le_bytes());
     out.extend_from_slice(&place.position.to_le_bytes());
     put_bytes(out, origin);
-    match record {
-        Record::Span(span) => put_span(out, span),
-        Record::Log(log) => put_log(out, log),
-    }
+    (start, out.len() - origin.len()..out.len())
+}
+
+/// Closes the record that begins at `start`.
+fn end(start: usize, out: &mut [u8]) {
     // An element is far smaller than 4 GiB, and so is what it holds; a length that did not fit would end the reading.
     let len = u32::try_from(out.len() - start - 4).unwrap_or(u32::MAX);
     out[start..start + 4].copy_from_slice(&len.to_le_bytes());
@@ -70,17 +85,20 @@ pub fn encode(record: &Record<'_>, origin: &[u8], place: Place, out: &mut Vec<u8
 
 /// Reads records back, one after the other, until the bytes end.
 pub fn stored(mut bytes: &[u8]) -> impl Iterator<Item = (Stored<'_>, &[u8])> {
+    let mut last: &[u8] = &[];
     std::iter::from_fn(move || {
         let (len, rest) = bytes.split_first_chunk::<4>()?;
         let len = u32::from_le_bytes(*len) as usize;
         let (body, after) = rest.split_at_checked(len)?;
         let whole = &bytes[..4 + len];
         bytes = after;
-        Some((head(body)?, whole))
+        let stored = head(body, last)?;
+        last = stored.origin;
+        Some((stored, whole))
     })
 }
 
-fn head(body: &[u8]) -> Option<Stored<'_>> {
+fn head<'a>(body: &'a [u8], last: &'a [u8]) -> Option<Stored<'a>> {
     let mut c = Cursor(body);
     let place = Place {
         file: u32::from_le_bytes(c.array()?),
@@ -88,15 +106,30 @@ fn head(body: &[u8]) -> Option<Stored<'_>> {
         position: u32::from_le_bytes(c.array()?),
     };
     let origin = c.bytes()?;
-    let is_span = c.byte()? == 1;
-    let (trace, span) = (c.str()?, c.str()?);
-    Some(Stored { place, origin, trace, span, is_span, rest: c.0 })
+    Stored::new(place, if origin.is_empty() { last } else { origin }, c.0)
 }
 
 impl<'a> Stored<'a> {
     /// What the record says beyond its trace, span and origin, encoded; equal bytes say the same.
     pub fn content(&self) -> &'a [u8] {
         self.rest
+    }
+
+    /// A record from its parts: the bytes of its origin, and those behind it.
+    pub fn new(place: Place, origin: &'a [u8], tail: &'a [u8]) -> Option<Self> {
+        let mut c = Cursor(tail);
+        let is_span = c.byte()? == 1;
+        let (trace, span) = (c.str()?, c.str()?);
+        Some(Stored { place, origin, trace, span, is_span, tail, rest: c.0 })
+    }
+
+    /// Appends the record; without its origin where the record before has the same. Returns where in `out` the origin
+    /// stands.
+    pub fn put(&self, with_origin: bool, out: &mut Vec<u8>) -> Range<usize> {
+        let (start, origin) = begin(if with_origin { self.origin } else { &[] }, self.place, out);
+        out.extend_from_slice(self.tail);
+        end(start, out);
+        origin
     }
 
     /// The whole record; `None` for bytes that are none.
@@ -450,6 +483,25 @@ mod tests {
                 let _ = decode_origin(stored.origin);
             }
         }
+    }
+
+    #[test]
+    fn an_origin_is_written_once_for_all_that_follow() {
+        let record = |id: &'static str| Record::Span(SpanRecord { id: id.into(), ..SpanRecord::default() });
+        let (mut a, mut b, mut bytes) = (Vec::new(), Vec::new(), Vec::new());
+        encode_origin(&Origin { scope: "a".into(), ..Origin::default() }, &mut a);
+        encode_origin(&Origin { scope: "b".into(), ..Origin::default() }, &mut b);
+        for (id, origin) in [("1", &a[..]), ("2", &[]), ("3", &b), ("4", &[])] {
+            encode(&record(id), origin, Place::default(), &mut bytes);
+        }
+        let told: Vec<_> = stored(&bytes).map(|(s, _)| (s.span, s.origin)).collect();
+        assert_eq!(told, [("1", &a[..]), ("2", &a), ("3", &b), ("4", &b)]);
+        let mut again = Vec::new();
+        for (i, (record, _)) in stored(&bytes).enumerate() {
+            let origin = record.put(i % 2 == 0, &mut again);
+            assert_eq!(&again[origin], if i % 2 == 0 { record.origin } else { &[] });
+        }
+        assert_eq!(again, bytes);
     }
 
     #[test]

@@ -121,6 +121,16 @@ pub enum Record<'a> {
     Log(LogRecord<'a>),
 }
 
+impl<'a> Record<'a> {
+    /// The attributes of the span or log record.
+    pub fn attributes(&self) -> &Pairs<'a> {
+        match self {
+            Self::Span(span) => &span.attributes,
+            Self::Log(log) => &log.attributes,
+        }
+    }
+}
+
 /// Takes records as they are decoded.
 pub trait Sink<'a> {
     /// What follows was made by `origin`. Called before the first record and whenever it changes.

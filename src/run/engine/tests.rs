@@ -58,6 +58,7 @@ fn onto(room: usize, jobs: usize) -> (Outcome, Vec<u8>) {
         stop: &stop,
         progress: &|_, _| (),
         redactor: &redactor,
+        assemble: &Options::default(),
     };
     let mut fold = SuiteFold::new(&planned.plan, 0);
     let reader = Reader::new(files.to_vec(), ReadOptions::default());

@@ -127,6 +127,7 @@ fn recorded() -> Value {
         json!({
             "paths": strings("Files, globs and folders, relative to this file. Each must match a file."),
             "format": { "enum": formats, "default": "auto", "description": "The trace format." },
+            "session": { "type": "string", "description": "The span attribute that names the session, before the usual ones." },
             "case": { "type": "string", "description": "The session attribute that names the case." },
             "trial": { "type": "string", "description": "The session attribute that names the trial." },
             "max_age": {

@@ -50,6 +50,7 @@ pub static KEYS: &[KeyDoc] = &[
     key("max_session_bytes", "a size such as 1048576 or `64MiB`", "\"64MiB\"", "Larger sessions are left out."),
     key("max_depth", "a number from 1 to 120", "100", "More deeply nested sessions are left out."),
     key("max_expansion", "a number of at least 1", "1000", "How many times its size a compressed file may unfold."),
+    key("spill_dir", "a path", "the system's temporary folder", "Where telemetry waits that does not fit in memory."),
 ];
 
 /// The variables that are read.
@@ -144,6 +145,7 @@ impl Layers<'_> {
             max_session_bytes: self.take("max_session_bytes", 64 << 20, size),
             max_depth: self.take("max_depth", 100, |g, _| integer(g, 1, 120).and_then(|n| n.try_into().ok())),
             max_expansion: self.take("max_expansion", 1000, |g, _| integer(g, 1, u64::MAX)),
+            spill_dir: self.take("spill_dir", None, |g, cwd| path(g, cwd).map(Some)),
             detectors,
         }
     }
@@ -301,6 +303,9 @@ pub(super) fn rows(s: &Settings) -> Vec<(String, String, String)> {
     row("max_session_bytes", size_text(s.max_session_bytes.value), &s.max_session_bytes.origin);
     row("max_depth", s.max_depth.value.to_string(), &s.max_depth.origin);
     row("max_expansion", s.max_expansion.value.to_string(), &s.max_expansion.origin);
+    let spill_dir =
+        s.spill_dir.value.as_ref().map_or_else(|| "the temporary folder".to_owned(), |p| p.display().to_string());
+    row("spill_dir", spill_dir, &s.spill_dir.origin);
     for (name, detector) in &s.detectors {
         row(&format!("detectors.{name}"), detector.pattern.as_str().to_owned(), &detector.origin);
     }

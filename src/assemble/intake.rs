@@ -1,0 +1,209 @@
+//! Takes telemetry in, element by element, on any number of threads: every record is encoded, and kept until all records
+//! of its session are there.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+
+use super::index::{Index, Key, Route};
+use super::resource;
+use super::session_id;
+use super::settled::Settled;
+use super::spill::SpillError;
+use super::store::Store;
+use crate::formats::RecordDecoder;
+use crate::formats::telemetry::codec::{self, Place};
+use crate::formats::telemetry::{Origin, Record, Sink};
+use crate::model::{LeftOut, Problem};
+
+/// How telemetry is put together.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The place of the session's id that the user named; it comes before all others.
+    pub session_attribute: Option<String>,
+    /// Largest session in bytes, as records are stored; larger ones are left out as `too_large`.
+    pub max_session: usize,
+    /// Where records wait that do not fit in memory.
+    pub spill_dir: PathBuf,
+    /// Bytes of records that are kept in memory; beyond them, all are on disk.
+    pub budget: usize,
+    /// Bytes of records that are brought back into memory at once, unless one session is larger.
+    pub load: usize,
+    /// Bytes of a batch of sessions, about.
+    pub batch: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            session_attribute: None,
+            max_session: 64 << 20,
+            spill_dir: std::env::temp_dir(),
+            budget: 128 << 20,
+            load: 64 << 20,
+            batch: 512 << 10,
+        }
+    }
+}
+
+/// Takes records in. Shared by all threads.
+pub struct Intake {
+    options: Options,
+    state: Mutex<State>,
+}
+
+struct State {
+    index: Index,
+    store: Store,
+    /// Log records that belong to nothing, by file.
+    unassigned: BTreeMap<u32, u64>,
+}
+
+/// Most problems of one element that are told apart.
+const MOST_PROBLEMS: usize = 100;
+
+/// Records on their way from one thread to the intake; kept for its memory.
+#[derive(Default)]
+pub struct Draft {
+    bytes: Vec<u8>,
+    routes: Vec<Route>,
+    /// Length of the bytes up to the last whole record.
+    whole: usize,
+    /// The current origin, encoded, and whether the next record must carry it.
+    origin: Vec<u8>,
+    fresh: bool,
+    unassigned: BTreeMap<u32, u64>,
+}
+
+impl Intake {
+    /// Nothing taken in.
+    pub fn new(options: Options) -> Self {
+        let index = Index::new(options.session_attribute.clone());
+        let store = Store::new(options.spill_dir.clone(), options.budget);
+        Self { options, state: Mutex::new(State { index, store, unassigned: BTreeMap::new() }) }
+    }
+
+    /// Decodes the records of an element into a draft. What could not be used is returned; the rest is taken.
+    pub fn read(
+        &self,
+        draft: &mut Draft,
+        decoder: &dyn RecordDecoder,
+        element: &[u8],
+        (file, index): (u32, u64),
+    ) -> Vec<Problem> {
+        // A decoder that panicked may have left half a record.
+        draft.bytes.truncate(draft.whole);
+        draft.fresh = true;
+        let attribute = self.options.session_attribute.as_deref();
+        let place = Place { file, element: index, position: 0 };
+        let origin = Origin::default();
+        let mut pour = Pour { draft, attribute, place, origin, cut: false, problems: Vec::new(), more: 0 };
+        pour.origin(&Origin::default());
+        let result = decoder.records(element, &mut pour);
+        if let Err(problem) = result {
+            pour.problem(problem);
+        }
+        let Pour { mut problems, more, .. } = pour;
+        if let Some(last) = problems.last_mut().filter(|_| more > 0) {
+            *last = Problem {
+                message: format!("{}; and {more} more problems of this element", last.message),
+                ..last.clone()
+            };
+        }
+        problems
+    }
+
+    /// Takes a draft over, and empties it.
+    pub fn take(&self, draft: &mut Draft) -> Result<(), SpillError> {
+        draft.bytes.truncate(draft.whole);
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let State { index, store, unassigned } = &mut *state;
+        draft.routes.iter().for_each(|route| index.learn(route));
+        let result = if draft.bytes.is_empty() { Ok(()) } else { store.add(&draft.bytes, index) };
+        for (file, n) in std::mem::take(&mut draft.unassigned) {
+            *unassigned.entry(file).or_default() += n;
+        }
+        drop(state);
+        draft.clear();
+        result
+    }
+
+    /// All records are there: what comes out are sessions. `stopped` ends the work early, after which nothing that
+    /// comes out may be used.
+    pub fn settle(self, stopped: &dyn Fn() -> bool) -> Result<Settled, SpillError> {
+        let State { index, store, unassigned } = self.state.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let kept = store.settle(&index, stopped)?;
+        let of_file = |(file, n): (u32, u64)| {
+            let what = if n == 1 { "1 log record names" } else { &format!("{n} log records name") };
+            (file, Problem::new(LeftOut::Unassigned, format!("{what} neither a trace nor a session")))
+        };
+        Ok(Settled::new(index, kept, unassigned.into_iter().map(of_file).collect(), &self.options))
+    }
+}
+
+impl Draft {
+    /// Most memory that is kept between batches.
+    const KEPT: usize = 8 << 20;
+
+    fn clear(&mut self) {
+        self.bytes.clear();
+        self.routes.clear();
+        self.whole = 0;
+        if self.bytes.capacity() > Self::KEPT {
+            self.bytes = Vec::new();
+            self.routes = Vec::new();
+        }
+    }
+}
+
+/// The sink of one element.
+struct Pour<'d, 'a> {
+    draft: &'d mut Draft,
+    attribute: Option<&'d str>,
+    place: Place,
+    origin: Origin<'a>,
+    /// Whether it was said that a resource is cut: it may come again with every scope.
+    cut: bool,
+    problems: Vec<Problem>,
+    /// How many problems are not listed.
+    more: u64,
+}
+
+impl<'a> Sink<'a> for Pour<'_, 'a> {
+    fn origin(&mut self, origin: &Origin<'a>) {
+        let (bounded, lost) = resource::bounded(origin);
+        if lost > 0 && !std::mem::replace(&mut self.cut, true) {
+            let what = format!("{lost} attributes of a resource are left out: it has too many, or they are too large");
+            self.problem(Problem::new(LeftOut::TooLarge, what));
+        }
+        self.origin = bounded;
+        self.draft.origin.clear();
+        codec::encode_origin(&self.origin, &mut self.draft.origin);
+        self.draft.fresh = true;
+    }
+
+    fn record(&mut self, record: &Record<'a>) {
+        let named = session_id::told(record.attributes(), &self.origin, self.attribute);
+        let trace = match record {
+            Record::Span(span) => Some(&span.trace),
+            Record::Log(log) => log.trace.as_ref(),
+        };
+        let trace = trace.filter(|id| !id.is_empty());
+        if trace.is_none() && named.is_none() {
+            *self.draft.unassigned.entry(self.place.file).or_default() += 1;
+            return;
+        }
+        let draft = &mut *self.draft;
+        let origin = if draft.fresh { &draft.origin[..] } else { &[] };
+        codec::encode(record, origin, self.place, &mut draft.bytes);
+        draft.fresh = false;
+        let named = named.map(|(rank, id)| (rank, Key::session(&id)));
+        draft.routes.push(Route { place: self.place, trace: trace.map(|id| Key::trace(id)), named });
+        draft.whole = draft.bytes.len();
+        self.place.position = self.place.position.saturating_add(1);
+    }
+
+    fn problem(&mut self, problem: Problem) {
+        if self.problems.len() < MOST_PROBLEMS { self.problems.push(problem) } else { self.more += 1 }
+    }
+}
