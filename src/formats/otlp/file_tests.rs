@@ -7,8 +7,8 @@ use opentelemetry_proto::tonic::trace::v1::TracesData;
 use prost::Message;
 
 use super::testing::{Kept, kept, pair, span, traces};
+use crate::formats::Decode;
 use crate::formats::telemetry::{Record, Value, find};
-use crate::formats::{Decode, RecordDecoder};
 use crate::model::Problem;
 use crate::sources::reader::Reader;
 use crate::sources::{Batch, ReadOptions, RecordedFile};
@@ -31,7 +31,7 @@ fn read_with(bytes: &[u8], options: ReadOptions) -> (Vec<String>, Vec<String>) {
     (names, problems)
 }
 
-fn take(batch: &Batch, element: &[u8], offset: u64, names: &mut Vec<String>, problems: &mut Vec<String>) {
+fn take(batch: &Batch, element: &[u8], offset: Option<u64>, names: &mut Vec<String>, problems: &mut Vec<String>) {
     let Some(Decode::Records(decoder)) = &batch.decoder else { panic!("no records") };
     let mut sink = Kept::default();
     let end = decoder.records(element, &mut sink).err();
@@ -43,8 +43,8 @@ fn take(batch: &Batch, element: &[u8], offset: u64, names: &mut Vec<String>, pro
     }
 }
 
-fn told(problem: &Problem, offset: u64) -> String {
-    format!("{} at {}", problem.kind.name(), problem.offset.unwrap_or(offset))
+fn told(problem: &Problem, offset: Option<u64>) -> String {
+    format!("{} at {}", problem.kind.name(), problem.offset.or(offset).unwrap_or_default())
 }
 
 fn read(bytes: &[u8]) -> (Vec<String>, Vec<String>) {
