@@ -30,6 +30,7 @@ pub mod strict;
 pub mod subject;
 pub mod system;
 pub mod text;
+pub mod turn;
 
 use crate::model::{Finding, Level};
 use build::{Rule, rule as entry};
@@ -51,6 +52,7 @@ pub static RULES: &[Rule] = &[
     entry::<span::status::StatusCheck>(),
     entry::<span::duration::Duration>(),
     entry::<span::tokens::Tokens>(),
+    entry::<turn::ttft::Ttft>(),
     entry::<expr::Expr>(),
     entry::<session::trajectory::Trajectory>(),
     entry::<session::calls::Calls>(),

@@ -35,7 +35,6 @@ pub(super) const LATER_CHECKS: &[&str] = &[
     "recovers",
     "judge",
     "command",
-    "ttft",
     "grounded",
     "drift",
     "budget",

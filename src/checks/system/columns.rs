@@ -128,7 +128,7 @@ fn samples(
 ) -> Samples {
     let calls = || session.spans().filter(|s| s.kind == SpanKind::Tool);
     match column.metric.as_str() {
-        "ttft_ms" => per_turn(session, by, "time to first token", |t| t.ttft_ns.map(millis)),
+        "ttft_ms" => per_turn(session, by, "time to first token", |t| t.first_token_ns().map(millis)),
         "turn_ms" => {
             per_turn(session, by, "duration", |t| elapsed(t.start_ns, t.end_ns, &mut t.spans.iter()).map(millis))
         }
@@ -208,8 +208,8 @@ fn cost(session: &Session<'_>, by: &Grouping<'_>) -> Samples {
 }
 
 fn model_calls<'s>(session: &'s Session<'_>) -> Result<impl Iterator<Item = &'s Span<'s>>, String> {
-    let calls = || session.spans().filter(|s| s.kind == SpanKind::Llm);
-    if calls().next().is_none() { Err("no model call is recorded".to_owned()) } else { Ok(calls()) }
+    let calls = crate::model::model_calls(session.spans().enumerate());
+    if calls.is_empty() { Err("no model call is recorded".to_owned()) } else { Ok(calls.into_iter().map(|(_, s)| s)) }
 }
 
 /// 1 for a call that ended in an error, 0 for one that did not.
