@@ -78,6 +78,11 @@ pub trait Params: DeserializeOwned + JsonSchema + 'static {
     const LEVELS: &'static [Level];
     /// At least one example, shown by `seatrial explain` and run by the tests.
     const EXAMPLES: &'static [Example];
+    /// Parameters whose templates the rule renders itself, subject by subject: what they render to is looked up and
+    /// compiles nothing anew.
+    const RENDERS: &'static [&'static str] = &[];
+    /// Parameters that name files (one, or a list of them), beside those whose name ends in `_file`.
+    const FILES: &'static [&'static str] = &[];
     /// Compiles the parameters; `None` after a problem was reported. Called once for literal parameters, once per
     /// distinct rendering for templated ones.
     fn build(self, build: &mut Build<'_>) -> Option<Compiled>;
@@ -109,6 +114,10 @@ pub struct Rule {
     pub levels: &'static [Level],
     /// Its examples.
     pub examples: &'static [Example],
+    /// Parameters whose templates it renders itself.
+    pub renders: &'static [&'static str],
+    /// Parameters that name files, beside those whose name ends in `_file`.
+    pub files: &'static [&'static str],
     /// JSON Schema of its own parameters; the `description`s in it are its documentation.
     pub schema: fn(&mut SchemaGenerator) -> Schema,
     /// Compiles it from TOML, with exact positions in errors.
@@ -123,6 +132,8 @@ pub const fn rule<P: Params>() -> Rule {
         name: P::NAME,
         levels: P::LEVELS,
         examples: P::EXAMPLES,
+        renders: P::RENDERS,
+        files: P::FILES,
         schema: |generator| P::json_schema(generator),
         from_toml: |table, build| P::deserialize(table).map(|params| compile(params, build)),
         from_json: |table, build| serde_json::from_value::<P>(table).map(|params| compile(params, build)),

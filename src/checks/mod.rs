@@ -52,6 +52,7 @@ pub static RULES: &[Rule] = &[
     entry::<span::status::StatusCheck>(),
     entry::<span::duration::Duration>(),
     entry::<span::tokens::Tokens>(),
+    entry::<span::cedar::Cedar>(),
     entry::<turn::ttft::Ttft>(),
     entry::<expr::Expr>(),
     entry::<session::trajectory::Trajectory>(),

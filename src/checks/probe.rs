@@ -62,6 +62,10 @@ impl Files for Fixed {
 const FILES: Fixed = Fixed(&[
     ("order.schema.json", r#"{"type":"object","required":["id"]}"#),
     ("tools.json", r#"{"book":{"type":"object","required":["id"]},"list":true}"#),
+    (
+        "tools.cedar",
+        "permit(principal == Agent::\"refunds\", action == Action::\"issue_refund\", resource) when { context.input.amount <= 100 };",
+    ),
     ("broken.json", "{"),
     ("not-a-schema.json", r#"{"type":"objekt"}"#),
 ]);

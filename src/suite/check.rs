@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::{DeString, DeTable, DeValue};
 
 use super::common::{COMMON, CommonKeys, RunsIn};
 use super::defaults::{Defaults, unknown_rule};
@@ -18,7 +18,7 @@ use super::load::bad_id;
 use super::own::{own_keys, type_check, without};
 use super::paths::{PathText, Vars, is_path_key};
 use super::raw::{Missing, Pos, Sink, collect_rest, key_pos, read_rest, read_table, span_at, table_json};
-use super::rendering::{Found, Names, find_templates, settle_constants, try_cases};
+use super::rendering::{Found, Names, find_templates, settle_constants, templates_of, try_cases};
 use super::template::{CompileError, Filled, On, Templated, TemplatedOn};
 use super::words;
 use super::{About, Case, Cases, CheckDef, Program, Require, digests};
@@ -86,7 +86,7 @@ impl<'t> Maker<'_, 't> {
         let dir = sink.source(&check.whole).map(|s| s.dir()).unwrap_or_default();
         let defaults_dirs = self.add_defaults(rule, &mut own);
         let written = table_json(&own);
-        let paths_ok = self.fill_paths(&mut own, &dir, &defaults_dirs, sink);
+        let paths_ok = self.fill_paths(rule, &mut own, &dir, &defaults_dirs, sink);
         if !paths_ok {
             type_check(rule, &own, &check.whole, sink);
             return None;
@@ -246,6 +246,7 @@ impl<'t> Maker<'_, 't> {
     /// defaults relative to the check's own folder. False when one is wrong.
     fn fill_paths(
         &self,
+        rule: &Rule,
         own: &mut DeTable<'_>,
         dir: &Path,
         defaults: &BTreeMap<String, PathBuf>,
@@ -254,29 +255,37 @@ impl<'t> Maker<'_, 't> {
         let mut ok = true;
         for (key, value) in own.iter_mut() {
             let key = key.get_ref().to_string();
-            let pos = value.span();
-            let DeValue::String(text) = value.get_mut() else { continue };
-            if !is_path_key(&key) {
+            if !is_path_key(rule, &key) {
                 continue;
             }
-            let written = text.to_string();
-            match PathText::new(&written).and_then(|p| p.fill(self.vars)) {
-                Ok(path) => {
-                    let from = defaults.get(&key).map_or(dir, PathBuf::as_path);
-                    let path = if from == dir { path } else { relative(&from.join(path), dir) };
-                    if Template::is_in(&written) {
-                        self.files.name_as(dir.join(&path), &written);
-                    }
-                    *text = path.into();
-                }
-                Err((message, help)) => {
-                    sink.error(&pos, message, help);
-                    *text = String::new().into();
-                    ok = false;
-                }
+            for value in one_or_many(value) {
+                let pos = value.span();
+                let DeValue::String(text) = value.get_mut() else { continue };
+                let from = defaults.get(&key).map_or(dir, PathBuf::as_path);
+                ok &= self.fill_path(text, &pos, from, dir, sink);
             }
         }
         ok
+    }
+
+    /// Puts environment variables into one path that is written in the folder `from`, and makes it relative to `dir`.
+    fn fill_path(&self, text: &mut DeString<'_>, pos: &Pos, from: &Path, dir: &Path, sink: &mut Sink<'_>) -> bool {
+        let written = text.to_string();
+        match PathText::new(&written).and_then(|p| p.fill(self.vars)) {
+            Ok(path) => {
+                let path = if from == dir { path } else { relative(&from.join(path), dir) };
+                if Template::is_in(&written) {
+                    self.files.name_as(dir.join(&path), &written);
+                }
+                *text = path.into();
+                true
+            }
+            Err((message, help)) => {
+                sink.error(pos, message, help);
+                *text = String::new().into();
+                false
+            }
+        }
     }
 
     /// Compiles the rule's own table: its program, the tools it is about, and digests of the files it read.
@@ -290,7 +299,7 @@ impl<'t> Maker<'_, 't> {
         sink: &mut Sink<'_>,
     ) -> Option<(Program, Vec<String>, BTreeMap<String, Digest>)> {
         let mut settled = Own { table: own.table.clone(), ..*own };
-        let found = settle_constants(&mut settled.table, find_templates(&own.table));
+        let found = settle_constants(&mut settled.table, templates_of(own.rule, &own.table));
         let own = &settled;
         if found.is_empty() {
             let (compiled, names) = self.fixed(&check.whole, level, own, &files, sink)?;
@@ -392,6 +401,17 @@ fn looks_at(on: Option<&On>, case: &Case) -> bool {
             on.case.as_ref().is_none_or(|p| p.text(Some(&case.id)))
                 && on.tags.as_ref().is_none_or(|want| want.0.iter().all(tagged))
         }
+    }
+}
+
+/// A value, or the values of a list.
+fn one_or_many<'v, 'i>(value: &'v mut Spanned<DeValue<'i>>) -> Vec<&'v mut Spanned<DeValue<'i>>> {
+    match value.get_ref() {
+        DeValue::Array(_) => match value.get_mut() {
+            DeValue::Array(items) => items.iter_mut().collect(),
+            _ => Vec::new(),
+        },
+        _ => vec![value],
     }
 }
 
