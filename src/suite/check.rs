@@ -1,6 +1,6 @@
 //! One check: from its table to a compiled [`CheckDef`].
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -24,9 +24,13 @@ use super::words;
 use super::{About, Case, Cases, CheckDef, Program, Require, digests};
 use crate::checks::build::{Build, BuildProblem, Files, Rule};
 use crate::checks::detect::Detectors;
+use crate::checks::prices::Prices;
 use crate::checks::select::{Selector, SelectorProblem};
 use crate::model::Level;
 use crate::model::digest::Digest;
+
+/// What the price table is called among the files behind a check.
+pub(super) const PRICES: &str = "[prices]";
 
 /// A check's table.
 pub(super) struct CheckTable<'t> {
@@ -42,12 +46,15 @@ pub(super) struct CheckTable<'t> {
 pub(super) struct Maker<'m, 't> {
     pub rules: &'static [Rule],
     pub detectors: Arc<Detectors>,
+    pub prices: Arc<Prices>,
     pub files: &'m Arc<SuiteFiles>,
     pub vars: Vars<'m>,
     pub defaults: &'m Defaults<'t>,
     pub cases: Option<&'m Cases>,
     /// The parameters of each rule, once they were asked for.
     pub keys: RefCell<HashMap<&'static str, Rc<[String]>>>,
+    /// Whether a check so far depends on the prices.
+    pub priced: Cell<bool>,
 }
 
 /// A rule with its own part of a check's table, defaults included.
@@ -93,7 +100,11 @@ impl<'t> Maker<'_, 't> {
         }
         let files = self.files.at(dir);
         let own = Own { rule, table: own, unknown: split.unknown };
-        let (program, tool_names, read) = self.program(check, level, &own, on.as_ref(), files, sink)?;
+        let (program, tool_names, mut read) = self.program(check, level, &own, on.as_ref(), files, sink)?;
+        if (rule.priced)(&written) {
+            read.insert(PRICES.to_owned(), self.prices.digest());
+            self.priced.set(true);
+        }
         let (common, on) = (common?, on?);
         let selected = on.fixed().map(Selector::tool_names).unwrap_or_default();
         let mut tool_names = tool_names;
@@ -308,7 +319,7 @@ impl<'t> Maker<'_, 't> {
         type_check(own.rule, &own.table, &check.whole, sink);
         let slots = parse_templates(found, Names::Subject(level), sink)?;
         let filled = Filled::new(table_json(&own.table), slots);
-        let templated = Templated::new(filled, own.rule, level, files, self.detectors.clone());
+        let templated = Templated::new(filled, own.rule, level, files, self.detectors.clone(), self.prices.clone());
         let mut names: Vec<String> = Vec::new();
         let applies = |i: usize, case: &Case| check.case.is_none_or(|only| only == i) && looks_at(on, case);
         let fine = try_cases(templated.filled(), self.cases, applies, &own.table, &check.whole, sink, |table| {
@@ -317,7 +328,7 @@ impl<'t> Maker<'_, 't> {
             Ok(())
         });
         let read = templated.files().digests();
-        fine.then_some((Program::Templated(templated), names, read))
+        fine.then_some((Program::Templated(Box::new(templated)), names, read))
     }
 
     fn fixed(
@@ -331,7 +342,8 @@ impl<'t> Maker<'_, 't> {
         let mut problems: Vec<BuildProblem> = Vec::new();
         let missing = if own.unknown { Missing::Tolerated } else { Missing::Reported };
         let (built, dropped) = collect_rest(&own.table, whole, missing, sink, |table| {
-            let mut build = Build { level, files, detectors: &self.detectors, problems: Vec::new() };
+            let mut build =
+                Build { level, files, detectors: &self.detectors, prices: &self.prices, problems: Vec::new() };
             let built = (own.rule.from_toml)(table, &mut build);
             problems = build.problems;
             built

@@ -35,7 +35,8 @@ pub(super) fn type_check(rule: &Rule, table: &DeTable<'_>, whole: &Pos, sink: &m
     collect(&literal, whole, Missing::Tolerated, sink, |part| {
         // What the rule has to say about half a table is not of interest, only what serde has to say about types.
         let level = rule.levels.first().copied().unwrap_or(Level::Session);
-        let mut build = Build { level, files: &NoFiles, detectors: &detectors, problems: Vec::new() };
+        let mut build =
+            Build { level, files: &NoFiles, detectors: &detectors, prices: &Arc::default(), problems: Vec::new() };
         (rule.from_toml)(part, &mut build).map(|_| ())
     });
 }

@@ -29,7 +29,7 @@ pub(super) const LATER_TABLES: &[&str] = &["agent", "judge", "redact", "watch", 
 
 /// Checks that the language knows; those without a rule are not available in this version.
 pub(super) const LATER_CHECKS: &[&str] =
-    &["semantic", "cost", "recovers", "judge", "command", "grounded", "drift", "budget", "top_failures"];
+    &["semantic", "recovers", "judge", "command", "grounded", "drift", "budget", "top_failures"];
 
 /// Why a name that the language knows is refused.
 pub(super) const NOT_AVAILABLE: &str = "known to the suite language but not available in this version";

@@ -2,6 +2,7 @@
 //! same over a turn and a session.
 
 pub mod cedar;
+pub mod cost;
 pub mod duration;
 pub mod schema;
 pub mod status;

@@ -5,7 +5,8 @@ use std::num::NonZeroUsize;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use super::{CustomDetector, Keep, Origin, Setting, Settings, SettingsProblem, When};
+use super::{CustomDetector, Keep, Origin, OwnPrice, Setting, Settings, SettingsProblem, When};
+use crate::checks::prices::Prices;
 
 /// The documentation of one key.
 #[derive(Debug, Clone, Copy)]
@@ -128,6 +129,7 @@ impl Layers<'_> {
         file: Option<PathBuf>,
         profile: Option<Setting<String>>,
         detectors: BTreeMap<String, CustomDetector>,
+        prices: Vec<OwnPrice>,
     ) -> Settings {
         let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         Settings {
@@ -145,6 +147,7 @@ impl Layers<'_> {
             max_depth: self.take("max_depth", 100, |g, _| integer(g, 1, 120).and_then(|n| n.try_into().ok())),
             max_expansion: self.take("max_expansion", 1000, |g, _| integer(g, 1, u64::MAX)),
             detectors,
+            prices,
         }
     }
 }
@@ -301,6 +304,10 @@ pub(super) fn rows(s: &Settings) -> Vec<(String, String, String)> {
     row("max_session_bytes", size_text(s.max_session_bytes.value), &s.max_session_bytes.origin);
     row("max_depth", s.max_depth.value.to_string(), &s.max_depth.origin);
     row("max_expansion", s.max_expansion.value.to_string(), &s.max_expansion.origin);
+    row("prices", format!("as of {}", Prices::as_of()), &Origin::Default);
+    for own in &s.prices {
+        row(&format!("prices.{}", own.model.as_str()), own.written.clone(), &own.origin);
+    }
     for (name, detector) in &s.detectors {
         row(&format!("detectors.{name}"), detector.pattern.as_str().to_owned(), &detector.origin);
     }

@@ -13,7 +13,7 @@ mod values;
 
 use cedar_policy::{Authorizer, Context, Decision, EntityUid, Request, RestrictedExpression};
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use self::entity::Named;
@@ -64,7 +64,7 @@ pub struct Cedar {
 }
 
 /// What a JSON `null` is, for which Cedar has no value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Nulls {
     /// The call cannot be decided.

@@ -53,7 +53,13 @@ when { resource.owner == context.user && context.session.tier == "gold" };"#,
 
 fn compile(toml: &str) -> Result<Compiled, Vec<String>> {
     let detectors = Detectors::default();
-    let mut build = Build { level: Level::Span, files: &FILES, detectors: &detectors, problems: Vec::new() };
+    let mut build = Build {
+        level: Level::Span,
+        files: &FILES,
+        detectors: &detectors,
+        prices: &std::sync::Arc::default(),
+        problems: Vec::new(),
+    };
     let table = toml::de::Deserializer::parse(toml).unwrap();
     let built = (rule::<Cedar>().from_toml)(table, &mut build).unwrap();
     let problems = build.problems.iter().map(|p| format!("{}: {}", p.path.join("."), p.message));
