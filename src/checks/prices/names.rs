@@ -30,8 +30,7 @@ pub(super) fn candidates(model: &str) -> Vec<String> {
     add(&mut names, &name);
     // In front of the name.
     for (mark, known) in [('/', PROVIDERS), ('.', DOTTED)] {
-        while let Some((before, rest)) = name.split_once(mark).filter(|(before, _)| known.contains(before)) {
-            debug_assert!(!before.is_empty());
+        while let Some((_, rest)) = name.split_once(mark).filter(|(before, _)| known.contains(before)) {
             name = rest.to_owned();
             add(&mut names, &name);
         }
