@@ -237,7 +237,13 @@ fn suite(path: &Path) -> Result<Suite, String> {
          check = \"turns\"\nmin = 1\n"
     );
     std::fs::write(&file, toml).unwrap();
-    let env = Env { detectors: &Detectors::default(), vars: &|_| None, subject: None, sessions: None };
+    let env = Env {
+        detectors: &Detectors::default(),
+        prices: &std::sync::Arc::default(),
+        vars: &|_| None,
+        subject: None,
+        sessions: None,
+    };
     let loaded = load(&[file], &env).map_err(|problems| problems.render(false))?;
     Ok(loaded.suites.into_iter().next().unwrap())
 }

@@ -204,7 +204,13 @@ impl Files for NoFiles {
 
 fn compile(parameters: Value) -> Box<dyn SessionCheck> {
     let detectors = Detectors::default();
-    let mut build = Build { level: Level::Session, files: &NoFiles, detectors: &detectors, problems: Vec::new() };
+    let mut build = Build {
+        level: Level::Session,
+        files: &NoFiles,
+        detectors: &detectors,
+        prices: &std::sync::Arc::default(),
+        problems: Vec::new(),
+    };
     match (rule("trajectory").unwrap().from_json)(parameters, &mut build).unwrap().unwrap() {
         (Compiled::Session(check), _) => check,
         _ => panic!("a session check"),

@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 
 use super::Compiled;
 use super::detect::Detectors;
+use super::prices::Prices;
 use crate::model::Level;
 
 /// Reads the files that a suite names. Implementations record what was read, for the suite's digest.
@@ -37,6 +38,8 @@ pub struct Build<'b> {
     pub files: &'b dyn Files,
     /// The detectors that `detect` may name.
     pub detectors: &'b Detectors,
+    /// What tokens cost.
+    pub prices: &'b Arc<Prices>,
     /// What is wrong so far.
     pub problems: Vec<BuildProblem>,
 }
@@ -78,9 +81,18 @@ pub trait Params: DeserializeOwned + JsonSchema + 'static {
     const LEVELS: &'static [Level];
     /// At least one example, shown by `seatrial explain` and run by the tests.
     const EXAMPLES: &'static [Example];
+    /// Parameters whose templates the rule renders itself, subject by subject: what they render to is looked up and
+    /// compiles nothing anew.
+    const RENDERS: &'static [&'static str] = &[];
+    /// Parameters that name files (one, or a list of them), beside those whose name ends in `_file`.
+    const FILES: &'static [&'static str] = &[];
     /// Compiles the parameters; `None` after a problem was reported. Called once for literal parameters, once per
     /// distinct rendering for templated ones.
     fn build(self, build: &mut Build<'_>) -> Option<Compiled>;
+    /// Whether a check with these parameters depends on the price table, which is then part of its digest.
+    fn priced(_parameters: &serde_json::Value) -> bool {
+        false
+    }
     /// Names of tools that the check is about. One that is neither seen in any session of the run nor listed in
     /// `[suite] tools` makes the check an error: a misspelled "never called" must not pass for ever.
     fn tool_names(&self) -> Vec<String> {
@@ -109,6 +121,12 @@ pub struct Rule {
     pub levels: &'static [Level],
     /// Its examples.
     pub examples: &'static [Example],
+    /// Parameters whose templates it renders itself.
+    pub renders: &'static [&'static str],
+    /// Parameters that name files, beside those whose name ends in `_file`.
+    pub files: &'static [&'static str],
+    /// Whether a check with these parameters depends on the price table.
+    pub priced: fn(&serde_json::Value) -> bool,
     /// JSON Schema of its own parameters; the `description`s in it are its documentation.
     pub schema: fn(&mut SchemaGenerator) -> Schema,
     /// Compiles it from TOML, with exact positions in errors.
@@ -123,6 +141,9 @@ pub const fn rule<P: Params>() -> Rule {
         name: P::NAME,
         levels: P::LEVELS,
         examples: P::EXAMPLES,
+        renders: P::RENDERS,
+        files: P::FILES,
+        priced: P::priced,
         schema: |generator| P::json_schema(generator),
         from_toml: |table, build| P::deserialize(table).map(|params| compile(params, build)),
         from_json: |table, build| serde_json::from_value::<P>(table).map(|params| compile(params, build)),

@@ -248,7 +248,7 @@ pub fn turn_value(turn: &Turn<'_>, index: usize) -> Value {
     fields.put("tools", list(tools));
     fields.put("spans", list(spans.into_iter()));
     fields.some("duration_ms", milliseconds(turn.start_ns, turn.end_ns));
-    fields.some("ttft_ms", turn.ttft_ns.map(|ns| ns as f64 / 1e6));
+    fields.some("ttft_ms", turn.first_token_ns().map(|ns| ns as f64 / 1e6));
     fields.put("attributes", attributes(&turn.attributes));
     fields.done()
 }

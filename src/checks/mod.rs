@@ -9,6 +9,7 @@
 //! - [`expect`]: the reference that holds for a session, and [`matcher`], [`path`], [`select`]: the small languages
 //!   that checks share.
 //! - [`context`]: sessions as templates and expressions see them, and [`strict`]: what is not there is an error.
+//! - [`prices`]: what tokens cost.
 //! - [`detect`]: detectors of card numbers, secrets and the like.
 
 pub mod build;
@@ -21,6 +22,7 @@ pub mod matcher;
 pub mod memory;
 pub mod nearest;
 pub mod path;
+pub mod prices;
 #[cfg(test)]
 pub(crate) mod probe;
 pub mod select;
@@ -30,6 +32,7 @@ pub mod strict;
 pub mod subject;
 pub mod system;
 pub mod text;
+pub mod turn;
 
 use crate::model::{Finding, Level};
 use build::{Rule, rule as entry};
@@ -51,6 +54,9 @@ pub static RULES: &[Rule] = &[
     entry::<span::status::StatusCheck>(),
     entry::<span::duration::Duration>(),
     entry::<span::tokens::Tokens>(),
+    entry::<span::cost::Cost>(),
+    entry::<span::cedar::Cedar>(),
+    entry::<turn::ttft::Ttft>(),
     entry::<expr::Expr>(),
     entry::<session::trajectory::Trajectory>(),
     entry::<session::calls::Calls>(),

@@ -62,6 +62,10 @@ impl Files for Fixed {
 const FILES: Fixed = Fixed(&[
     ("order.schema.json", r#"{"type":"object","required":["id"]}"#),
     ("tools.json", r#"{"book":{"type":"object","required":["id"]},"list":true}"#),
+    (
+        "tools.cedar",
+        "permit(principal == Agent::\"refunds\", action == Action::\"issue_refund\", resource) when { context.input.amount <= 100 };",
+    ),
     ("broken.json", "{"),
     ("not-a-schema.json", r#"{"type":"objekt"}"#),
 ]);
@@ -69,7 +73,8 @@ const FILES: Fixed = Fixed(&[
 /// A check built from its own parameters as TOML, or what is wrong with it.
 pub fn build<P: Params>(level: Level, toml: &str) -> Result<Compiled, String> {
     let detectors = Detectors::default();
-    let mut build = Build { level, files: &FILES, detectors: &detectors, problems: Vec::new() };
+    let mut build =
+        Build { level, files: &FILES, detectors: &detectors, prices: &Arc::default(), problems: Vec::new() };
     let table = toml::de::Deserializer::parse(toml).map_err(|e| e.to_string())?;
     let built = (rule::<P>().from_toml)(table, &mut build).map_err(|e| e.to_string())?;
     let problems: Vec<String> = build
@@ -145,6 +150,7 @@ fn example_holds<P: Params>(example: &Example) {
 fn from_json_too<P: Params>(level: Level, table: &toml::Table) {
     let json: Map<String, Value> = serde_json::from_value(serde_json::to_value(table).unwrap()).unwrap();
     let detectors = Detectors::default();
-    let mut build = Build { level, files: &FILES, detectors: &detectors, problems: Vec::new() };
+    let mut build =
+        Build { level, files: &FILES, detectors: &detectors, prices: &Arc::default(), problems: Vec::new() };
     assert!((rule::<P>().from_json)(json.into(), &mut build).unwrap().is_some(), "{:?}", build.problems);
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use anstream::{AutoStream, ColorChoice};
 
 use crate::checks::detect::Detectors;
+use crate::checks::prices::Prices;
 use crate::eval::exit;
 use crate::report::safe;
 use crate::suite::problems::{Problem, Problems, Severity};
@@ -22,6 +23,8 @@ pub struct Context {
     pub quiet: bool,
     /// The detectors that suites may name.
     pub detectors: Detectors,
+    /// What tokens cost.
+    pub prices: Arc<Prices>,
     color: ColorChoice,
 }
 
@@ -112,7 +115,9 @@ impl Context {
             detectors = detectors.with_custom(&detector.name, detector.pattern.clone());
         }
         let color = color_of(settings.color.value, &io::stdout());
-        Self { settings, cwd, quiet, detectors, color }
+        let own = settings.prices.iter().map(|own| (own.model.clone(), own.price));
+        let prices = Arc::new(Prices::new(own.collect()));
+        Self { settings, cwd, quiet, detectors, prices, color }
     }
 
     /// Prints a result to standard output. A closed pipe ends the printing and changes nothing else; any other failure

@@ -81,6 +81,7 @@ impl Args {
         let subject = self.subject.clone();
         let env = Env {
             detectors: &context.detectors,
+            prices: &context.prices,
             vars: &vars,
             subject,
             sessions: (!self.sessions.is_empty()).then(|| self.sessions.clone()),

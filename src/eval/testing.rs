@@ -15,7 +15,13 @@ pub fn suite(toml: &str) -> Suite {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("suite.toml");
     std::fs::write(&path, format!("[suite]\nname = \"s\"\n[recorded]\npaths = [\"x.jsonl\"]\n{toml}")).unwrap();
-    let env = Env { detectors: &Detectors::builtin(), vars: &|_| None, subject: None, sessions: None };
+    let env = Env {
+        detectors: &Detectors::builtin(),
+        prices: &std::sync::Arc::default(),
+        vars: &|_| None,
+        subject: None,
+        sessions: None,
+    };
     let loaded = load::load(&[path], &env).unwrap_or_else(|problems| panic!("{}", problems.render(false)));
     loaded.suites.into_iter().next().unwrap()
 }

@@ -5,6 +5,7 @@
 //! - [`Verdict`], [`Finding`], [`Evidence`]: what a check said, and what it points at.
 //! - [`Problem`]: what could not be read or measured, and where.
 
+mod calls;
 pub mod digest;
 pub mod json;
 mod problem;
@@ -13,6 +14,7 @@ mod session;
 mod text;
 mod verdict;
 
+pub use calls::model_calls;
 pub use problem::{LeftOut, Problem};
 pub use redact::{Redacted, Redactor};
 pub use session::{

@@ -195,7 +195,7 @@ impl Draw {
         if let Some(ns) = turn.end_ns.zip(turn.start_ns).and_then(|(end, start)| end.checked_sub(start)) {
             let _ = write!(title, "  {}", layout::duration(ns));
         }
-        if let Some(ns) = turn.ttft_ns {
+        if let Some(ns) = turn.first_token_ns() {
             let _ = write!(title, "  first token after {}", layout::duration(ns));
         }
         let title = self.paint.bold(&title);

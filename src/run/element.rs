@@ -181,7 +181,11 @@ fn cells(planned: &Planned<'_>, session: &Session<'_>, bound: &Bound<'_>, verdic
         let index = planned.plan.checks.iter().position(|c| c.id == id)?;
         verdicts.iter().find(|v| v.check as usize == index).map(|v| v.subjects)
     };
-    planned.columns.iter().map(|column| columns::project(column, session, &bound.tags, &tally)).collect()
+    planned
+        .columns
+        .iter()
+        .map(|column| columns::project(column, session, &bound.tags, &planned.suite.prices, &tally))
+        .collect()
 }
 
 /// The session in seatrial's own format, when it is one to keep; empty when it would be but there is no room.

@@ -1,6 +1,6 @@
 //! One check: from its table to a compiled [`CheckDef`].
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::{DeString, DeTable, DeValue};
 
 use super::common::{COMMON, CommonKeys, RunsIn};
 use super::defaults::{Defaults, unknown_rule};
@@ -18,15 +18,19 @@ use super::load::bad_id;
 use super::own::{own_keys, type_check, without};
 use super::paths::{PathText, Vars, is_path_key};
 use super::raw::{Missing, Pos, Sink, collect_rest, key_pos, read_rest, read_table, span_at, table_json};
-use super::rendering::{Found, Names, find_templates, settle_constants, try_cases};
+use super::rendering::{Found, Names, find_templates, settle_constants, templates_of, try_cases};
 use super::template::{CompileError, Filled, On, Templated, TemplatedOn};
 use super::words;
 use super::{About, Case, Cases, CheckDef, Program, Require, digests};
 use crate::checks::build::{Build, BuildProblem, Files, Rule};
 use crate::checks::detect::Detectors;
+use crate::checks::prices::Prices;
 use crate::checks::select::{Selector, SelectorProblem};
 use crate::model::Level;
 use crate::model::digest::Digest;
+
+/// What the price table is called among the files behind a check.
+pub(super) const PRICES: &str = "[prices]";
 
 /// A check's table.
 pub(super) struct CheckTable<'t> {
@@ -42,12 +46,15 @@ pub(super) struct CheckTable<'t> {
 pub(super) struct Maker<'m, 't> {
     pub rules: &'static [Rule],
     pub detectors: Arc<Detectors>,
+    pub prices: Arc<Prices>,
     pub files: &'m Arc<SuiteFiles>,
     pub vars: Vars<'m>,
     pub defaults: &'m Defaults<'t>,
     pub cases: Option<&'m Cases>,
     /// The parameters of each rule, once they were asked for.
     pub keys: RefCell<HashMap<&'static str, Rc<[String]>>>,
+    /// Whether a check so far depends on the prices.
+    pub priced: Cell<bool>,
 }
 
 /// A rule with its own part of a check's table, defaults included.
@@ -86,14 +93,18 @@ impl<'t> Maker<'_, 't> {
         let dir = sink.source(&check.whole).map(|s| s.dir()).unwrap_or_default();
         let defaults_dirs = self.add_defaults(rule, &mut own);
         let written = table_json(&own);
-        let paths_ok = self.fill_paths(&mut own, &dir, &defaults_dirs, sink);
+        let paths_ok = self.fill_paths(rule, &mut own, &dir, &defaults_dirs, sink);
         if !paths_ok {
             type_check(rule, &own, &check.whole, sink);
             return None;
         }
         let files = self.files.at(dir);
         let own = Own { rule, table: own, unknown: split.unknown };
-        let (program, tool_names, read) = self.program(check, level, &own, on.as_ref(), files, sink)?;
+        let (program, tool_names, mut read) = self.program(check, level, &own, on.as_ref(), files, sink)?;
+        if (rule.priced)(&written) {
+            read.insert(PRICES.to_owned(), self.prices.digest());
+            self.priced.set(true);
+        }
         let (common, on) = (common?, on?);
         let selected = on.fixed().map(Selector::tool_names).unwrap_or_default();
         let mut tool_names = tool_names;
@@ -246,6 +257,7 @@ impl<'t> Maker<'_, 't> {
     /// defaults relative to the check's own folder. False when one is wrong.
     fn fill_paths(
         &self,
+        rule: &Rule,
         own: &mut DeTable<'_>,
         dir: &Path,
         defaults: &BTreeMap<String, PathBuf>,
@@ -254,29 +266,37 @@ impl<'t> Maker<'_, 't> {
         let mut ok = true;
         for (key, value) in own.iter_mut() {
             let key = key.get_ref().to_string();
-            let pos = value.span();
-            let DeValue::String(text) = value.get_mut() else { continue };
-            if !is_path_key(&key) {
+            if !is_path_key(rule, &key) {
                 continue;
             }
-            let written = text.to_string();
-            match PathText::new(&written).and_then(|p| p.fill(self.vars)) {
-                Ok(path) => {
-                    let from = defaults.get(&key).map_or(dir, PathBuf::as_path);
-                    let path = if from == dir { path } else { relative(&from.join(path), dir) };
-                    if Template::is_in(&written) {
-                        self.files.name_as(dir.join(&path), &written);
-                    }
-                    *text = path.into();
-                }
-                Err((message, help)) => {
-                    sink.error(&pos, message, help);
-                    *text = String::new().into();
-                    ok = false;
-                }
+            for value in one_or_many(value) {
+                let pos = value.span();
+                let DeValue::String(text) = value.get_mut() else { continue };
+                let from = defaults.get(&key).map_or(dir, PathBuf::as_path);
+                ok &= self.fill_path(text, &pos, from, dir, sink);
             }
         }
         ok
+    }
+
+    /// Puts environment variables into one path that is written in the folder `from`, and makes it relative to `dir`.
+    fn fill_path(&self, text: &mut DeString<'_>, pos: &Pos, from: &Path, dir: &Path, sink: &mut Sink<'_>) -> bool {
+        let written = text.to_string();
+        match PathText::new(&written).and_then(|p| p.fill(self.vars)) {
+            Ok(path) => {
+                let path = if from == dir { path } else { relative(&from.join(path), dir) };
+                if Template::is_in(&written) {
+                    self.files.name_as(dir.join(&path), &written);
+                }
+                *text = path.into();
+                true
+            }
+            Err((message, help)) => {
+                sink.error(pos, message, help);
+                *text = String::new().into();
+                false
+            }
+        }
     }
 
     /// Compiles the rule's own table: its program, the tools it is about, and digests of the files it read.
@@ -290,7 +310,7 @@ impl<'t> Maker<'_, 't> {
         sink: &mut Sink<'_>,
     ) -> Option<(Program, Vec<String>, BTreeMap<String, Digest>)> {
         let mut settled = Own { table: own.table.clone(), ..*own };
-        let found = settle_constants(&mut settled.table, find_templates(&own.table));
+        let found = settle_constants(&mut settled.table, templates_of(own.rule, &own.table));
         let own = &settled;
         if found.is_empty() {
             let (compiled, names) = self.fixed(&check.whole, level, own, &files, sink)?;
@@ -299,7 +319,7 @@ impl<'t> Maker<'_, 't> {
         type_check(own.rule, &own.table, &check.whole, sink);
         let slots = parse_templates(found, Names::Subject(level), sink)?;
         let filled = Filled::new(table_json(&own.table), slots);
-        let templated = Templated::new(filled, own.rule, level, files, self.detectors.clone());
+        let templated = Templated::new(filled, own.rule, level, files, self.detectors.clone(), self.prices.clone());
         let mut names: Vec<String> = Vec::new();
         let applies = |i: usize, case: &Case| check.case.is_none_or(|only| only == i) && looks_at(on, case);
         let fine = try_cases(templated.filled(), self.cases, applies, &own.table, &check.whole, sink, |table| {
@@ -308,7 +328,7 @@ impl<'t> Maker<'_, 't> {
             Ok(())
         });
         let read = templated.files().digests();
-        fine.then_some((Program::Templated(templated), names, read))
+        fine.then_some((Program::Templated(Box::new(templated)), names, read))
     }
 
     fn fixed(
@@ -322,7 +342,8 @@ impl<'t> Maker<'_, 't> {
         let mut problems: Vec<BuildProblem> = Vec::new();
         let missing = if own.unknown { Missing::Tolerated } else { Missing::Reported };
         let (built, dropped) = collect_rest(&own.table, whole, missing, sink, |table| {
-            let mut build = Build { level, files, detectors: &self.detectors, problems: Vec::new() };
+            let mut build =
+                Build { level, files, detectors: &self.detectors, prices: &self.prices, problems: Vec::new() };
             let built = (own.rule.from_toml)(table, &mut build);
             problems = build.problems;
             built
@@ -392,6 +413,17 @@ fn looks_at(on: Option<&On>, case: &Case) -> bool {
             on.case.as_ref().is_none_or(|p| p.text(Some(&case.id)))
                 && on.tags.as_ref().is_none_or(|want| want.0.iter().all(tagged))
         }
+    }
+}
+
+/// A value, or the values of a list.
+fn one_or_many<'v, 'i>(value: &'v mut Spanned<DeValue<'i>>) -> Vec<&'v mut Spanned<DeValue<'i>>> {
+    match value.get_ref() {
+        DeValue::Array(_) => match value.get_mut() {
+            DeValue::Array(items) => items.iter_mut().collect(),
+            _ => Vec::new(),
+        },
+        _ => vec![value],
     }
 }
 

@@ -19,11 +19,14 @@ use super::resolve::{Layer, Resolver};
 use super::{Subject, Suite};
 use crate::checks::build::Rule;
 use crate::checks::detect::Detectors;
+use crate::checks::prices::Prices;
 
 /// What a load depends on besides the files.
 pub struct Env<'e> {
     /// The detectors that `detect` may name.
     pub detectors: &'e Detectors,
+    /// What tokens cost.
+    pub prices: &'e Arc<Prices>,
     /// Environment variables, for `{{ env.X }}` in paths.
     pub vars: &'e dyn Fn(&str) -> Option<String>,
     /// Replaces `[subject]` (`--subject`).

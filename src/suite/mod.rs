@@ -44,6 +44,7 @@ pub use crate::checks::nearest;
 
 use crate::checks::Compiled;
 use crate::checks::expect::Expected;
+use crate::checks::prices::Prices;
 use crate::model::digest::Digest;
 use crate::model::{Level, Severity};
 
@@ -75,6 +76,8 @@ pub struct Suite {
     pub digest: Digest,
     /// Digest of each file read for it, by path.
     pub files: BTreeMap<String, Digest>,
+    /// What tokens cost.
+    pub prices: Arc<Prices>,
 }
 
 /// Who is judged.
@@ -202,7 +205,7 @@ pub enum Program {
     /// Literal parameters, compiled once.
     Fixed(Compiled),
     /// Parameters with templates, compiled per distinct rendering.
-    Templated(template::Templated),
+    Templated(Box<template::Templated>),
 }
 
 /// How many of a session's subjects must pass.

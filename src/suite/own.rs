@@ -8,7 +8,7 @@ use serde_json::Value;
 use toml::de::DeTable;
 
 use super::raw::{Missing, Pos, Sink, collect, drop_entry};
-use super::rendering::{Found, find_templates};
+use super::rendering::{Found, templates_of};
 use crate::checks::build::{Build, Files, Rule};
 use crate::checks::detect::Detectors;
 use crate::model::Level;
@@ -30,12 +30,13 @@ pub(super) fn type_check(rule: &Rule, table: &DeTable<'_>, whole: &Pos, sink: &m
             Err(format!("`{}` is read once the table is whole", path.display()))
         }
     }
-    let literal = without(table, &find_templates(table));
+    let literal = without(table, &templates_of(rule, table));
     let detectors = Detectors::default();
     collect(&literal, whole, Missing::Tolerated, sink, |part| {
         // What the rule has to say about half a table is not of interest, only what serde has to say about types.
         let level = rule.levels.first().copied().unwrap_or(Level::Session);
-        let mut build = Build { level, files: &NoFiles, detectors: &detectors, problems: Vec::new() };
+        let mut build =
+            Build { level, files: &NoFiles, detectors: &detectors, prices: &Arc::default(), problems: Vec::new() };
         (rule.from_toml)(part, &mut build).map(|_| ())
     });
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::jinja::Template;
+use crate::checks::build::Rule;
 
 /// Environment variables.
 pub(super) type Vars<'v> = &'v dyn Fn(&str) -> Option<String>;
@@ -65,8 +66,8 @@ impl PathText {
 }
 
 /// Whether a parameter of a check names a file.
-pub(super) fn is_path_key(key: &str) -> bool {
-    key.ends_with("_file")
+pub(super) fn is_path_key(rule: &Rule, key: &str) -> bool {
+    key.ends_with("_file") || rule.files.contains(&key)
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use super::problems::did_you_mean;
 use super::raw::{Pos, Sink, span_at};
 use super::template::{CompileError, Filled};
 use super::{Case, Cases};
+use crate::checks::build::Rule;
 use crate::checks::context::json_value;
 use crate::model::Level;
 
@@ -50,6 +51,13 @@ pub(super) fn find_templates(table: &DeTable<'_>) -> Vec<Found> {
         path.pop();
     }
     out
+}
+
+/// The templates of a rule's own table, those left out that the rule renders itself.
+pub(super) fn templates_of(rule: &Rule, table: &DeTable<'_>) -> Vec<Found> {
+    let mut found = find_templates(table);
+    found.retain(|f| f.path.first().is_none_or(|key| !rule.renders.contains(&key.as_str())));
+    found
 }
 
 fn find_in(value: &toml::Spanned<DeValue<'_>>, path: &mut Vec<String>, out: &mut Vec<Found>) {

@@ -1,6 +1,6 @@
 //! One suite, assembled from its fragments and itself.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use toml::de::{DeTable, DeValue};
 
-use super::check::Maker;
+use super::check::{Maker, PRICES};
 use super::defaults::Defaults;
 use super::files::SuiteFiles;
 use super::load::{Env, Names, bad_id};
@@ -115,14 +115,17 @@ impl<'r, 't, 's> Resolver<'r, 't, 's> {
         let maker = Maker {
             rules: self.names.rules,
             detectors: Arc::new(self.env.detectors.clone()),
+            prices: self.env.prices.clone(),
             files: &self.files,
             vars: self.env.vars,
             defaults: &defaults,
             cases: cases.as_ref(),
             keys: RefCell::default(),
+            priced: Cell::new(false),
         };
         referred::check(&entries, self.sink);
         let checks: Vec<CheckDef> = entries.iter().filter_map(|entry| maker.make(&entry.check, self.sink)).collect();
+        let priced = maker.priced.get();
         let (head, name_pos) = head?;
         self.warn_about_trials(own, &gate, head.trials);
         let subject = self.env.subject.clone().or(subject);
@@ -140,7 +143,11 @@ impl<'r, 't, 's> Resolver<'r, 't, 's> {
             gate,
             digest: Digest::of(&[]),
             files: self.files.digests(),
+            prices: self.env.prices.clone(),
         };
+        if priced {
+            suite.files.insert(PRICES.to_owned(), suite.prices.digest());
+        }
         suite.digest = digests::suite(&suite);
         if let Some(sessions) = &self.env.sessions {
             suite.recorded.paths = sessions.clone();

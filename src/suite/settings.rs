@@ -3,6 +3,7 @@
 
 mod file;
 mod keys;
+mod prices;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -12,7 +13,11 @@ use std::path::{Path, PathBuf};
 
 use regex::Regex;
 
+use crate::checks::prices::Price;
+use crate::checks::select::Glob;
+
 pub use keys::{KEYS, KeyDoc};
+pub use prices::DOC as PRICES_DOC;
 
 /// The name of the settings file.
 pub const FILE_NAME: &str = "seatrial.toml";
@@ -92,6 +97,19 @@ pub struct CustomDetector {
     pub origin: Origin,
 }
 
+/// A price of the user's own, from `[prices]`.
+#[derive(Debug, Clone)]
+pub struct OwnPrice {
+    /// The model, or a glob over models.
+    pub model: Glob,
+    /// What its tokens cost.
+    pub price: Price,
+    /// The price in words, for the table of settings.
+    pub written: String,
+    /// Where it is written.
+    pub origin: Origin,
+}
+
 /// Every setting in force.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -125,6 +143,8 @@ pub struct Settings {
     pub spill_dir: Setting<Option<PathBuf>>,
     /// Detectors of the user's own, by name.
     pub detectors: BTreeMap<String, CustomDetector>,
+    /// Prices of the user's own, in the order in which they are written.
+    pub prices: Vec<OwnPrice>,
 }
 
 /// What the command line says.
@@ -190,7 +210,7 @@ impl Settings {
         layers.file(chosen);
         layers.env(&env);
         layers.flags(&flags.values);
-        let settings = layers.settings(path, profile, file.detectors);
+        let settings = layers.settings(path, profile, file.detectors, file.prices);
         if problems.is_empty() { Ok(settings) } else { Err(problems) }
     }
 

@@ -11,6 +11,7 @@ use super::jinja::Template;
 use crate::checks::Compiled;
 use crate::checks::build::{Build, BuildProblem, Rule};
 use crate::checks::detect::Detectors;
+use crate::checks::prices::Prices;
 use crate::checks::select::Selector;
 use crate::model::Level;
 
@@ -106,6 +107,7 @@ pub struct Templated {
     level: Level,
     files: FilesAt,
     detectors: Arc<Detectors>,
+    prices: Arc<Prices>,
     kept: Kept<Compiled>,
 }
 
@@ -124,8 +126,9 @@ impl Templated {
         level: Level,
         files: FilesAt,
         detectors: Arc<Detectors>,
+        prices: Arc<Prices>,
     ) -> Self {
-        Self { filled, rule, level, files, detectors, kept: Kept::default() }
+        Self { filled, rule, level, files, detectors, prices, kept: Kept::default() }
     }
 
     pub(super) fn filled(&self) -> &Filled {
@@ -154,8 +157,13 @@ impl Templated {
 
     /// Compiles a rendered table, and says which tools the check is about.
     pub(super) fn compile(&self, table: Value) -> Result<(Compiled, Vec<String>), CompileError> {
-        let mut build =
-            Build { level: self.level, files: &self.files, detectors: &self.detectors, problems: Vec::new() };
+        let mut build = Build {
+            level: self.level,
+            files: &self.files,
+            detectors: &self.detectors,
+            prices: &self.prices,
+            problems: Vec::new(),
+        };
         match (self.rule.from_json)(table, &mut build) {
             Ok(Some(built)) => Ok(built),
             Ok(None) => Err(CompileError::Problems(build.problems)),

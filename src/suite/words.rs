@@ -28,19 +28,8 @@ pub(super) const FRAGMENT: &[&str] = &["fragment", "defaults", "span", "turn", "
 pub(super) const LATER_TABLES: &[&str] = &["agent", "judge", "redact", "watch", "alert"];
 
 /// Checks that the language knows; those without a rule are not available in this version.
-pub(super) const LATER_CHECKS: &[&str] = &[
-    "semantic",
-    "cedar",
-    "cost",
-    "recovers",
-    "judge",
-    "command",
-    "ttft",
-    "grounded",
-    "drift",
-    "budget",
-    "top_failures",
-];
+pub(super) const LATER_CHECKS: &[&str] =
+    &["semantic", "recovers", "judge", "command", "grounded", "drift", "budget", "top_failures"];
 
 /// Why a name that the language knows is refused.
 pub(super) const NOT_AVAILABLE: &str = "known to the suite language but not available in this version";

@@ -39,6 +39,11 @@ fn run(example: &Example, sessions: &str) -> (Project, Said) {
     let recorded = "[recorded]\npaths = [\"sessions.jsonl\"]\n";
     let project = Project::with(&format!("{head}{recorded}{}", example.check), &lines(sessions));
     project.file("order.schema.json", r#"{"type":"object","required":["id"]}"#);
+    project.file(
+        "tools.cedar",
+        "permit(principal == Agent::\"refunds\", action == Action::\"issue_refund\", resource)\n\
+         when { context.input.amount <= 100 };\n",
+    );
     let said = project.run();
     (project, said)
 }

@@ -9,6 +9,7 @@ mod examples;
 mod gate;
 mod invariant;
 mod look;
+mod policy_and_price;
 mod project;
 mod readme;
 mod record;

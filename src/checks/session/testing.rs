@@ -23,7 +23,8 @@ impl Files for NoFiles {
 pub fn build<P: Params>(level: Level, toml: &str) -> Result<(Option<Compiled>, Vec<BuildProblem>), String> {
     let params: P = toml::from_str(toml).map_err(|e| e.to_string())?;
     let detectors = Detectors::default();
-    let mut build = Build { level, files: &NoFiles, detectors: &detectors, problems: Vec::new() };
+    let mut build =
+        Build { level, files: &NoFiles, detectors: &detectors, prices: &Arc::default(), problems: Vec::new() };
     let compiled = params.build(&mut build);
     Ok((compiled, build.problems))
 }

@@ -1,6 +1,8 @@
 //! Checks of one operation: its arguments, its result, how it ended, what it took. `duration` and `tokens` mean the
 //! same over a turn and a session.
 
+pub mod cedar;
+pub mod cost;
 pub mod duration;
 pub mod schema;
 pub mod status;

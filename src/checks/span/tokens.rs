@@ -8,12 +8,12 @@ use crate::checks::build::{Build, Example, Params};
 use crate::checks::subject::{Scope, SpanSubject};
 use crate::checks::text::length::bounds;
 use crate::checks::{Compiled, ScopeCheck, SpanCheck};
-use crate::model::{Evidence, Field, Finding, Level, Span, SpanKind};
+use crate::model::{Evidence, Field, Finding, Level, Span, model_calls};
 
 /// The tokens used lie within bounds, both included.
 ///
-/// Over a turn or session the calls of models are summed; where one of them has no count, or there is none at all, the
-/// verdict is an error.
+/// Over a turn or session the calls of models are summed (of a model span around another, the inner one only); where
+/// one of them has no count, or there is none at all, the verdict is an error.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Tokens {
@@ -117,7 +117,7 @@ impl SpanCheck for Tokens {
 impl ScopeCheck for Tokens {
     fn check(&self, scope: &Scope<'_>) -> Finding {
         let mut sum: Option<u64> = None;
-        for (ordinal, span) in scope.spans().filter(|(_, s)| s.kind == SpanKind::Llm) {
+        for (ordinal, span) in model_calls(scope.spans()) {
             match self.count(span) {
                 Ok(tokens) => sum = Some(sum.map_or(tokens, |s| s.saturating_add(tokens))),
                 Err(missing) => {

@@ -7,6 +7,8 @@ use std::collections::BTreeSet;
 use super::{Cell, Column, Sample};
 use crate::checks::memory::{self, Access};
 use crate::checks::nearest::nearest;
+use crate::checks::prices::Prices;
+use crate::checks::span::cost::own as own_cost;
 use crate::model::{Attributes, Session, Span, SpanKind, SpanStatus, Tally, Turn};
 
 /// What a metric measures.
@@ -39,7 +41,11 @@ pub static METRICS: &[Metric] = &[
     Metric { name: "tokens_in", shape: Shape::Session, doc: "input tokens of all model calls" },
     Metric { name: "tokens_out", shape: Shape::Session, doc: "output tokens of all model calls" },
     Metric { name: "tokens", shape: Shape::Session, doc: "input and output tokens of all model calls" },
-    Metric { name: "cost_usd", shape: Shape::Session, doc: "recorded cost of all model calls, in US dollars" },
+    Metric {
+        name: "cost_usd",
+        shape: Shape::Session,
+        doc: "cost of all model calls, recorded or by price, in US dollars",
+    },
     Metric { name: "tool_calls", shape: Shape::Session, doc: "tool calls" },
     Metric { name: "tool_errors", shape: Shape::Session, doc: "tool calls that ended in an error" },
     Metric { name: "turns", shape: Shape::Session, doc: "turns" },
@@ -109,10 +115,11 @@ pub fn project(
     column: &Column,
     session: &Session<'_>,
     tags: &[String],
+    prices: &Prices,
     verdict: &dyn Fn(&str) -> Option<Tally>,
 ) -> Cell {
     let by = Grouping { by: &column.by, session, tags };
-    match samples(column, session, &by, verdict) {
+    match samples(column, session, &by, prices, verdict) {
         Ok(samples) => Cell::Samples(samples),
         Err(why) => Cell::Missing(why),
     }
@@ -124,11 +131,12 @@ fn samples(
     column: &Column,
     session: &Session<'_>,
     by: &Grouping<'_>,
+    prices: &Prices,
     verdict: &dyn Fn(&str) -> Option<Tally>,
 ) -> Samples {
     let calls = || session.spans().filter(|s| s.kind == SpanKind::Tool);
     match column.metric.as_str() {
-        "ttft_ms" => per_turn(session, by, "time to first token", |t| t.ttft_ns.map(millis)),
+        "ttft_ms" => per_turn(session, by, "time to first token", |t| t.first_token_ns().map(millis)),
         "turn_ms" => {
             per_turn(session, by, "duration", |t| elapsed(t.start_ns, t.end_ns, &mut t.spans.iter()).map(millis))
         }
@@ -139,7 +147,7 @@ fn samples(
         "tokens_in" => tokens(session, by, |s| s.usage?.input),
         "tokens_out" => tokens(session, by, |s| s.usage?.output),
         "tokens" => tokens(session, by, |s| s.usage?.input?.checked_add(s.usage?.output?)),
-        "cost_usd" => cost(session, by),
+        "cost_usd" => cost(session, by, prices),
         "tool_calls" => by.split(calls(), "tool", |_| Ok(1), |n| vec![n as f64]),
         "tool_errors" => by.split(calls(), "tool", failed, |n| vec![n as f64]),
         "tool_error_rate" => tool_error_rate(session, by),
@@ -200,16 +208,18 @@ fn tokens(session: &Session<'_>, by: &Grouping<'_>, of: impl Fn(&Span<'_>) -> Op
     by.split(model_calls(session)?, "model", each, |n| vec![n as f64])
 }
 
-fn cost(session: &Session<'_>, by: &Grouping<'_>) -> Samples {
-    let each = |s: &Span<'_>| {
-        s.cost_usd.map(|c| c.0).ok_or_else(|| format!("the model call `{}` has no cost", short(&s.name)))
-    };
-    by.split(model_calls(session)?, "model", each, |nanos| vec![nanos as f64 / 1e9])
+/// The session's own word for the whole, else the sum over the model calls. By model only the calls can be split.
+fn cost(session: &Session<'_>, by: &Grouping<'_>, prices: &Prices) -> Samples {
+    let dollars = |nanos: i128| vec![nanos as f64 / 1e9];
+    match own_cost(session).filter(|_| !by.by.iter().any(|by| by == "model")) {
+        Some(own) => by.whole(dollars(i128::from(own?.0))),
+        None => by.split(model_calls(session)?, "model", |s| prices.cost(s).map(|(cost, _)| cost.0), dollars),
+    }
 }
 
 fn model_calls<'s>(session: &'s Session<'_>) -> Result<impl Iterator<Item = &'s Span<'s>>, String> {
-    let calls = || session.spans().filter(|s| s.kind == SpanKind::Llm);
-    if calls().next().is_none() { Err("no model call is recorded".to_owned()) } else { Ok(calls()) }
+    let calls = crate::model::model_calls(session.spans().enumerate());
+    if calls.is_empty() { Err("no model call is recorded".to_owned()) } else { Ok(calls.into_iter().map(|(_, s)| s)) }
 }
 
 /// 1 for a call that ended in an error, 0 for one that did not.
@@ -373,7 +383,9 @@ mod tests {
         let text = session.to_string();
         let session: Session<'_> = serde_json::from_str(&text).unwrap();
         let tags: Vec<String> = session.tags.iter().map(ToString::to_string).collect();
-        project(&column, &session, &tags, &|id| (id == "c").then_some(Tally { pass: 3, fail: 1, ..Tally::default() }))
+        project(&column, &session, &tags, &Prices::default(), &|id| {
+            (id == "c").then_some(Tally { pass: 3, fail: 1, ..Tally::default() })
+        })
     }
 
     /// The samples as `group,group=values`.

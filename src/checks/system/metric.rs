@@ -185,6 +185,10 @@ impl Params for Metric {
         },
     ];
 
+    fn priced(parameters: &serde_json::Value) -> bool {
+        parameters.get("metric").and_then(serde_json::Value::as_str) == Some("cost_usd")
+    }
+
     fn build(self, build: &mut Build<'_>) -> Option<Compiled> {
         let ratio = match columns::shape(&self.metric) {
             Ok(shape) => shape == Shape::Ratio,

@@ -21,7 +21,13 @@ impl Files for NoFiles {
 fn build<P: Params>(toml: &str) -> (Option<Box<dyn SystemCheck>>, Vec<String>) {
     let params: P = toml::from_str(toml).unwrap();
     let detectors = Detectors::default();
-    let mut build = Build { level: Level::System, files: &NoFiles, detectors: &detectors, problems: Vec::new() };
+    let mut build = Build {
+        level: Level::System,
+        files: &NoFiles,
+        detectors: &detectors,
+        prices: &Arc::default(),
+        problems: Vec::new(),
+    };
     let compiled = params.build(&mut build).map(|c| match c {
         Compiled::System(check) => check,
         _ => panic!("a system check"),
@@ -46,7 +52,7 @@ fn decide(check: &dyn SystemCheck, lines: &str, others: &[toml::Table]) -> Syste
         let session: Session<'_> = serde_json::from_str(line).unwrap();
         let tags: Vec<String> = session.tags.iter().map(ToString::to_string).collect();
         for (column, fold) in columns.iter().zip(&mut folded) {
-            fold.add(columns::project(column, &session, &tags, &|_| None));
+            fold.add(columns::project(column, &session, &tags, &crate::checks::prices::Prices::default(), &|_| None));
         }
     }
     let cases = outcomes(lines, others);
@@ -118,8 +124,13 @@ fn outcomes(lines: &str, checks: &[toml::Table]) -> Vec<CaseOutcome> {
         let verdict = |(i, table): (usize, &toml::Table)| {
             let rule = crate::checks::rule(table["check"].as_str().unwrap()).unwrap();
             let detectors = Detectors::default();
-            let mut build =
-                Build { level: Level::Session, files: &NoFiles, detectors: &detectors, problems: Vec::new() };
+            let mut build = Build {
+                level: Level::Session,
+                files: &NoFiles,
+                detectors: &detectors,
+                prices: &Arc::default(),
+                problems: Vec::new(),
+            };
             let (compiled, _) = (rule.from_json)(serde_json::json!({}), &mut build).unwrap().unwrap();
             (i as u32, apply(&compiled, &session, 0).status)
         };

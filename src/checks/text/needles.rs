@@ -174,7 +174,13 @@ mod tests {
 
     fn needles(values: Vec<String>, ignore_case: bool) -> Needles {
         let detectors = Detectors::default();
-        let mut build = Build { level: Level::Turn, files: &Fixed(&[]), detectors: &detectors, problems: Vec::new() };
+        let mut build = Build {
+            level: Level::Turn,
+            files: &Fixed(&[]),
+            detectors: &detectors,
+            prices: &std::sync::Arc::default(),
+            problems: Vec::new(),
+        };
         let wanted = Wanted { value: None, values: Some(values), detect: None, ignore_case };
         wanted.compile(&mut build).unwrap()
     }

@@ -7,7 +7,7 @@ use crate::checks::system::columns::{GROUPS, METRICS, NONE, Shape};
 use crate::eval::exit;
 use crate::formats::FORMATS;
 use crate::suite::schema::docs::{common_docs, table_docs};
-use crate::suite::settings::KEYS;
+use crate::suite::settings::{KEYS, PRICES_DOC};
 
 /// A topic.
 pub(super) struct Topic {
@@ -136,7 +136,8 @@ fn settings() -> String {
     }
     out.push_str(
         "\n[detectors.NAME] with `pattern` (a regular expression) and `description` adds a detector that `detect` names\n\
-         `custom.NAME`. [profile.NAME] holds any of the settings above.\n",
+         `custom.NAME`. [profile.NAME] holds any of the settings above.\n\n",
     );
+    out.push_str(PRICES_DOC);
     out
 }

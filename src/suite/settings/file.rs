@@ -9,7 +9,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::keys::{Given, KEYS, Raw};
-use super::{CustomDetector, Origin, SettingsProblem, did_you_mean};
+use super::{CustomDetector, Origin, OwnPrice, SettingsProblem, did_you_mean};
 use crate::checks::matcher::regex_message;
 use crate::suite::nearest::nearest;
 
@@ -22,6 +22,7 @@ pub(super) struct File {
     pub values: Vec<Given>,
     pub profiles: BTreeMap<String, Vec<Given>>,
     pub detectors: BTreeMap<String, CustomDetector>,
+    pub prices: Vec<OwnPrice>,
 }
 
 /// Reads a settings file. Problems are added with their position; what is sound is returned all the same.
@@ -57,21 +58,21 @@ pub(super) fn parse(text: &str, path: &Path, cwd: &Path, problems: &mut Vec<Sett
     reader.file
 }
 
-struct Reader<'r> {
+pub(super) struct Reader<'r> {
     text: &'r str,
     path: &'r Path,
     cwd: &'r Path,
     problems: &'r mut Vec<SettingsProblem>,
-    file: File,
+    pub(super) file: File,
 }
 
 impl Reader<'_> {
-    fn problem(&mut self, span: Range<usize>, message: impl Into<String>, help: Option<String>) {
+    pub(super) fn problem(&mut self, span: Range<usize>, message: impl Into<String>, help: Option<String>) {
         let file = Some(self.path.to_owned());
         self.problems.push(SettingsProblem { file, span, message: message.into(), help });
     }
 
-    fn origin(&self, span: &Range<usize>, profile: Option<&str>) -> Origin {
+    pub(super) fn origin(&self, span: &Range<usize>, profile: Option<&str>) -> Origin {
         let before = self.text.get(..span.start).unwrap_or(self.text);
         let path = self.path.strip_prefix(self.cwd).unwrap_or(self.path);
         Origin::File {
@@ -82,7 +83,7 @@ impl Reader<'_> {
     }
 
     /// The table behind a key; a problem when it is something else.
-    fn table<'t, 'i>(&mut self, name: &str, value: &'t Spanned<DeValue<'i>>) -> Option<&'t DeTable<'i>> {
+    pub(super) fn table<'t, 'i>(&mut self, name: &str, value: &'t Spanned<DeValue<'i>>) -> Option<&'t DeTable<'i>> {
         let table = value.get_ref().as_table();
         if table.is_none() {
             let found = found(value);
@@ -97,6 +98,7 @@ impl Reader<'_> {
             match key.get_ref().as_ref() {
                 "profile" => self.profiles(value, broken),
                 "detectors" => self.detectors(value),
+                "prices" => self.prices(value),
                 name => {
                     if let Some(given) = self.setting(name, key.span(), value, None, broken) {
                         self.file.values.push(given);
@@ -153,10 +155,12 @@ impl Reader<'_> {
     }
 
     fn unknown(&mut self, name: &str, key: Range<usize>, in_profile: bool) {
-        let tables: &[&str] = if in_profile { &[] } else { &["profile", "detectors"] };
+        let tables: &[&str] = if in_profile { &[] } else { &["profile", "detectors", "prices"] };
         let names = || KEYS.iter().map(|k| k.name).chain(tables.iter().copied());
         let help = if in_profile && name == "detectors" {
             "detectors are the same in every profile: write `[detectors.NAME]`".to_owned()
+        } else if in_profile && name == "prices" {
+            "prices are the same in every profile: write `[prices]`".to_owned()
         } else {
             match nearest(name, names()) {
                 Some(near) => did_you_mean(near),
@@ -224,7 +228,7 @@ impl Reader<'_> {
 }
 
 /// What kind of value was written, with its article.
-fn found(value: &Spanned<DeValue<'_>>) -> String {
+pub(super) fn found(value: &Spanned<DeValue<'_>>) -> String {
     let name = value.get_ref().type_str();
     let article = if name.starts_with(['a', 'i']) { "an" } else { "a" };
     format!("{article} {name}")

@@ -5,7 +5,8 @@ use std::num::NonZeroUsize;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use super::{CustomDetector, Keep, Origin, Setting, Settings, SettingsProblem, When};
+use super::{CustomDetector, Keep, Origin, OwnPrice, Setting, Settings, SettingsProblem, When};
+use crate::checks::prices::Prices;
 
 /// The documentation of one key.
 #[derive(Debug, Clone, Copy)]
@@ -129,6 +130,7 @@ impl Layers<'_> {
         file: Option<PathBuf>,
         profile: Option<Setting<String>>,
         detectors: BTreeMap<String, CustomDetector>,
+        prices: Vec<OwnPrice>,
     ) -> Settings {
         let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         Settings {
@@ -147,6 +149,7 @@ impl Layers<'_> {
             max_expansion: self.take("max_expansion", 1000, |g, _| integer(g, 1, u64::MAX)),
             spill_dir: self.take("spill_dir", None, |g, cwd| path(g, cwd).map(Some)),
             detectors,
+            prices,
         }
     }
 }
@@ -306,6 +309,10 @@ pub(super) fn rows(s: &Settings) -> Vec<(String, String, String)> {
     let spill_dir =
         s.spill_dir.value.as_ref().map_or_else(|| "the temporary folder".to_owned(), |p| p.display().to_string());
     row("spill_dir", spill_dir, &s.spill_dir.origin);
+    row("prices", format!("as of {}", Prices::as_of()), &Origin::Default);
+    for own in &s.prices {
+        row(&format!("prices.{}", own.model.as_str()), own.written.clone(), &own.origin);
+    }
     for (name, detector) in &s.detectors {
         row(&format!("detectors.{name}"), detector.pattern.as_str().to_owned(), &detector.origin);
     }

@@ -48,7 +48,7 @@ fn every_documented_key_is_shown() {
     let dir = folder("");
     let s = resolve(dir.path(), &Flags::default(), &[]).unwrap();
     let names: Vec<String> = s.rows().into_iter().map(|r| r.0).collect();
-    assert_eq!(names, KEYS.iter().map(|k| k.name).collect::<Vec<_>>());
+    assert_eq!(names, KEYS.iter().map(|k| k.name).chain(["prices"]).collect::<Vec<_>>());
 }
 
 #[test]
@@ -62,18 +62,19 @@ fn flags_beat_variables_beat_the_profile_beats_the_file() {
     let mut out = Vec::new();
     s.write_table(&mut out).unwrap();
     insta::assert_snapshot!(String::from_utf8(out).unwrap(), @r"
-    profile            ci       --profile
-    jobs               1        seatrial.toml:1
-    out                reports  default
-    keep               failed   default
-    keep_limit         2        profile.ci (seatrial.toml:7)
-    fail_fast          false    default
-    junit              none     default
-    progress           auto     default
-    color              auto     default
-    max_session_bytes  64MiB    default
-    max_depth          3        SEATRIAL_MAX_DEPTH
-    max_expansion      4        --max-expansion
+    profile            ci                --profile
+    jobs               1                 seatrial.toml:1
+    out                reports           default
+    keep               failed            default
+    keep_limit         2                 profile.ci (seatrial.toml:7)
+    fail_fast          false             default
+    junit              none              default
+    progress           auto              default
+    color              auto              default
+    max_session_bytes  64MiB             default
+    max_depth          3                 SEATRIAL_MAX_DEPTH
+    max_expansion      4                 --max-expansion
+    prices             as of 2025-12-01  default
     ");
 }
 
@@ -182,4 +183,34 @@ fn a_misspelled_variable_is_a_problem() {
 fn a_settings_file_nested_too_deep_is_a_problem_and_no_crash() {
     let dir = folder(&format!("jobs = {}1{}", "[".repeat(100_000), "]".repeat(100_000)));
     assert!(resolve(dir.path(), &Flags::default(), &[]).is_err());
+}
+
+#[test]
+fn prices_are_read_in_the_order_in_which_they_are_written_and_shown_with_their_line() {
+    let dir =
+        folder("[prices]\n\"z*\" = { input = 1, output = 2.5 }\n\"a*\" = { input = 0.1, output = 1, up_to = 100 }\n");
+    let s = resolve(dir.path(), &Flags::default(), &[]).unwrap();
+    let shown: Vec<String> = s
+        .rows()
+        .into_iter()
+        .filter(|r| r.0.starts_with("prices"))
+        .map(|r| format!("{} {} {}", r.0, r.1, r.2))
+        .collect();
+    assert!(shown[0].contains(crate::checks::prices::Prices::as_of()) && shown[0].ends_with(" default"), "{shown:?}");
+    assert_eq!(shown[1..], ["prices.z* 1 in, 2.5 out seatrial.toml:2", "prices.a* 0.1 in, 1 out seatrial.toml:3"]);
+}
+
+#[test]
+fn what_is_no_price_is_refused_where_it_stands() {
+    let text = "[prices]\na = 3\nb = { input = 1 }\nc = { input = \"1\", output = -1 }\nd = { input = 1, output = 1, cached = 1 }\ne = { input = 1, output = 1, up_to = 0.5 }\n\"[\" = { input = 1, output = 1 }\n[profile.ci.prices]\n";
+    insta::assert_snapshot!(problems(text, &Flags::default(), &[]), @r#"
+    "3": `prices.a` is a table, not an integer
+    "b": the price of `b` has no `output` (a price has `input` and `output`, in US dollars per million tokens)
+    "\"1\"": `input` is a number, not a string
+    "-1": `output` is a price in US dollars per million tokens, from 0 to 1000000
+    "cached": unknown key `cached` in a price (did you mean `cached_input`?)
+    "0.5": `up_to` is a whole number of tokens, 1 or more
+    "\"[\"": `[` is not a glob: unclosed character class; missing ']'
+    "prices": unknown setting `prices` (prices are the same in every profile: write `[prices]`)
+    "#);
 }

@@ -37,7 +37,7 @@ fn a_rule_at_the_wrong_level_says_where_it_works() {
 fn a_parameter_of_another_rule_says_whose_it_is() {
     assert_eq!(
         turn("id = \"a\"\ncheck = \"says\"\nvalue = \"x\"\nmetric = \"x\"\n"),
-        ["7: unknown key `metric` in `says` [it is a parameter of measure; `says` takes ignore_case, value, values]"]
+        ["7: unknown key `metric` in `says` [it is a parameter of measure; `says` takes value, values, ignore_case]"]
     );
     assert_eq!(
         turn("id = \"a\"\ncheck = \"says\"\nvalue = \"x\"\nlevel = \"turn\"\n"),

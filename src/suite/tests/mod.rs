@@ -196,7 +196,13 @@ impl Folder {
         let paths: Vec<PathBuf> = names.iter().map(|n| self.path(n)).collect();
         let detectors = Detectors::default();
         let vars = |name: &str| (name == "SEA").then(|| "deep".to_owned());
-        let mut env = Env { detectors: &detectors, vars: &vars, subject: None, sessions: None };
+        let mut env = Env {
+            detectors: &detectors,
+            prices: &std::sync::Arc::default(),
+            vars: &vars,
+            subject: None,
+            sessions: None,
+        };
         change(&mut env);
         load_with(&paths, &env, Names { rules: RULES, formats: || vec!["chat", "tau-bench"] })
     }

@@ -1,0 +1,402 @@
+//! What tokens cost: the price of each model, from `[prices]` in `seatrial.toml` or the table that is built in, and what
+//! an operation cost by it. All sums are exact integers.
+
+mod names;
+
+use std::collections::HashMap;
+use std::fmt::Write;
+use std::sync::{LazyLock, OnceLock};
+
+use serde::Deserialize;
+
+use super::nearest::nearest;
+use super::select::Glob;
+use crate::model::digest::{Builder, Digest};
+use crate::model::{NanoUsd, Span, Usage};
+
+/// The built-in table as it is written.
+const DEFAULT: &str = include_str!("default.toml");
+
+/// Trillionths of a dollar per token: a price of six decimal places per million tokens is a whole number of them.
+const PICO_PER_TOKEN: f64 = 1e6;
+
+/// The most that a million tokens may cost, in dollars; beyond it, it is a slip of the pen.
+const MOST_USD: f64 = 1e6;
+
+/// The price of a model's tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Price {
+    input: u64,
+    output: u64,
+    cached_input: Option<u64>,
+    cache_write: Option<u64>,
+    reasoning: Option<u64>,
+    up_to: Option<u64>,
+}
+
+/// A price as it is written: US dollars per million tokens.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WrittenPrice {
+    /// Input that is neither read from a cache nor written to one.
+    pub input: f64,
+    /// Output.
+    pub output: f64,
+    /// Input read from a cache; without it, it costs as other input.
+    pub cached_input: Option<f64>,
+    /// Input written to a cache; without it, it costs as other input.
+    pub cache_write: Option<f64>,
+    /// Output spent on reasoning; without it, it costs as other output.
+    pub reasoning: Option<f64>,
+    /// The input tokens of one call up to which the price holds; without it, it always does.
+    pub up_to: Option<u64>,
+}
+
+impl WrittenPrice {
+    /// The price in exact units.
+    ///
+    /// # Errors
+    /// The key whose number cannot be a price, and why.
+    pub fn exact(&self) -> Result<Price, (&'static str, String)> {
+        let unit = |key: &'static str, usd: f64| {
+            let pico = (usd * PICO_PER_TOKEN).round();
+            if !(0.0..=MOST_USD).contains(&usd) {
+                Err((key, format!("`{key}` is a price in US dollars per million tokens, from 0 to {MOST_USD}")))
+            } else if (usd * PICO_PER_TOKEN - pico).abs() > 1e-3 {
+                Err((key, format!("`{key}` has more than six decimal places")))
+            } else {
+                Ok(pico as u64)
+            }
+        };
+        let some = |key, usd: Option<f64>| usd.map(|usd| unit(key, usd)).transpose();
+        Ok(Price {
+            input: unit("input", self.input)?,
+            output: unit("output", self.output)?,
+            cached_input: some("cached_input", self.cached_input)?,
+            cache_write: some("cache_write", self.cache_write)?,
+            reasoning: some("reasoning", self.reasoning)?,
+            up_to: self.up_to,
+        })
+    }
+}
+
+impl Price {
+    /// What tokens cost. A count of cached or reasoning tokens that is not recorded is none: providers leave out what
+    /// did not happen.
+    ///
+    /// # Errors
+    /// What is missing, or does not fit together.
+    pub fn of(&self, usage: &Usage) -> Result<NanoUsd, String> {
+        let input = usage.input.ok_or("the recording holds no count of input tokens")?;
+        let output = usage.output.ok_or("the recording holds no count of output tokens")?;
+        let (read, write) = (usage.cache_read.unwrap_or(0), usage.cache_write.unwrap_or(0));
+        let reasoning = usage.reasoning.unwrap_or(0);
+        let plain = input.checked_sub(read).and_then(|rest| rest.checked_sub(write));
+        let plain = plain.ok_or("more input tokens are cached than there are")?;
+        let said = output.checked_sub(reasoning).ok_or("more output tokens are for reasoning than there are")?;
+        if let Some(up_to) = self.up_to.filter(|up_to| input > *up_to) {
+            return Err(format!("the price holds up to {up_to} input tokens a call, and this one has {input}"));
+        }
+        let parts = [
+            (plain, self.input),
+            (read, self.cached_input.unwrap_or(self.input)),
+            (write, self.cache_write.unwrap_or(self.input)),
+            (said, self.output),
+            (reasoning, self.reasoning.unwrap_or(self.output)),
+        ];
+        // Each product fits 128 bits with room for five.
+        let pico: u128 = parts.iter().map(|(tokens, price)| u128::from(*tokens) * u128::from(*price)).sum();
+        i64::try_from((pico + 500) / 1000).map(NanoUsd).map_err(|_| "the cost is out of range".to_owned())
+    }
+}
+
+/// Where what an operation cost was taken from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Origin {
+    /// The recording says it.
+    Recorded,
+    /// `[prices]` in `seatrial.toml`.
+    Settings,
+    /// The table that is built in.
+    Default,
+}
+
+/// A table: names first, then globs in the order in which they are written.
+#[derive(Debug, Default)]
+struct Table {
+    names: HashMap<String, Price>,
+    globs: Vec<(Glob, Price)>,
+}
+
+impl Table {
+    fn find(&self, candidates: &[String]) -> Option<Price> {
+        let named = candidates.iter().find_map(|name| self.names.get(name));
+        let glob = || candidates.iter().find_map(|name| self.globs.iter().find(|(glob, _)| glob.is_match(name)));
+        named.copied().or_else(|| glob().map(|(_, price)| *price))
+    }
+}
+
+/// The built-in table.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DefaultFile {
+    as_of: String,
+    models: std::collections::BTreeMap<String, WrittenPrice>,
+}
+
+struct BuiltIn {
+    as_of: String,
+    table: Table,
+}
+
+/// A test keeps the file sound. Were it not, every model would be unknown: an error, never free.
+static BUILT_IN: LazyLock<BuiltIn> = LazyLock::new(|| {
+    let Ok(file) = toml::from_str::<DefaultFile>(DEFAULT) else {
+        return BuiltIn { as_of: String::new(), table: Table::default() };
+    };
+    let names = file.models.iter().filter_map(|(name, price)| Some((name.clone(), price.exact().ok()?))).collect();
+    BuiltIn { as_of: file.as_of, table: Table { names, globs: Vec::new() } }
+});
+
+/// What was found for a model before.
+type Known = (Box<str>, Option<(Price, Origin)>);
+
+/// Models remembered, and how many places each may stand at.
+const SLOTS: usize = 256;
+const PROBES: usize = 8;
+
+/// The longest name of a model that is remembered.
+const LONGEST: usize = 200;
+
+/// The prices in force.
+pub struct Prices {
+    own: Table,
+    digest: Digest,
+    /// What was found for each model, written once and read without a lock.
+    known: Box<[OnceLock<Known>]>,
+}
+
+impl Default for Prices {
+    fn default() -> Self {
+        Self::new(Vec::new())
+    }
+}
+
+impl Prices {
+    /// Prices of the user's own, in the order in which they are written, over the built-in table.
+    pub fn new(own: Vec<(Glob, Price)>) -> Self {
+        let mut digest = Builder::new("seatrial prices 1");
+        digest.part("default", DEFAULT.as_bytes());
+        let mut table = Table::default();
+        for (model, price) in own {
+            digest.part(model.as_str(), format!("{price:?}").as_bytes());
+            match model.literal() {
+                Some(name) => {
+                    table.names.insert(name.to_owned(), price);
+                }
+                None => table.globs.push((model, price)),
+            }
+        }
+        let known = (0..SLOTS).map(|_| OnceLock::new()).collect();
+        Self { own: table, digest: digest.finish(), known }
+    }
+
+    /// The date of the built-in table.
+    pub fn as_of() -> &'static str {
+        &BUILT_IN.as_of
+    }
+
+    /// How many models the built-in table knows.
+    pub fn built_in() -> usize {
+        BUILT_IN.table.names.len()
+    }
+
+    /// The digest of both tables.
+    pub fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// The price of a model, and where it is from. The user's own table wins, whatever form of the name it has; in a
+    /// table the most exact form of the name wins, and a name over a glob.
+    pub fn find(&self, model: &str) -> Option<(Price, Origin)> {
+        if model.len() > LONGEST {
+            return self.look_up(model);
+        }
+        let start =
+            model.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x100_0000_01b3));
+        for probe in 0..PROBES {
+            let slot = &self.known[(start as usize).wrapping_add(probe) % SLOTS];
+            match slot.get() {
+                Some((name, found)) if **name == *model => return *found,
+                Some(_) => {}
+                None => {
+                    let found = self.look_up(model);
+                    // Another thread may have been faster; then this one looks it up again next time.
+                    let _ = slot.set((model.into(), found));
+                    return found;
+                }
+            }
+        }
+        self.look_up(model)
+    }
+
+    fn look_up(&self, model: &str) -> Option<(Price, Origin)> {
+        let names = names::candidates(model);
+        let own = self.own.find(&names).map(|price| (price, Origin::Settings));
+        own.or_else(|| BUILT_IN.table.find(&names).map(|price| (price, Origin::Default)))
+    }
+
+    /// What an operation cost: as recorded, else by the price of its model.
+    ///
+    /// # Errors
+    /// Why nobody can say.
+    pub fn cost(&self, span: &Span<'_>) -> Result<(NanoUsd, Origin), String> {
+        if let Some(cost) = span.cost_usd {
+            return match cost.0 >= 0 {
+                true => Ok((cost, Origin::Recorded)),
+                false => Err(format!("the recorded cost of `{}` is below zero", short(&span.name))),
+            };
+        }
+        let Some(usage) = &span.usage else {
+            return Err(format!("the recording holds neither cost nor tokens of `{}`", short(&span.name)));
+        };
+        let Some(model) = &span.model else {
+            return Err(format!("the recording does not say which model `{}` called", short(&span.name)));
+        };
+        let Some((price, origin)) = self.find(model) else { return Err(self.unknown(model)) };
+        let cost = price.of(usage).map_err(|why| format!("`{}` with `{}`: {why}", short(&span.name), short(model)))?;
+        Ok((cost, origin))
+    }
+
+    /// That no price is known of a model, and what to do about it.
+    fn unknown(&self, model: &str) -> String {
+        let model = short(model);
+        let mut out = format!("no price is known of the model `{model}`");
+        let names = self.own.names.keys().chain(BUILT_IN.table.names.keys()).map(String::as_str);
+        if let Some(near) = nearest(&model, names) {
+            let _ = write!(out, " (there is one of `{near}`)");
+        }
+        let quoted = model.replace('\\', "\\\\").replace('"', "\\\"");
+        let _ = write!(out, "; add it to seatrial.toml: [prices] \"{quoted}\" = {{ input = ..., output = ... }}");
+        out
+    }
+}
+
+fn short(text: &str) -> String {
+    text.chars().take(80).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn price(toml: &str) -> Price {
+        toml::from_str::<WrittenPrice>(toml).unwrap().exact().unwrap()
+    }
+
+    fn usage(json: &str) -> Usage {
+        serde_json::from_str(json).unwrap()
+    }
+
+    #[test]
+    fn the_built_in_table_is_sound_and_dated() {
+        let file: DefaultFile = toml::from_str(DEFAULT).unwrap();
+        assert_eq!(file.as_of, Prices::as_of());
+        assert!(file.as_of.len() == 10 && file.as_of.starts_with("20"));
+        for (name, written) in &file.models {
+            let price = written.exact().unwrap();
+            assert!(price.input <= price.output, "{name}");
+            assert!(price.cached_input.is_none_or(|c| c < price.input), "{name}");
+            assert_eq!(*name, name.to_lowercase());
+        }
+        assert_eq!(Prices::built_in(), file.models.len());
+    }
+
+    #[test]
+    fn cached_and_reasoning_tokens_are_part_of_input_and_output_and_priced_apart() {
+        let all = price("input = 2\noutput = 8\ncached_input = 0.5\ncache_write = 2.5\nreasoning = 4");
+        let plain = price("input = 2\noutput = 8");
+        let some = usage(r#"{"input":1000,"output":100,"cache_read":600,"cache_write":300,"reasoning":40}"#);
+        // 100 * 2 + 600 * 0.5 + 300 * 2.5 + 60 * 8 + 40 * 4 dollars per million.
+        assert_eq!(all.of(&some), Ok(NanoUsd(1_890_000)));
+        assert_eq!(plain.of(&some), Ok(NanoUsd(2_800_000)));
+        assert_eq!(all.of(&usage(r#"{"input":1000,"output":100}"#)), Ok(NanoUsd(2_800_000)));
+    }
+
+    #[test]
+    fn fractions_of_a_nanodollar_are_rounded_once_a_call() {
+        let fine = price("input = 0.0375\noutput = 0.15");
+        assert_eq!(fine.of(&usage(r#"{"input":1,"output":0}"#)), Ok(NanoUsd(38)));
+        assert_eq!(fine.of(&usage(r#"{"input":1000000,"output":0}"#)), Ok(NanoUsd(37_500_000)));
+        assert_eq!(price("input = 0\noutput = 0").of(&usage(r#"{"input":9,"output":9}"#)), Ok(NanoUsd(0)));
+    }
+
+    #[test]
+    fn counts_that_are_missing_or_do_not_fit_are_errors() {
+        let some = price("input = 2\noutput = 8\nup_to = 100");
+        for counts in [
+            "{}",
+            r#"{"input":1}"#,
+            r#"{"output":1}"#,
+            r#"{"input":1,"output":1,"cache_read":2}"#,
+            r#"{"input":3,"output":1,"cache_read":2,"cache_write":2}"#,
+            r#"{"input":1,"output":1,"reasoning":2}"#,
+            r#"{"input":101,"output":1}"#,
+            r#"{"input":1,"output":18446744073709551615}"#,
+        ] {
+            assert!(some.of(&usage(counts)).is_err(), "{counts}");
+        }
+    }
+
+    #[test]
+    fn a_number_that_is_no_price_is_refused() {
+        for (written, key) in [
+            ("input = -1\noutput = 1", "input"),
+            ("input = 1\noutput = nan", "output"),
+            ("input = 1\noutput = 1\nreasoning = inf", "reasoning"),
+            ("input = 0.0000001\noutput = 1", "input"),
+            ("input = 1\noutput = 2000000", "output"),
+        ] {
+            assert_eq!(toml::from_str::<WrittenPrice>(written).unwrap().exact().unwrap_err().0, key, "{written}");
+        }
+    }
+
+    #[test]
+    fn the_users_own_table_wins_and_in_it_a_name_over_a_glob() {
+        let own =
+            [("gpt-4o", "input = 1\noutput = 1"), ("*mini*", "input = 2\noutput = 2"), ("*", "input = 3\noutput = 3")];
+        let own: Vec<_> = own.iter().map(|(name, p)| (Glob::new(name).unwrap(), price(p))).collect();
+        let prices = Prices::new(own[..2].to_vec());
+        let input = |model: &str| prices.find(model).map(|(p, from)| (p.input, from));
+        for _ in 0..2 {
+            assert_eq!(input("gpt-4o"), Some((1_000_000, Origin::Settings)));
+            assert_eq!(input("openai/gpt-4o-2024-05-13"), Some((1_000_000, Origin::Settings)));
+            assert_eq!(input("gpt-4.1-mini"), Some((2_000_000, Origin::Settings)));
+            assert_eq!(input("gpt-4.1"), Some((2_000_000, Origin::Default)));
+            assert_eq!(input("gpt-4o-audio-preview"), None);
+        }
+        assert_ne!(prices.digest(), Prices::default().digest());
+        assert_eq!(Prices::new(own).find("anything").unwrap().0.input, 3_000_000);
+    }
+
+    #[test]
+    fn more_models_than_are_remembered_are_still_found() {
+        let prices = Prices::default();
+        for i in 0..2000 {
+            assert_eq!(prices.find(&format!("model-{i}")), None);
+        }
+        assert!(prices.find("gpt-4o").is_some());
+        assert!(prices.find(&"x".repeat(10_000)).is_none());
+    }
+
+    #[test]
+    fn an_unknown_model_is_named_with_how_to_add_it() {
+        let span: Span<'_> =
+            serde_json::from_str(r#"{"kind":"llm","name":"chat","model":"gpt-4p","usage":{"input":1,"output":1}}"#)
+                .unwrap();
+        assert_eq!(
+            Prices::default().cost(&span).unwrap_err(),
+            "no price is known of the model `gpt-4p` (there is one of `gpt-4`); add it to seatrial.toml: [prices] \"gpt-4p\" = { input = ..., output = ... }"
+        );
+    }
+}

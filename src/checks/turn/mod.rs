@@ -1,0 +1,3 @@
+//! Checks that only a turn can answer.
+
+pub mod ttft;

@@ -1,0 +1,130 @@
+//! What turns and sessions say through the calls of models in them: when the reply began, and which calls count.
+
+use std::collections::HashMap;
+
+use super::session::{Span, SpanKind, Turn};
+
+impl Turn<'_> {
+    /// Time from the turn's start to the first token of its reply, in nanoseconds.
+    ///
+    /// As recorded for the turn; else from the turn's recorded start to the first token of the model call that gave
+    /// the reply: the last one whose output is the reply, or the only call there is. An earlier call may have given its
+    /// first token long before the user saw anything (it called a tool, or was another agent's), so it is no substitute.
+    pub fn first_token_ns(&self) -> Option<u64> {
+        if self.ttft_ns.is_some() {
+            return self.ttft_ns;
+        }
+        let call = self.replying_call()?;
+        call.start_ns?.checked_sub(self.start_ns?)?.checked_add(call.ttft_ns?)
+    }
+
+    /// The model call that gave the reply, as far as the recording tells.
+    fn replying_call(&self) -> Option<&Span<'_>> {
+        let calls = model_calls(self.spans.iter().enumerate());
+        if let [(_, only)] = calls[..] {
+            return Some(only);
+        }
+        let reply = self.reply.as_ref()?.trim();
+        let said = |span: &Span<'_>| span.output.as_ref().is_some_and(|o| !o.is_null() && o.as_str().trim() == reply);
+        calls.into_iter().map(|(_, span)| span).rfind(|span| !reply.is_empty() && said(span))
+    }
+}
+
+/// The model calls among spans, with their ordinals, each counted once: a model span around another (a wrapper of a
+/// framework around the provider's own) repeats what the inner one says, and is left out.
+pub fn model_calls<'s, 'a: 's>(spans: impl Iterator<Item = (usize, &'s Span<'a>)>) -> Vec<(usize, &'s Span<'a>)> {
+    let spans: Vec<(usize, &Span<'_>)> = spans.collect();
+    let is_call = |span: &Span<'_>| span.kind == SpanKind::Llm;
+    let nested = |span: &Span<'_>| is_call(span) && span.parent.is_some();
+    let wraps = if spans.iter().any(|(_, span)| nested(span)) { wrappers(&spans) } else { Vec::new() };
+    let counts = |at: usize, span: &Span<'_>| is_call(span) && !wraps.get(at).is_some_and(|wraps| *wraps);
+    spans.iter().enumerate().filter(|(at, (_, span))| counts(*at, span)).map(|(_, found)| *found).collect()
+}
+
+/// Which spans are above a model call. Every span is passed once, so parents that go in a circle end too.
+fn wrappers(spans: &[(usize, &Span<'_>)]) -> Vec<bool> {
+    let by_id: HashMap<&str, usize> =
+        spans.iter().enumerate().filter_map(|(at, (_, span))| Some((span.id.as_ref()?.as_str(), at))).collect();
+    let parent = |at: usize| spans[at].1.parent.as_ref().and_then(|id| by_id.get(id.as_str()).copied());
+    let mut above = vec![false; spans.len()];
+    for (at, _) in spans.iter().enumerate().filter(|(_, (_, span))| span.kind == SpanKind::Llm) {
+        let mut next = parent(at);
+        while let Some(up) = next.filter(|&up| up != at && !above[up]) {
+            above[up] = true;
+            next = parent(up);
+        }
+    }
+    above
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Session;
+
+    fn first_token(turn: &str) -> Option<u64> {
+        let line = format!(r#"{{"id":"s","turns":[{turn}]}}"#);
+        let session: Session<'_> = serde_json::from_str(&line).unwrap();
+        session.turns[0].first_token_ns()
+    }
+
+    #[test]
+    fn the_turns_own_time_wins() {
+        let turn = r#"{"ttft_ns":7,"start_ns":100,"spans":[{"kind":"llm","name":"c","start_ns":110,"ttft_ns":5}]}"#;
+        assert_eq!(first_token(turn), Some(7));
+    }
+
+    #[test]
+    fn the_only_model_call_stands_in_from_the_turns_start() {
+        let only = |call: &str, start: &str| {
+            first_token(&format!(r#"{{{start}"spans":[{{"kind":"llm","name":"c"{call}}}]}}"#))
+        };
+        assert_eq!(only(r#","start_ns":110,"ttft_ns":5"#, r#""start_ns":100,"#), Some(15));
+        for (call, start) in [
+            (r#","start_ns":110,"ttft_ns":5"#, ""),
+            (r#","start_ns":90,"ttft_ns":5"#, r#""start_ns":100,"#),
+            (r#","start_ns":110"#, r#""start_ns":100,"#),
+            (r#","ttft_ns":5"#, r#""start_ns":100,"#),
+        ] {
+            assert_eq!(only(call, start), None, "{call} {start}");
+        }
+    }
+
+    #[test]
+    fn of_several_model_calls_the_one_that_gave_the_reply_counts() {
+        let turn = |reply: &str| {
+            first_token(&format!(
+                r#"{{"start_ns":0,{reply}"spans":[
+                {{"kind":"llm","name":"c","start_ns":10,"ttft_ns":1,"output":null}},
+                {{"kind":"tool","name":"f","start_ns":20}},
+                {{"kind":"llm","name":"c","start_ns":50,"ttft_ns":2,"output":"Done.\n"}}]}}"#
+            ))
+        };
+        assert_eq!(turn(r#""reply":"Done.","#), Some(52));
+        assert_eq!(turn(r#""reply":"Something else.","#), None);
+        assert_eq!(turn(r#""reply":"","#), None);
+        assert_eq!(turn(""), None);
+    }
+
+    fn counted(spans: &str) -> Vec<usize> {
+        let line = format!(r#"{{"id":"s","spans":[{spans}]}}"#);
+        let session: Session<'_> = serde_json::from_str(&line).unwrap();
+        model_calls(session.spans().enumerate()).into_iter().map(|(ordinal, _)| ordinal).collect()
+    }
+
+    #[test]
+    fn a_model_span_around_another_is_not_counted() {
+        let spans = r#"{"id":"a","kind":"llm","name":"outer"},{"id":"b","parent":"a","kind":"other","name":"http"},
+            {"id":"c","parent":"b","kind":"llm","name":"inner"},{"id":"d","parent":"a","kind":"llm","name":"second"},
+            {"kind":"llm","name":"apart"},{"id":"e","parent":"gone","kind":"llm","name":"orphan"}"#;
+        assert_eq!(counted(spans), [2, 3, 4, 5]);
+    }
+
+    #[test]
+    fn parents_in_a_circle_leave_no_call_out_but_wrappers() {
+        assert_eq!(counted(r#"{"id":"a","parent":"a","kind":"llm","name":"self"}"#), [0]);
+        let circle = r#"{"id":"a","parent":"b","kind":"agent","name":"x"},{"id":"b","parent":"a","kind":"agent","name":"y"},
+            {"id":"c","parent":"a","kind":"llm","name":"z"}"#;
+        assert_eq!(counted(circle), [2]);
+    }
+}
