@@ -117,12 +117,14 @@ pub(super) fn outcomes<'a>(messages: Vec<Message<'a>>, into: &mut HashMap<String
     }
 }
 
-/// Adds what a message said of a call's result.
+/// Adds what a message said of a call's result. A model is told of an error in words: SDKs begin them with `Error`, and
+/// most messages have no other place to say so.
 pub(super) fn answer<'a>(span: &mut Span<'a>, outcome: &Outcome<'a>) {
     if span.output.is_none() {
         span.output.clone_from(&outcome.content);
     }
-    if outcome.error {
+    let in_words = outcome.content.as_ref().is_some_and(|c| c.as_str().starts_with("Error"));
+    if outcome.error || (in_words && span.status == SpanStatus::Unset) {
         span.status = SpanStatus::Error;
         if span.status_message.is_none() {
             span.status_message = outcome.content.clone().map(Payload::into_text);

@@ -148,7 +148,8 @@ fn any_span() -> impl Strategy<Value = Span> {
                 links,
                 status,
                 flags: 1,
-                ..Span::default()
+                trace_state: String::new(),
+                dropped_links_count: 0,
             }
         },
     )
@@ -160,7 +161,7 @@ fn any_log() -> impl Strategy<Value = Log> {
         |((trace_id, span_id), time, severity_number, body, attributes, event_name)| Log {
             trace_id,
             span_id,
-            time_unix_nano: time.checked_sub(1 << 63).unwrap_or(0),
+            time_unix_nano: time.saturating_sub(1 << 63),
             observed_time_unix_nano: time,
             severity_number,
             body,
