@@ -120,8 +120,7 @@ fn any_span() -> impl Strategy<Value = Span> {
         ..Event::default()
     });
     let link = (id(16), id(8)).prop_map(|(trace_id, span_id)| Link { trace_id, span_id, ..Link::default() });
-    let status =
-        prop::option::of((".{0,9}", 0..3).prop_map(|(message, code)| Status { message, code, ..Status::default() }));
+    let status = prop::option::of((".{0,9}", 0..3).prop_map(|(message, code)| Status { message, code }));
     let ids = (id(16), id(8), prop_oneof![Just(Vec::new()), id(8)]);
     let times = (".{0,9}", 0..6, any::<u64>(), any::<u64>(), 0u32..3);
     (ids, times, attributes(), vec(event, 0..3), vec(link, 0..2), status).prop_map(
