@@ -15,3 +15,4 @@ mod readme;
 mod record;
 mod reports;
 mod suites;
+mod telemetry;
