@@ -28,6 +28,11 @@ fn at<'s>(span: &'s SpanRecord<'_>, key: &str) -> &'s str {
     find(&span.attributes, key).and_then(Value::as_str).unwrap_or("(none)")
 }
 
+/// An attribute that holds JSON in a text.
+fn json_at(span: &SpanRecord<'_>, key: &str) -> Json {
+    serde_json::from_str(at(span, key)).unwrap()
+}
+
 #[test]
 fn a_session_is_read_back_as_the_records_of_its_turns() {
     let line = line(SESSION);
@@ -41,12 +46,15 @@ fn a_session_is_read_back_as_the_records_of_its_turns() {
     assert!(spans.iter().all(|s| at(s, "session.id") == "s" && at(s, "user.id") == "u"));
 
     assert_eq!(turn.parent, None);
-    assert_eq!(at(turn, "gen_ai.input.messages"), r#"[{"parts":[{"content":"hi","type":"text"}],"role":"user"}]"#);
     assert_eq!(
-        at(turn, "gen_ai.output.messages"),
-        r#"[{"parts":[{"content":"hello","type":"text"}],"role":"assistant"}]"#
+        json_at(turn, "gen_ai.input.messages"),
+        json!([{"parts":[{"content":"hi","type":"text"}],"role":"user"}])
     );
-    assert_eq!(at(turn, "gen_ai.system_instructions"), r#"[{"content":"be kind","type":"text"}]"#);
+    assert_eq!(
+        json_at(turn, "gen_ai.output.messages"),
+        json!([{"parts":[{"content":"hello","type":"text"}],"role":"assistant"}])
+    );
+    assert_eq!(json_at(turn, "gen_ai.system_instructions"), json!([{"content":"be kind","type":"text"}]));
     assert_eq!(find(&turn.attributes, "gen_ai.response.time_to_first_chunk"), Some(&Value::Double(0.25)));
 
     assert_eq!((chat.trace.as_str(), chat.id.as_str()), ("0af7651916cd43dd8448eb211c80319c", "00f067aa0ba902b7"));
@@ -75,7 +83,7 @@ fn a_session_is_read_back_as_the_records_of_its_turns() {
     assert_eq!((tool.status, tool.status_message.as_deref()), (SpanStatus::Error, Some("no")));
 
     assert_eq!((&second.parent, second.trace == turn.trace), (&None, false), "a turn that has a root keeps it");
-    assert_eq!(at(second, "gen_ai.output.messages"), r#"[{"parts":[],"role":"assistant"}]"#);
+    assert_eq!(json_at(second, "gen_ai.output.messages"), json!([{"parts":[],"role":"assistant"}]));
     assert_eq!(second.events[0].name, "feedback");
     assert_eq!((&guardrail.parent, at(guardrail, "openinference.span.kind")), (&Some(second.id.clone()), "GUARDRAIL"));
 }
