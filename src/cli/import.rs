@@ -1,11 +1,11 @@
-//! `seatrial import`: from any trace format to seatrial's own.
+//! `seatrial import`: from any trace format to seatrial's own, or to OTLP.
 
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use super::context::{Context, Failure};
 use super::sessions::{self, NextBatch, Unread, each, unwritten, written};
-use crate::formats::seatrial;
+use crate::formats::{otlp, seatrial};
 use crate::model::{LeftOut, Problem, Session};
 use crate::sources::RecordedFile;
 
@@ -15,6 +15,7 @@ use crate::sources::RecordedFile;
 Examples:
   seatrial import results.json -o sessions.jsonl
   seatrial import --format tau-bench results/*.json | zstd > sessions.jsonl.zst
+  seatrial import --as otlp results.json -o traces.jsonl
 
 Exit codes: 0; 4 when something could not be read (what could be is written); 5 when it could not be written.")]
 pub struct Args {
@@ -27,9 +28,22 @@ pub struct Args {
     /// The attribute of spans that names their session, before the usual ones.
     #[arg(long, value_name = "NAME")]
     session_attribute: Option<String>,
+    /// What is written: seatrial's own format, which holds everything, or OTLP/JSON lines, which other tools read and
+    /// which have no place for what was expected of a session.
+    #[arg(long = "as", value_name = "FORM", value_enum, default_value_t = Form::Seatrial)]
+    form: Form,
     /// Write to a file instead of standard output. It appears only when it is complete.
     #[arg(long, short, value_name = "FILE")]
     out: Option<PathBuf>,
+}
+
+/// What sessions are written as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Form {
+    /// One session a line, in seatrial's own format.
+    Seatrial,
+    /// One session a line, as a request of OTLP/JSON.
+    Otlp,
 }
 
 /// Writes one session.
@@ -41,7 +55,11 @@ pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     let mut found =
         sessions::open(&args.files, args.format.as_deref(), args.session_attribute.as_deref(), context, &mut err)?;
     let next = &mut |buffer| found.recorded.next(buffer);
-    let write = &mut |session: &Session<'_>, mut out: &mut dyn Write| seatrial::write(session, &mut out);
+    let form = args.form;
+    let write = &mut |session: &Session<'_>, mut out: &mut dyn Write| match form {
+        Form::Seatrial => seatrial::write(session, &mut out),
+        Form::Otlp => otlp::write(session, out),
+    };
     // Not through a stream that takes out colours: what is written is data.
     let mut out = BufWriter::with_capacity(1 << 18, io::stdout().lock());
     let args = Args { out: args.out.as_ref().map(|path| context.cwd.join(path)), ..args.clone() };
@@ -135,7 +153,7 @@ mod tests {
     use super::*;
 
     fn args(out: Option<PathBuf>) -> Args {
-        Args { files: vec!["a.jsonl".into()], format: None, session_attribute: None, out }
+        Args { files: vec!["a.jsonl".into()], format: None, session_attribute: None, form: Form::Seatrial, out }
     }
 
     fn write(session: &Session<'_>, out: &mut dyn Write) -> io::Result<()> {

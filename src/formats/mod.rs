@@ -4,6 +4,7 @@
 //! to decode one element. Opening files, decompression and finding element boundaries are `sources/`.
 
 pub mod adk;
+pub mod agentcore;
 pub mod chat;
 pub mod otlp;
 mod peek;
@@ -23,8 +24,15 @@ use self::telemetry::Sink;
 use crate::model::{LeftOut, Problem, Session};
 
 /// Every format, in the order in which they are tried. Adding one is a file and a line here.
-pub static FORMATS: &[&dyn Format] =
-    &[&seatrial::Seatrial, &otlp::Otlp, &tau_bench::TauBench, &tau2_bench::Tau2Bench, &adk::Adk, &chat::Chat];
+pub static FORMATS: &[&dyn Format] = &[
+    &seatrial::Seatrial,
+    &otlp::Otlp,
+    &agentcore::AgentCore,
+    &tau_bench::TauBench,
+    &tau2_bench::Tau2Bench,
+    &adk::Adk,
+    &chat::Chat,
+];
 
 /// The format called `name`.
 pub fn format(name: &str) -> Option<&'static dyn Format> {

@@ -119,6 +119,11 @@ const ELEMENTS: &[(&str, &str)] = &[
         "attributes":[{"key":"k","value":{"arrayValue":{"values":[{"doubleValue":1.5},{"bytesValue":"AQ=="}]}}}]}]}]}]}"#,
     ),
     (
+        "agentcore",
+        r#"{"events":[{"message":"{\"traceId\":\"0af7651916cd43dd8448eb211c80319c\",\"spanId\":\"00f067aa0ba902b7\",\"kind\":\"CLIENT\"}"}],
+        "raw_otel_json":{"resource":{"attributes":{"a":1}},"timeUnixNano":1,"body":{"input":[1.5,null]}},"results":[[{"field":"x"}]]}"#,
+    ),
+    (
         "chat",
         r#"{"id":"a","metadata":{"a":1},"messages":[{"role":"user","content":[{"type":"tool_result","tool_use_id":"t","content":[]}]},
         {"type":"ai","content":"","tool_calls":[{"name":"f","args":{},"id":"t"}],"usage":{"input_tokens":1}},

@@ -71,11 +71,11 @@ pub(super) struct Resource<'a> {
 }
 
 #[derive(Debug, Default, Deserialize)]
-pub(super) struct Scope<'a> {
+pub(in crate::formats) struct Scope<'a> {
     #[serde(borrow, default, deserialize_with = "or_default")]
-    pub(super) name: Text<'a>,
+    pub(in crate::formats) name: Text<'a>,
     #[serde(borrow, default, deserialize_with = "or_default")]
-    pub(super) version: Text<'a>,
+    pub(in crate::formats) version: Text<'a>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -176,13 +176,15 @@ pub(super) struct Log<'a> {
 }
 
 /// A value; `null` is the default, as in proto3 JSON.
-pub(super) fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(d: D) -> Result<T, D::Error> {
+pub(in crate::formats) fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
+    d: D,
+) -> Result<T, D::Error> {
     Option::<T>::deserialize(d).map(Option::unwrap_or_default)
 }
 
 /// A 64-bit number that is not negative, written as a number or as a text; `None` when it is neither.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Unsigned(pub(super) Option<u64>);
+pub(in crate::formats) struct Unsigned(pub(in crate::formats) Option<u64>);
 
 impl<'de> Deserialize<'de> for Unsigned {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
@@ -240,7 +242,7 @@ impl Visitor<'_> for Enum<'_> {
 }
 
 #[derive(Debug, Default, Clone, Copy)]
-pub(super) struct SideNumber(pub(super) Side);
+pub(in crate::formats) struct SideNumber(pub(in crate::formats) Side);
 
 impl<'de> Deserialize<'de> for SideNumber {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {

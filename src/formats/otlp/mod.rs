@@ -1,14 +1,16 @@
 //! `otlp`: OpenTelemetry's own form of spans and log records, as exporters send it and the collector writes it.
 
 mod any;
-mod json;
+mod export;
+pub(super) mod json;
 mod look;
 mod protobuf;
 mod request;
 #[cfg(test)]
-mod testing;
+pub(super) mod testing;
 mod wire;
 
+pub use self::export::write;
 use super::peek::{Shape, shape};
 use super::telemetry::{LogRecord, Sink, find};
 use super::{Decode, Format, Head, Layout, Prefix, RecordDecoder, json_layout};
@@ -92,7 +94,7 @@ impl RecordDecoder for Request {
 }
 
 /// Names a log record by its attribute `event.name` when it has no name of its own.
-pub(super) fn log_name(log: &mut LogRecord<'_>) {
+pub(in crate::formats) fn log_name(log: &mut LogRecord<'_>) {
     if log.name.is_empty()
         && let Some(name) = find(&log.attributes, "event.name").and_then(|v| v.text())
     {

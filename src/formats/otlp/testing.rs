@@ -16,9 +16,9 @@ use crate::model::Problem;
 
 /// Keeps every record with its origin.
 #[derive(Debug, Default)]
-pub(super) struct Kept<'a> {
-    pub(super) records: Vec<(Origin<'a>, Record<'a>)>,
-    pub(super) problems: Vec<Problem>,
+pub(in crate::formats) struct Kept<'a> {
+    pub(in crate::formats) records: Vec<(Origin<'a>, Record<'a>)>,
+    pub(in crate::formats) problems: Vec<Problem>,
     origin: Origin<'a>,
 }
 
@@ -38,13 +38,13 @@ impl<'a> Sink<'a> for Kept<'a> {
 
 impl Kept<'_> {
     /// The problems, as kind and message.
-    pub(super) fn told(&self) -> Vec<String> {
+    pub(in crate::formats) fn told(&self) -> Vec<String> {
         self.problems.iter().map(|p| format!("{}: {}", p.kind.name(), p.message)).collect()
     }
 }
 
 /// What an element holds; a problem of the whole element is the last one.
-pub(super) fn kept(element: &[u8]) -> Kept<'_> {
+pub(in crate::formats) fn kept(element: &[u8]) -> Kept<'_> {
     let mut kept = Kept::default();
     if let Err(problem) = super::Request.records(element, &mut kept) {
         kept.problems.push(problem);
@@ -53,12 +53,12 @@ pub(super) fn kept(element: &[u8]) -> Kept<'_> {
 }
 
 /// An attribute.
-pub(super) fn pair(key: &str, value: Any) -> KeyValue {
+pub(in crate::formats) fn pair(key: &str, value: Any) -> KeyValue {
     KeyValue { key: key.into(), value: Some(AnyValue { value: Some(value) }), ..KeyValue::default() }
 }
 
 /// A span with ids and times and nothing else.
-pub(super) fn span(name: &str) -> Span {
+pub(in crate::formats) fn span(name: &str) -> Span {
     Span {
         trace_id: (1..=16).collect(),
         span_id: (1..=8).collect(),
@@ -70,7 +70,7 @@ pub(super) fn span(name: &str) -> Span {
 }
 
 /// A request of these spans.
-pub(super) fn traces(spans: Vec<Span>) -> TracesData {
+pub(in crate::formats) fn traces(spans: Vec<Span>) -> TracesData {
     let scope = InstrumentationScope { name: "s".into(), version: "1".into(), ..InstrumentationScope::default() };
     let scope = ScopeSpans { scope: Some(scope), spans, ..ScopeSpans::default() };
     let resource = Resource { attributes: vec![pair("service.name", Any::StringValue("x".into()))], ..<_>::default() };
@@ -185,7 +185,7 @@ fn scope() -> impl Strategy<Value = Option<InstrumentationScope>> {
 }
 
 /// Spans of any content.
-pub(super) fn any_traces() -> impl Strategy<Value = TracesData> {
+pub(in crate::formats) fn any_traces() -> impl Strategy<Value = TracesData> {
     let scope = (scope(), vec(any_span(), 0..4)).prop_map(|(scope, spans)| ScopeSpans {
         scope,
         spans,
@@ -200,7 +200,7 @@ pub(super) fn any_traces() -> impl Strategy<Value = TracesData> {
 }
 
 /// Log records of any content.
-pub(super) fn any_logs() -> impl Strategy<Value = LogsData> {
+pub(in crate::formats) fn any_logs() -> impl Strategy<Value = LogsData> {
     let scope = (scope(), vec(any_log(), 0..4)).prop_map(|(scope, log_records)| ScopeLogs {
         scope,
         log_records,
