@@ -75,6 +75,7 @@ fn every_example_of_every_check_loads_passes_and_fails_as_it_says() {
 const SAMPLES: &[(&str, &str)] = &[
     ("seatrial", "fixtures/support/sessions.jsonl"),
     ("otlp", "tests/samples/otlp.jsonl"),
+    ("agentcore", "tests/samples/agentcore.jsonl"),
     ("tau-bench", "fixtures/ferry/results.json"),
     ("tau2-bench", "tests/samples/tau2-bench.json"),
     ("adk", "tests/samples/adk.session.json"),
