@@ -18,6 +18,8 @@ pub(super) struct Node<'a> {
     pub(super) reading: Reading<'a>,
     /// Where it stood in the input.
     pub(super) place: Place,
+    /// Only log records that name it arrived.
+    pub(super) is_missing: bool,
 }
 
 /// A session's spans in order of their start, as trees.
@@ -114,23 +116,23 @@ impl<'a> Node<'a> {
             Some(dialect) => dialect.read(&at),
             None => Reading { kind: by_attributes(&span.attributes), ..Reading::default() },
         };
-        Self { span, origin, logs, dialect, reading, place }
+        Self { span, origin, logs, dialect, reading, place, is_missing: false }
     }
 }
 
-/// A span of no length for log records whose own span is not there.
+/// A span for log records whose own span is not there. When it ended nobody knows.
 fn alone(logs: Vec<Logged<'_>>) -> Option<Node<'_>> {
     let (first, origin, place) = logs.first()?;
     let span = SpanRecord {
         trace: first.trace.clone().unwrap_or_default(),
         id: first.span.clone().unwrap_or_default(),
         name: if first.name.is_empty() { Text::borrowed("log") } else { first.name.clone() },
-        start_ns: first.time_ns,
-        end_ns: first.time_ns,
+        start_ns: logs.iter().filter_map(|(log, ..)| log.time_ns).min(),
         ..SpanRecord::default()
     };
     let (origin, place) = (origin.clone(), *place);
-    Some(Node::new(span, origin, logs.into_iter().map(|(log, ..)| log).collect(), place))
+    let node = Node::new(span, origin, logs.into_iter().map(|(log, ..)| log).collect(), place);
+    Some(Node { is_missing: true, ..node })
 }
 
 fn link<'s>(span: &'s SpanRecord<'_>) -> Link<'s> {
