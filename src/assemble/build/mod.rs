@@ -11,6 +11,8 @@ mod once;
 mod turns;
 
 #[cfg(test)]
+mod laws;
+#[cfg(test)]
 mod once_tests;
 #[cfg(test)]
 mod testing;
