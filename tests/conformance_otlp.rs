@@ -211,10 +211,51 @@ fn usage(session: &Value, part: &str) -> Value {
 
 /// Runs `seatrial import` over a recording's traces and logs.
 fn sessions(folder: &Path) -> Vec<Value> {
-    let files = ["traces.jsonl", "logs.jsonl"].iter().map(|f| folder.join(f)).filter(|f| f.exists());
+    imported(&lines_of(folder)).lines().map(|l| serde_json::from_str(l).unwrap()).collect()
+}
+
+/// The files of a recording as the collector wrote them: JSON lines.
+fn lines_of(folder: &Path) -> Vec<PathBuf> {
+    ["traces.jsonl", "logs.jsonl"].iter().map(|f| folder.join(f)).filter(|f| f.exists()).collect()
+}
+
+/// The sessions of some files, one a line.
+fn imported(files: &[PathBuf]) -> String {
     let output = Command::new(env!("CARGO_BIN_EXE_seatrial")).arg("import").args(files).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap().lines().map(|l| serde_json::from_str(l).unwrap()).collect()
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn json_and_the_requests_as_they_were_sent_give_the_same_session_digests() {
+    let Some(shared) = std::env::var_os("SEATRIAL_SHARED").map(PathBuf::from) else {
+        println!("skipped: SEATRIAL_SHARED does not name the folder of recordings");
+        return;
+    };
+    let digests = |files: &[PathBuf]| -> BTreeMap<String, String> {
+        let digest = |line: &str| {
+            let session: seatrial::model::Session<'_> = serde_json::from_str(line).unwrap();
+            (session.id.to_string(), seatrial::model::digest::session(&session).to_string())
+        };
+        imported(files).lines().map(digest).collect()
+    };
+    for recording in RECORDINGS {
+        let folder = shared.join("data/otlp-sdk").join(recording);
+        let mut requests: Vec<PathBuf> = std::fs::read_dir(folder.join("requests"))
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .filter(|path| {
+                let name = path.file_name().unwrap().to_str().unwrap();
+                name.contains(".traces.") || name.contains(".logs.")
+            })
+            .collect();
+        // Whatever order they come in.
+        requests.sort();
+        requests.reverse();
+        let (lines, sent) = (digests(&lines_of(&folder)), digests(&requests));
+        assert_eq!(lines, sent, "{recording}");
+        println!("{recording}: {} sessions of JSON lines and of {} requests are the same", lines.len(), requests.len());
+    }
 }
 
 fn print_table(table: &BTreeMap<(usize, &str), (usize, usize)>) {

@@ -41,15 +41,17 @@ pub fn model_calls<'s, 'a: 's>(spans: impl Iterator<Item = (usize, &'s Span<'a>)
     spans.iter().enumerate().filter(|(at, (_, span))| counts(*at, span)).map(|(_, found)| *found).collect()
 }
 
-/// Which spans are above a model call. Every span is passed once, so parents that go in a circle end too.
+/// Which spans are above a model call with nothing but spans of no kind between: what stands below a tool or an agent
+/// is a call of its own. Every span is passed once, so parents that go in a circle end too.
 fn wrappers(spans: &[(usize, &Span<'_>)]) -> Vec<bool> {
     let by_id: HashMap<&str, usize> =
         spans.iter().enumerate().filter_map(|(at, (_, span))| Some((span.id.as_ref()?.as_str(), at))).collect();
     let parent = |at: usize| spans[at].1.parent.as_ref().and_then(|id| by_id.get(id.as_str()).copied());
+    let carries = |at: usize| matches!(spans[at].1.kind, SpanKind::Llm | SpanKind::Other);
     let mut above = vec![false; spans.len()];
     for (at, _) in spans.iter().enumerate().filter(|(_, (_, span))| span.kind == SpanKind::Llm) {
         let mut next = parent(at);
-        while let Some(up) = next.filter(|&up| up != at && !above[up]) {
+        while let Some(up) = next.filter(|&up| up != at && carries(up) && !above[up]) {
             above[up] = true;
             next = parent(up);
         }
@@ -118,6 +120,13 @@ mod tests {
             {"id":"c","parent":"b","kind":"llm","name":"inner"},{"id":"d","parent":"a","kind":"llm","name":"second"},
             {"kind":"llm","name":"apart"},{"id":"e","parent":"gone","kind":"llm","name":"orphan"}"#;
         assert_eq!(counted(spans), [2, 3, 4, 5]);
+    }
+
+    #[test]
+    fn a_model_call_that_had_an_agent_or_a_tool_called_below_it_is_counted() {
+        let spans = r#"{"id":"a","kind":"llm","name":"call_llm"},{"id":"b","parent":"a","kind":"tool","name":"ask"},
+            {"id":"c","parent":"b","kind":"agent","name":"sub"},{"id":"d","parent":"c","kind":"llm","name":"call_llm"}"#;
+        assert_eq!(counted(spans), [0, 3]);
     }
 
     #[test]

@@ -14,13 +14,19 @@ const COMPARED: usize = 32;
 /// The tool spans of a turn, until each has met its call.
 pub(super) struct Tools<'a> {
     by_id: HashMap<String, VecDeque<usize>>,
-    by_name: HashMap<String, VecDeque<usize>>,
+    by_name: HashMap<String, Named>,
     spans: Vec<ToolSpan<'a>>,
+}
+
+/// The spans of one tool, in order: a call that has an id is not carried out by a span that has another.
+#[derive(Default)]
+struct Named {
+    with_id: VecDeque<usize>,
+    without_id: VecDeque<usize>,
 }
 
 struct ToolSpan<'a> {
     position: usize,
-    call_id: Option<Text<'a>>,
     args: Option<Payload<'a>>,
     start_ns: Option<u64>,
     met: bool,
@@ -32,18 +38,20 @@ impl<'a> Tools<'a> {
         let mut tools = Self { by_id: HashMap::new(), by_name: HashMap::new(), spans: Vec::new() };
         for (position, span) in spans.iter().enumerate().filter(|(_, s)| s.kind == SpanKind::Tool) {
             let i = tools.spans.len();
+            let named = tools.by_name.entry(span.name.to_string()).or_default();
             if let Some(id) = &span.call_id {
                 tools.by_id.entry(id.to_string()).or_default().push_back(i);
+                named.with_id.push_back(i);
+            } else {
+                named.without_id.push_back(i);
             }
-            tools.by_name.entry(span.name.to_string()).or_default().push_back(i);
-            let (call_id, args) = (span.call_id.clone(), span.input.clone());
-            tools.spans.push(ToolSpan { position, call_id, args, start_ns: span.start_ns, met: false });
+            tools.spans.push(ToolSpan { position, args: span.input.clone(), start_ns: span.start_ns, met: false });
         }
         tools
     }
 
     /// The position of the span that carried out `call`, which a model asked for at `asked_ns`: the one of its id, else
-    /// of its name and arguments, else the next of its name.
+    /// of its name and arguments, else the next of its name. Later calls are asked for later.
     pub(super) fn meet(&mut self, call: &Call<'a>, asked_ns: Option<u64>) -> Option<usize> {
         let spans = &mut self.spans;
         if let Some(id) = &call.id
@@ -56,22 +64,36 @@ impl<'a> Tools<'a> {
                 }
             }
         }
-        let queue = self.by_name.get_mut(call.name.as_str())?;
-        while queue.front().is_some_and(|i| spans[*i].met) {
-            queue.pop_front();
-        }
-        let fits = |i: &&usize| {
-            let span = &spans[**i];
-            let other = call.id.is_some() && span.call_id.is_some();
-            let before = span.start_ns.zip(asked_ns).is_some_and(|(start, asked)| start < asked);
-            !span.met && !other && !before
-        };
-        let same = |i: &&usize| call.args.as_ref().zip(spans[**i].args.as_ref()).is_some_and(|(a, b)| equal(a, b));
-        let near = || queue.iter().take(COMPARED).filter(fits);
-        let i = *near().find(same).or_else(|| near().next())?;
-        spans[i].met = true;
-        Some(spans[i].position)
+        let named = self.by_name.get_mut(call.name.as_str())?;
+        let near = nearest(&mut named.without_id, spans, call, asked_ns);
+        let near = near.or_else(|| match call.id {
+            None => nearest(&mut named.with_id, spans, call, asked_ns),
+            Some(_) => None,
+        });
+        spans[near?].met = true;
+        Some(spans[near?].position)
     }
+}
+
+/// The span in the queue that fits a call best, among the first that are left. Takes those out that no call will meet
+/// any more: each is passed once.
+fn nearest(
+    queue: &mut VecDeque<usize>,
+    spans: &[ToolSpan<'_>],
+    call: &Call<'_>,
+    asked_ns: Option<u64>,
+) -> Option<usize> {
+    let gone = |i: usize| spans[i].met || spans[i].start_ns.zip(asked_ns).is_some_and(|(start, asked)| start < asked);
+    let mut at = 0;
+    while at < queue.len().min(COMPARED) {
+        if gone(queue[at]) {
+            queue.remove(at);
+        } else {
+            at += 1;
+        }
+    }
+    let same = |i: &&usize| call.args.as_ref().zip(spans[**i].args.as_ref()).is_some_and(|(a, b)| equal(a, b));
+    queue.iter().take(COMPARED).find(same).or_else(|| queue.front()).copied()
 }
 
 /// Whether two recordings of arguments say the same.
@@ -108,12 +130,16 @@ pub(super) fn shown_by_model<'a>(call: Call<'a>, asked_by: &Span<'a>) -> Span<'a
     }
 }
 
-/// The results of tools that messages tell, by the id of the call.
+/// The results of tools that messages tell, by the id of the call: of several of one id the last.
 pub(super) fn outcomes<'a>(messages: Vec<Message<'a>>, into: &mut HashMap<String, Outcome<'a>>) {
-    for outcome in messages.into_iter().flat_map(|m| m.results) {
-        if let Some(id) = &outcome.id {
-            into.entry(id.to_string()).or_insert(outcome);
+    let mut told = HashMap::new();
+    for mut outcome in messages.into_iter().flat_map(|m| m.results) {
+        if let Some(id) = outcome.id.take() {
+            told.insert(id.to_string(), outcome);
         }
+    }
+    for (id, outcome) in told {
+        into.entry(id).or_insert(outcome);
     }
 }
 
@@ -125,10 +151,27 @@ pub(super) fn answer<'a>(span: &mut Span<'a>, outcome: &Outcome<'a>) {
     }
     let in_words = outcome.content.as_ref().is_some_and(|c| c.as_str().starts_with("Error"));
     if outcome.error || (in_words && span.status == SpanStatus::Unset) {
-        span.status = SpanStatus::Error;
-        if span.status_message.is_none() {
-            span.status_message = outcome.content.clone().map(Payload::into_text);
-        }
+        fail(span, outcome.content.as_ref());
+    }
+}
+
+/// Settles how a tool ended that has a result and no status: well, unless the result is an object that says it is an
+/// error by its `status`.
+pub(super) fn ended(span: &mut Span<'_>) {
+    let says = |p: &Payload<'_>| {
+        // Most results are large and say nothing of the kind.
+        p.as_str().contains("error") && p.json().is_some_and(|json| json.get("status").is_some_and(|s| s == "error"))
+    };
+    match span.output.clone().filter(says) {
+        Some(output) => fail(span, Some(&output)),
+        None => span.status = SpanStatus::Ok,
+    }
+}
+
+fn fail<'a>(span: &mut Span<'a>, why: Option<&Payload<'a>>) {
+    span.status = SpanStatus::Error;
+    if span.status_message.is_none() {
+        span.status_message = why.cloned().map(Payload::into_text);
     }
 }
 

@@ -107,10 +107,15 @@ impl Forest {
 
     /// For every span, what `of` says of its nearest ancestor for which it says something.
     pub(super) fn nearest<T: Copy>(&self, of: impl Fn(usize) -> Option<T>) -> Vec<Option<T>> {
+        self.down(|up, above| of(up).or(above))
+    }
+
+    /// For every span, what `step` makes of its parent and of what it made for that; nothing for a root.
+    pub(super) fn down<T: Copy>(&self, step: impl Fn(usize, Option<T>) -> Option<T>) -> Vec<Option<T>> {
         let mut above = vec![None; self.parent.len()];
         for &at in &self.order {
             if let Some(up) = self.parent[at] {
-                above[at] = of(up).or(above[up]);
+                above[at] = step(up, above[up]);
             }
         }
         above

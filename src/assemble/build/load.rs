@@ -18,6 +18,8 @@ pub(super) struct Node<'a> {
     pub(super) reading: Reading<'a>,
     /// Where it stood in the input.
     pub(super) place: Place,
+    /// Only log records that name it arrived.
+    pub(super) is_missing: bool,
 }
 
 /// A session's spans in order of their start, as trees.
@@ -77,24 +79,23 @@ pub(super) fn load<'a>(bytes: &'a [u8]) -> Loaded<'a> {
                     spans.push(((stored.trace, stored.span), span, origin, stored.place));
                 }
             },
+            Some(Record::Log(_)) if !seen.insert((stored.trace, stored.span, stored.content())) => repeated += 1,
             Some(Record::Log(log)) if stored.span.is_empty() => loose.push(log),
             Some(Record::Log(log)) => {
-                if seen.insert((stored.trace, stored.span, stored.content())) {
-                    logs.entry((stored.trace, stored.span)).or_default().push((log, origin, stored.place));
-                } else {
-                    repeated += 1;
-                }
+                logs.entry((stored.trace, stored.span)).or_default().push((log, origin, stored.place));
             }
             None => {}
         }
     }
+    // In order of time, those without one first; what arrived first comes first among equals.
+    loose.sort_by_key(|log| log.time_ns);
     let mut nodes: Vec<Node<'a>> = Vec::with_capacity(spans.len() + logs.len());
     for (key, span, origin, place) in spans {
-        let mine = logs.remove(&key).unwrap_or_default();
+        let mine = in_order(logs.remove(&key).unwrap_or_default());
         nodes.push(Node::new(span, origin, mine.into_iter().map(|(log, ..)| log).collect(), place));
     }
     // What is left names spans that are not in the recording: only their content arrived.
-    let mut orphans: Vec<_> = logs.into_values().collect();
+    let mut orphans: Vec<_> = logs.into_values().map(in_order).collect();
     orphans.sort_by_key(|logs| logs.first().map(|(.., place)| *place));
     for logs in orphans {
         nodes.extend(alone(logs));
@@ -106,6 +107,12 @@ pub(super) fn load<'a>(bytes: &'a [u8]) -> Loaded<'a> {
     Loaded { nodes, forest, loose, repeated }
 }
 
+/// Log records of a span as they happened: batches of them may arrive in any order.
+fn in_order(mut logs: Vec<Logged<'_>>) -> Vec<Logged<'_>> {
+    logs.sort_by_key(|(log, ..)| log.time_ns);
+    logs
+}
+
 impl<'a> Node<'a> {
     fn new(span: SpanRecord<'a>, origin: Rc<Origin<'a>>, logs: Vec<LogRecord<'a>>, place: Place) -> Self {
         let at = At { span: &span, origin: &origin, logs: &logs };
@@ -114,23 +121,23 @@ impl<'a> Node<'a> {
             Some(dialect) => dialect.read(&at),
             None => Reading { kind: by_attributes(&span.attributes), ..Reading::default() },
         };
-        Self { span, origin, logs, dialect, reading, place }
+        Self { span, origin, logs, dialect, reading, place, is_missing: false }
     }
 }
 
-/// A span of no length for log records whose own span is not there.
+/// A span for log records whose own span is not there. When it ended nobody knows.
 fn alone(logs: Vec<Logged<'_>>) -> Option<Node<'_>> {
     let (first, origin, place) = logs.first()?;
     let span = SpanRecord {
         trace: first.trace.clone().unwrap_or_default(),
         id: first.span.clone().unwrap_or_default(),
         name: if first.name.is_empty() { Text::borrowed("log") } else { first.name.clone() },
-        start_ns: first.time_ns,
-        end_ns: first.time_ns,
+        start_ns: logs.iter().find_map(|(log, ..)| log.time_ns),
         ..SpanRecord::default()
     };
     let (origin, place) = (origin.clone(), *place);
-    Some(Node::new(span, origin, logs.into_iter().map(|(log, ..)| log).collect(), place))
+    let node = Node::new(span, origin, logs.into_iter().map(|(log, ..)| log).collect(), place);
+    Some(Node { is_missing: true, ..node })
 }
 
 fn link<'s>(span: &'s SpanRecord<'_>) -> Link<'s> {

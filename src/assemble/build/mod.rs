@@ -10,7 +10,16 @@ mod load;
 mod once;
 mod turns;
 
-use std::collections::HashMap;
+#[cfg(test)]
+mod laws;
+#[cfg(test)]
+mod once_tests;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, HashMap};
 
 use self::load::{Loaded, Node};
 use super::session_id;
@@ -81,7 +90,8 @@ fn build<'a>(mut loaded: Loaded<'a>, id: Text<'a>) -> Session<'a> {
         let said: Vec<Option<Vec<Message<'a>>>> = models.iter().map(|i| loaded.nodes[*i].said()).collect();
         let to_user: Vec<usize> = (0..models.len()).filter(|k| inner[models[*k]].is_none()).collect();
         asked(&mut session, &mut turn, &loaded, tops, to_user.first().map(|k| models[*k]));
-        turn.reply = reply(&loaded, tops, to_user.last().map(|k| (models[*k], said[*k].as_deref())));
+        let to_user: Vec<_> = to_user.into_iter().map(|k| (models[k], said[k].as_deref())).collect();
+        turn.reply = reply(&loaded, tops, &to_user);
         times(&mut turn, &loaded, tops);
         turn.spans = members.iter().map(|i| span(&loaded.nodes[*i], agents[*i].map(|a| &loaded.nodes[a]))).collect();
         let position = |i: &usize| members.binary_search(i).ok();
@@ -90,7 +100,7 @@ fn build<'a>(mut loaded: Loaded<'a>, id: Text<'a>) -> Session<'a> {
         models_of.push(models);
         session.turns.push(turn);
     }
-    results(&mut session, &loaded, &models_of);
+    results(&mut session, &loaded, &models_of, &agents);
     session.spans = outside.iter().map(|i| span(&loaded.nodes[*i], None)).collect();
     session.events.extend(loaded.loose.iter().map(|log| event(log, |_| false)));
     notes(&mut session, &loaded);
@@ -124,11 +134,14 @@ fn whole<'a>(session: &mut Session<'a>, loaded: &Loaded<'a>, turns: &turns::Turn
         session.attributes.push(name.clone(), value.payload());
     }
     session.start_ns = nodes.iter().filter_map(|n| n.span.start_ns).min();
-    session.end_ns = nodes.iter().filter_map(|n| n.span.end_ns).max();
-    session.incomplete = tops().any(|n| n.span.end_ns.is_none());
+    session.incomplete = tops().any(|n| n.span.end_ns.is_none() && !n.is_missing);
+    // What never ended has no duration.
+    let ended = tops().all(|n| n.span.end_ns.is_some());
+    session.end_ns = nodes.iter().filter_map(|n| n.span.end_ns).max().filter(|_| ended);
 }
 
-/// What the user said, from what the turn's first model was given, else its agent. The instructions stand there, too.
+/// What the user said, from what the turn's first model was given, else what stands around it, else its agent. The
+/// instructions stand there, too.
 fn asked<'a>(
     session: &mut Session<'a>,
     turn: &mut Turn<'a>,
@@ -136,7 +149,8 @@ fn asked<'a>(
     tops: &[usize],
     first: Option<usize>,
 ) {
-    for i in first.into_iter().chain(tops.iter().copied()) {
+    let around = std::iter::successors(first, |i| loaded.forest.parent[*i]);
+    for i in around.chain(tops.iter().copied()) {
         let Some(messages) = loaded.nodes[i].asked() else { continue };
         if session.instructions.is_none() {
             session.instructions = calls::instructions(&messages);
@@ -149,24 +163,31 @@ fn asked<'a>(
 }
 
 /// What the agent answered: the text of the last model that speaks to the user, else of the agent itself. A turn that
-/// ends in calls or in an error has none.
-fn reply<'a>(loaded: &Loaded<'a>, tops: &[usize], last: Option<(usize, Option<&[Message<'a>]>)>) -> Option<Text<'a>> {
+/// ends in calls or in an error has none. Where the agent's own word is what an earlier model said, the later ones did
+/// something else (found a title, wrote a memory).
+fn reply<'a>(loaded: &Loaded<'a>, tops: &[usize], models: &[(usize, Option<&[Message<'a>]>)]) -> Option<Text<'a>> {
     let text = |messages: &[Message<'a>]| messages.iter().rev().find_map(|m| m.text.clone());
-    if let Some((_, Some(messages))) = last {
-        if let Some(reply) = text(messages) {
-            return Some(reply);
-        }
-        if messages.iter().any(|m| !m.calls.is_empty()) {
-            return None;
-        }
+    let own = || {
+        tops.iter().rev().find_map(|i| {
+            let node = &loaded.nodes[*i];
+            let well = node.span.status != SpanStatus::Error && node.reading.kind != SpanKind::Llm;
+            node.said().filter(|_| well).as_deref().and_then(text)
+        })
+    };
+    let Some((last, Some(messages))) = models.last() else { return own() };
+    let Some(reply) = text(messages) else {
+        return if messages.iter().any(|m| !m.calls.is_empty()) { None } else { own() };
+    };
+    let earlier = || models.iter().rev().skip(1).filter_map(|(_, said)| text((*said)?));
+    if models.len() == 1 || tops.contains(last) {
+        return Some(reply);
     }
-    tops.iter().rev().find_map(|i| {
-        let node = &loaded.nodes[*i];
-        if node.span.status == SpanStatus::Error {
-            return None;
+    match own() {
+        Some(own) if own.trim() != reply.trim() => {
+            Some(earlier().find(|text| text.trim() == own.trim()).unwrap_or(reply))
         }
-        node.said().as_deref().and_then(text)
-    })
+        _ => Some(reply),
+    }
 }
 
 fn times<'a>(turn: &mut Turn<'a>, loaded: &Loaded<'a>, tops: &[usize]) {
@@ -185,38 +206,71 @@ fn times<'a>(turn: &mut Turn<'a>, loaded: &Loaded<'a>, tops: &[usize]) {
 /// positions of models among the turn's spans, and what they said.
 fn join_calls<'a>(turn: &mut Turn<'a>, spoken: impl Iterator<Item = (usize, Vec<Message<'a>>)>) {
     let mut tools = calls::Tools::new(&turn.spans);
-    let mut added = Vec::new();
+    let mut added: Vec<(usize, Span<'a>)> = Vec::new();
     for (position, said) in spoken {
+        // Calls of one answer keep their order: one that is not shown comes behind the one that was asked for before.
+        let mut behind = position;
         for call in said.into_iter().flat_map(|m| m.calls) {
             match tools.meet(&call, turn.spans[position].start_ns) {
-                Some(at) => calls::complete(&mut turn.spans[at], call),
-                None => added.push(calls::shown_by_model(call, &turn.spans[position])),
+                Some(at) => {
+                    calls::complete(&mut turn.spans[at], call);
+                    behind = behind.max(at);
+                }
+                None => {
+                    let mut span = calls::shown_by_model(call, &turn.spans[position]);
+                    if behind != position {
+                        span.start_ns = span.start_ns.max(turn.spans[behind].start_ns);
+                    }
+                    added.push((behind, span));
+                }
             }
         }
     }
-    turn.spans.extend(added);
-    turn.spans.sort_by_key(|s| s.start_ns);
+    if added.is_empty() {
+        return;
+    }
+    added.sort_by_key(|(behind, _)| *behind);
+    let mut added = added.into_iter().peekable();
+    let mut all = Vec::with_capacity(turn.spans.len() + added.len());
+    for (at, span) in std::mem::take(&mut turn.spans).into_iter().enumerate() {
+        all.push(span);
+        while let Some((_, span)) = added.next_if(|(behind, _)| *behind == at) {
+            all.push(span);
+        }
+    }
+    all.sort_by_key(|s| s.start_ns);
+    turn.spans = all;
 }
 
-/// What tools answered where their own spans do not say it: models are told in their next messages.
-fn results<'a>(session: &mut Session<'a>, loaded: &Loaded<'a>, models_of: &[Vec<usize>]) {
+/// What tools answered where their own spans do not say it: models are told in their next messages. `models_of` holds
+/// for every turn its models, `agents` for every span the agent above it.
+fn results<'a>(session: &mut Session<'a>, loaded: &Loaded<'a>, models_of: &[Vec<usize>], agents: &[Option<usize>]) {
     let lacks = |s: &Span<'_>| s.kind == SpanKind::Tool && s.output.is_none() && s.call_id.is_some();
+    // Some agents give every turn's calls the same ids: then nobody knows whose result it is.
+    let mut seen: HashMap<String, usize> = HashMap::new();
+    for id in session.tool_calls().filter_map(|(_, s)| s.call_id.as_ref()) {
+        *seen.entry(id.to_string()).or_default() += 1;
+    }
     for t in 0..session.turns.len() {
         if session.turns[t].spans.iter().any(lacks) {
             let mut told = HashMap::new();
+            // The last model of an agent was told all that the ones before it were.
+            let mut last: BTreeMap<Option<usize>, usize> = BTreeMap::new();
+            last.extend(models_of[t].iter().map(|i| (agents[*i], *i)));
             let next = models_of.get(t + 1).and_then(|models| models.first());
-            for i in models_of[t].last().into_iter().chain(next) {
+            for i in last.values().chain(next) {
                 calls::outcomes(loaded.nodes[*i].asked().unwrap_or_default(), &mut told);
             }
             for span in session.turns[t].spans.iter_mut().filter(|s| lacks(s)) {
-                if let Some(outcome) = span.call_id.as_deref().and_then(|id| told.get(id)) {
+                let id = span.call_id.as_deref().filter(|id| seen.get(*id) == Some(&1));
+                if let Some(outcome) = id.and_then(|id| told.get(id)) {
                     calls::answer(span, outcome);
                 }
             }
         }
         // A result that nothing calls an error, as in the formats of messages.
         let well = |s: &&mut Span<'_>| s.kind == SpanKind::Tool && s.status == SpanStatus::Unset && s.output.is_some();
-        session.turns[t].spans.iter_mut().filter(well).for_each(|s| s.status = SpanStatus::Ok);
+        session.turns[t].spans.iter_mut().filter(well).for_each(calls::ended);
     }
 }
 
@@ -293,7 +347,16 @@ fn notes(session: &mut Session<'_>, loaded: &Loaded<'_>) {
     }
     note(loaded.nodes.iter().filter(|n| n.reading.withheld).count(), "spans whose content was withheld");
     note(loaded.nodes.iter().filter(|n| n.span.dropped > 0).count(), "spans of which the SDK dropped something");
-    note(loaded.nodes.iter().filter(|n| n.span.end_ns.is_none()).count(), "spans without an end");
+    if loaded.nodes.iter().all(|n| n.dialect.is_none()) {
+        note(loaded.nodes.len(), "spans, none of them of a known dialect: only names, times and statuses are known");
+    }
+    let how_many = |which: &dyn Fn(&Node<'_>) -> bool| loaded.nodes.iter().filter(|n| which(n)).count();
+    note(how_many(&|n| n.is_missing), "spans that only log records tell of");
+    note(how_many(&|n| n.span.end_ns.is_none() && !n.is_missing), "spans without an end");
+    note(
+        how_many(&|n| n.span.start_ns.zip(n.span.end_ns).is_some_and(|(s, e)| e < s)),
+        "spans that end before they start",
+    );
     note(loaded.forest.cycles, "spans that were their own ancestors");
     note(loaded.repeated, "records that arrived again");
 }

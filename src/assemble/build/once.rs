@@ -1,7 +1,11 @@
 //! What two spans recorded and happened once.
+//!
+//! Only spans of no kind may lie between the two: what stands below an agent, below a tool of another name or, for a
+//! tool, below a model, is an operation of its own.
 
 use super::load::Loaded;
-use crate::model::{SpanKind, Usage};
+use crate::formats::telemetry::dialect::Reading;
+use crate::model::{NanoUsd, SpanKind, SpanStatus, Text, Usage};
 
 /// Makes of every pair of spans that tell the same operation one that counts; the other stays as a span of no kind.
 pub(super) fn count_once(loaded: &mut Loaded<'_>) {
@@ -10,53 +14,150 @@ pub(super) fn count_once(loaded: &mut Loaded<'_>) {
     totals(loaded);
 }
 
-/// A model's span around another: the inner one counts, unless only the outer one says what was said.
+/// For every span, its nearest ancestor of `kind` with nothing but spans of no kind between.
+fn around(loaded: &Loaded<'_>, kind: SpanKind) -> Vec<Option<usize>> {
+    loaded.forest.down(|up, above| match loaded.nodes[up].reading.kind {
+        found if found == kind => Some(up),
+        SpanKind::Other => above,
+        _ => None,
+    })
+}
+
+/// What the model spans within a model's span say together.
+#[derive(Debug, Clone, Default)]
+struct Within<'a> {
+    /// How many there are that have none within themselves.
+    calls: usize,
+    /// What these used; `None` where one of them does not say.
+    usage: Option<Usage>,
+    cost: Option<NanoUsd>,
+    /// Whether one of them says what it used, or cost.
+    any_usage: bool,
+    any_cost: bool,
+    /// How many say what was said, and one of them.
+    speakers: usize,
+    speaker: usize,
+    /// When the last one that says it gave its first token.
+    first_token_ns: Option<u64>,
+    model: Option<Text<'a>>,
+}
+
+impl<'a> Within<'a> {
+    /// The span `i` alone.
+    fn one(i: usize, reading: &Reading<'a>, start_ns: Option<u64>) -> Self {
+        Self {
+            calls: 1,
+            usage: reading.usage,
+            cost: reading.cost,
+            any_usage: reading.usage.is_some(),
+            any_cost: reading.cost.is_some(),
+            speakers: usize::from(reading.output.is_some()),
+            speaker: i,
+            first_token_ns: start_ns.zip(reading.ttft_ns).and_then(|(start, ttft)| start.checked_add(ttft)),
+            model: reading.model.clone(),
+        }
+    }
+
+    /// What is within a span that tells of what is within it, or, where that says nothing, of the span itself.
+    fn or(self, own: Self) -> Self {
+        if self.calls == 0 {
+            return own;
+        }
+        let (speakers, speaker) =
+            if self.speakers > 0 { (self.speakers, self.speaker) } else { (own.speakers, own.speaker) };
+        Self {
+            usage: self.usage.or(own.usage),
+            cost: self.cost.or(own.cost),
+            any_usage: self.any_usage || own.any_usage,
+            any_cost: self.any_cost || own.any_cost,
+            speakers,
+            speaker,
+            first_token_ns: self.first_token_ns.or(own.first_token_ns),
+            model: self.model.or(own.model),
+            calls: self.calls,
+        }
+    }
+
+    /// Adds what an earlier one says.
+    fn add(&mut self, earlier: Self) {
+        if self.calls == 0 {
+            *self = earlier;
+            return;
+        }
+        self.usage = self.usage.zip(earlier.usage).map(|(a, b)| add(a, b));
+        self.cost = self.cost.zip(earlier.cost).and_then(|(a, b)| Some(NanoUsd(a.0.checked_add(b.0)?)));
+        self.any_usage |= earlier.any_usage;
+        self.any_cost |= earlier.any_cost;
+        if self.speakers == 0 {
+            self.speaker = earlier.speaker;
+        }
+        self.calls += earlier.calls;
+        self.speakers += earlier.speakers;
+        self.first_token_ns = self.first_token_ns.or(earlier.first_token_ns);
+        self.model = self.model.take().or(earlier.model);
+    }
+}
+
+/// A model's span around others (a framework's around a client's, with retries): the inner ones count, unless only the
+/// outer one says what was said, or none says it and only the outer one what was used.
 fn models(loaded: &mut Loaded<'_>) {
     let is_model = |loaded: &Loaded<'_>, i: usize| loaded.nodes[i].reading.kind == SpanKind::Llm;
-    let outer = loaded.forest.nearest(|i| is_model(loaded, i).then_some(i));
-    if outer.iter().enumerate().all(|(i, o)| o.is_none() || !is_model(loaded, i)) {
+    let outer = around(loaded, SpanKind::Llm);
+    let nested: Vec<bool> = (0..outer.len()).map(|i| outer[i].is_some() && is_model(loaded, i)).collect();
+    if !nested.contains(&true) {
         return;
     }
-    let with_content = loaded.forest.any_below(|i| is_model(loaded, i) && loaded.nodes[i].reading.output.is_some());
-    let with_usage = loaded.forest.any_below(|i| is_model(loaded, i) && loaded.nodes[i].reading.usage.is_some());
-    let within = loaded.forest.any_below(|i| is_model(loaded, i));
-    // From the outside in, so that what counts is settled for a span before it is asked of those below.
+    let mut within: Vec<Within<'_>> = vec![Within::default(); outer.len()];
+    for at in (0..loaded.forest.order.len()).rev() {
+        let i = loaded.forest.order[at];
+        if let Some(o) = outer[i].filter(|_| nested[i]) {
+            let node = &loaded.nodes[i];
+            let own = Within::one(i, &node.reading, node.span.start_ns);
+            let both = within[i].clone().or(own);
+            within[o].add(both);
+        }
+    }
+    // From the outside in: what is within a span that counts is told by that.
+    let mut told = vec![false; outer.len()];
     for at in 0..loaded.forest.order.len() {
         let i = loaded.forest.order[at];
-        if !is_model(loaded, i) {
-            continue;
-        }
-        if let Some(o) = outer[i].filter(|o| is_model(loaded, *o)) {
-            let inner = &mut loaded.nodes[i].reading;
-            inner.kind = SpanKind::Other;
-            let (usage, ttft, model) = (inner.usage.take(), inner.ttft_ns, inner.model.clone());
-            let outer = &mut loaded.nodes[o].reading;
-            outer.usage = sum(outer.usage, usage);
-            outer.ttft_ns = outer.ttft_ns.or(ttft);
-            outer.model = outer.model.take().or(model);
-        } else if within[i] {
+        if let Some(o) = outer[i].filter(|o| nested[i] && told[*o]) {
+            told[i] = told[o];
+            silence(&mut loaded.nodes[i].reading);
+        } else if is_model(loaded, i) && within[i].calls > 0 {
+            let inner = std::mem::take(&mut within[i]);
+            let start_ns = loaded.nodes[i].span.start_ns;
             let reading = &mut loaded.nodes[i].reading;
-            let counts = !with_content[i] && (reading.output.is_some() || !with_usage[i]);
-            if !counts {
-                reading.kind = SpanKind::Other;
+            let counts = inner.speakers == 0 && (reading.output.is_some() || !inner.any_usage);
+            if counts {
+                told[i] = true;
+                reading.usage = inner.usage.or(reading.usage);
+                reading.cost = inner.cost.or(reading.cost);
+                let first = inner.first_token_ns.zip(start_ns).and_then(|(first, start)| first.checked_sub(start));
+                reading.ttft_ns = reading.ttft_ns.or(first);
+                reading.model = reading.model.take().or(inner.model);
+                continue;
             }
-            if !counts || with_usage[i] {
-                reading.usage = None;
+            let (usage, cost) = (reading.usage, reading.cost);
+            silence(reading);
+            // A sum that nothing within says is that of the one call there is; of several nobody knows the shares.
+            if inner.calls == 1 || inner.speakers == 1 {
+                let speaker = &mut loaded.nodes[inner.speaker].reading;
+                speaker.usage = speaker.usage.or(usage.filter(|_| !inner.any_usage));
+                speaker.cost = speaker.cost.or(cost.filter(|_| !inner.any_cost));
             }
         }
     }
 }
 
-fn sum(a: Option<Usage>, b: Option<Usage>) -> Option<Usage> {
-    match (a, b) {
-        (Some(a), Some(b)) => Some(add(a, b)),
-        (a, b) => a.or(b),
-    }
+fn silence(reading: &mut Reading<'_>) {
+    reading.kind = SpanKind::Other;
+    (reading.usage, reading.cost) = (None, None);
 }
 
 /// A part that one of the two does not say is not known of the sum.
 fn add(a: Usage, b: Usage) -> Usage {
-    let both = |a: Option<u64>, b: Option<u64>| Some(a?.saturating_add(b?));
+    let both = |a: Option<u64>, b: Option<u64>| a?.checked_add(b?);
     Usage {
         input: both(a.input, b.input),
         output: both(a.output, b.output),
@@ -67,28 +168,39 @@ fn add(a: Usage, b: Usage) -> Usage {
 }
 
 /// A tool's span within one of the same tool (an MCP client's and server's within the agent's): the outermost is the
-/// agent's call, and takes over what only the inner one says.
+/// agent's call, and takes over what only the inner ones say.
 fn tools(loaded: &mut Loaded<'_>) {
-    let is_tool = |loaded: &Loaded<'_>, i: usize| loaded.nodes[i].reading.kind == SpanKind::Tool;
-    let above = loaded.forest.nearest(|i| is_tool(loaded, i).then_some(i));
-    for at in 0..loaded.forest.order.len() {
+    let above = around(loaded, SpanKind::Tool);
+    let mut tried = vec![false; above.len()];
+    // Backwards: from the inside out, and of several tries the last one is told.
+    for at in (0..loaded.forest.order.len()).rev() {
         let i = loaded.forest.order[at];
-        let Some(o) = above[i].filter(|_| is_tool(loaded, i)) else { continue };
-        // The tool above may itself have been taken for one of the same name: then its own is the one that counts.
-        let o = if is_tool(loaded, o) { o } else { above[o].unwrap_or(o) };
-        if name(loaded, o) != name(loaded, i) {
-            continue;
-        }
+        let is_tool = loaded.nodes[i].reading.kind == SpanKind::Tool;
+        let Some(o) = above[i].filter(|o| is_tool && name(loaded, *o) == name(loaded, i)) else { continue };
+        let failure = failure(loaded, i);
         let inner = &mut loaded.nodes[i].reading;
         inner.kind = SpanKind::Other;
         let (input, output, call_id) = (inner.input.clone(), inner.output.clone(), inner.call_id.clone());
-        let failed = inner.failed.clone();
-        let outer = &mut loaded.nodes[o].reading;
-        outer.input = outer.input.take().or(input);
-        outer.output = outer.output.take().or(output);
-        outer.call_id = outer.call_id.take().or(call_id);
-        outer.failed = outer.failed.take().or(failed);
+        let withheld = inner.withheld;
+        let outer = &mut loaded.nodes[o];
+        let reading = &mut outer.reading;
+        reading.withheld |= withheld && reading.output.is_none();
+        reading.input = reading.input.take().or(input);
+        reading.output = reading.output.take().or(output);
+        reading.call_id = reading.call_id.take().or(call_id);
+        // A tool that says that it did well has dealt with what went wrong within.
+        if outer.span.status == SpanStatus::Unset && !tried[o] {
+            reading.failed = reading.failed.take().or(failure);
+        }
+        tried[o] = true;
     }
+}
+
+/// Why a span failed, if it did.
+fn failure<'a>(loaded: &Loaded<'a>, i: usize) -> Option<Text<'a>> {
+    let node = &loaded.nodes[i];
+    let by_status = || node.span.status_message.clone().unwrap_or_default();
+    node.reading.failed.clone().or_else(|| (node.span.status == SpanStatus::Error).then(by_status))
 }
 
 fn name<'l>(loaded: &'l Loaded<'_>, i: usize) -> &'l str {
@@ -98,12 +210,17 @@ fn name<'l>(loaded: &'l Loaded<'_>, i: usize) -> &'l str {
 
 /// An agent's sum of what its models used, where the models say it themselves.
 fn totals(loaded: &mut Loaded<'_>) {
-    let below =
-        loaded.forest.any_below(|i| loaded.nodes[i].reading.usage.is_some() && !loaded.nodes[i].reading.is_total);
-    for (node, below) in loaded.nodes.iter_mut().zip(below) {
-        if below && node.reading.kind != SpanKind::Llm {
-            node.reading.usage = None;
-            node.reading.cost = None;
+    let said = |i: usize| {
+        let reading = &loaded.nodes[i].reading;
+        reading.kind == SpanKind::Llm && reading.usage.is_some()
+    };
+    let below = loaded.forest.any_below(said);
+    for (node, _) in loaded.nodes.iter_mut().zip(below).filter(|(_, below)| *below) {
+        let reading = &mut node.reading;
+        if matches!(reading.kind, SpanKind::Agent | SpanKind::Other)
+            || (reading.is_total && reading.kind != SpanKind::Llm)
+        {
+            (reading.usage, reading.cost) = (None, None);
         }
     }
 }

@@ -59,7 +59,7 @@ pub struct At<'s, 'a> {
     pub span: &'s SpanRecord<'a>,
     /// What made it.
     pub origin: &'s Origin<'a>,
-    /// Log records with its trace and span id, in order of arrival.
+    /// Log records with its trace and span id, in order of time, else of arrival.
     pub logs: &'s [LogRecord<'a>],
 }
 
