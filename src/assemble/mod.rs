@@ -21,3 +21,5 @@ pub use spill::SpillError;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod written_tests;

@@ -193,6 +193,27 @@ pub enum SpanKind {
     Other,
 }
 
+impl SpanKind {
+    /// The name in recordings.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Agent => "agent",
+            Self::Llm => "llm",
+            Self::Tool => "tool",
+            Self::Retrieval => "retrieval",
+            Self::Memory => "memory",
+            Self::Guardrail => "guardrail",
+            Self::Other => "other",
+        }
+    }
+
+    /// The kind with this name.
+    pub fn named(name: &str) -> Option<Self> {
+        let all = [Self::Agent, Self::Llm, Self::Tool, Self::Retrieval, Self::Memory, Self::Guardrail, Self::Other];
+        all.into_iter().find(|kind| kind.name() == name)
+    }
+}
+
 /// How an operation ended. `Unset` is not success: the recording does not say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]

@@ -24,7 +24,7 @@ use std::collections::{BTreeMap, HashMap};
 use self::load::{Loaded, Node};
 use super::session_id;
 use crate::formats::Decoder;
-use crate::formats::telemetry::dialect::Message;
+use crate::formats::telemetry::dialect::{Message, own};
 use crate::formats::telemetry::{LogRecord, Pairs, Value, find};
 use crate::model::{Attributes, Event, LeftOut, Payload, Problem, Session, Span, SpanKind, SpanStatus, Text, Turn};
 
@@ -93,6 +93,8 @@ fn build<'a>(mut loaded: Loaded<'a>, id: Text<'a>) -> Session<'a> {
         let to_user: Vec<_> = to_user.into_iter().map(|k| (models[k], said[k].as_deref())).collect();
         turn.reply = reply(&loaded, tops, &to_user);
         times(&mut turn, &loaded, tops);
+        let closing = |i: &usize| find(&loaded.nodes[*i].span.attributes, own::CLOSING) == Some(&Value::Bool(true));
+        turn.closing = tops.iter().any(closing);
         turn.spans = members.iter().map(|i| span(&loaded.nodes[*i], agents[*i].map(|a| &loaded.nodes[a]))).collect();
         let position = |i: &usize| members.binary_search(i).ok();
         let spoken = models.iter().zip(said).filter_map(|(i, said)| Some((position(i)?, said?)));

@@ -12,11 +12,10 @@ use serde_json::{Value as Json, json};
 use sha2::{Digest, Sha256};
 
 use crate::formats::agentcore::Plain;
+use crate::formats::telemetry::dialect::own::{CLOSING, COST, INPUT, KIND, OUTPUT, SCOPE};
 use crate::formats::telemetry::{Side, Value, id};
 use crate::model::{Attributes, Event, Payload, Session, Span, SpanKind, SpanStatus, Text, Turn};
 
-/// The scope of what is written.
-const SCOPE: &str = "seatrial";
 /// Deepest value that is written as a structure; deeper ones are written as JSON in a text.
 const MAX_DEPTH: usize = 24;
 
@@ -33,8 +32,8 @@ pub fn write(session: &Session<'_>, out: &mut dyn io::Write) -> io::Result<()> {
         let trace = own.unwrap_or_else(|| hash(session, "trace", index, id::TRACE));
         export.trace(turn, Some(index), trace);
     }
-    let mut resource = vec![text("service.name", session.agent.as_deref().unwrap_or(SCOPE))];
-    resource.extend(rest(&session.attributes, &["service.name"]));
+    let mut resource: Vec<Json> = session.agent.iter().map(|agent| text("service.name", agent)).collect();
+    resource.extend(session.version.iter().map(|version| text("service.version", version)));
     let scope = json!({"name": SCOPE, "version": env!("CARGO_PKG_VERSION")});
     let request = json!({"resourceSpans": [{
         "resource": {"attributes": resource},
@@ -141,6 +140,9 @@ impl Export<'_, '_> {
         let written: Vec<&str> = written.iter().map(String::as_str).collect();
         pairs.extend(rest(&span.attributes, &written));
         let mut events: Vec<Json> = span.events.iter().map(event).collect();
+        if self.spans.is_empty() {
+            pairs.extend(rest(&self.session.attributes, &written));
+        }
         if of.is_some_and(|(_, index)| index + 1 == self.session.turns.len()) {
             events.extend(self.session.events.iter().map(event));
         }
@@ -170,14 +172,15 @@ impl Export<'_, '_> {
                 pairs.push(text("gen_ai.system_instructions", &parts.to_string()));
             }
         }
-        match &turn.user {
-            Some(user) => pairs.push(messages("gen_ai.input.messages", "user", user)),
-            None => input_messages(span, pairs),
+        pairs.extend(turn.user.as_ref().map(|user| messages("gen_ai.input.messages", "user", user)));
+        pairs.extend(turn.closing.then(|| json!({"key": CLOSING, "value": {"boolValue": true}})));
+        pairs.extend(typed(INPUT, &span.input));
+        match (&turn.reply, &span.output) {
+            (Some(reply), Some(output)) if output.as_str() == reply.as_str() => {}
+            // What the agent gave back and what the user was told are two things.
+            (_, output) => pairs.extend(typed(OUTPUT, output)),
         }
-        match &turn.reply {
-            Some(reply) => pairs.push(messages("gen_ai.output.messages", "assistant", reply)),
-            None => output_messages(span, pairs),
-        }
+        pairs.extend(turn.reply.as_ref().map(|reply| messages("gen_ai.output.messages", "assistant", reply)));
         pairs.extend(rest(&turn.attributes, &[]));
     }
 }
@@ -202,6 +205,7 @@ fn operation(span: &Span<'_>, pairs: &mut Vec<Json>) {
         SpanKind::Memory => Some("search_memory"),
         SpanKind::Guardrail | SpanKind::Other => None,
     };
+    pairs.push(text(KIND, span.kind.name()));
     pairs.extend(operation.map(|o| text("gen_ai.operation.name", o)));
     if span.kind == SpanKind::Guardrail {
         // The conventions have no guardrails; this is OpenInference's name.
@@ -237,30 +241,40 @@ fn content(span: &Span<'_>, pairs: &mut Vec<Json>) {
             put("gen_ai.memory.records", &span.output);
         }
         SpanKind::Guardrail | SpanKind::Other => {
-            put("input.value", &span.input);
-            put("output.value", &span.output);
+            pairs.extend(typed(INPUT, &span.input));
+            pairs.extend(typed(OUTPUT, &span.output));
         }
     }
 }
 
 fn input_messages(span: &Span<'_>, pairs: &mut Vec<Json>) {
-    let Some(input) = &span.input else { return };
-    let is_messages = input.json().and_then(Json::as_array).is_some_and(|m| m.iter().all(|m| m["role"].is_string()));
-    pairs.push(if is_messages {
-        text("gen_ai.input.messages", input.as_str())
-    } else {
-        messages("gen_ai.input.messages", "user", input.as_str())
-    });
+    let messages = |input: &Payload<'_>| {
+        let all = input.json()?.as_array()?;
+        (span.kind == SpanKind::Llm && all.iter().all(|m| m["parts"].is_array())).then(|| input.as_str().to_owned())
+    };
+    match span.input.as_ref().and_then(messages) {
+        Some(messages) => pairs.push(text("gen_ai.input.messages", &messages)),
+        // In whatever form it was recorded, it is not for us to say who said what.
+        None => pairs.extend(typed(INPUT, &span.input)),
+    }
 }
 
 fn output_messages(span: &Span<'_>, pairs: &mut Vec<Json>) {
-    let Some(output) = &span.output else { return };
-    pairs.push(if output.is_null() {
-        // It is known to have said nothing.
-        text("gen_ai.output.messages", &json!([{"role": "assistant", "parts": []}]).to_string())
-    } else {
-        messages("gen_ai.output.messages", "assistant", output.as_str())
-    });
+    match &span.output {
+        // It is known to have said nothing, which is no message, not even an empty one.
+        Some(output) if output.is_null() => pairs.extend(typed(OUTPUT, &span.output)),
+        Some(output) => {
+            pairs.push(messages("gen_ai.output.messages", "assistant", output.as_str()));
+            // Read back, an empty message is the same as none.
+            pairs.extend(typed(OUTPUT, &span.output).filter(|_| output.as_str().is_empty()));
+        }
+        None => {}
+    }
+}
+
+/// A payload with its type.
+fn typed(key: &str, value: &Option<Payload<'_>>) -> Option<Json> {
+    value.as_ref().map(|value| json!({"key": key, "value": payload(value)}))
 }
 
 fn messages(key: &str, role: &str, said: &str) -> Json {
@@ -282,7 +296,7 @@ fn measures(span: &Span<'_>, ttft: Option<u64>, pairs: &mut Vec<Json>) {
         pairs.extend(count.map(|n| json!({"key": key, "value": {"intValue": n.to_string()}})));
     }
     // The conventions have no cost; this is OpenInference's name.
-    pairs.extend(span.cost_usd.map(|c| json!({"key": "llm.cost.total", "value": {"doubleValue": c.usd()}})));
+    pairs.extend(span.cost_usd.map(|c| json!({"key": COST, "value": {"doubleValue": c.usd()}})));
     if let Some(ttft) = span.ttft_ns.or(ttft) {
         let seconds = ttft as f64 / 1e9;
         pairs.push(json!({"key": "gen_ai.response.time_to_first_chunk", "value": {"doubleValue": seconds}}));

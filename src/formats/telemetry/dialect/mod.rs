@@ -17,6 +17,7 @@ mod mcp;
 mod message;
 mod openinference;
 mod openllmetry;
+pub mod own;
 mod part;
 mod pydantic_ai;
 mod raw;
@@ -37,6 +38,7 @@ use crate::model::{NanoUsd, Payload, SpanKind, Text, Usage};
 /// one is a file and a line here.
 #[rustfmt::skip] // a line each
 pub static DIALECTS: &[&dyn Dialect] = &[
+    &own::Own,
     &strands::Strands,
     &adk::Adk,
     &pydantic_ai::PydanticAi,
