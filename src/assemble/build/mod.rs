@@ -270,8 +270,13 @@ fn results<'a>(session: &mut Session<'a>, loaded: &Loaded<'a>, models_of: &[Vec<
                 }
             }
         }
-        // A result that nothing calls an error, as in the formats of messages.
-        let well = |s: &&mut Span<'_>| s.kind == SpanKind::Tool && s.status == SpanStatus::Unset && s.output.is_some();
+        // A result that nothing calls an error, as in the formats of messages. Where agents have spans, tools have, too:
+        // a call without one was answered by the framework, and nothing ran.
+        let by_agent = session.turns[t].spans.iter().any(|s| s.kind == SpanKind::Agent);
+        let ran = |s: &Span<'_>| s.id.is_some() || !by_agent;
+        let well = |s: &&mut Span<'_>| {
+            s.kind == SpanKind::Tool && s.status == SpanStatus::Unset && s.output.is_some() && ran(s)
+        };
         session.turns[t].spans.iter_mut().filter(well).for_each(calls::ended);
     }
 }
