@@ -3,7 +3,7 @@
 use std::cell::OnceCell;
 
 use super::expect::Expected;
-use crate::model::{Session, Span, Turn, tool_calls};
+use crate::model::{Evidence, Field, Finding, Session, Span, Turn, hidden_calls, last_end, tool_calls};
 
 /// A session bound to its case: what every subject of it shares.
 pub struct Scene<'s> {
@@ -111,6 +111,12 @@ impl<'s> Scope<'s> {
         tool_calls(self.spans())
     }
 
+    /// The error of a check that needs to know all calls here, where the recording does not show them all.
+    pub fn hidden_calls(&self) -> Option<Finding> {
+        let (ordinal, why) = hidden_calls(self.scene.session, self.spans())?;
+        Some(ordinal.into_iter().fold(Finding::error(why), |f, i| f.with(Evidence::span(i, Field::Output))))
+    }
+
     /// Start and end in nanoseconds: as recorded, else from the first start and last end of the spans here.
     pub fn times(&self) -> (Option<u64>, Option<u64>) {
         let (start, end) = match self.turn {
@@ -118,7 +124,7 @@ impl<'s> Scope<'s> {
             None => (self.scene.session.start_ns, self.scene.session.end_ns),
         };
         let start = start.or_else(|| self.spans().filter_map(|(_, s)| s.start_ns).min());
-        let end = end.or_else(|| self.spans().filter_map(|(_, s)| s.end_ns).max());
+        let end = end.or_else(|| last_end(self.spans().map(|(_, s)| s)));
         (start, end)
     }
 

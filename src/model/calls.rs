@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::session::{Span, SpanKind, Turn};
+use super::session::{Session, Span, SpanKind, SpanStatus, Turn};
 
 impl Turn<'_> {
     /// Time from the turn's start to the first token of its reply, in nanoseconds.
@@ -59,10 +59,48 @@ fn wrappers(spans: &[(usize, &Span<'_>)]) -> Vec<bool> {
     above
 }
 
+/// Why the recording of `session` may not show all tools that were called among `spans`, part of it, with the ordinal
+/// of the span that leaves it open; `None` when it shows them. A transcript, whose spans have no ids, shows its calls.
+pub fn hidden_calls<'s, 'a: 's>(
+    session: &Session<'_>,
+    spans: impl Iterator<Item = (usize, &'s Span<'a>)>,
+) -> Option<(Option<usize>, String)> {
+    let (mut any, mut known) = (false, false);
+    for span in session.spans().filter(|s| s.id.is_some()) {
+        any = true;
+        known |= matches!(span.kind, SpanKind::Agent | SpanKind::Llm);
+        if span.kind == SpanKind::Tool {
+            // Who records tools at all records each of them.
+            return None;
+        }
+    }
+    if any && !known {
+        let why =
+            "no recorded span is known to be of an agent, a model or a tool, so tools may have been called unseen";
+        return Some((None, why.to_owned()));
+    }
+    let silent = |span: &Span<'_>| span.id.is_some() && span.output.is_none() && span.status != SpanStatus::Error;
+    let (ordinal, span) = model_calls(spans).into_iter().find(|(_, span)| silent(span))?;
+    let name: String = span.name.chars().take(80).collect();
+    let why = format!("the recording shows no tools and not what `{name}` said, so it may have called tools unseen");
+    Some((Some(ordinal), why))
+}
+
+/// The last end of some spans; `None` where the recording does not say when one of them ended.
+pub fn last_end<'s, 'a: 's>(spans: impl Iterator<Item = &'s Span<'a>>) -> Option<u64> {
+    let mut last = None;
+    for span in spans {
+        if span.id.is_some() && span.start_ns.is_some() && span.end_ns.is_none() {
+            return None;
+        }
+        last = last.max(span.end_ns);
+    }
+    last
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Session;
 
     fn first_token(turn: &str) -> Option<u64> {
         let line = format!(r#"{{"id":"s","turns":[{turn}]}}"#);
@@ -127,6 +165,39 @@ mod tests {
         let spans = r#"{"id":"a","kind":"llm","name":"call_llm"},{"id":"b","parent":"a","kind":"tool","name":"ask"},
             {"id":"c","parent":"b","kind":"agent","name":"sub"},{"id":"d","parent":"c","kind":"llm","name":"call_llm"}"#;
         assert_eq!(counted(spans), [0, 3]);
+    }
+
+    fn hidden(spans: &str) -> Option<Option<usize>> {
+        let line = format!(r#"{{"id":"s","spans":[{spans}]}}"#);
+        let session: Session<'_> = serde_json::from_str(&line).unwrap();
+        hidden_calls(&session, session.spans().enumerate()).map(|(ordinal, _)| ordinal)
+    }
+
+    #[test]
+    fn calls_are_hidden_where_neither_tools_nor_the_words_of_a_model_are_recorded() {
+        let silent = r#"{"id":"a","kind":"llm","name":"chat"}"#;
+        assert_eq!(hidden(silent), Some(Some(0)));
+        assert_eq!(hidden(r#"{"id":"a","kind":"llm","name":"chat","output":null}"#), None);
+        assert_eq!(hidden(r#"{"id":"a","kind":"llm","name":"chat","status":"error"}"#), None);
+        assert_eq!(hidden(&format!(r#"{silent},{{"id":"b","kind":"tool","name":"f"}}"#)), None);
+        assert_eq!(hidden(&format!(r#"{silent},{{"kind":"tool","name":"f"}}"#)), Some(Some(0)));
+        assert_eq!(hidden(r#"{"kind":"llm","name":"a transcript"}"#), None);
+        assert_eq!(hidden(r#"{"id":"a","kind":"other","name":"POST /chat"}"#), Some(None));
+        assert_eq!(hidden(""), None);
+    }
+
+    #[test]
+    fn the_last_end_is_unknown_where_one_never_ended() {
+        let last = |spans: &str| {
+            let line = format!(r#"{{"id":"s","spans":[{spans}]}}"#);
+            let session: Session<'_> = serde_json::from_str(&line).unwrap();
+            last_end(session.spans())
+        };
+        let ended = r#"{"id":"a","kind":"llm","name":"c","start_ns":1,"end_ns":5}"#;
+        assert_eq!(last(ended), Some(5));
+        assert_eq!(last(&format!(r#"{ended},{{"kind":"tool","name":"f","start_ns":4}}"#)), Some(5));
+        assert_eq!(last(&format!(r#"{ended},{{"id":"b","kind":"tool","name":"f","start_ns":4}}"#)), None);
+        assert_eq!(last(""), None);
     }
 
     #[test]

@@ -14,7 +14,7 @@ mod session;
 mod text;
 mod verdict;
 
-pub use calls::model_calls;
+pub use calls::{hidden_calls, last_end, model_calls};
 pub use problem::{LeftOut, Problem};
 pub use redact::{Redacted, Redactor};
 pub use session::{

@@ -18,6 +18,8 @@ mod once_tests;
 mod testing;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod verdict_tests;
 
 use std::collections::{BTreeMap, HashMap};
 

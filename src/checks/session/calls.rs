@@ -102,6 +102,10 @@ impl ScopeCheck for Counted {
         let named: Vec<(usize, &Span<'_>)> = scope.calls().filter(|(_, s)| self.tool.is_match(&s.name)).collect();
         let hits: Vec<usize> = named.iter().filter(|(_, s)| self.counts(s) == Some(true)).map(|(i, _)| *i).collect();
         let unknown = named.iter().filter(|(_, s)| self.counts(s).is_none()).count();
+        let too_many = self.max.is_some_and(|max| hits.len() as u64 > max);
+        if let Some(hidden) = scope.hidden_calls().filter(|_| !too_many) {
+            return hidden;
+        }
         // Every count between the extremes is possible, so all of them must agree.
         let mut possible = (hits.len()..=hits.len() + unknown).map(|n| self.allows(n));
         if possible.clone().any(|ok| ok != self.allows(hits.len())) {

@@ -86,6 +86,9 @@ impl Params for Order {
 
 impl ScopeCheck for Order {
     fn check(&self, scope: &Scope<'_>) -> Finding {
+        if let Some(hidden) = scope.hidden_calls() {
+            return hidden;
+        }
         let calls: Vec<(usize, &Span<'_>)> = scope.calls().collect();
         let at = |name: &str| -> Vec<usize> {
             calls.iter().enumerate().filter(|(_, (_, s))| s.name == name).map(|(i, _)| i).collect()

@@ -9,7 +9,7 @@ use crate::checks::memory::{self, Access};
 use crate::checks::nearest::nearest;
 use crate::checks::prices::Prices;
 use crate::checks::span::cost::own as own_cost;
-use crate::model::{Attributes, Session, Span, SpanKind, SpanStatus, Tally, Turn};
+use crate::model::{Attributes, Session, Span, SpanKind, SpanStatus, Tally, Turn, hidden_calls};
 
 /// What a metric measures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -134,7 +134,6 @@ fn samples(
     prices: &Prices,
     verdict: &dyn Fn(&str) -> Option<Tally>,
 ) -> Samples {
-    let calls = || session.spans().filter(|s| s.kind == SpanKind::Tool);
     match column.metric.as_str() {
         "ttft_ms" => per_turn(session, by, "time to first token", |t| t.first_token_ns().map(millis)),
         "turn_ms" => {
@@ -148,8 +147,8 @@ fn samples(
         "tokens_out" => tokens(session, by, |s| s.usage?.output),
         "tokens" => tokens(session, by, |s| s.usage?.input?.checked_add(s.usage?.output?)),
         "cost_usd" => cost(session, by, prices),
-        "tool_calls" => by.split(calls(), "tool", |_| Ok(1), |n| vec![n as f64]),
-        "tool_errors" => by.split(calls(), "tool", failed, |n| vec![n as f64]),
+        "tool_calls" => by.split(tool_calls(session)?, "tool", |_| Ok(1), |n| vec![n as f64]),
+        "tool_errors" => by.split(tool_calls(session)?, "tool", failed, |n| vec![n as f64]),
         "tool_error_rate" => tool_error_rate(session, by),
         "turns" => by.whole(vec![session.answerable_turns().count() as f64]),
         "memory_reads" => by.whole(vec![accesses(session, Access::Read)?]),
@@ -184,6 +183,10 @@ fn elapsed<'s>(start: Option<u64>, end: Option<u64>, spans: &mut dyn Iterator<It
             first = first.into_iter().chain(span.start_ns).min();
         }
         if end.is_none() {
+            // What never ended has no duration.
+            if span.id.is_some() && span.start_ns.is_some() && span.end_ns.is_none() {
+                return None;
+            }
             last = last.max(span.end_ns);
         }
     }
@@ -222,6 +225,14 @@ fn model_calls<'s>(session: &'s Session<'_>) -> Result<impl Iterator<Item = &'s 
     if calls.is_empty() { Err("no model call is recorded".to_owned()) } else { Ok(calls.into_iter().map(|(_, s)| s)) }
 }
 
+/// The calls of tools; not those of a recording that may hide some.
+fn tool_calls<'s>(session: &'s Session<'_>) -> Result<impl Iterator<Item = &'s Span<'s>>, String> {
+    match hidden_calls(session, session.spans().enumerate()) {
+        Some((_, why)) => Err(why),
+        None => Ok(session.spans().filter(|s| s.kind == SpanKind::Tool)),
+    }
+}
+
 /// 1 for a call that ended in an error, 0 for one that did not.
 fn failed(span: &Span<'_>) -> Result<i64, String> {
     match span.status {
@@ -232,12 +243,12 @@ fn failed(span: &Span<'_>) -> Result<i64, String> {
 }
 
 fn tool_error_rate(session: &Session<'_>, by: &Grouping<'_>) -> Samples {
-    let calls = || session.spans().filter(|s| s.kind == SpanKind::Tool);
-    if calls().next().is_none() {
+    let calls: Vec<_> = tool_calls(session)?.collect();
+    if calls.is_empty() {
         return Ok(Vec::new());
     }
-    let errors = by.split(calls(), "tool", failed, |n| vec![n as f64])?;
-    let all = by.split(calls(), "tool", |_| Ok(1), |n| vec![n as f64])?;
+    let errors = by.split(calls.iter().copied(), "tool", failed, |n| vec![n as f64])?;
+    let all = by.split(calls.iter().copied(), "tool", |_| Ok(1), |n| vec![n as f64])?;
     // Both are split alike, so the groups stand in the same order.
     let pairs = errors.into_iter().zip(all);
     Ok(pairs.map(|(e, a)| Sample { group: e.group, values: [e.values, a.values].concat() }).collect())
