@@ -1,8 +1,8 @@
 //! What was recorded twice is counted once: models within models, tools within tools, calls in messages and in spans.
 
-use super::testing::{agent, built, model, short, span, tool};
+use super::testing::{Given, agent, built, model, short, span, tool};
 use crate::model::SpanStatus::{Error, Ok as Well};
-use crate::model::{Session, SpanKind, model_calls};
+use crate::model::{Session, SpanKind, SpanStatus, model_calls};
 
 /// Model calls, and the tokens that went in; `None` where one does not say.
 fn counted(session: &Session<'_>) -> (usize, Option<u64>) {
@@ -230,4 +230,18 @@ fn thousands_of_calls_meet_thousands_of_spans_once_each() {
             .as_str()
             .contains(&s.call_id.as_ref().unwrap()[1..]))
     );
+}
+
+#[test]
+fn a_call_that_nothing_ran_is_not_known_to_have_ended_well() {
+    let models = [
+        model("t/m1", "Cancel it", "!c1=cancel{}", 11, 20),
+        model("t/m2", "", "I cannot.", 31, 40)
+            .asked(&[("user", "Cancel it"), ("tool", "c1=Unknown tool name: 'cancel'")]),
+    ];
+    let status = |spans: &[Given]| built(spans).tool_calls().next().unwrap().1.status;
+    assert_eq!(status(&models), Well, "a client's spans show no tools, and messages call nothing an error");
+    let agent = agent("t/a", "helper", 10, 100);
+    let [first, second] = models;
+    assert_eq!(status(&[agent, first, second]), SpanStatus::Unset);
 }
