@@ -16,7 +16,7 @@ use crate::formats::FORMATS;
 use crate::model::Level;
 use crate::report::safe;
 use crate::suite::nearest::nearest;
-use crate::suite::schema::docs::{ParamDoc, rule_doc};
+use crate::suite::schema::docs::{ParamDoc, rule_doc, table_docs};
 
 /// Arguments of `seatrial explain`.
 #[derive(Debug, clap::Args)]
@@ -63,6 +63,9 @@ fn explain(name: &str) -> Result<String, Failure> {
     if let Some(format) = FORMATS.iter().find(|f| f.name() == name) {
         return Ok(format!("{name} (trace format)\n\n{}\n", wrapped(format.doc(), 0, 0)));
     }
+    if is_table_of_suite(name) {
+        return Ok(topics::suite());
+    }
     let names = || {
         let formats = FORMATS.iter().map(|f| f.name());
         TOPICS.iter().map(|t| t.name).chain(RULES.iter().map(|r| r.name)).chain(formats)
@@ -72,6 +75,12 @@ fn explain(name: &str) -> Result<String, Failure> {
         None => "`seatrial explain` lists everything there is to explain".to_owned(),
     };
     Err(Failure::usage(format_args!("nothing is called `{}`\nhelp: {help}", safe::line(name))))
+}
+
+/// Whether this is a table of the suite language, such as `gate` or `[[case]]`, which the topic `suite` describes.
+fn is_table_of_suite(name: &str) -> bool {
+    let bare = |name: &str| name.trim_matches(['[', ']']).to_owned();
+    table_docs().iter().any(|table| bare(&table.name) == bare(name))
 }
 
 /// All checks by level, one line each, then topics and formats.

@@ -8,6 +8,7 @@ pub mod agentcore;
 pub mod chat;
 pub mod otlp;
 mod peek;
+mod place;
 pub mod seatrial;
 pub mod tau2_bench;
 pub mod tau_bench;

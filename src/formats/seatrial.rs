@@ -50,7 +50,17 @@ impl Format for Seatrial {
 
     fn doc(&self) -> &'static str {
         "seatrial's own JSON lines: one session a line with its `turns` and their `spans`, lossless. `seatrial import` \
-         writes it from any other format; lines written by hand may leave out the version (`\"seatrial\": 1`)."
+         writes it from any other format; lines written by hand may leave out the version (`\"seatrial\": 1`). Only a \
+         session's `id` and a span's `kind` and `name` are required; an unknown key is a mistake. A session has `id`, \
+         `case` and `trial` (texts), `agent`, `version`, `user`, `tags`, `instructions`, `turns`, `spans` (outside of \
+         turns), `reference`, `initial_state` and `state` (JSON), `reward` and `rating` (numbers), `escalated` (true or \
+         false), `events`, `failure` ({ kind, message }: it broke, and not by the agent's fault), `incomplete`, `notes` \
+         and `attributes`. A turn has `user`, `spans`, `reply`, `reference`, `closing` (no reply was due), `trace_id` \
+         and `attributes`. A span has `kind` (agent, llm, tool, retrieval, memory, guardrail or other), `name`, `input`, \
+         `output`, `status` (ok, error or unset), `status_message`, `id`, `parent`, `call_id`, `agent`, `model`, `usage` \
+         ({ input, output, cache_read, cache_write, reasoning }), `cost_usd`, `events` ({ name, time_ns, attributes }) \
+         and `attributes`. Each of the three has `start_ns` and `end_ns`, in nanoseconds since 1970; a turn and a span \
+         have `ttft_ns`, how long the first token took. A reference is { tools, answer, facts, state }."
     }
 
     fn sniff(&self, head: &Head<'_>) -> Option<Layout> {
@@ -191,6 +201,26 @@ mod tests {
         assert_eq!(line.iter().filter(|b| matches!(b, b'\n' | b'\r')).count(), 1);
         let again = decode(&line).unwrap();
         assert_eq!(digest::session(&session), digest::session(&again));
+    }
+
+    #[test]
+    fn a_value_of_the_wrong_type_is_told_with_its_key() {
+        let problem = decode(br#"{"id":"s","trial":0}"#).unwrap_err();
+        assert!(problem.message.starts_with("`trial`: invalid type: integer `0`"), "{}", problem.message);
+        let problem = decode(br#"{"id":"s","turns":[{},{"spans":[{"kind":"tol","name":"f"}]}]}"#).unwrap_err();
+        assert!(problem.message.starts_with("`turns[1].spans[0].kind`: unknown variant"), "{}", problem.message);
+    }
+
+    #[test]
+    fn every_key_is_documented() {
+        let unknown = |line: &str| decode(line.as_bytes()).unwrap_err().message;
+        let known = [r#"{"id":"s","?":1}"#, r#"{"turns":[{"?":1}]}"#, r#"{"spans":[{"?":1}]}"#].map(unknown).join(" ");
+        let keys: Vec<&str> = known.split('`').skip(1).step_by(2).filter(|key| !key.contains('?')).collect();
+        assert!(keys.len() > 40, "{known}");
+        for key in keys {
+            assert!(Seatrial.doc().contains(&format!("`{key}`")) || key == "seatrial", "{key}");
+        }
+        assert!(KEYS.iter().all(|key| *key == "seatrial" || Seatrial.doc().contains(&format!("`{key}`"))));
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{self, Deserializer, SeqAccess, Visitor};
 
+use super::place::path_to;
 use crate::model::{LeftOut, Payload, Problem, Text};
 
 /// An id or name that recordings write as a string or as a number.
@@ -217,18 +218,18 @@ pub(super) fn iso_ns(text: &str) -> Option<u64> {
 /// Decodes an element.
 ///
 /// # Errors
-/// A [`Problem`] that says what is wrong and at which byte of the element.
+/// A [`Problem`] that says what is wrong, in which key and at which byte of the element.
 pub(super) fn parse<'a, T: Deserialize<'a>>(element: &'a [u8]) -> Result<T, Problem> {
     // Once over the whole is faster than string by string.
     let text = std::str::from_utf8(element).map_err(|e| {
         let kind = if e.error_len().is_none() { LeftOut::Truncated } else { LeftOut::Malformed };
         Problem::new(kind, format!("not UTF-8 (byte {} of the session)", e.valid_up_to()))
     })?;
-    serde_json::from_str(text).map_err(|e| problem(&e, element))
+    serde_json::from_str(text).map_err(|e| problem(&e, text))
 }
 
 /// What a decoding error says about an element.
-fn problem(error: &serde_json::Error, element: &[u8]) -> Problem {
+fn problem(error: &serde_json::Error, element: &str) -> Problem {
     let full = error.to_string();
     let place = format!(" at line {} column {}", error.line(), error.column());
     let message = full.strip_suffix(&place).unwrap_or(&full);
@@ -240,12 +241,15 @@ fn problem(error: &serde_json::Error, element: &[u8]) -> Problem {
     let line_start = match error.line() {
         0 => None,
         1 => Some(0),
-        n => memchr::memchr_iter(b'\n', element).nth(n - 2).map(|at| at + 1),
+        n => memchr::memchr_iter(b'\n', element.as_bytes()).nth(n - 2).map(|at| at + 1),
     };
-    match line_start {
-        Some(start) => Problem::new(kind, format!("{message} (byte {} of the session)", start + error.column())),
-        None => Problem::new(kind, message),
-    }
+    let Some(start) = line_start else { return Problem::new(kind, message) };
+    let byte = start + error.column();
+    let whose = match path_to(element, byte) {
+        path if path.is_empty() => String::new(),
+        path => format!("`{path}`: "),
+    };
+    Problem::new(kind, format!("{whose}{message} (byte {byte} of the session)"))
 }
 
 /// A message of somebody that the format does not know.
@@ -297,7 +301,7 @@ mod tests {
         assert_eq!(refuse(br#"[[1],"#).kind, LeftOut::Truncated);
         assert_eq!(refuse(b"[[1],\xc3").kind, LeftOut::Truncated);
         assert_eq!(refuse(b"[\xff]"), Problem::new(LeftOut::Malformed, "not UTF-8 (byte 1 of the session)"));
-        let message = "invalid type: boolean `true`, expected u8 (byte 8 of the session)";
+        let message = "`[0][0]`: invalid type: boolean `true`, expected u8 (byte 8 of the session)";
         assert_eq!(refuse(b"[\n [true]]"), Problem::new(LeftOut::Malformed, message));
         let deep = "[".repeat(200);
         assert_eq!(parse::<serde_json::Value>(deep.as_bytes()).unwrap_err().kind, LeftOut::TooDeep);

@@ -123,7 +123,7 @@ fn fewer_trials_than_k_are_an_error() {
 #[test]
 fn fewer_trials_than_wanted_are_missing() {
     let suite = format!("[suite]\nname = \"s\"\ntrials = 2\n{GOOD}");
-    Project::with(&suite, &[&trial("a", 0, "good")]).run().code(4).says("fewer trials than wanted: a");
+    Project::with(&suite, &[&trial("a", 0, "good")]).run().code(4).says("fewer than the 2 trials wanted: a");
     Project::with(&suite, &[&trial("a", 0, "good"), &trial("a", 1, "good")]).run().code(0);
 }
 

@@ -188,6 +188,14 @@ fn an_unknown_name_is_a_usage_error_that_names_the_nearest() {
 }
 
 #[test]
+fn a_table_of_the_suite_language_is_explained_with_the_others() {
+    for name in ["gate", "[gate]", "case", "[[case]]", "recorded", "case.reference", "fragment", "gate.group"] {
+        assert_eq!(explain(name).expect(name), explain("suite").unwrap());
+    }
+    assert!(explain("[]").is_err());
+}
+
+#[test]
 fn settings_keys_and_exit_codes_are_complete() {
     let text = explain("settings").unwrap();
     for key in crate::suite::settings::KEYS {

@@ -62,7 +62,7 @@ Texts of a suite may be templates: "{{ case.NAME }}" is a variable of the case, 
 expected of it. A text that is one expression keeps the value's type. {% raw %}{{ }}{% endraw %} writes braces as they are.
 "#;
 
-fn suite() -> String {
+pub(super) fn suite() -> String {
     let mut out =
         String::from("The tables of a suite, beside its checks ([[span]], [[turn]], [[session]], [[system]]).\n");
     for table in table_docs() {

@@ -154,7 +154,10 @@ fn limits(plan: &SuitePlan, cases: &Cases<'_>) -> Vec<RuleOutcome> {
     if plan.cases.is_some() || plan.trials.is_some() {
         let n = cases.counts.missing;
         let decision = if gate.max_missing_cases.allows(n, total) { Decision::Passed } else { Decision::Unmeasured };
-        let what = if plan.trials.is_some() { "have fewer trials than wanted" } else { "have no recorded session" };
+        let what = match plan.trials {
+            Some(wanted) => format!("have fewer than the {wanted} trials wanted"),
+            None => "have no recorded session".to_owned(),
+        };
         let reason = if n == 0 {
             format!("all {total} cases were recorded")
         } else {

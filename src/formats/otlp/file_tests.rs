@@ -254,3 +254,11 @@ fn other_names_of_the_lists_are_known() {
         assert_eq!(read(text.as_bytes()), (vec!["a".to_owned()], vec![]), "{text}");
     }
 }
+
+#[test]
+fn every_place_of_a_sessions_id_is_documented() {
+    let doc = crate::formats::format("otlp").unwrap().doc();
+    for attribute in crate::assemble::session_id::ATTRIBUTES {
+        assert!(doc.contains(&format!("`{attribute}`")), "{attribute}");
+    }
+}

@@ -34,7 +34,11 @@ impl Format for Otlp {
     fn doc(&self) -> &'static str {
         "OpenTelemetry spans and log records, as exporters send them and the collector's file exporter writes them: \
          JSON (one request, or one a line) and protobuf (one request, or many with a length before each). Sessions are \
-         put together from all files."
+         put together from all files. A trace belongs to one session, which is named by the first of these attributes \
+         that any of its spans has: the one given as `[recorded] session` or --session-attribute, `session.id`, \
+         `gen_ai.conversation.id`, `langfuse.session.id`, `traceloop.association.properties.session_id`, \
+         `gcp.vertex.agent.session_id`, `ai.telemetry.metadata.sessionId`, and `session.id` of the resource. A trace \
+         that names none is a session of its own."
     }
 
     fn sniff(&self, head: &Head<'_>) -> Option<Layout> {

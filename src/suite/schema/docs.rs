@@ -208,7 +208,8 @@ fn kind(schema: &Value, definitions: &Map<String, Value>, depth: usize) -> Strin
     match object.get("type") {
         Some(Value::String(name)) if name == "array" => {
             let items = object.get("items").map_or_else(|| "any value".to_owned(), |i| kind(i, definitions, depth + 1));
-            format!("list of {items}")
+            // "list of a or list of b" would read as a choice of two lists.
+            if items.contains(" or list of ") { format!("list of ({items})") } else { format!("list of {items}") }
         }
         Some(Value::String(name)) => match object.get("properties").and_then(Value::as_object) {
             Some(keys) if keys.len() <= FEW => {

@@ -284,3 +284,13 @@ fn the_tables_written_here_are_those_of_the_loader() {
     common.sort_unstable();
     assert_eq!(here, common);
 }
+
+#[test]
+fn a_list_whose_items_may_be_lists_is_not_read_as_two_lists() {
+    let kind = |check: &str, name: &str| {
+        let doc = rule_doc(crate::checks::rule(check).unwrap());
+        doc.params.iter().find(|p| p.name == name).unwrap().kind.clone()
+    };
+    assert_eq!(kind("facts", "values"), "list of (matcher or list of matcher)");
+    assert_eq!(kind("metric", "groups"), "list of (string or list of string)");
+}

@@ -39,7 +39,7 @@ fn a_rendering_that_does_not_compile_says_why() {
     assert_eq!(resolve(&suite, json!({"span": {"text": "fine"}})), Ok(()));
     assert_eq!(resolve(&suite, json!({"span": {"text": ""}})).unwrap_err(), "`value`: an empty text is in every text");
     let why = resolve(&suite, json!({"span": {}})).unwrap_err();
-    assert_eq!(why, "`value` = \"{{ span.text }}\": undefined value");
+    assert_eq!(why, "`value` = \"{{ span.text }}\": undefined value: there is no `text`");
     let why = resolve(&suite, json!({"span": {"text": 3}})).unwrap_err();
     assert_eq!(why, "expected a string, found integer `3`");
 }
@@ -55,7 +55,7 @@ fn templates_inside_matchers_and_selectors_are_found() {
     let session = |value| json_value(&json!({"session": value}));
     assert!(suite.checks[0].on.resolve(|| session(json!({"tool": "t"}))).is_ok());
     let why = suite.checks[0].on.resolve(|| session(json!({}))).err().unwrap();
-    assert_eq!(why, "`on`: `name` = \"{{ session.tool }}\": undefined value");
+    assert_eq!(why, "`on`: `name` = \"{{ session.tool }}\": undefined value: there is no `tool`");
 }
 
 #[test]
@@ -133,7 +133,7 @@ fn literal_keys_beside_a_template_are_still_checked() {
 #[test]
 fn templates_over_the_case_are_tried_with_every_case() {
     let text = turn("check = \"says\"\nvalue = \"{{ case.text }}\"\n");
-    assert_eq!(faults(&text), ["14: undefined value (for case `two`)"]);
+    assert_eq!(faults(&text), ["14: undefined value: there is no `text` (for case `two`)"]);
     let text = turn("check = \"within\"\nmax_ms = 3\nmin_ms = \"{{ case.n }}\"\n");
     assert_eq!(faults(&text), ["15: `min_ms` is larger than `max_ms` (for case `two`)"]);
     let text = turn("check = \"within\"\nmax_ms = \"{{ case.id }}\"\n");
@@ -145,7 +145,7 @@ fn templates_over_the_case_are_tried_with_every_case() {
         ]
     );
     let text = turn("check = \"says\"\nvalue = \"{{ case.nope }}\"\n");
-    assert_eq!(faults(&text), ["14: undefined value (for case `one` and one more)"]);
+    assert_eq!(faults(&text), ["14: undefined value: there is no `nope` (for case `one` and one more)"]);
 }
 
 #[test]
@@ -154,7 +154,7 @@ fn only_cases_that_the_check_looks_at_are_tried() {
     assert!(faults(&check("{ case = \"o*\" }")).is_empty());
     assert!(faults(&check("{ tags = \"x\" }")).is_empty());
     assert!(faults(&check("{ case = \"{{ session.case }}\" }")).is_empty());
-    assert_eq!(faults(&check("{ case = \"t*\" }")), ["14: undefined value (for case `two`)"]);
+    assert_eq!(faults(&check("{ case = \"t*\" }")), ["14: undefined value: there is no `text` (for case `two`)"]);
 }
 
 #[test]
