@@ -132,14 +132,11 @@ pub(super) fn shown_by_model<'a>(call: Call<'a>, asked_by: &Span<'a>) -> Span<'a
 
 /// The results of tools that messages tell, by the id of the call: of several of one id the last.
 pub(super) fn outcomes<'a>(messages: Vec<Message<'a>>, into: &mut HashMap<String, Outcome<'a>>) {
-    let mut told = HashMap::new();
-    for mut outcome in messages.into_iter().flat_map(|m| m.results) {
+    let told: Vec<Outcome<'a>> = messages.into_iter().flat_map(|m| m.results).collect();
+    for mut outcome in told.into_iter().rev() {
         if let Some(id) = outcome.id.take() {
-            told.insert(id.to_string(), outcome);
+            into.entry(id.to_string()).or_insert(outcome);
         }
-    }
-    for (id, outcome) in told {
-        into.entry(id).or_insert(outcome);
     }
 }
 
