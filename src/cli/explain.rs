@@ -80,7 +80,7 @@ fn explain(name: &str) -> Result<String, Failure> {
 /// Whether this is a table of the suite language, such as `gate` or `[[case]]`, which the topic `suite` describes.
 fn is_table_of_suite(name: &str) -> bool {
     let bare = |name: &str| name.trim_matches(['[', ']']).to_owned();
-    table_docs().iter().any(|table| bare(&table.name) == bare(name))
+    table_docs().iter().any(|table| bare(table.name) == bare(name))
 }
 
 /// All checks by level, one line each, then topics and formats.
