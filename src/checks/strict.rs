@@ -53,8 +53,8 @@ pub fn evaluate<T>(
     let roots = roots.into_iter().filter_map(|name| Some((name.as_ref().to_owned(), noticing(root(name.as_ref())?))));
     let context = Value::from_pairs(roots);
     let (result, misses) = watch_misses(|| evaluate(context));
-    // MiniJinja's own words say that something is not there, and not what.
-    let unnamed = result.as_ref().err().is_none_or(|why| why == "undefined value");
+    // MiniJinja's own words name what is not there in debug builds only.
+    let unnamed = result.as_ref().err().is_none_or(|why| why.starts_with("undefined value"));
     match missed(&misses, subscripts) {
         Some(miss) if unnamed => Err(format!("undefined value: there is no `{}`", miss.key)),
         _ => result,

@@ -134,6 +134,8 @@ fn literal_keys_beside_a_template_are_still_checked() {
 fn templates_over_the_case_are_tried_with_every_case() {
     let text = turn("check = \"says\"\nvalue = \"{{ case.text }}\"\n");
     assert_eq!(faults(&text), ["14: undefined value: there is no `text` (for case `two`)"]);
+    let text = turn("check = \"says\"\nvalue = \"so {{ case.text }}\"\n");
+    assert_eq!(faults(&text), ["14: undefined value: there is no `text` (for case `two`)"]);
     let text = turn("check = \"within\"\nmax_ms = 3\nmin_ms = \"{{ case.n }}\"\n");
     assert_eq!(faults(&text), ["15: `min_ms` is larger than `max_ms` (for case `two`)"]);
     let text = turn("check = \"within\"\nmax_ms = \"{{ case.id }}\"\n");
