@@ -29,6 +29,7 @@ pub(super) struct Commit<'c, 'p, 'w> {
     out: Vec<u8>,
     panicked: bool,
     early: Option<Early>,
+    put_together: bool,
 }
 
 impl<'c, 'p, 'w> Commit<'c, 'p, 'w> {
@@ -45,6 +46,7 @@ impl<'c, 'p, 'w> Commit<'c, 'p, 'w> {
             out: Vec::new(),
             panicked: false,
             early: None,
+            put_together: false,
         };
         commit.file_problems();
         commit
@@ -58,6 +60,11 @@ impl<'c, 'p, 'w> Commit<'c, 'p, 'w> {
     /// Ends the run before its end.
     pub(super) fn stop(&mut self, why: Early) {
         self.early.get_or_insert(why);
+    }
+
+    /// What comes from now on was put together from records.
+    pub(super) fn put_together(&mut self) {
+        self.put_together = true;
     }
 
     /// Whether the run ends before its end.
@@ -196,6 +203,7 @@ impl<'c, 'p, 'w> Commit<'c, 'p, 'w> {
                 suite: self.job.index,
                 files: self.job.files.iter().map(|f| f.name.clone()).collect(),
                 ignored: self.job.ignored.clone(),
+                put_together: self.put_together,
                 tools_seen: self.fold.tools_seen.iter().cloned().collect(),
                 kept: self.kept,
             };
