@@ -142,7 +142,8 @@ fn check(check: &CheckPlan, out: &mut dyn Write) -> io::Result<()> {
 fn gate(gate: &Gate) -> String {
     let limit = |l: Limit| match l {
         Limit::Count(n) => n.to_string(),
-        Limit::Share(share) => format!("{}%", share * 100.0),
+        // A share has no more than a few digits; the rest is what binary fractions add.
+        Limit::Share(share) => format!("{}%", (share * 1e8).round() / 1e6),
     };
     let mut parts = vec![format!("pass_rate at least {}", gate.pass_rate.min)];
     if let Some(r) = &gate.reliability {

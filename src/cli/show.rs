@@ -177,7 +177,7 @@ struct List {
     /// The first session, drawn, until there is a second.
     only: Option<String>,
     rows: Vec<Row>,
-    widths: Option<[usize; 7]>,
+    widths: Option<[usize; 9]>,
 }
 
 impl List {
@@ -187,14 +187,19 @@ impl List {
     fn visit(&mut self, session: &Session<'_>, view: &View, out: &mut dyn Write) -> io::Result<()> {
         self.only = (self.rows.is_empty() && self.widths.is_none()).then(|| transcript::session(session, view));
         self.rows.push(transcript::row(session));
-        if self.rows.len() >= Self::SAMPLE { self.print(out) } else { Ok(()) }
+        if self.rows.len() >= Self::SAMPLE { self.print(out, false) } else { Ok(()) }
     }
 
-    fn print(&mut self, out: &mut dyn Write) -> io::Result<()> {
+    /// Prints the rows so far. In the first ones, when they are `all`, a column in which no row has anything is left
+    /// out.
+    fn print(&mut self, out: &mut dyn Write, all: bool) -> io::Result<()> {
         let first = self.widths.is_none();
         let rows = std::mem::take(&mut self.rows);
         let widths = *self.widths.get_or_insert_with(|| {
             std::array::from_fn(|i| {
+                if all && rows.iter().all(|r| r.cells[i] == "-") {
+                    return 0;
+                }
                 rows.iter().map(|r| columns(&r.cells[i])).max().unwrap_or(0).max(columns(ROW_TITLES[i]))
             })
         });
@@ -208,7 +213,7 @@ impl List {
         match self.only.take() {
             Some(only) => out.write_all(only.as_bytes()),
             None if self.rows.is_empty() && self.widths.is_none() => writeln!(out, "no sessions"),
-            None => self.print(out),
+            None => self.print(out, true),
         }
     }
 }
@@ -217,10 +222,10 @@ fn columns(text: &str) -> usize {
     unicode_width::UnicodeWidthStr::width(text)
 }
 
-/// Names to the left, numbers to the right.
-fn print_row(out: &mut dyn Write, cells: &[&str; 7], widths: &[usize; 7]) -> io::Result<()> {
+/// Names to the left, numbers to the right; a column of no width is left out.
+fn print_row(out: &mut dyn Write, cells: &[&str; 9], widths: &[usize; 9]) -> io::Result<()> {
     let mut line = String::new();
-    for (i, (cell, width)) in cells.iter().zip(widths).enumerate() {
+    for (i, (cell, width)) in cells.iter().zip(widths).enumerate().filter(|(_, (_, width))| **width > 0) {
         let fill = " ".repeat(width.saturating_sub(columns(cell)));
         let text = if i < 3 { format!("{cell}{fill}  ") } else { format!("{fill}{cell}  ") };
         line.push_str(&text);

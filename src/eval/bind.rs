@@ -35,18 +35,14 @@ pub fn bind<'s>(suite: &'s Suite, session: &'s Session<'s>) -> Result<Bound<'s>,
     let mut error = whole_session_error(suite, session);
     let mut named = |attribute: &Option<String>, recorded: &'s Option<Text<'s>>| match attribute {
         None => recorded.as_ref().map(|t| Text::borrowed(t)),
-        Some(name) => {
-            let value = session.attributes.get(name).map(|v| Text::borrowed(v.as_str()));
-            if value.is_none() {
-                error.get_or_insert_with(|| {
-                    format!("the session has no attribute `{name}`, which `[recorded]` names to find its case or trial")
-                });
-            }
-            value
-        }
+        Some(name) => recorded_attribute(session, name).unwrap_or_else(|why| {
+            error.get_or_insert_with(|| format!("{why}, which `[recorded]` names to find its case or trial"));
+            None
+        }),
     };
     let case = named(&suite.recorded.case, &session.case);
     let trial = named(&suite.recorded.trial, &session.trial);
+    let unnamed = case.is_none();
     let case_id = case.unwrap_or_else(|| Text::borrowed(&session.id));
 
     let mut bound = Bound {
@@ -61,8 +57,8 @@ pub fn bind<'s>(suite: &'s Suite, session: &'s Session<'s>) -> Result<Bound<'s>,
     };
     if let Some(cases) = &suite.cases {
         let Some(&index) = cases.by_id.get(bound.case_id.as_str()) else {
-            let why = match suite.recorded.case.as_ref().filter(|name| session.attributes.get(name).is_none()) {
-                Some(_) => bound.error.take().unwrap_or_default(),
+            let why = match bound.error.take_if(|_| unnamed && suite.recorded.case.is_some()) {
+                Some(why) => why,
                 None => format!("case `{}` is not declared in the suite", bound.case_id),
             };
             return Err((LeftOut::UnknownCase, why));
@@ -70,6 +66,20 @@ pub fn bind<'s>(suite: &'s Suite, session: &'s Session<'s>) -> Result<Bound<'s>,
         bound.declared(&cases.list[index], index);
     }
     Ok(bound)
+}
+
+/// An attribute of the session, or one that its operations carry and agree on: telemetry has no record of the session
+/// itself, and SDKs write what belongs to it on every span. `Err` says that there is none, or that they differ.
+fn recorded_attribute<'s>(session: &'s Session<'_>, name: &str) -> Result<Option<Text<'s>>, String> {
+    if let Some(value) = session.attributes.get(name) {
+        return Ok(Some(Text::borrowed(value.as_str())));
+    }
+    let mut values = session.spans().filter_map(|span| span.attributes.get(name));
+    let first = values.next().ok_or_else(|| format!("the session has no attribute `{name}`"))?;
+    match values.find(|other| other.as_str() != first.as_str()) {
+        None => Ok(Some(Text::borrowed(first.as_str()))),
+        Some(_) => Err(format!("operations of the session differ in the attribute `{name}`")),
+    }
 }
 
 impl<'s> Bound<'s> {

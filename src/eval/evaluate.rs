@@ -31,9 +31,19 @@ pub fn evaluate(suite: &Suite, session: &Session<'_>, bound: &Bound<'_>, active:
     if let Some(reason) = bound.case.and_then(|c| c.skip.as_ref()) {
         return uniform(checks, Status::Skip, reason);
     }
+    with_scene(session, bound, |scene| each_check(checks, scene))
+}
+
+/// Whether the `on` of a system check selects a session. `Err` says why nobody can tell.
+pub fn selects(check: &CheckDef, session: &Session<'_>, bound: &Bound<'_>) -> Result<bool, String> {
+    with_scene(session, bound, |scene| Ok(check.on.resolve(|| scene.context().clone())?.session(scene)))
+}
+
+/// The session with its case, as subjects are drawn from it.
+fn with_scene<T>(session: &Session<'_>, bound: &Bound<'_>, f: impl FnOnce(&Scene<'_>) -> T) -> T {
     let context = OnceCell::new();
     let make_context = || bound.context(session);
-    let scene = Scene {
+    f(&Scene {
         session,
         case_id: &bound.case_id,
         tags: &bound.tags,
@@ -41,11 +51,14 @@ pub fn evaluate(suite: &Suite, session: &Session<'_>, bound: &Bound<'_>, active:
         turn_expected: &bound.turn_expected,
         context: &context,
         make_context: &make_context,
-    };
+    })
+}
+
+fn each_check<'c>(checks: impl Iterator<Item = (usize, &'c CheckDef)>, scene: &Scene<'_>) -> Evaluated {
     let mut out = Evaluated { verdicts: Vec::new(), panicked: false };
     for (index, check) in checks {
         let mut rolled = RollUp::default();
-        let ran = catch_unwind(AssertUnwindSafe(|| apply(check, &scene, &mut rolled)));
+        let ran = catch_unwind(AssertUnwindSafe(|| apply(check, scene, &mut rolled)));
         if ran.is_err() {
             out.panicked = true;
             rolled.add(

@@ -237,6 +237,9 @@ pub struct SuiteEnd {
     /// Files beside them that were not taken for recordings, by their extension.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ignored: Vec<String>,
+    /// Some of the sessions were put together from records, which may lie in several of the files.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub put_together: bool,
     /// Every tool that a session called.
     pub tools_seen: Vec<String>,
     /// Sessions kept whole beside the record, and how many could have been.

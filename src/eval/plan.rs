@@ -14,8 +14,17 @@ pub struct Planned<'s> {
     /// What the record says of it.
     pub plan: SuitePlan,
     /// The columns of all its system checks, each once.
-    pub columns: Vec<Column>,
+    pub columns: Vec<PlannedColumn>,
     filter: Option<&'s Filter>,
+}
+
+/// A column, over all sessions or over those that a check's `on` selects.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlannedColumn {
+    /// The column.
+    pub column: Column,
+    /// The position of the check whose `on` says which sessions count; `None` when all do.
+    pub on: Option<usize>,
 }
 
 impl<'s> Planned<'s> {
@@ -40,8 +49,8 @@ impl<'s> Planned<'s> {
         }
         for (index, check) in planned.system_checks() {
             if !planned.plan.checks[index].inactive {
-                let missing: Vec<Column> =
-                    check.columns().into_iter().filter(|c| !planned.columns.contains(c)).collect();
+                let wanted = planned.columns_of(index, check);
+                let missing: Vec<_> = wanted.into_iter().filter(|c| !planned.columns.contains(c)).collect();
                 planned.columns.extend(missing);
             }
         }
@@ -55,6 +64,12 @@ impl<'s> Planned<'s> {
             Program::Fixed(Compiled::System(check)) if !inactive[i] => Some((i, &**check)),
             _ => None,
         })
+    }
+
+    /// The columns that the system check at a position declares, over the sessions that it selects.
+    pub fn columns_of(&self, index: usize, check: &dyn SystemCheck) -> Vec<PlannedColumn> {
+        let on = (!self.suite.checks[index].on.is_everything()).then_some(index);
+        check.columns().into_iter().map(|column| PlannedColumn { column, on }).collect()
     }
 
     /// Whether any check below system level applies to a case.

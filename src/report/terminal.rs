@@ -148,8 +148,8 @@ impl<'d> Terminal<'d> {
             writeln!(out, "          {}", safe::terminal(line))?;
         }
         let end = self.ends.get(suite).copied().flatten();
-        if let Some(file) = end.and_then(|e| e.files.get(example.at.0 as usize)) {
-            writeln!(out, "          {DIM}seatrial show {} {}{DIM:#}", shell(file), shell(&example.id))?;
+        if let Some(place) = end.and_then(|e| place(e, example.at.0)) {
+            writeln!(out, "          {DIM}seatrial show {} {}{DIM:#}", shell(place), shell(&example.id))?;
         }
         Ok(())
     }
@@ -379,4 +379,13 @@ fn shell(word: &str) -> String {
     } else {
         format!("'{}'", word.replace('\'', "'\\''"))
     }
+}
+/// Where a session of a file is to be looked for: in the file, or in its folder when it may lie in several files there.
+fn place(end: &SuiteEnd, file: u32) -> Option<&str> {
+    let folder = |name: &str| name.rfind(['/', '\\']).map(|at| at + 1);
+    let file = end.files.get(file as usize)?;
+    let inside = folder(file).map(|at| &file[..at]);
+    let beside = |other: &&String| folder(other).map(|at| &other[..at]) == inside;
+    let scattered = end.put_together && end.files.iter().filter(beside).count() > 1;
+    Some(if scattered { inside.unwrap_or(".") } else { file })
 }

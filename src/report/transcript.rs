@@ -1,8 +1,10 @@
 //! A session for the terminal: a header, the conversation with its tool calls, and a waterfall where there are times.
 
 mod layout;
+mod tree;
 mod waterfall;
 
+use std::collections::HashSet;
 use std::fmt::Write;
 
 use layout::{Paint, elide, grouped, wrapped};
@@ -42,13 +44,14 @@ const SPAN_LIMIT: usize = 200;
 /// Draws a session. What it returns is harmless to a terminal whatever the session holds.
 pub fn session(session: &Session<'_>, view: &View) -> String {
     let view = View { width: view.width.max(40), ..*view };
-    let mut draw = Draw { out: String::new(), view, paint: Paint(view.color) };
+    let timed = session.spans().any(|s| s.start_ns.is_some() && s.end_ns.is_some());
+    let waterfall = view.waterfall.unwrap_or(timed);
+    let mut draw = Draw { out: String::new(), view, paint: Paint(view.color), waterfall };
     draw.header(session);
     if view.conversation {
         draw.conversation(session);
     }
-    let timed = session.spans().any(|s| s.start_ns.is_some() && s.end_ns.is_some());
-    if view.waterfall.unwrap_or(timed) {
+    if waterfall {
         waterfall::draw(session, &draw.view, draw.paint, &mut draw.out);
     }
     draw.out
@@ -57,18 +60,22 @@ pub fn session(session: &Session<'_>, view: &View) -> String {
 /// One session in a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
-    /// Id, case, trial, turns (as the `turns` check counts them: without a closing message), tool calls, errors among
-    /// them, reward; `-` where the recording does not say.
-    pub cells: [String; 7],
+    /// Id, case, trial, turns (as the `turns` check counts them: without a closing message), tool calls, how many of
+    /// those and of the model calls failed, tokens of all model calls, how long it took, reward; `-` where the
+    /// recording does not say.
+    pub cells: [String; 9],
 }
 
 /// The titles of the cells of a [`Row`].
-pub const ROW_TITLES: [&str; 7] = ["session", "case", "trial", "turns", "calls", "errors", "reward"];
+pub const ROW_TITLES: [&str; 9] = ["session", "case", "trial", "turns", "calls", "errors", "tokens", "took", "reward"];
 
 /// What a list says of a session.
 pub fn row(session: &Session<'_>) -> Row {
     let text = |t: Option<&Text<'_>>| t.map_or_else(|| "-".to_owned(), |t| safe::line(t).into_owned());
-    let errors = session.tool_calls().filter(|(_, s)| s.status == SpanStatus::Error).count();
+    let failed = |s: &&Span<'_>| s.status == SpanStatus::Error && matches!(s.kind, SpanKind::Tool | SpanKind::Llm);
+    let took = session.end_ns.zip(session.start_ns).and_then(|(end, start)| end.checked_sub(start));
+    // Of some of the calls is not of the session.
+    let tokens = usage(session).filter(|u| u.known == u.calls).map(|u| grouped(u.input.saturating_add(u.output)));
     Row {
         cells: [
             safe::line(&session.id).into_owned(),
@@ -76,7 +83,9 @@ pub fn row(session: &Session<'_>) -> Row {
             text(session.trial.as_ref()),
             session.answerable_turns().count().to_string(),
             session.tool_calls().count().to_string(),
-            errors.to_string(),
+            session.spans().filter(failed).count().to_string(),
+            tokens.unwrap_or_else(|| "-".to_owned()),
+            took.map_or_else(|| "-".to_owned(), layout::duration),
             session.reward.map_or_else(|| "-".to_owned(), |r| r.to_string()),
         ],
     }
@@ -86,6 +95,17 @@ struct Draw {
     out: String,
     view: View,
     paint: Paint,
+    /// Whether a waterfall follows.
+    waterfall: bool,
+}
+
+/// What the conversation shows beside the operations, and need not show again as a part of them.
+#[derive(Clone, Copy, Default)]
+struct Beside<'t> {
+    /// The agent of the session.
+    agent: Option<&'t str>,
+    user: Option<&'t str>,
+    reply: Option<&'t str>,
 }
 
 impl Draw {
@@ -177,10 +197,10 @@ impl Draw {
             self.out.push('\n');
             let title = self.paint.bold("before the first turn");
             self.line(&title);
-            self.spans(&s.spans, None);
+            self.spans(&s.spans, Beside { agent: s.agent.as_deref(), ..Beside::default() });
         }
         for (i, turn) in s.turns.iter().enumerate() {
-            self.turn(i, turn);
+            self.turn(i, turn, s.agent.as_deref());
         }
         if let Some(reference) = &s.reference {
             self.out.push('\n');
@@ -188,7 +208,7 @@ impl Draw {
         }
     }
 
-    fn turn(&mut self, index: usize, turn: &Turn<'_>) {
+    fn turn(&mut self, index: usize, turn: &Turn<'_>, agent: Option<&str>) {
         self.out.push('\n');
         // The user's last word is no turn that the agent had to answer, and is not counted as one.
         let mut title = if turn.closing { "closing message".to_owned() } else { format!("turn {}", index + 1) };
@@ -203,7 +223,7 @@ impl Draw {
         if let Some(user) = &turn.user {
             self.block(2, "user   ", user, TEXT_LIMIT);
         }
-        self.spans(&turn.spans, turn.reply.as_ref());
+        self.spans(&turn.spans, Beside { agent, user: turn.user.as_deref(), reply: turn.reply.as_deref() });
         match &turn.reply {
             Some(reply) => self.block(2, "reply  ", reply, TEXT_LIMIT),
             None => {
@@ -217,32 +237,45 @@ impl Draw {
         }
     }
 
-    /// `reply` is shown by the turn; the model's output that is the same text is not shown twice.
-    fn spans(&mut self, spans: &[Span<'_>], reply: Option<&Text<'_>>) {
+    fn spans(&mut self, spans: &[Span<'_>], beside: Beside<'_>) {
+        let caused_failure: HashSet<&str> = spans
+            .iter()
+            .filter(|s| s.status == SpanStatus::Error)
+            .filter_map(|s| s.parent.as_ref().map(Text::as_str))
+            .collect();
+        let told = |s: &&Span<'_>| {
+            let below = s.id.as_ref().is_some_and(|id| caused_failure.contains(id.as_str()));
+            self.view.full || is_told(s, beside, below)
+        };
+        let shown: Vec<&Span<'_>> = tree::ordered(spans).into_iter().map(|n| n.span).filter(told).collect();
         let limit = if self.view.full { usize::MAX } else { SPAN_LIMIT };
-        for span in spans.iter().take(limit) {
-            self.span(span, reply);
+        for span in shown.iter().take(limit) {
+            self.span(span, beside);
         }
-        if spans.len() > limit {
-            let note = format!("  ... {} more operations (--full shows them)", grouped((spans.len() - limit) as u64));
+        let drawn = shown.len().min(limit);
+        let rest = if self.waterfall { shown.len() - drawn } else { spans.len() - drawn };
+        if rest > 0 {
+            let note = format!("  ... {} more operations (--full shows them)", grouped(rest as u64));
             let note = self.paint.dim(&note);
             self.line(&note);
         }
     }
 
-    fn span(&mut self, span: &Span<'_>, reply: Option<&Text<'_>>) {
+    fn span(&mut self, span: &Span<'_>, beside: Beside<'_>) {
         let failed = span.status == SpanStatus::Error;
         if span.kind == SpanKind::Llm && !failed {
             // Of a model call the conversation shows what it said; its cost and time are the waterfall's.
-            let text =
-                span.output.as_ref().filter(|o| !o.is_null()).map(Payload::as_str).filter(|t| !t.trim().is_empty());
-            if let Some(text) = text.filter(|t| reply.is_none_or(|r| r.as_str() != *t)) {
+            if let Some(text) = said(span).filter(|t| !beside.reply.is_some_and(|r| same(r, t))) {
                 self.block(2, "model  ", text, TEXT_LIMIT);
             }
             return;
         }
-        let mut title = format!("{} {}", layout::kind(span.kind), safe::line(&span.name));
-        if let Some(agent) = &span.agent {
+        let name = safe::line(&span.name);
+        let name =
+            if span.kind == SpanKind::Agent { name.strip_prefix("invoke_agent ").unwrap_or(&name) } else { &name };
+        let mut title = format!("{} {name}", layout::kind(span.kind));
+        let by = span.agent.as_deref().filter(|a| beside.agent != Some(*a) && *a != name);
+        if let Some(agent) = by {
             let _ = write!(title, " by {}", safe::line(agent));
         }
         if let Some(ns) = span.duration_ns() {
@@ -252,10 +285,14 @@ impl Draw {
         let title =
             format!("  {}{}", self.paint.call(title), if failed { self.paint.error("  error") } else { String::new() });
         self.line(&title);
-        if let Some(input) = &span.input {
+        // What a model or an agent is given is the conversation so far, over again.
+        let repeats = matches!(span.kind, SpanKind::Llm | SpanKind::Agent) && beside.user.is_some();
+        if let Some(input) = span.input.as_ref().filter(|_| self.view.full || !repeats) {
             self.payload("-> ", input);
         }
-        if let Some(output) = &span.output {
+        let reply =
+            |o: &&Payload<'_>| span.kind == SpanKind::Agent && beside.reply.is_some_and(|r| same(r, o.as_str()));
+        if let Some(output) = span.output.as_ref().filter(|o| self.view.full || !reply(o)) {
             self.payload("<- ", output);
         }
         // Often the message is the output over again.
@@ -267,10 +304,12 @@ impl Draw {
     }
 
     fn payload(&mut self, label: &str, payload: &Payload<'_>) {
-        // Whole payloads are laid out; JSON that was recorded over several lines is put on one; others stay as they are.
+        // Whole payloads are laid out; JSON over several lines is put on one, and what is to be wrapped gets spaces to
+        // wrap at; others stay as they are.
         let raw = payload.as_str();
-        let (long, tall) = (self.view.full && raw.len() > self.view.width, raw.contains('\n'));
-        let json = if long || tall { payload.json().filter(|v| v.is_object() || v.is_array()) } else { None };
+        let (wide, tall) = (raw.len() > self.view.width.saturating_sub(4 + label.len()), raw.contains('\n'));
+        let long = self.view.full && wide;
+        let json = if wide || tall { payload.json().filter(|v| v.is_object() || v.is_array()) } else { None };
         let shown = match json {
             Some(value) if long => serde_json::to_string_pretty(value).ok(),
             Some(_) => Some(on_one_line(raw)),
@@ -301,6 +340,31 @@ impl Draw {
             self.block(4, "state ", state.as_str(), PAYLOAD_LIMIT);
         }
     }
+}
+
+/// Whether an operation belongs to the conversation. A trace holds others too: what carries a request (servers, steps
+/// of a framework), and the agent around it all. Those are left to the waterfall, unless they tell something: a failure
+/// that is not that of an operation below, another agent, an answer that is nowhere else.
+fn is_told(span: &Span<'_>, beside: Beside<'_>, failed_below: bool) -> bool {
+    let news = span.status == SpanStatus::Error && !failed_below;
+    match span.kind {
+        SpanKind::Other => span.id.is_none() || (news && span.status_message.is_some()),
+        SpanKind::Agent => {
+            let another = span.agent.as_deref().is_some_and(|a| beside.agent != Some(a));
+            news || (another && !failed_below) || (beside.reply.is_none() && said(span).is_some())
+        }
+        _ => true,
+    }
+}
+
+/// What a model or an agent said, unless it is nothing.
+fn said<'s>(span: &'s Span<'_>) -> Option<&'s str> {
+    span.output.as_ref().filter(|o| !o.is_null()).map(Payload::as_str).filter(|t| !t.trim().is_empty())
+}
+
+/// Whether two texts are one but for the space around them, which some SDKs trim.
+fn same(a: &str, b: &str) -> bool {
+    a.trim() == b.trim()
 }
 
 /// Valid JSON without its line breaks and indentation. Keys and numbers stay as they were written.
@@ -335,20 +399,33 @@ fn size(s: &Session<'_>) -> String {
     format!("{}{closing}, {calls}{failed}", count(turns, "turn", "turns"))
 }
 
-/// The tokens of all model calls; when some do not say, that is said, and where none does, nothing is.
-fn tokens(s: &Session<'_>) -> Option<String> {
-    let calls = s.spans().filter(|span| span.kind == SpanKind::Llm);
-    let (mut total, mut known, mut input, mut output) = (0u64, 0u64, 0u64, 0u64);
-    for span in calls {
-        total += 1;
-        if let Some((i, o)) = span.usage.and_then(|u| u.input.zip(u.output)) {
-            known += 1;
-            input = input.saturating_add(i);
-            output = output.saturating_add(o);
+/// Tokens of model calls, as far as they are recorded.
+struct Recorded {
+    calls: u64,
+    known: u64,
+    input: u64,
+    output: u64,
+}
+
+/// The tokens of all model calls; `None` where none says. Of a model span around another only the inner one counts.
+fn usage(s: &Session<'_>) -> Option<Recorded> {
+    let mut all = Recorded { calls: 0, known: 0, input: 0, output: 0 };
+    for (_, span) in crate::model::model_calls(s.spans().enumerate()) {
+        all.calls += 1;
+        if let Some((input, output)) = span.usage.and_then(|u| u.input.zip(u.output)) {
+            all.known += 1;
+            all.input = all.input.saturating_add(input);
+            all.output = all.output.saturating_add(output);
         }
     }
-    let partly = if known < total { format!(" (of {known} of {total} model calls)") } else { String::new() };
-    (known > 0).then(|| format!("{} in, {} out{partly}", grouped(input), grouped(output)))
+    (all.known > 0).then_some(all)
+}
+
+/// When some of the model calls do not say, that is said.
+fn tokens(s: &Session<'_>) -> Option<String> {
+    let Recorded { calls, known, input, output } = usage(s)?;
+    let partly = if known < calls { format!(" (of {known} of {calls} model calls)") } else { String::new() };
+    Some(format!("{} in, {} out{partly}", grouped(input), grouped(output)))
 }
 
 #[cfg(test)]

@@ -6,11 +6,11 @@ use std::sync::atomic::Ordering;
 
 use super::element::{Done, Item, left_out};
 use super::engine::{Early, Job, Outcome, Sinks};
-use crate::checks::system::{Column, SystemFinding, Window};
+use crate::checks::system::{SystemFinding, Window};
 use crate::eval::evaluate;
 use crate::eval::event::{SessionEvent, SuiteEnd, SystemEvent};
 use crate::eval::fold::{Admission, SuiteFold};
-use crate::eval::plan::Planned;
+use crate::eval::plan::{Planned, PlannedColumn};
 use crate::eval::row::Row;
 use crate::model::{LeftOut, Problem, Status, Text, Verdict};
 use crate::store::record;
@@ -29,6 +29,7 @@ pub(super) struct Commit<'c, 'p, 'w> {
     out: Vec<u8>,
     panicked: bool,
     early: Option<Early>,
+    put_together: bool,
 }
 
 impl<'c, 'p, 'w> Commit<'c, 'p, 'w> {
@@ -45,6 +46,7 @@ impl<'c, 'p, 'w> Commit<'c, 'p, 'w> {
             out: Vec::new(),
             panicked: false,
             early: None,
+            put_together: false,
         };
         commit.file_problems();
         commit
@@ -58,6 +60,11 @@ impl<'c, 'p, 'w> Commit<'c, 'p, 'w> {
     /// Ends the run before its end.
     pub(super) fn stop(&mut self, why: Early) {
         self.early.get_or_insert(why);
+    }
+
+    /// What comes from now on was put together from records.
+    pub(super) fn put_together(&mut self) {
+        self.put_together = true;
     }
 
     /// Whether the run ends before its end.
@@ -196,6 +203,7 @@ impl<'c, 'p, 'w> Commit<'c, 'p, 'w> {
                 suite: self.job.index,
                 files: self.job.files.iter().map(|f| f.name.clone()).collect(),
                 ignored: self.job.ignored.clone(),
+                put_together: self.put_together,
                 tools_seen: self.fold.tools_seen.iter().cloned().collect(),
                 kept: self.kept,
             };
@@ -218,10 +226,10 @@ impl<'c, 'p, 'w> Commit<'c, 'p, 'w> {
 /// Asks every system check; whether one panicked.
 fn decide_system(planned: &Planned<'_>, fold: &SuiteFold<'_>) -> (Vec<(u32, SystemFinding)>, bool) {
     let check_index = |id: &str| planned.plan.checks.iter().position(|c| c.id == id).map(|i| i as u32);
-    let position = |column: &Column| planned.columns.iter().position(|c| c == column);
+    let position = |column: &PlannedColumn| planned.columns.iter().position(|c| c == column);
     let (mut found, mut panicked) = (Vec::new(), false);
     for (index, check) in planned.system_checks() {
-        let declared = check.columns();
+        let declared = planned.columns_of(index, check);
         let columns = declared.iter().filter_map(position).filter_map(|i| fold.columns.get(i)).collect();
         let window = Window { columns, cases: &fold.cases, check_index: &check_index };
         let finding = catch_unwind(AssertUnwindSafe(|| check.decide(&window))).unwrap_or_else(|_| {

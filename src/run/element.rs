@@ -10,7 +10,7 @@ use crate::assemble::intake::{Draft, Intake};
 use crate::checks::system::{Cell, columns};
 use crate::eval::bind::{self, Bound};
 use crate::eval::event::{LeftOutEvent, Ordinal, SessionEvent};
-use crate::eval::plan::Planned;
+use crate::eval::plan::{Planned, PlannedColumn};
 use crate::eval::row::Row;
 use crate::eval::{evaluate, rollup};
 use crate::formats::{self, RecordDecoder};
@@ -181,11 +181,15 @@ fn cells(planned: &Planned<'_>, session: &Session<'_>, bound: &Bound<'_>, verdic
         let index = planned.plan.checks.iter().position(|c| c.id == id)?;
         verdicts.iter().find(|v| v.check as usize == index).map(|v| v.subjects)
     };
-    planned
-        .columns
-        .iter()
-        .map(|column| columns::project(column, session, &bound.tags, &planned.suite.prices, &tally))
-        .collect()
+    let cell = |PlannedColumn { column, on }: &PlannedColumn| {
+        let selected = on.map_or(Ok(true), |check| evaluate::selects(&planned.suite.checks[check], session, bound));
+        match selected {
+            Ok(true) => columns::project(column, session, &bound.tags, &planned.suite.prices, &tally),
+            Ok(false) => Cell::Unselected,
+            Err(why) => Cell::Missing(rollup::bounded(why)),
+        }
+    };
+    planned.columns.iter().map(cell).collect()
 }
 
 /// The session in seatrial's own format, when it is one to keep; empty when it would be but there is no room.

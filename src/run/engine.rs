@@ -131,7 +131,14 @@ fn assembled(
     let mut assembled = Assembled::new(intake, builder, reader, &stopped)?;
     // Nothing is telemetry any more.
     let nothing = Intake::new(job.assemble.clone());
-    round(job, pool, commit, &nothing, &mut |buffer| assembled.next(buffer));
+    let mut next = |buffer| {
+        let batch = assembled.next(buffer)?;
+        if batch.is_some() {
+            lock(commit).put_together();
+        }
+        Ok(batch)
+    };
+    round(job, pool, commit, &nothing, &mut next);
     Ok(())
 }
 

@@ -22,6 +22,7 @@ use super::rendering::{Found, Names, find_templates, settle_constants, templates
 use super::template::{CompileError, Filled, On, Templated, TemplatedOn};
 use super::words;
 use super::{About, Case, Cases, CheckDef, Program, Require, digests};
+use crate::checks::Compiled;
 use crate::checks::build::{Build, BuildProblem, Files, Rule};
 use crate::checks::detect::Detectors;
 use crate::checks::prices::Prices;
@@ -106,6 +107,12 @@ impl<'t> Maker<'_, 't> {
             self.priced.set(true);
         }
         let (common, on) = (common?, on?);
+        // These judge how cases went, not what sessions hold: a selector would be read and change nothing.
+        if let Some(value) = split.on.filter(|_| over_cases(&program)) {
+            let message = format!("`{}` is over all cases: it takes no `on`", rule.name);
+            let help = "name a check that has the `on` in `of`, or a group of cases by `[[gate.group]]`".to_owned();
+            sink.error(&value.span(), message, help);
+        }
         let selected = on.fixed().map(Selector::tool_names).unwrap_or_default();
         let mut tool_names = tool_names;
         tool_names.extend(selected.into_iter().filter(|t| !tool_names.contains(t)).collect::<Vec<_>>());
@@ -400,6 +407,11 @@ impl<'t> Maker<'_, 't> {
         });
         fine.then(|| On::Templated(Box::new(on)))
     }
+}
+
+/// Whether a check sees the outcomes of cases and no session.
+fn over_cases(program: &Program) -> bool {
+    matches!(program, Program::Fixed(Compiled::System(check)) if check.columns().is_empty())
 }
 
 /// Whether a check is sure to look at the sessions of a case, as far as the case decides. A session may have tags that

@@ -106,9 +106,9 @@ pub struct Recorded {
     pub format: Option<&'static str>,
     /// The attribute of spans that names their session, before the usual ones.
     pub session: Option<String>,
-    /// The session attribute that names the case; its absence is then an error.
+    /// The attribute of the session, or of its spans, that names the case; its absence is then an error.
     pub case: Option<String>,
-    /// The session attribute that names the trial; its absence is then an error.
+    /// The attribute of the session, or of its spans, that names the trial; its absence is then an error.
     pub trial: Option<String>,
     /// Older sessions (and those without a time) are left out.
     pub max_age: Option<std::time::Duration>,

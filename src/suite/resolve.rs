@@ -67,9 +67,9 @@ pub struct RecordedTable {
     pub format: Option<String>,
     /// The attribute of spans that names their session, before the usual ones.
     pub session: Option<String>,
-    /// The session attribute that names the case; its absence is then an error.
+    /// The attribute of the session, or of its spans, that names the case; its absence is then an error.
     pub case: Option<String>,
-    /// The session attribute that names the trial; its absence is then an error.
+    /// The attribute of the session, or of its spans, that names the trial; its absence is then an error.
     pub trial: Option<String>,
     /// Older sessions are refused, and those whose age cannot be told (no time, or one that is more than an hour in the
     /// future): a duration such as `"24h"` or `"7d"`.

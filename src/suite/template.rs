@@ -219,6 +219,11 @@ impl On {
         }
     }
 
+    /// Whether it selects everything, whatever the session.
+    pub fn is_everything(&self) -> bool {
+        self.fixed().is_some_and(Selector::is_empty)
+    }
+
     /// The selector, when it has no templates.
     pub fn fixed(&self) -> Option<&Selector> {
         match self {

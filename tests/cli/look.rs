@@ -48,6 +48,31 @@ fn a_session_of_anthropic_messages() {
 }
 
 #[test]
+fn a_session_put_together_from_telemetry() {
+    let said = here(&["show", "fixtures/telemetry/strands", "multi-turn-2742b3fe", "--width", "80"]).code(0);
+    assert!(said.out.lines().all(|line| line.chars().count() <= 80), "{}", said.out);
+    insta::assert_snapshot!(steady(&said.out));
+}
+
+#[test]
+fn a_trace_of_two_agents_whose_clocks_differ() {
+    let said = here(&["show", "fixtures/telemetry/handover.jsonl", "lamps-large-refund", "--width", "80"]).code(0);
+    insta::assert_snapshot!(steady(&said.out));
+}
+
+#[test]
+fn a_failure_that_went_through_every_operation_is_told_once() {
+    let said = here(&["show", "fixtures/telemetry/strands", "llm-error-ec1823fd", "--width", "80"]).code(0);
+    insta::assert_snapshot!(steady(&said.out));
+}
+
+#[test]
+fn the_sessions_of_a_folder_of_telemetry() {
+    let said = here(&["show", "fixtures/telemetry/strands"]).code(0);
+    insta::assert_snapshot!(steady(&said.out));
+}
+
+#[test]
 fn the_sessions_of_a_file() {
     let said = here(&["show", "fixtures/ferry/results.json"]).code(0);
     insta::assert_snapshot!(steady(&said.out));

@@ -14,5 +14,6 @@ mod project;
 mod readme;
 mod record;
 mod reports;
+mod selected;
 mod suites;
 mod telemetry;

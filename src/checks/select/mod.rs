@@ -98,6 +98,13 @@ impl Selector {
             && self.among(scene.session, || scene.session.spans())
     }
 
+    /// Whether it has no keys, and so selects everything.
+    pub fn is_empty(&self) -> bool {
+        let Self { kind, name, agent, model, status, attributes, case, tags, user, index } = self;
+        let session = agent.is_none() && attributes.is_none() && case.is_none() && tags.is_none() && user.is_none();
+        session && kind.is_none() && name.is_none() && model.is_none() && status.is_none() && index.is_none()
+    }
+
     /// Keys that cannot be meant at a level.
     pub fn problems(&self, level: Level) -> Vec<SelectorProblem> {
         let mut problems = Vec::new();

@@ -403,14 +403,14 @@ mod tests {
     fn samples(metric: &str, by: &[&str], session: serde_json::Value) -> Vec<String> {
         match cell(metric, by, session) {
             Cell::Samples(samples) => samples.iter().map(|s| format!("{}={:?}", s.group.join(","), s.values)).collect(),
-            Cell::Missing(why) => panic!("{why}"),
+            other => panic!("{other:?}"),
         }
     }
 
     fn missing(metric: &str, session: serde_json::Value) -> String {
         match cell(metric, &[], session) {
             Cell::Missing(why) => why,
-            Cell::Samples(samples) => panic!("{metric}: {samples:?}"),
+            other => panic!("{metric}: {other:?}"),
         }
     }
 

@@ -23,7 +23,8 @@ use crate::stats::{quantile, sum};
 ///
 /// A session in which the value is missing makes the check an error, unless `min_coverage` allows it; so do fewer
 /// samples than `min_count`. When there is nothing to measure in any session, the check is unexercised. Percentiles
-/// are by nearest rank, `stddev` is that of a sample (n - 1), sums are exact.
+/// are by nearest rank, `stddev` is that of a sample (n - 1), sums are exact. `on` selects the sessions that count, as
+/// for a session check.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Metric {

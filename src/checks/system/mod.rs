@@ -35,6 +35,8 @@ pub struct Column {
 pub enum Cell {
     /// The session does not say; why.
     Missing(String),
+    /// The check's `on` does not select it: it is not asked.
+    Unselected,
     /// Its samples, by group. None at all is a legitimate nothing (no tool was called).
     Samples(Vec<Sample>),
 }
@@ -65,13 +67,15 @@ pub struct Folded {
 impl Folded {
     /// Adds what one session contributes. Called in ordinal order.
     pub fn add(&mut self, cell: Cell) {
-        self.sessions += 1;
         match cell {
+            Cell::Unselected => {}
             Cell::Missing(why) => {
+                self.sessions += 1;
                 self.missing += 1;
                 self.first_missing.get_or_insert(why);
             }
             Cell::Samples(samples) => {
+                self.sessions += 1;
                 for sample in samples {
                     self.groups.entry(sample.group).or_default().extend(sample.values);
                 }

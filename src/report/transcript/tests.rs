@@ -33,7 +33,6 @@ fn draws_header_conversation_and_waterfall() {
     turn 1  4.50s  first token after 350ms
       user   I want to cancel reservation EHGLP3, which I booked yesterday
              evening for my whole family, please.
-      agent airline  4.50s
       tool get_reservation  500ms  error
         -> {"id":"EHGLP3"}
         <- Error: not found
@@ -44,10 +43,10 @@ fn draws_header_conversation_and_waterfall() {
         call get_reservation {"id":"EHGLP3"}
 
     waterfall  4.50s
-    agent airline                     4.50s ███████████████████
-      llm chat                        1.00s ████ 1,200+34 tok
-      tool get_reservation            500ms     ██ error
-      llm chat                        3.00s       █████████████
+    agent airline               4.50s █████████████████████████
+      llm chat                  1.00s █████ 1,200+34 tok
+      tool get_reservation      500ms      ███ error
+      llm chat                  3.00s         █████████████████
     "#);
 }
 
@@ -67,6 +66,61 @@ fn without_times_there_is_no_waterfall_and_nothing_is_made_up() {
     ");
     let asked = View { waterfall: Some(true), ..View::new(72, false) };
     assert!(session(&load(r#"{"id":"s"}"#), &asked).contains("no waterfall"));
+}
+
+/// A trace of two turns, a minute apart: a server around an agent around a model that fails the second time.
+const TRACE: &str = r#"{"id":"s","agent":"a","turns":[
+{"user":"hi","reply":"hello","spans":[
+{"id":"1","kind":"other","name":"POST /chat","start_ns":1000000000,"end_ns":2000000000},
+{"id":"2","parent":"1","kind":"agent","name":"invoke_agent a","agent":"a","start_ns":1000000000,"end_ns":2000000000,"input":"[\"hi\"]","output":"hello\n"},
+{"id":"4","parent":"2","kind":"tool","name":"f","start_ns":1800000000,"end_ns":1900000000},
+{"id":"3","parent":"2","kind":"llm","name":"chat","agent":"a","start_ns":900000000,"end_ns":1500000000,"ttft_ns":400000000,"output":"hello"}]},
+{"user":"and?","spans":[
+{"id":"5","kind":"other","name":"POST /chat","start_ns":62000000000,"end_ns":63000000000,"status":"error","status_message":"refused"},
+{"id":"6","parent":"5","kind":"agent","name":"b","agent":"b","start_ns":62000000000,"end_ns":63000000000,"status":"error","status_message":"refused"},
+{"id":"7","parent":"6","kind":"llm","name":"chat","agent":"b","start_ns":62000000000,"end_ns":63000000000,"status":"error","status_message":"refused","input":"[]"}]}]}"#;
+
+#[test]
+fn of_a_trace_the_conversation_tells_what_is_news_and_the_waterfall_everything() {
+    insta::assert_snapshot!(session(&load(TRACE), &View::new(72, false)), @r"
+    s
+    agent     a
+    size      2 turns, 1 tool call
+
+    turn 1
+      user   hi
+      tool f  100ms
+      reply  hello
+
+    turn 2
+      user   and?
+      llm chat by b  1.00s  error
+        error: refused
+      no reply recorded
+
+    waterfall  2.00s, without 1m00s between turns
+    POST /chat                  1.00s ████████████████
+      agent a                   1.00s ████████████████
+        llm chat                600ms ░░░░░░███ clock
+        tool f                  100ms             ██
+    POST /chat                  1.00s                 ████████████████ error
+      agent b                   1.00s                 ████████████████ error
+        llm chat                1.00s                 ████████████████ error
+    ░ until the first token
+    clock: starts before what caused it, and is drawn from that one's start
+    ");
+}
+
+#[test]
+fn without_a_waterfall_the_conversation_says_how_much_it_does_not_tell() {
+    let view = View { waterfall: Some(false), ..View::new(72, false) };
+    let text = session(&load(TRACE), &view);
+    assert_eq!(text.matches("... 2 more operations (--full shows them)").count(), 2, "{text}");
+    let full = session(&load(TRACE), &View { full: true, ..view });
+    assert!(
+        full.contains("other POST /chat") && full.contains("[\"hi\"]") && !full.contains("more operations"),
+        "{full}"
+    );
 }
 
 #[test]
@@ -100,8 +154,8 @@ fn long_texts_are_elided_with_their_size_unless_asked_for() {
 
 #[test]
 fn a_row_says_what_the_recording_says() {
-    assert_eq!(row(&load(TIMED)).cells, ["s-1", "cancel", "2", "1", "1", "1", "0.5"]);
-    assert_eq!(row(&load(r#"{"id":"a\u001bb\nc"}"#)).cells, [r"a\x1bb\nc", "-", "-", "0", "0", "0", "-"]);
+    assert_eq!(row(&load(TIMED)).cells, ["s-1", "cancel", "2", "1", "1", "1", "-", "4.50s", "0.5"]);
+    assert_eq!(row(&load(r#"{"id":"a\u001bb\nc"}"#)).cells, [r"a\x1bb\nc", "-", "-", "0", "0", "0", "-", "-", "-"]);
 }
 
 #[test]

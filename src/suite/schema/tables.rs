@@ -128,8 +128,8 @@ fn recorded() -> Value {
             "paths": strings("Files, globs and folders, relative to this file. Each must match a file."),
             "format": { "enum": formats, "default": "auto", "description": "The trace format." },
             "session": { "type": "string", "description": "The span attribute that names the session, before the usual ones." },
-            "case": { "type": "string", "description": "The session attribute that names the case." },
-            "trial": { "type": "string", "description": "The session attribute that names the trial." },
+            "case": { "type": "string", "description": "The attribute of the session, or of its spans, that names the case." },
+            "trial": { "type": "string", "description": "The attribute of the session, or of its spans, that names the trial." },
             "max_age": {
                 "type": "string", "pattern": "^\\s*[0-9]", "description": "Older sessions are left out, such as \"24h\".",
             },
