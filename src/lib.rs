@@ -6,7 +6,9 @@
 //! 1. [`suite`] reads TOML into a resolved [`suite::Suite`]: checks compiled by their rules ([`checks`]), cases, the
 //!    gate. Everything wrong is reported at once, with file, line and help.
 //! 2. [`sources`] finds the recorded files and cuts them into batches of whole elements, in bounded memory;
-//!    [`formats`] decode an element into a [`model::Session`] of turns of spans, borrowing from the batch.
+//!    [`formats`] decode an element into a [`model::Session`] of turns of spans, borrowing from the batch. Telemetry
+//!    has no such element: its spans and log records are taken in first, and [`assemble`] puts them together by
+//!    session, on disk where memory does not hold them; [`formats::telemetry::dialect`] says what each SDK meant.
 //! 3. [`eval`] binds a session to its case and what is expected of it, applies every check to every subject that it
 //!    selects, and rolls the findings up into verdicts. A check is pure: it sees its subject and answers with a
 //!    [`model::Finding`]. What could not be measured is an `error`, never a pass and never a zero.
@@ -23,13 +25,13 @@
 //! | --- | --- | --- |
 //! | 0 | [`model`] | the nouns: sessions, verdicts, evidence, problems, digests |
 //! | 1 | [`stats`], [`formats`], [`checks`] | pure functions: numbers, bytes to sessions, rules |
-//! | 2 | [`suite`], [`eval`] | TOML to suites; sessions to verdicts to a decision |
+//! | 2 | [`suite`], [`assemble`], [`eval`] | TOML to suites; telemetry to sessions; sessions to verdicts to a decision |
 //! | 3 | [`sources`], [`store`], [`report`] | files in, the record, reports out |
 //! | 4 | [`run`] | the engine |
 //! | 5 | [`cli`] | one file per command; text, exit codes, clock, environment |
 //!
-//! A check, a trace format or a report is one file and one line in its registry: [`checks::RULES`],
-//! [`formats::FORMATS`], [`report`].
+//! A check, a trace format, a dialect of telemetry or a report is one file and one line in its registry:
+//! [`checks::RULES`], [`formats::FORMATS`], [`formats::telemetry::dialect::DIALECTS`], [`report`].
 
 pub mod assemble;
 pub mod checks;
