@@ -8,6 +8,7 @@
 mod calls;
 pub mod digest;
 pub mod json;
+mod payload;
 mod problem;
 mod redact;
 mod session;
@@ -15,11 +16,11 @@ mod text;
 mod verdict;
 
 pub use calls::{hidden_calls, last_end, model_calls};
+pub use payload::{Attributes, Payload};
 pub use problem::{LeftOut, Problem};
 pub use redact::{Redacted, Redactor};
 pub use session::{
-    Attributes, Event, Failure, NanoUsd, Payload, RefCall, Reference, Session, Span, SpanKind, SpanStatus, Turn, Usage,
-    tool_calls,
+    Event, Failure, NanoUsd, RefCall, Reference, Session, Span, SpanKind, SpanStatus, Turn, Usage, tool_calls,
 };
 pub use text::Text;
 pub use verdict::{Evidence, Field, Finding, Level, Severity, Status, SubjectFinding, SubjectRef, Tally, Verdict};

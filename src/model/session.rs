@@ -3,16 +3,11 @@
 //! Every field that a recording may lack is an `Option`: absent is never turned into zero or empty. The serde form of
 //! these types *is* seatrial's own trace format (`formats/seatrial.rs`): one session a line, lossless.
 
-use std::cell::OnceCell;
-use std::fmt;
-
 use serde::de::{self, Deserializer};
 use serde::ser::Serializer;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
-use serde_json::value::RawValue;
 
-use super::Text;
+use super::{Attributes, Payload, Text};
 
 /// One conversation or task, from start to end.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -413,171 +408,6 @@ pub struct RefCall<'a> {
     /// Its arguments; `None` says nothing about them.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub args: Option<Payload<'a>>,
-}
-
-/// What went into or came out of an operation: a text, which may be JSON. JSON is parsed at most once, when a check
-/// first asks.
-#[derive(Clone, Default)]
-pub struct Payload<'a> {
-    text: Text<'a>,
-    /// The text was a JSON value, not a JSON string, in the recording; it is written back as it was.
-    is_json: bool,
-    parsed: OnceCell<Option<Value>>,
-}
-
-impl<'a> Payload<'a> {
-    /// A payload that was recorded as a string (which may hold JSON, as OpenAI's `arguments` does).
-    pub fn text(text: impl Into<Text<'a>>) -> Self {
-        Self { text: text.into(), is_json: false, parsed: OnceCell::new() }
-    }
-
-    /// A payload that was recorded as a JSON value; `raw` must be valid JSON.
-    pub fn raw_json(raw: impl Into<Text<'a>>) -> Self {
-        Self { text: raw.into(), is_json: true, parsed: OnceCell::new() }
-    }
-
-    /// From a raw element of a recording: a JSON string becomes its text, anything else stays JSON.
-    pub fn from_raw(raw: &'a RawValue) -> Result<Self, serde_json::Error> {
-        if raw.get().starts_with('"') {
-            Ok(Self::text(serde_json::from_str::<Text<'a>>(raw.get())?))
-        } else {
-            Ok(Self::raw_json(raw.get()))
-        }
-    }
-
-    /// From a JSON value.
-    pub fn from_value(value: &Value) -> Self {
-        match value {
-            Value::String(s) => Self::text(s.clone()),
-            v => Self::raw_json(v.to_string()),
-        }
-    }
-
-    /// The text: the string itself, or the JSON as it was written.
-    pub fn as_str(&self) -> &str {
-        &self.text
-    }
-
-    /// The text, taken out.
-    pub fn into_text(self) -> Text<'a> {
-        self.text
-    }
-
-    /// JSON `null`: nothing, and the recording says so.
-    pub fn null() -> Self {
-        Self::raw_json("null")
-    }
-
-    /// Whether it is JSON `null`.
-    pub fn is_null(&self) -> bool {
-        self.is_json && &*self.text == "null"
-    }
-
-    /// Whether it was recorded as a JSON value rather than a string.
-    pub fn is_json(&self) -> bool {
-        self.is_json
-    }
-
-    /// The JSON value that the text holds; `None` when it is not valid JSON.
-    pub fn json(&self) -> Option<&Value> {
-        self.parsed.get_or_init(|| serde_json::from_str(&self.text).ok()).as_ref()
-    }
-
-    /// The payload as a value: its JSON when it was recorded as JSON, else its string.
-    pub fn to_value(&self) -> Value {
-        match self.json() {
-            Some(v) if self.is_json => v.clone(),
-            _ => Value::String(self.text.to_string()),
-        }
-    }
-}
-
-impl PartialEq for Payload<'_> {
-    fn eq(&self, other: &Self) -> bool {
-        self.text == other.text && self.is_json == other.is_json
-    }
-}
-
-impl fmt::Debug for Payload<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.is_json { f.write_str(&self.text) } else { fmt::Debug::fmt(&self.text, f) }
-    }
-}
-
-impl Serialize for Payload<'_> {
-    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-        if self.is_json {
-            let raw: &RawValue = serde_json::from_str(&self.text).map_err(serde::ser::Error::custom)?;
-            raw.serialize(s)
-        } else {
-            s.serialize_str(&self.text)
-        }
-    }
-}
-
-impl<'de: 'a, 'a> Deserialize<'de> for Payload<'a> {
-    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        let raw = <&'de RawValue>::deserialize(d)?;
-        Self::from_raw(raw).map_err(de::Error::custom)
-    }
-}
-
-/// Named values, in recorded order. Names may repeat in a hostile recording; the last one counts.
-#[derive(Clone, Default, PartialEq)]
-pub struct Attributes<'a>(pub Vec<(Text<'a>, Payload<'a>)>);
-
-impl<'a> Attributes<'a> {
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// The value of `name`.
-    pub fn get(&self, name: &str) -> Option<&Payload<'a>> {
-        self.0.iter().rev().find(|(n, _)| n == name).map(|(_, v)| v)
-    }
-
-    /// Adds a value.
-    pub fn push(&mut self, name: impl Into<Text<'a>>, value: Payload<'a>) {
-        self.0.push((name.into(), value));
-    }
-
-    /// Adds those values that there are.
-    pub fn push_some(&mut self, values: impl IntoIterator<Item = (&'static str, Option<Payload<'a>>)>) {
-        self.0.extend(values.into_iter().filter_map(|(name, value)| Some((name.into(), value?))));
-    }
-}
-
-impl fmt::Debug for Attributes<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_map().entries(self.0.iter().map(|(k, v)| (k, v))).finish()
-    }
-}
-
-impl Serialize for Attributes<'_> {
-    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-        s.collect_map(self.0.iter().map(|(k, v)| (k, v)))
-    }
-}
-
-impl<'de: 'a, 'a> Deserialize<'de> for Attributes<'a> {
-    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        struct Visitor;
-        impl<'de> de::Visitor<'de> for Visitor {
-            type Value = Attributes<'de>;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object of attributes")
-            }
-            fn visit_map<A: de::MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut out = Attributes::default();
-                while let Some((name, value)) = map.next_entry::<Text<'de>, Payload<'de>>()? {
-                    out.push(name, value);
-                }
-                Ok(out)
-            }
-        }
-        d.deserialize_map(Visitor)
-    }
 }
 
 #[cfg(test)]
