@@ -138,21 +138,8 @@ impl<'a> Value<'a> {
 
 /// Adds `text` as a JSON string.
 fn quote(text: &str, out: &mut String) {
-    out.push('"');
-    for c in text.chars() {
-        match c {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            c if c < ' ' => {
-                let _ = write!(out, "\\u{:04x}", c as u32);
-            }
-            c => out.push(c),
-        }
-    }
-    out.push('"');
+    // A string always is JSON; `Value` writes it the same way.
+    let _ = write!(out, "{}", serde_json::Value::from(text));
 }
 
 #[cfg(test)]

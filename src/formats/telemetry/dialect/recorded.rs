@@ -65,16 +65,6 @@ pub(super) fn maybe_json<'a>(value: &Value<'a>) -> Recorded<'a> {
     }
 }
 
-/// What a tool's result says of an error, as MCP's `isError` does: the result itself.
-pub(super) fn error_in<'a>(result: &Payload<'a>) -> Option<Text<'a>> {
-    let text = result.as_str();
-    // Most results are large and say nothing of the kind.
-    if !text.starts_with('{') || !(text.contains("isError") || text.contains("is_error")) {
-        return None;
-    }
-    Fields::parse(text)?.truth(&["isError", "is_error"]).then(|| result.clone().into_text())
-}
-
 /// A member of an object in JSON, as a payload.
 pub(super) fn member<'a>(text: &Text<'a>, names: &[&str]) -> Option<Payload<'a>> {
     fn of<'x>(text: &'x str, names: &[&str]) -> Option<Payload<'x>> {
@@ -117,15 +107,6 @@ mod tests {
         assert_eq!(maybe_json(&text("A1001")), Recorded::This(Payload::text("A1001")));
         assert_eq!(maybe_json(&text("[1, 2")), Recorded::Withheld);
         assert_eq!(declared_json(&Value::Int(7)), Recorded::This(Payload::raw_json("7")));
-    }
-
-    #[test]
-    fn a_result_that_says_so_is_an_error() {
-        let mcp = Payload::raw_json(r#"{"content":[{"type":"text","text":"no"}],"isError":true}"#);
-        assert_eq!(error_in(&mcp).as_deref(), Some(mcp.as_str()));
-        for fine in [r#"{"isError":false}"#, r#"{"note":"isError"}"#, r#"{"a":{"isError":true}}"#, "isError"] {
-            assert_eq!(error_in(&Payload::text(fine)), None, "{fine}");
-        }
     }
 
     #[test]

@@ -238,7 +238,7 @@ impl<'s, 'a> Facts<'s, 'a> {
             return;
         }
         reading.output = payload(output, self.output_is_json).known(&mut reading.withheld);
-        reading.failed = reading.output.as_ref().and_then(recorded::error_in);
+        reading.failed = reading.output.as_ref().and_then(super::facts::error_in);
     }
 
     /// OpenAI Agents records a handoff as `handoff to NAME`; the model called it by the name that the SDK makes of it.

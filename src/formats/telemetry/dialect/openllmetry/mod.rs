@@ -191,7 +191,7 @@ impl<'s, 'a> Facts<'s, 'a> {
             return;
         }
         reading.output = recorded::maybe_json(output).known(&mut reading.withheld);
-        reading.failed = reading.output.as_ref().and_then(recorded::error_in);
+        reading.failed = reading.output.as_ref().and_then(super::facts::error_in);
     }
 
     fn other(&self, reading: &mut Reading<'a>) {

@@ -178,7 +178,7 @@ impl<'s, 'a> Facts<'s, 'a> {
         let (args, result) = (self.args.map(recorded::maybe_json), self.result.map(recorded::maybe_json));
         reading.input = args.and_then(|r| r.known(&mut reading.withheld));
         reading.output = result.and_then(|r| r.known(&mut reading.withheld));
-        reading.failed = reading.output.as_ref().and_then(recorded::error_in);
+        reading.failed = reading.output.as_ref().and_then(super::facts::error_in);
     }
 
     fn answer(&self, reading: &mut Reading<'a>) {
