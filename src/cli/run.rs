@@ -15,6 +15,7 @@ use crate::eval::fold::SuiteFold;
 use crate::eval::gate::{self, Stopped, SuiteSummary};
 use crate::eval::plan::Planned;
 use crate::model::Redactor;
+use crate::report::html::Html;
 use crate::report::junit::JUnit;
 use crate::report::terminal::Terminal;
 use crate::report::{Drawn, RunSummary, Sink, json, replay};
@@ -22,7 +23,7 @@ use crate::run::engine::{self, Early, Job};
 use crate::sources::RecordedFile;
 use crate::sources::discover::Discovery;
 use crate::sources::reader::Reader;
-use crate::store::record;
+use crate::store::{kept, record};
 use crate::suite::filter::Filter;
 use crate::suite::settings::Keep;
 
@@ -167,7 +168,7 @@ impl<'r> Run<'r> {
         let mut ends = Vec::new();
         let mut bug = false;
         let mut stopped: Option<String> = None;
-        let mut kept = Kept { path: self.dir.join("sessions.jsonl.zst"), out: None };
+        let mut kept = kept::Writer::new(&self.dir);
         let plan = self.plan.clone();
         for (index, discovery) in found.into_iter().enumerate() {
             let planned = &self.planned[index];
@@ -191,9 +192,6 @@ impl<'r> Run<'r> {
             summaries.push(gate::decide(&fold, &outcome.system, as_of, early.unwrap_or(Stopped::No)));
             ends.push(fold.end.take());
         }
-        if let Err(why) = kept.close() {
-            stopped.get_or_insert(format!("kept sessions could not be written: {why}"));
-        }
         self.close(summaries, &ends, stopped, bug)
     }
 
@@ -202,7 +200,7 @@ impl<'r> Run<'r> {
         index: usize,
         found: Discovery,
         fold: &mut SuiteFold<'_>,
-        kept: &mut Kept,
+        kept: &mut kept::Writer,
         stop: &AtomicBool,
     ) -> engine::Outcome {
         let settings = &self.context.settings;
@@ -224,9 +222,11 @@ impl<'r> Run<'r> {
             jobs: settings.jobs.value,
             fail_fast: settings.fail_fast.value,
             keep: match settings.keep.value {
-                Keep::Failed => engine::Keep { failed: true, passed: false, limit: settings.keep_limit.value },
-                Keep::All => engine::Keep { failed: true, passed: true, limit: u64::MAX },
-                Keep::None => engine::Keep { failed: false, passed: false, limit: 0 },
+                Keep::Failed => {
+                    engine::Keep { failed: true, passed: settings.keep_sample.value, limit: settings.keep_limit.value }
+                }
+                Keep::All => engine::Keep { failed: true, passed: u64::MAX, limit: u64::MAX },
+                Keep::None => engine::Keep { failed: false, passed: 0, limit: 0 },
             },
             stop,
             progress: &told,
@@ -284,8 +284,11 @@ impl<'r> Run<'r> {
     fn reports(&mut self, summary: &mut RunSummary, ends: &[Option<SuiteEnd>]) -> Result<u8, Failure> {
         let copy = self.context.settings.junit.value.as_ref().map(|p| self.context.cwd.join(p));
         let drawn = Drawn { plan: &self.plan, summary };
-        let mut terminal = Terminal::new(drawn, ends.iter().map(Option::as_ref).collect(), self.args.verbose);
-        let written = write_reports(&self.dir, copy.as_deref(), drawn, &self.redactor, &mut terminal);
+        let html = self.context.settings.html.value.as_ref().map(|p| self.context.cwd.join(p));
+        let ends: Vec<_> = ends.iter().map(Option::as_ref).collect();
+        let mut terminal = Terminal::new(drawn, ends.clone(), self.args.verbose);
+        let copies = Copies { junit: copy, html };
+        let written = write_reports(&self.dir, &copies, drawn, ends, &self.redactor, &mut terminal);
         let place = display(&self.dir, &self.context.cwd);
         let mut text = Vec::new();
         // Writing into memory does not fail.
@@ -321,24 +324,38 @@ fn describe(early: &Early) -> String {
     }
 }
 
-/// Draws `junit.xml` and `summary.json` into the run's folder, and a copy of the JUnit where a CI wants it.
+/// Where copies of reports are put.
+#[derive(Debug, Default)]
+pub(super) struct Copies {
+    /// Of `junit.xml`.
+    pub(super) junit: Option<PathBuf>,
+    /// Of `index.html`.
+    pub(super) html: Option<PathBuf>,
+}
+
+/// Draws `junit.xml`, `index.html` and `summary.json` into the run's folder, and copies where a CI wants them.
 pub(super) fn write_reports(
     dir: &Path,
-    junit_copy: Option<&Path>,
+    copies: &Copies,
     drawn: Drawn<'_>,
+    ends: Vec<Option<&SuiteEnd>>,
     redactor: &Redactor,
     terminal: &mut Terminal<'_>,
 ) -> Result<(), replay::DrawError> {
     let junit = dir.join("junit.xml");
     let mut out = JUnit::new(drawn, BufWriter::with_capacity(1 << 18, File::create(&junit)?))?;
-    let sinks: &mut [&mut dyn Sink] = &mut [&mut out, terminal];
+    let html = dir.join("index.html");
+    let page = BufWriter::with_capacity(1 << 18, File::create(&html)?);
+    let mut page = Html::new(drawn, ends, kept::Reader::open(dir)?, page)?;
+    let sinks: &mut [&mut dyn Sink] = &mut [&mut out, &mut page, terminal];
     replay::draw(&dir.join("run.jsonl"), drawn, sinks)?;
     write_summary(dir, drawn.summary, redactor)?;
-    if let Some(copy) = junit_copy {
+    for (report, copy) in [(&junit, &copies.junit), (&html, &copies.html)] {
+        let Some(copy) = copy else { continue };
         if let Some(parent) = copy.parent() {
             fs::create_dir_all(parent)?;
         }
-        fs::copy(&junit, copy)?;
+        fs::copy(report, copy)?;
     }
     Ok(())
 }
@@ -370,30 +387,4 @@ fn point_latest(dir: &Path) -> io::Result<()> {
 /// A path as a user would name it.
 pub(super) fn display(path: &Path, cwd: &Path) -> String {
     path.strip_prefix(cwd).unwrap_or(path).display().to_string().replace('\\', "/")
-}
-
-/// The file of kept sessions, made when the first is kept.
-struct Kept {
-    path: PathBuf,
-    out: Option<zstd::Encoder<'static, File>>,
-}
-
-impl Write for Kept {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let out = match &mut self.out {
-            Some(out) => out,
-            None => self.out.insert(zstd::Encoder::new(File::create(&self.path)?, 1)?),
-        };
-        out.write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.out.as_mut().map_or(Ok(()), Write::flush)
-    }
-}
-
-impl Kept {
-    fn close(&mut self) -> io::Result<()> {
-        self.out.take().map_or(Ok(()), |out| out.finish().map(drop))
-    }
 }

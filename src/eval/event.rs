@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::facts::Facts;
 use crate::checks::system::{Cell, SystemFinding};
 use crate::model::digest::Digest;
 use crate::model::{LeftOut, Level, Severity, Text, Verdict};
@@ -170,6 +171,9 @@ pub struct SessionEvent<'e> {
     /// Why the session as a whole could not be measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+    /// What it took.
+    #[serde(default, skip_serializing_if = "Facts::is_empty")]
+    pub facts: Facts,
     /// The verdicts of the checks that applied, by position of the check.
     pub verdicts: Vec<Verdict>,
     /// What it contributes to the columns of the suite's system checks, in their order.
@@ -189,6 +193,7 @@ impl SessionEvent<'_> {
             tags: self.tags,
             digest: self.digest,
             error: self.error,
+            facts: self.facts,
             verdicts: self.verdicts,
             row: self.row,
         }

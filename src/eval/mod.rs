@@ -9,6 +9,7 @@ pub mod bind;
 pub mod evaluate;
 pub mod event;
 pub mod exit;
+pub mod facts;
 pub mod fold;
 pub mod gate;
 pub mod plan;

@@ -4,16 +4,17 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 
-use super::element::{Done, Item, left_out};
+use super::element::{Done, Item, Room, left_out};
 use super::engine::{Early, Job, Outcome, Sinks};
 use crate::checks::system::{SystemFinding, Window};
 use crate::eval::evaluate;
-use crate::eval::event::{SessionEvent, SuiteEnd, SystemEvent};
+use crate::eval::event::{Ordinal, SessionEvent, SuiteEnd, SystemEvent};
+use crate::eval::facts::Facts;
 use crate::eval::fold::{Admission, SuiteFold};
 use crate::eval::plan::{Planned, PlannedColumn};
 use crate::eval::row::Row;
 use crate::model::{LeftOut, Problem, Status, Text, Verdict};
-use crate::store::record;
+use crate::store::{kept, record};
 
 /// The one order in which everything is written and folded.
 pub(super) struct Commit<'c, 'p, 'w> {
@@ -24,6 +25,8 @@ pub(super) struct Commit<'c, 'p, 'w> {
     job: &'c Job<'c>,
     /// Kept, and how many could have been.
     kept: (u64, u64),
+    /// Those of them that passed.
+    sample: u64,
     bytes: u64,
     /// The lines of a batch on their way to the record; kept for its memory.
     out: Vec<u8>,
@@ -42,6 +45,7 @@ impl<'c, 'p, 'w> Commit<'c, 'p, 'w> {
             sinks,
             job,
             kept: (0, 0),
+            sample: 0,
             bytes: 0,
             out: Vec::new(),
             panicked: false,
@@ -73,8 +77,9 @@ impl<'c, 'p, 'w> Commit<'c, 'p, 'w> {
     }
 
     /// How many more sessions may be kept.
-    pub(super) fn room(&self) -> u64 {
-        self.job.keep.limit.saturating_sub(self.kept.0)
+    pub(super) fn room(&self) -> Room {
+        let keep = &self.job.keep;
+        Room { all: keep.limit.saturating_sub(self.kept.0), passed: keep.passed.saturating_sub(self.sample) }
     }
 
     /// What was wrong before any file was opened comes first.
@@ -125,12 +130,12 @@ impl<'c, 'p, 'w> Commit<'c, 'p, 'w> {
         (self.job.progress)(self.fold.read(), self.bytes);
     }
 
-    fn session(&mut self, row: Row, line: &[u8], kept: Option<Vec<u8>>, out: &mut Vec<u8>, file: u32) {
+    fn session(&mut self, row: Row, line: &[u8], kept: Option<Box<kept::Entry>>, out: &mut Vec<u8>, file: u32) {
         match self.fold.admit(&row) {
             Admission::Counts => {
                 out.extend_from_slice(line);
-                if let Some(bytes) = kept {
-                    self.keep(&bytes);
+                if let Some(entry) = kept {
+                    self.keep(row.at, &entry);
                 }
                 self.fold.add(row);
             }
@@ -142,8 +147,9 @@ impl<'c, 'p, 'w> Commit<'c, 'p, 'w> {
                 self.put(out, "left_out", &event);
             }
             Admission::Conflict(reason) => {
-                if let Some(bytes) = kept {
-                    self.keep(&bytes);
+                if let Some(mut entry) = kept {
+                    entry.passed = false;
+                    self.keep(row.at, &entry);
                 }
                 let row = self.conflict(row, reason, out);
                 self.fold.add(row);
@@ -163,6 +169,7 @@ impl<'c, 'p, 'w> Commit<'c, 'p, 'w> {
             tags: row.tags.clone(),
             digest: row.digest,
             error: Some(reason),
+            facts: Facts::default(),
             verdicts,
             row: row.cells.clone(),
         };
@@ -170,11 +177,16 @@ impl<'c, 'p, 'w> Commit<'c, 'p, 'w> {
         Row::of(&event)
     }
 
-    fn keep(&mut self, bytes: &[u8]) {
+    fn keep(&mut self, at: Ordinal, entry: &kept::Entry) {
+        // Of those that passed a sample is all that is wanted.
+        if entry.passed && self.sample >= self.job.keep.passed {
+            return;
+        }
         self.kept.1 += 1;
-        if self.kept.0 < self.job.keep.limit && !bytes.is_empty() {
+        if self.kept.0 < self.job.keep.limit && !entry.packed.is_empty() {
             self.kept.0 += 1;
-            if let Err(why) = self.sinks.kept.write_all(bytes) {
+            self.sample += u64::from(entry.passed);
+            if let Err(why) = kept::keep(self.sinks.kept, self.job.index, at, entry, self.job.redactor) {
                 self.early.get_or_insert(Early::Write(why));
             }
         }

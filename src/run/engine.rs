@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::commit::Commit;
-use super::element;
+use super::element::{self, Room};
 use crate::assemble::SpillError;
 use crate::assemble::build::Builder;
 use crate::assemble::intake::{Draft, Intake, Options};
@@ -25,6 +25,7 @@ use crate::model::{Problem, Redactor};
 use crate::sources::assembled::Assembled;
 use crate::sources::reader::Reader;
 use crate::sources::{Batch, RecordedFile};
+use crate::store::kept::Keeper;
 
 /// What the engine is given for one suite.
 pub struct Job<'j> {
@@ -61,8 +62,8 @@ pub struct Job<'j> {
 pub struct Keep {
     /// Those that did not pass.
     pub failed: bool,
-    /// Those that passed.
-    pub passed: bool,
+    /// At most this many of those that passed, in the order of the record.
+    pub passed: u64,
     /// At most this many in all.
     pub limit: u64,
 }
@@ -71,8 +72,8 @@ pub struct Keep {
 pub struct Sinks<'w> {
     /// The record.
     pub record: &'w mut (dyn Write + Send),
-    /// Kept sessions, in seatrial's own format.
-    pub kept: &'w mut (dyn Write + Send),
+    /// Kept sessions.
+    pub kept: &'w mut dyn Keeper,
 }
 
 /// How a suite's sessions ended.
@@ -191,7 +192,7 @@ fn round(
 }
 
 /// Waits until a batch may be worked on; how many more sessions may be kept then. `None` when the run has stopped.
-fn admitted(commit: &Mutex<Commit<'_, '_, '_>>, moved: &Condvar, seq: u64, window: u64) -> Option<u64> {
+fn admitted(commit: &Mutex<Commit<'_, '_, '_>>, moved: &Condvar, seq: u64, window: u64) -> Option<Room> {
     let mut commit = lock(commit);
     loop {
         match commit.admits(seq, window) {
