@@ -5,6 +5,7 @@ mod export;
 pub(super) mod json;
 mod look;
 mod protobuf;
+mod recover;
 mod request;
 #[cfg(test)]
 pub(super) mod testing;
