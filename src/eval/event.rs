@@ -228,6 +228,9 @@ pub struct LeftOutEvent {
     /// Byte offset in the (decompressed) file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub offset: Option<u64>,
+    /// The line, from 1, in JSON lines.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<u64>,
 }
 
 /// A system check's answer.

@@ -43,7 +43,7 @@ fn a_session_whose_calls_may_be_hidden_is_not_allowed_in_silence() {
     let project = gateway("permit(principal, action, resource);");
     project.file("sessions.jsonl", [CALL, hidden].join("\n"));
     project.run().code(4).says("it may have called tools unseen");
-    assert_eq!(project.check("gate")["verdicts"]["error"], 1, "{}", project.check("gate"));
+    assert_eq!(project.check("gate")["error"], 1, "{}", project.check("gate"));
     // A check of other sessions has nothing to say of this one.
     let suite = std::fs::read_to_string(project.path("suite.toml")).expect("the suite");
     project.file("suite.toml", suite.replace("kind = \"tool\" }", "kind = \"tool\", case = \"a\" }"));
