@@ -205,8 +205,8 @@ mod tests {
 
     #[test]
     fn a_value_of_the_wrong_type_is_told_with_its_key() {
-        let problem = decode(br#"{"id":"s","trial":0}"#).unwrap_err();
-        assert!(problem.message.starts_with("`trial`: invalid type: integer `0`"), "{}", problem.message);
+        let problem = decode(br#"{"id":"s","trial":true}"#).unwrap_err();
+        assert!(problem.message.starts_with("`trial`: invalid type: boolean `true`"), "{}", problem.message);
         let problem = decode(br#"{"id":"s","turns":[{},{"spans":[{"kind":"tol","name":"f"}]}]}"#).unwrap_err();
         assert!(problem.message.starts_with("`turns[1].spans[0].kind`: unknown variant"), "{}", problem.message);
     }

@@ -176,7 +176,8 @@ fn what_is_wrong_with_a_line_is_told_with_its_number() {
     let content = format!("{}\n\n{{\"id\":!!}}\n", replies("b", "good"));
     let project = beside("odd.jsonl", content.as_bytes());
     project.run().code(0).says("left out malformed: odd.jsonl at line 3: ");
-    let event = project.events().lines().find(|l| l.contains(r#""event":"left_out""#)).map(str::to_owned).expect("an event");
+    let event =
+        project.events().lines().find(|l| l.contains(r#""event":"left_out""#)).map(str::to_owned).expect("an event");
     assert!(event.contains("\"line\":3"), "{event}");
     project.seatrial(&["import", "odd.jsonl"]).code(4).complains("odd.jsonl: line 3: malformed: ");
 }
