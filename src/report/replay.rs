@@ -61,6 +61,11 @@ pub fn fold(path: &Path) -> Result<Replayed, RecordError> {
                 found.push((event.check, event.finding));
             }
         }
+        RunEvent::Baseline(event) => {
+            if let Some(fold) = folds.get_mut(event.suite as usize) {
+                fold.baselines.insert(event.name, event.found);
+            }
+        }
         RunEvent::Plan(_) | RunEvent::Header(_) => {}
     })?;
     if let Some(why) = stray {
@@ -108,6 +113,7 @@ fn is_planned(plan: &Plan, event: &RunEvent<'_>) -> bool {
         RunEvent::System(e) => suite(e.suite).is_some_and(|s| (e.check as usize) < s.checks.len()),
         RunEvent::LeftOut(e) => suite(e.suite).is_some(),
         RunEvent::SuiteEnd(e) => suite(e.suite).is_some(),
+        RunEvent::Baseline(e) => suite(e.suite).is_some(),
         RunEvent::Header(_) | RunEvent::Started(_) | RunEvent::Plan(_) | RunEvent::Finished(_) => true,
     }
 }

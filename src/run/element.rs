@@ -47,6 +47,7 @@ pub(super) fn left_out(job: &Job<'_>, at: Ordinal, file: String, id: Option<Stri
         kind: problem.kind,
         message: problem.message,
         offset: problem.offset,
+        line: problem.line,
     }
 }
 
@@ -109,6 +110,7 @@ fn panicked() -> Problem {
 /// Writes that something of an element is left out.
 fn leave_out(job: &Job<'_>, file: u32, element: &Element, (id, mut problem): Left, done: &mut Done) {
     problem.offset = problem.offset.or(element.offset);
+    problem.line = problem.line.or(element.line);
     let (kind, start) = (problem.kind, done.lines.len());
     let name = job.files.get(file as usize).map(|f| f.name.clone()).unwrap_or_default();
     let event = left_out(job, (file, element.index), name, id, problem);

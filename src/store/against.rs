@@ -99,7 +99,9 @@ fn call_lines(name: &str, args: Option<&Value>) -> String {
     match args {
         None => format!("{name}\n"),
         Some(Value::Object(args)) => {
-            let lines: String = args.iter().map(|(key, value)| format!("    {key}: {value}\n")).collect();
+            let mut args: Vec<_> = args.iter().collect();
+            args.sort_by_key(|(key, _)| *key);
+            let lines: String = args.iter().map(|(key, value)| format!("    {key}: {}\n", sorted(value))).collect();
             format!("{name}\n{lines}")
         }
         Some(args) => format!("{name} {args}\n"),
@@ -124,7 +126,20 @@ fn state(expected: &[(String, Matcher)], session: &Session<'_>) -> Option<Agains
 }
 
 fn pretty(value: &Value) -> String {
-    serde_json::to_string_pretty(value).unwrap_or_else(|_| value.to_string())
+    serde_json::to_string_pretty(&sorted(value)).unwrap_or_else(|_| value.to_string())
+}
+
+/// The same value with the keys of every object in order: it is no difference in which they were written.
+fn sorted(value: &Value) -> Value {
+    match value {
+        Value::Object(map) => {
+            let mut entries: Vec<_> = map.iter().collect();
+            entries.sort_by_key(|(key, _)| *key);
+            Value::Object(entries.into_iter().map(|(key, value)| (key.clone(), sorted(value))).collect())
+        }
+        Value::Array(items) => Value::Array(items.iter().map(sorted).collect()),
+        plain => plain.clone(),
+    }
 }
 
 /// The lines of both; `None` where they are the same, or too long to compare.

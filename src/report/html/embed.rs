@@ -118,7 +118,7 @@ fn write(mut out: impl Write, pieces: &Receiver<Piece>) -> io::Result<()> {
                 let bytes = if packed { bytes } else { kept::pack(&bytes)? };
                 text.clear();
                 STANDARD.encode_string(&bytes, &mut text);
-                write!(out, "<script type=\"application/gzip\" id=\"{id}\">{text}</script>\n")?;
+                writeln!(out, "<script type=\"application/gzip\" id=\"{id}\">{text}</script>")?;
             }
         }
     }

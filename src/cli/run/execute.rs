@@ -1,0 +1,137 @@
+//! A run in progress: its suites one after another, each given to the engine, and what becomes of them.
+
+use std::sync::atomic::AtomicBool;
+
+use super::Args;
+use super::output::{Ended, Output, Shown};
+use crate::cli::context::{Context, Failure};
+use crate::cli::progress::Progress;
+use crate::cli::sessions;
+use crate::eval::event::Plan;
+use crate::eval::exit;
+use crate::eval::fold::SuiteFold;
+use crate::eval::gate::{self, Stopped};
+use crate::eval::plan::Planned;
+use crate::run::engine::{self, Early, Job};
+use crate::sources::discover::Discovery;
+use crate::sources::reader::Reader;
+use crate::sources::{ReadOptions, RecordedFile};
+use crate::store::kept;
+use crate::suite::filter::Filter;
+use crate::suite::settings::Keep;
+
+/// A run in progress.
+pub struct Execution<'r> {
+    args: &'r Args,
+    context: &'r Context,
+    planned: &'r [Planned<'r>],
+    output: Output,
+}
+
+impl<'r> Execution<'r> {
+    /// Plans the run and begins its record.
+    pub fn begin(
+        args: &'r Args,
+        context: &'r Context,
+        filter: Option<&Filter>,
+        planned: &'r [Planned<'r>],
+    ) -> Result<Self, Failure> {
+        let now = jiff::Timestamp::now();
+        let expects = |p: &Planned<'_>| p.plan.cases.iter().flatten().any(|c| c.expected_fail.is_some());
+        let plan = Plan {
+            as_of: planned.iter().any(expects).then(|| now.strftime("%Y-%m-%d").to_string()),
+            filter: filter.map(ToString::to_string),
+            suites: planned.iter().map(|p| p.plan.clone()).collect(),
+        };
+        let output = Output::begin(context, plan, now)?;
+        Ok(Self { args, context, planned, output })
+    }
+
+    /// Runs the suites one after another, decides, and draws the reports.
+    pub fn finish(mut self, found: Vec<Discovery>, stop: &'static AtomicBool) -> Result<u8, Failure> {
+        let mut summaries = Vec::new();
+        let mut ends = Vec::new();
+        let mut bug = false;
+        let mut stopped: Option<String> = None;
+        let mut kept = kept::Writer::new(&self.output.dir);
+        let plan = self.output.plan.clone();
+        for (index, discovery) in found.into_iter().enumerate() {
+            let planned = &self.planned[index];
+            let mut fold = SuiteFold::new(&plan.suites[index], planned.columns.len());
+            let mut outcome = engine::Outcome { stopped: None, system: Vec::new(), panicked: false };
+            if stopped.is_none() {
+                outcome = self.suite(index, discovery, &mut fold, &mut kept, stop);
+            }
+            bug |= outcome.panicked;
+            let early = match (&outcome.stopped, &stopped) {
+                (Some(Early::FailFast), _) => Some(Stopped::FailFast),
+                (Some(_), _) => Some(Stopped::Interrupted),
+                (None, Some(why)) if why == exit::FAIL_FAST => Some(Stopped::FailFast),
+                (None, Some(_)) => Some(Stopped::Interrupted),
+                (None, None) => None,
+            };
+            if let Some(early) = outcome.stopped {
+                stopped = Some(describe(&early));
+            }
+            let as_of = plan.as_of.as_deref();
+            summaries.push(gate::decide(&fold, &outcome.system, as_of, early.unwrap_or(Stopped::No)));
+            ends.push(fold.end.take());
+        }
+        let shown = Shown { json: self.args.json, verbose: self.args.verbose };
+        self.output.close(self.context, shown, Ended { suites: summaries, ends, stopped, bug })
+    }
+
+    fn suite(
+        &mut self,
+        index: usize,
+        found: Discovery,
+        fold: &mut SuiteFold<'_>,
+        kept: &mut kept::Writer,
+        stop: &'static AtomicBool,
+    ) -> engine::Outcome {
+        let settings = &self.context.settings;
+        let planned = &self.planned[index];
+        let recorded = &planned.suite.recorded;
+        let options = sessions::read_options(settings, recorded.format.and_then(crate::formats::format));
+        let options = ReadOptions { stop: Some(stop), ..options };
+        let attribute = self.args.load.session_attribute.as_ref().or(recorded.session.as_ref());
+        let assemble = sessions::assemble_options(self.context, attribute.map(String::as_str));
+        let files: Vec<RecordedFile> = found.files;
+        let progress = Progress::new(self.context, &planned.suite.name, &files);
+        let told = |sessions: u64, bytes: u64| progress.tell(sessions, bytes);
+        let job = Job {
+            planned,
+            index: index as u32,
+            files: &files,
+            ignored: found.ignored,
+            problems: found.problems,
+            now_ns: u64::try_from(jiff::Timestamp::now().as_nanosecond()).unwrap_or(u64::MAX),
+            jobs: settings.jobs.value,
+            fail_fast: settings.fail_fast.value,
+            keep: match settings.keep.value {
+                Keep::Failed => {
+                    engine::Keep { failed: true, passed: settings.keep_sample.value, limit: settings.keep_limit.value }
+                }
+                Keep::All => engine::Keep { failed: true, passed: u64::MAX, limit: u64::MAX },
+                Keep::None => engine::Keep { failed: false, passed: 0, limit: 0 },
+            },
+            stop,
+            progress: &told,
+            redactor: &self.output.redactor,
+            assemble: &assemble,
+        };
+        let reader = Reader::new(files.clone(), options);
+        let outcome = engine::run(&job, reader, fold, engine::Sinks { record: &mut self.output.record, kept });
+        progress.done(fold.read());
+        outcome
+    }
+}
+
+fn describe(early: &Early) -> String {
+    match early {
+        Early::Interrupted => "interrupted".to_owned(),
+        Early::FailFast => exit::FAIL_FAST.to_owned(),
+        Early::Write(why) => format!("the record could not be written: {why}"),
+        Early::Spill(why) => why.to_string(),
+    }
+}
