@@ -37,6 +37,8 @@ pub struct SuiteFold<'p> {
     pub evaluated: u64,
     /// What was left out, by reason.
     pub left_out: BTreeMap<LeftOut, u64>,
+    /// What other shards record.
+    pub elsewhere: u64,
     /// Every tool that a session called.
     pub tools_seen: BTreeSet<String>,
     /// What the end of the suite's sessions says; `None` while there may be more.
@@ -60,6 +62,7 @@ impl<'p> SuiteFold<'p> {
             columns: vec![Folded::default(); columns],
             evaluated: 0,
             left_out: BTreeMap::new(),
+            elsewhere: 0,
             tools_seen: BTreeSet::new(),
             end: None,
             by_id: HashMap::new(),

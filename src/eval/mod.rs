@@ -3,7 +3,7 @@
 //! [`bind`] finds a session's case and lays the references over each other; [`evaluate`] applies every check and rolls
 //! the findings up ([`rollup`]); what comes out is a [`event::SessionEvent`], which is also the record's line. The
 //! [`fold`] takes their [`row::Row`]s in ordinal order, and the [`gate`] decides from the fold alone, so that a run, a
-//! redrawn report and a merged one agree to the byte.
+//! redrawn report and a merged one agree to the byte. A [`shard::Shard`] says which cases are recorded where.
 
 pub mod bind;
 pub mod evaluate;
@@ -14,6 +14,8 @@ pub mod gate;
 pub mod plan;
 pub mod rollup;
 pub mod row;
+pub mod same;
 pub mod seen;
+pub mod shard;
 #[cfg(test)]
 pub(crate) mod testing;

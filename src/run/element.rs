@@ -9,9 +9,10 @@ use crate::assemble::SpillError;
 use crate::assemble::intake::{Draft, Intake};
 use crate::checks::system::{Cell, columns};
 use crate::eval::bind::{self, Bound};
-use crate::eval::event::{LeftOutEvent, Ordinal, SessionEvent};
+use crate::eval::event::{LeftOutEvent, Ordinal, SessionEvent, SuitePlan};
 use crate::eval::plan::{Planned, PlannedColumn};
 use crate::eval::row::Row;
+use crate::eval::shard::{Keep, Shard};
 use crate::eval::{evaluate, rollup};
 use crate::formats::{self, RecordDecoder};
 use crate::model::{LeftOut, Level, Problem, Session, Status, Verdict, digest};
@@ -20,8 +21,17 @@ use crate::store::record;
 
 /// One element of a batch, done.
 pub(super) enum Item {
-    Session { row: Box<Row>, line: Range<usize>, kept: Option<Vec<u8>> },
-    LeftOut { kind: LeftOut, line: Range<usize> },
+    Session {
+        row: Box<Row>,
+        line: Range<usize>,
+        kept: Option<Vec<u8>>,
+    },
+    LeftOut {
+        kind: LeftOut,
+        line: Range<usize>,
+    },
+    /// Another shard records it.
+    Elsewhere,
 }
 
 /// A batch, done.
@@ -37,16 +47,8 @@ pub(super) struct Done {
 }
 
 /// The event of something that is left out.
-pub(super) fn left_out(job: &Job<'_>, at: Ordinal, file: String, id: Option<String>, problem: Problem) -> LeftOutEvent {
-    LeftOutEvent {
-        suite: job.index,
-        at,
-        file,
-        id,
-        kind: problem.kind,
-        message: problem.message,
-        offset: problem.offset,
-    }
+pub(super) fn left_out(suite: u32, at: Ordinal, file: String, id: Option<String>, problem: Problem) -> LeftOutEvent {
+    LeftOutEvent { suite, at, file, id, kind: problem.kind, message: problem.message, offset: problem.offset }
 }
 
 /// Decodes and evaluates the elements of a batch.
@@ -57,13 +59,19 @@ pub(super) fn process(job: &Job<'_>, batch: &Batch, tools: &mut BTreeSet<String>
     for element in &batch.elements {
         let start = done.lines.len();
         let at = (batch.file, element.index);
-        let result = catch_unwind(AssertUnwindSafe(|| one(job, batch, element, at, tools, room, &mut done)));
+        // What belongs to no case belongs to the first shard.
+        let mut mine = job.shard.is_none_or(Shard::holds_the_rest);
+        let result = catch_unwind(AssertUnwindSafe(|| one(job, batch, element, at, tools, room, &mut mine, &mut done)));
         let result = result.unwrap_or_else(|_| {
             done.panicked = true;
             Err((None, panicked()))
         });
         if let Err(left) = result {
             done.lines.truncate(start);
+            if !mine {
+                done.items.push(Item::Elsewhere);
+                continue;
+            }
             leave_out(job, batch.file, element, left, &mut done);
         }
     }
@@ -93,6 +101,10 @@ pub(super) fn take_in(
             }
         };
         for problem in problems {
+            if !job.shard.is_none_or(Shard::holds_the_rest) {
+                done.items.push(Item::Elsewhere);
+                continue;
+            }
             leave_out(job, batch.file, element, (None, problem), &mut done);
         }
     }
@@ -110,7 +122,7 @@ fn leave_out(job: &Job<'_>, file: u32, element: &Element, (id, mut problem): Lef
     problem.offset = problem.offset.or(element.offset);
     let (kind, start) = (problem.kind, done.lines.len());
     let name = job.files.get(file as usize).map(|f| f.name.clone()).unwrap_or_default();
-    let event = left_out(job, (file, element.index), name, id, problem);
+    let event = left_out(job.index, (file, element.index), name, id, problem);
     // Writing to memory fails only when a value cannot be JSON, which plain strings and numbers always can.
     let _ = record::event(&mut done.lines, "left_out", &job.redactor.pass(&event));
     done.items.push(Item::LeftOut { kind, line: start..done.lines.len() });
@@ -118,7 +130,8 @@ fn leave_out(job: &Job<'_>, file: u32, element: &Element, (id, mut problem): Lef
 
 type Left = (Option<String>, Problem);
 
-/// Decodes and evaluates one element. `Err` says why it is left out.
+/// Decodes and evaluates one element. `Err` says why it is left out; `mine` says whether that is recorded here.
+#[expect(clippy::too_many_arguments, reason = "what one element needs of its batch and of its thread")]
 fn one(
     job: &Job<'_>,
     batch: &Batch,
@@ -126,6 +139,7 @@ fn one(
     at: Ordinal,
     tools: &mut BTreeSet<String>,
     room: u64,
+    mine: &mut bool,
     done: &mut Done,
 ) -> Result<(), Left> {
     let range = element.content.clone().map_err(|p| (None, p))?;
@@ -142,7 +156,15 @@ fn one(
             done.tools.push(call.name.to_string());
         }
     }
-    let mut bound = bind::bind(planned.suite, &session).map_err(|(kind, why)| named(kind, why))?;
+    let bound = bind::bind(planned.suite, &session);
+    if let Some(shard) = job.shard {
+        *mine = shard.holds(bound.as_ref().map_or(&session.id, |b| &b.case_id));
+        if !*mine {
+            done.items.push(Item::Elsewhere);
+            return Ok(());
+        }
+    }
+    let mut bound = bound.map_err(|(kind, why)| named(kind, why))?;
     if !planned.looks_at(&bound.case_id, &bound.tags, bound.case_index) {
         return Err(named(LeftOut::Filtered, "taken out by --filter".into()));
     }
@@ -192,16 +214,19 @@ fn cells(planned: &Planned<'_>, session: &Session<'_>, bound: &Bound<'_>, verdic
     planned.columns.iter().map(cell).collect()
 }
 
-/// The session in seatrial's own format, when it is one to keep; empty when it would be but there is no room.
-fn kept(job: &Job<'_>, session: &Session<'_>, event: &SessionEvent<'_>, room: u64) -> Option<Vec<u8>> {
-    let checks = &job.planned.plan.checks;
+/// Whether a session is one to keep whole.
+pub(super) fn is_kept(keep: Keep, plan: &SuitePlan, event: &SessionEvent<'_>) -> bool {
     let decides = |v: &&Verdict| {
-        let check = &checks[v.check as usize];
-        check.severity.blocks() && check.level != Level::System
+        plan.checks.get(v.check as usize).is_some_and(|c| c.severity.blocks() && c.level != Level::System)
     };
     let passed = event.error.is_none()
         && event.verdicts.iter().filter(decides).all(|v| matches!(v.status, Status::Pass | Status::Skip));
-    if !(if passed { job.keep.passed } else { job.keep.failed }) {
+    if passed { keep.passed } else { keep.failed }
+}
+
+/// The session in seatrial's own format, when it is one to keep; empty when it would be but there is no room.
+fn kept(job: &Job<'_>, session: &Session<'_>, event: &SessionEvent<'_>, room: u64) -> Option<Vec<u8>> {
+    if !is_kept(job.keep, &job.planned.plan, event) {
         return None;
     }
     let mut bytes = Vec::new();
