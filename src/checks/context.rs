@@ -12,7 +12,7 @@ use std::sync::Arc;
 use minijinja::value::{Enumerator, Object, ObjectRepr, Value, ValueKind};
 use serde_json::Value as Json;
 
-use crate::model::{Attributes, Payload, Session, Span, SpanKind, SpanStatus, Text, Turn, tool_calls};
+use crate::model::{Attributes, Payload, Session, Span, SpanKind, SpanStatus, Text, ToolsTold, Turn, tool_calls};
 
 thread_local! {
     static MISSES: RefCell<Option<Vec<Miss>>> = const { RefCell::new(None) };
@@ -236,16 +236,22 @@ pub fn span_value(span: &Span<'_>) -> Value {
     fields.done()
 }
 
-/// A turn, of which `index` counts from 0: `index` (from 1), `user`, `reply`, `tools` (the tool calls as spans), `spans`, `duration_ms`, `ttft_ms`,
-/// `attributes`.
-pub fn turn_value(turn: &Turn<'_>, index: usize) -> Value {
+/// The turn at `index` (from 0) of a session: `index` (from 1), `user`, `reply`, `tools` (the tool calls as spans),
+/// `spans`, `duration_ms`, `ttft_ms`, `attributes`. `tools` is not there where the recording may not show all of them.
+pub fn turn_value(session: &Session<'_>, index: usize) -> Value {
+    session.turns.get(index).map_or_else(Value::default, |turn| turn_told(turn, index, ToolsTold::of(session)))
+}
+
+fn turn_told(turn: &Turn<'_>, index: usize, told: ToolsTold) -> Value {
     let mut fields = Fields::default();
     fields.put("index", index + 1);
     fields.text("user", turn.user.as_ref());
     fields.text("reply", turn.reply.as_ref());
     let spans: Vec<Value> = turn.spans.iter().map(span_value).collect();
-    let tools = tool_calls(turn.spans.iter().enumerate()).filter_map(|(i, _)| spans.get(i).cloned());
-    fields.put("tools", list(tools));
+    if told.hidden(turn.spans.iter().enumerate()).is_none() {
+        let tools = tool_calls(turn.spans.iter().enumerate()).filter_map(|(i, _)| spans.get(i).cloned());
+        fields.put("tools", list(tools));
+    }
     fields.put("spans", list(spans.into_iter()));
     fields.some("duration_ms", milliseconds(turn.start_ns, turn.end_ns));
     fields.some("ttft_ms", turn.first_token_ns().map(|ns| ns as f64 / 1e6));
@@ -255,7 +261,9 @@ pub fn turn_value(turn: &Turn<'_>, index: usize) -> Value {
 
 /// A session: `id`, `case`, `trial`, `agent`, `version`, `user`, `tags`, `turns`, `reply` (the final one), `tools`
 /// (the names of the tools called, in order), `duration_ms`, `reward`, `rating`, `escalated`, `state`, `attributes`.
+/// `tools` is not there where the recording may not show all of them.
 pub fn session_value(session: &Session<'_>) -> Value {
+    let told = ToolsTold::of(session);
     let mut fields = Fields::default();
     fields.put("id", session.id.as_str());
     for (name, value) in [
@@ -268,9 +276,11 @@ pub fn session_value(session: &Session<'_>) -> Value {
         fields.text(name, value.as_ref());
     }
     fields.put("tags", list(session.tags.iter().map(|t| Value::from(t.as_str()))));
-    fields.put("turns", list(session.turns.iter().enumerate().map(|(i, t)| turn_value(t, i))));
+    fields.put("turns", list(session.turns.iter().enumerate().map(|(i, t)| turn_told(t, i, told))));
     fields.text("reply", session.final_reply());
-    fields.put("tools", list(session.tool_calls().map(|(_, s)| Value::from(s.name.as_str()))));
+    if told.hidden(session.spans().enumerate()).is_none() {
+        fields.put("tools", list(session.tool_calls().map(|(_, s)| Value::from(s.name.as_str()))));
+    }
     fields.some("duration_ms", milliseconds(session.start_ns, session.end_ns));
     fields.some("reward", session.reward);
     fields.some("rating", session.rating);
@@ -333,6 +343,23 @@ mod tests {
         assert_eq!(eval("case.l[0]"), ("x".to_owned(), 0));
         assert_eq!(eval("case.m != 2").1, 1);
         assert_eq!(eval("case.l[1] != 2").1, 1);
+    }
+
+    #[test]
+    fn tools_are_not_there_where_the_recording_may_hide_some() {
+        let tools = |turns: &str| {
+            let line = format!(r#"{{"id":"s","turns":[{turns}]}}"#);
+            let session: Session<'_> = serde_json::from_str(&line).unwrap();
+            let told = |value: Value| !value.get_attr("tools").unwrap().is_undefined();
+            (told(session_value(&session)), (0..session.turns.len()).map(|i| told(turn_value(&session, i))).collect())
+        };
+        let silent = r#"{"spans":[{"id":"a","kind":"llm","name":"chat"}]}"#;
+        let said = r#"{"spans":[{"id":"b","kind":"llm","name":"chat","output":"Hi."}]}"#;
+        let tool = r#"{"spans":[{"id":"c","kind":"tool","name":"f"}]}"#;
+        assert_eq!(tools(silent), (false, vec![false]));
+        assert_eq!(tools(&format!("{said},{silent}")), (false, vec![true, false]));
+        assert_eq!(tools(&format!("{silent},{tool}")), (true, vec![true, true]));
+        assert_eq!(tools(said), (true, vec![true]));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use super::build::{Build, Example, Params};
 use super::context::{noticing, span_value, turn_value, watch_misses};
 use super::strict;
-use super::subject::{Scene, SessionSubject, SpanSubject, TurnSubject};
+use super::subject::{Scene, Scope, SessionSubject, SpanSubject, TurnSubject};
 use super::{Compiled, SessionCheck, SpanCheck, TurnCheck};
 use crate::model::{Evidence, Field, Finding, Level};
 
@@ -26,7 +26,8 @@ use crate::model::{Evidence, Field, Finding, Level};
 ///   `duration_ms`, `reward`, `rating`, `escalated`, `state`, `attributes`
 ///
 /// A result other than true or false is an error, and so is asking for what is not there, except by `is defined` or
-/// with `|default(...)`.
+/// with `|default(...)`. Where a recording may not show all calls of tools (it has no spans of tools, and not what a
+/// model said), `tools` is not there, and an expression that looks for a tool among `spans` is an error.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Expr {
@@ -90,6 +91,8 @@ struct Ready {
     reads: Vec<String>,
     /// `x[...]` occurs, so that a miss by item may be one of its look-ups.
     subscripts: bool,
+    /// It looks for tools among spans, as far as words can tell.
+    counts_spans: bool,
 }
 
 impl Ready {
@@ -121,7 +124,8 @@ impl Ready {
         let mut reads: Vec<String> = expression.undeclared_variables(true).into_iter().collect();
         reads.sort_unstable();
         let subscripts = strict::has_subscript(&source);
-        Some(Self { source, expression, reads, subscripts })
+        let counts_spans = source.contains("spans") && source.contains("tool");
+        Some(Self { source, expression, reads, subscripts, counts_spans })
     }
 
     fn reads_root(&self, root: &str) -> bool {
@@ -142,7 +146,13 @@ impl Ready {
         Value::from_pairs(names)
     }
 
-    fn judge(&self, context: Value, place: Evidence) -> Finding {
+    /// The verdict over what the expression sees; `scope` is the part of the session whose calls it may look at.
+    fn judge(&self, context: Value, scope: &Scope<'_>, place: Evidence) -> Finding {
+        if self.counts_spans
+            && let Some(hidden) = scope.hidden_calls()
+        {
+            return hidden;
+        }
         let missing = self.reads.iter().filter_map(|name| name.split('.').next());
         for root in missing {
             if context.get_attr(root).is_ok_and(|v| v.is_undefined()) && names(Level::Span).contains(&root) {
@@ -150,6 +160,15 @@ impl Ready {
             }
         }
         let (result, misses) = watch_misses(|| self.expression.eval(context.clone()));
+        if misses.iter().any(|miss| miss.key == "tools")
+            && (result.is_err() || strict::missed(&misses, self.subscripts).is_some())
+            && let Some(hidden) = scope.hidden_calls()
+        {
+            return Finding {
+                reason: format!("there is no `tools`, in `{}`: {}", self.source, hidden.reason),
+                ..hidden
+            };
+        }
         let value = match result {
             Ok(value) => value,
             Err(e) => return Finding::error(format!("cannot evaluate `{}`: {}", self.source, short(&e))).with(place),
@@ -199,24 +218,26 @@ impl SpanCheck for Ready {
         if self.reads_root("span") {
             own.push(("span", span_value(subject.span)));
         }
-        let turn = subject.turn.and_then(|i| Some((i, subject.scene.session.turns.get(i)?)));
-        if let Some((index, turn)) = turn.filter(|_| self.reads_root("turn")) {
-            own.push(("turn", turn_value(turn, index)));
+        if let Some(index) = subject.turn.filter(|_| self.reads_root("turn")) {
+            own.push(("turn", turn_value(subject.scene.session, index)));
         }
-        self.judge(self.context(subject.scene, own), Evidence::span(subject.ordinal, Field::Whole))
+        // Of its own turn, unless it looks at the session.
+        let scope = Scope { scene: subject.scene, turn: subject.turn.filter(|_| !self.reads_root("session")) };
+        self.judge(self.context(subject.scene, own), &scope, Evidence::span(subject.ordinal, Field::Whole))
     }
 }
 
 impl TurnCheck for Ready {
     fn check(&self, subject: &TurnSubject<'_>) -> Finding {
-        let own = vec![("turn", turn_value(subject.turn, subject.index))];
-        self.judge(self.context(subject.scene, own), Evidence::turn(subject.index, Field::Whole))
+        let own = vec![("turn", turn_value(subject.scene.session, subject.index))];
+        let scope = Scope { turn: Some(subject.index).filter(|_| !self.reads_root("session")), ..subject.scope() };
+        self.judge(self.context(subject.scene, own), &scope, Evidence::turn(subject.index, Field::Whole))
     }
 }
 
 impl SessionCheck for Ready {
     fn check(&self, subject: &SessionSubject<'_>) -> Finding {
-        self.judge(self.context(subject.scene, Vec::new()), Evidence::session(Field::Whole))
+        self.judge(self.context(subject.scene, Vec::new()), &subject.scope(), Evidence::session(Field::Whole))
     }
 }
 
@@ -273,6 +294,32 @@ mod tests {
         ] {
             assert_eq!(of(Level::Span, expr), Unmeasured, "{expr}");
         }
+    }
+
+    #[test]
+    fn tools_that_a_recording_may_hide_are_an_error_and_not_none() {
+        let session = r#"{"id":"s","turns":[{"reply":"ok","spans":[{"id":"a","kind":"llm","name":"chat"}]}]}"#;
+        let of = |level: Level, expr: &str| {
+            finding::<Expr>(level, &format!("expr = {}", toml::Value::String(expr.to_owned())), session)
+        };
+        for (level, expr) in [
+            (Level::Session, "session.tools|length == 0"),
+            (Level::Session, "'refund' not in session.tools"),
+            (Level::Session, "not session.turns[0].tools"),
+            (Level::Session, "session.turns|map(attribute='tools')|list|length == 1"),
+            (Level::Session, "session.turns[0].spans|selectattr('kind', 'eq', 'tool')|list|length == 0"),
+            (Level::Turn, "turn.tools|length == 0"),
+            (Level::Turn, "turn.spans|selectattr('kind', 'eq', 'tool')|list == []"),
+            (Level::Span, "span.kind == 'llm' and turn.tools == []"),
+            (Level::Span, "session.tools == []"),
+        ] {
+            let found = of(level, expr);
+            assert_eq!(found.status, Unmeasured, "{expr}");
+            assert!(found.reason.contains("may have called tools unseen"), "{expr}: {}", found.reason);
+        }
+        assert_eq!(of(Level::Session, "session.reply == 'ok'").status, Pass);
+        assert_eq!(of(Level::Turn, "turn.spans|length == 1").status, Pass);
+        assert_eq!(of(Level::Session, "session.tools is defined").status, Fail);
     }
 
     #[test]

@@ -83,6 +83,10 @@ pub fn rule(name: &str) -> Option<&'static Rule> {
 pub trait SpanCheck: Send + Sync {
     /// Judges one span.
     fn check(&self, subject: &SpanSubject<'_>) -> Finding;
+    /// What it says of a session besides, of whose spans the recording may not show all that are its subjects.
+    fn unseen(&self, _: &SessionSubject<'_>) -> Option<Finding> {
+        None
+    }
 }
 
 /// A check of one user request up to the reply.

@@ -36,6 +36,9 @@ pub struct Args {
     /// The folder in which telemetry waits that does not fit in memory.
     #[arg(long, value_name = "DIR", help_heading = "Settings")]
     spill_dir: Option<String>,
+    /// How much telemetry waits in memory, such as 128MiB; more waits in that folder.
+    #[arg(long, value_name = "SIZE", help_heading = "Settings")]
+    spill_after: Option<String>,
     /// How many times its size a compressed file may unfold.
     #[arg(long, value_name = "N", help_heading = "Settings")]
     max_expansion: Option<String>,
@@ -55,6 +58,7 @@ impl Args {
             ("max_session_bytes", self.max_session_bytes.as_deref()),
             ("max_depth", self.max_depth.as_deref()),
             ("spill_dir", self.spill_dir.as_deref()),
+            ("spill_after", self.spill_after.as_deref()),
             ("max_expansion", self.max_expansion.as_deref()),
         ];
         given.into_iter().filter_map(|(key, value)| Some((key, value?.to_owned()))).collect()

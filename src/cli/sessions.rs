@@ -76,6 +76,7 @@ pub fn assemble_options(context: &Context, attribute: Option<&str>) -> Options {
         session_attribute: attribute.map(str::to_owned),
         max_session: settings.max_session_bytes.value,
         spill_dir: settings.spill_dir.value.as_ref().map_or_else(std::env::temp_dir, |dir| context.cwd.join(dir)),
+        budget: settings.spill_after.value,
         ..Options::default()
     }
 }
@@ -123,17 +124,18 @@ impl Unread {
     pub fn add(&mut self, file: &str, index: Option<u64>, problem: &Problem, err: &mut dyn Write) {
         *self.counts.entry(problem.kind).or_default() += 1;
         let printed = self.total();
-        let element = index.map_or_else(String::new, |i| format!(": element {}", i + 1));
-        let offset = problem.offset.map_or_else(String::new, |o| format!(", byte {o}"));
+        let place = match (problem.line, index, problem.offset) {
+            (Some(line), ..) => format!(": line {line}"),
+            (None, Some(i), Some(byte)) => format!(": element {}, byte {byte}", i + 1),
+            (None, Some(i), None) => format!(": element {}", i + 1),
+            (None, None, Some(byte)) => format!(", byte {byte}"),
+            (None, None, None) => String::new(),
+        };
         // Standard error may be closed; the exit code and the count say it too.
         let _ = match printed {
-            0..=MOST_PRINTED => writeln!(
-                err,
-                "{}{element}{offset}: {}: {}",
-                safe::line(file),
-                problem.kind.name(),
-                safe::line(&problem.message)
-            ),
+            0..=MOST_PRINTED => {
+                writeln!(err, "{}{place}: {}: {}", safe::line(file), problem.kind.name(), safe::line(&problem.message))
+            }
             _ if printed == MOST_PRINTED + 1 => writeln!(err, "further problems are only counted"),
             _ => Ok(()),
         };
@@ -177,6 +179,7 @@ pub fn each(
             };
             if let Err(mut problem) = outcome {
                 problem.offset = problem.offset.or(element.offset);
+                problem.line = problem.line.or(element.line);
                 unread.add(file, batch.decoder.is_some().then_some(element.index), &problem, err);
             }
         }
@@ -219,7 +222,7 @@ pub(crate) mod tests {
         move |_| {
             let Some((index, line)) = left.pop() else { return Ok(None) };
             let content = Ok(0..line.len());
-            let element = Element { index: index as u64, offset: Some(100 * index as u64), content };
+            let element = Element { index: index as u64, offset: Some(100 * index as u64), line: None, content };
             Ok(Some(Batch {
                 seq: index as u64,
                 file: 0,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::bind::Bound;
 use super::rollup::RollUp;
+use crate::checks::select::Selector;
 use crate::checks::subject::{Scene, SessionSubject, SpanSubject, TurnSubject};
 use crate::checks::{Compiled, context};
 use crate::model::{Finding, Level, Session, Status, SubjectRef, Tally, Verdict};
@@ -111,6 +112,9 @@ fn apply(check: &CheckDef, scene: &Scene<'_>, rolled: &mut RollUp) {
                     rolled.add(SubjectRef::Span(subject.ordinal as u32), finding);
                 }
             });
+            if let Some(finding) = unseen(check, &on, scene) {
+                rolled.add(SubjectRef::Session, finding);
+            }
         }
         Level::Turn => {
             for (index, turn) in scene.session.answerable_turns() {
@@ -155,6 +159,23 @@ fn apply(check: &CheckDef, scene: &Scene<'_>, rolled: &mut RollUp) {
     }
 }
 
+/// What a check of spans says of a session whose recording may hide some of its subjects.
+fn unseen(check: &CheckDef, on: &Selector, scene: &Scene<'_>) -> Option<Finding> {
+    let subject = SessionSubject { scene };
+    if !on.unseen_call(scene) || subject.scope().hidden_calls().is_none() {
+        return None;
+    }
+    let said = |compiled: &Compiled| match compiled {
+        Compiled::Span(c) => c.unseen(&subject),
+        _ => None,
+    };
+    match &check.program {
+        Program::Fixed(compiled) => said(compiled),
+        // What is of a span is not there to be rendered: then the rule is not known to want a word.
+        Program::Templated(templated) => said(&*templated.resolve(scene.context()).ok()?),
+    }
+}
+
 fn for_each_span(scene: &Scene<'_>, mut f: impl FnMut(SpanSubject<'_>)) {
     let session = scene.session;
     for (ordinal, span) in session.spans.iter().enumerate() {
@@ -194,12 +215,12 @@ fn wrong_level() -> Finding {
 }
 
 fn span_context(scene: &Scene<'_>, subject: &SpanSubject<'_>) -> minijinja::Value {
-    let turn = subject.turn.and_then(|i| scene.session.turns.get(i).map(|t| context::turn_value(t, i)));
+    let turn = subject.turn.map(|i| context::turn_value(scene.session, i));
     minijinja::context! { turn, span => context::span_value(subject.span), ..scene.context().clone() }
 }
 
 fn turn_context(scene: &Scene<'_>, subject: &TurnSubject<'_>) -> minijinja::Value {
-    minijinja::context! { turn => context::turn_value(subject.turn, subject.index), ..scene.context().clone() }
+    minijinja::context! { turn => context::turn_value(scene.session, subject.index), ..scene.context().clone() }
 }
 
 thread_local! {

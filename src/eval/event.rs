@@ -7,8 +7,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::baseline::Found;
 use super::shard::{Keep, Shard};
-use crate::checks::system::{Cell, SystemFinding};
+use crate::checks::system::{Cell, Column, SystemFinding};
 use crate::model::digest::Digest;
 use crate::model::{LeftOut, Level, Severity, Text, Verdict};
 use crate::suite::{About, ExpectedFail, Gate, Require, Subject};
@@ -102,6 +103,19 @@ pub struct SuitePlan {
     pub cases: Option<Vec<CasePlan>>,
     /// What decides.
     pub gate: Gate,
+    /// What the cells of a session's `row` are, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub columns: Vec<ColumnPlan>,
+}
+
+/// What a later run must know of a column, to compare it with its own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ColumnPlan {
+    /// The column.
+    pub column: Column,
+    /// The id of the check whose `on` says which sessions count; `None` when all do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on: Option<String>,
 }
 
 /// What a report must know of a check.
@@ -243,6 +257,9 @@ pub struct LeftOutEvent {
     /// Byte offset in the (decompressed) file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub offset: Option<u64>,
+    /// The line, from 1, in JSON lines.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<u64>,
 }
 
 /// Sessions of other shards that stood between the last event and the next; only in the record of a shard.
@@ -282,6 +299,17 @@ pub struct SuiteEnd {
     pub tools_seen: Vec<String>,
     /// Sessions kept whole beside the record, and how many could have been.
     pub kept: (u64, u64),
+}
+
+/// An earlier run that a suite is compared with, as it was found when the run began.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct BaselineEvent {
+    /// Position of the suite in the plan.
+    pub suite: u32,
+    /// The run as the suite names it, which is what its gate and checks look for.
+    pub name: String,
+    /// What was found there.
+    pub found: Found,
 }
 
 /// When and where the run began.
@@ -330,6 +358,8 @@ pub enum RunEvent<'e> {
     SuiteEnd(SuiteEnd),
     /// A system check.
     System(SystemEvent),
+    /// An earlier run that a suite is compared with.
+    Baseline(Box<BaselineEvent>),
     /// The end.
     Finished(Finished),
 }

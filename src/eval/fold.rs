@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
+use super::baseline::Found;
 use super::event::{SuiteEnd, SuitePlan};
 use super::rollup;
 use super::row::Row;
@@ -41,6 +42,8 @@ pub struct SuiteFold<'p> {
     pub elsewhere: u64,
     /// Every tool that a session called.
     pub tools_seen: BTreeSet<String>,
+    /// The earlier runs that the suite is compared with, by the name it has for them.
+    pub baselines: BTreeMap<String, Found>,
     /// What the end of the suite's sessions says; `None` while there may be more.
     pub end: Option<SuiteEnd>,
     by_id: HashMap<Box<str>, usize>,
@@ -64,6 +67,7 @@ impl<'p> SuiteFold<'p> {
             left_out: BTreeMap::new(),
             elsewhere: 0,
             tools_seen: BTreeSet::new(),
+            baselines: BTreeMap::new(),
             end: None,
             by_id: HashMap::new(),
             seen: Seen::default(),

@@ -3,9 +3,12 @@
 //! [`bind`] finds a session's case and lays the references over each other; [`evaluate`] applies every check and rolls
 //! the findings up ([`rollup`]); what comes out is a [`event::SessionEvent`], which is also the record's line. The
 //! [`fold`] takes their [`row::Row`]s in ordinal order, and the [`gate`] decides from the fold alone, so that a run, a
-//! redrawn report and a merged one agree to the byte. A [`shard::Shard`] says which cases are recorded where.
+//! redrawn report and a merged one agree to the byte. What it needs of an earlier run is a [`baseline::Baseline`], which
+//! [`compare`] holds beside the fold. A [`shard::Shard`] says which cases are recorded where.
 
+pub mod baseline;
 pub mod bind;
+pub mod compare;
 pub mod evaluate;
 pub mod event;
 pub mod exit;

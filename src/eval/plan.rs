@@ -1,6 +1,6 @@
 //! From a resolved suite and a filter to the plan that the record keeps.
 
-use super::event::{CasePlan, CheckPlan, SuitePlan};
+use super::event::{CasePlan, CheckPlan, ColumnPlan, SuitePlan};
 use crate::checks::system::Column;
 use crate::checks::{Compiled, SystemCheck};
 use crate::model::Level;
@@ -16,6 +16,17 @@ pub struct Planned<'s> {
     /// The columns of all its system checks, each once.
     pub columns: Vec<PlannedColumn>,
     filter: Option<&'s Filter>,
+}
+
+/// An earlier run that a suite is compared with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanted {
+    /// The run as the suite names it.
+    pub name: String,
+    /// Where it is: its folder or its record.
+    pub path: std::path::PathBuf,
+    /// The columns that are compared.
+    pub columns: Vec<ColumnPlan>,
 }
 
 /// A column, over all sessions or over those that a check's `on` selects.
@@ -54,7 +65,21 @@ impl<'s> Planned<'s> {
                 planned.columns.extend(missing);
             }
         }
+        planned.plan.columns = planned.columns.iter().map(|c| planned.column_plan(c)).collect();
         any.then_some(planned)
+    }
+
+    /// What a later run must know of a column.
+    pub fn column_plan(&self, column: &PlannedColumn) -> ColumnPlan {
+        let on = column.on.and_then(|check| self.suite.checks.get(check)).map(|check| check.id.clone());
+        ColumnPlan { column: column.column.clone(), on }
+    }
+
+    /// The earlier runs that the suite is compared with, each once: how it is named, where it is, and which columns of
+    /// it are wanted.
+    pub fn baselines(&self) -> Vec<Wanted> {
+        let bar = self.plan.gate.baseline.iter();
+        bar.map(|bar| Wanted { name: bar.run.clone(), path: bar.path.clone(), columns: Vec::new() }).collect()
     }
 
     /// The active system checks with their positions.
@@ -142,5 +167,6 @@ fn outline(suite: &Suite) -> SuitePlan {
                 .collect()
         }),
         gate: suite.gate.clone(),
+        columns: Vec::new(),
     }
 }

@@ -6,6 +6,7 @@
 pub mod adk;
 pub mod agentcore;
 pub mod chat;
+pub mod jaeger;
 pub mod otlp;
 mod peek;
 mod place;
@@ -29,6 +30,7 @@ pub static FORMATS: &[&dyn Format] = &[
     &seatrial::Seatrial,
     &otlp::Otlp,
     &agentcore::AgentCore,
+    &jaeger::Jaeger,
     &tau_bench::TauBench,
     &tau2_bench::Tau2Bench,
     &adk::Adk,

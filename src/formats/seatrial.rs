@@ -52,7 +52,7 @@ impl Format for Seatrial {
         "seatrial's own JSON lines: one session a line with its `turns` and their `spans`, lossless. `seatrial import` \
          writes it from any other format; lines written by hand may leave out the version (`\"seatrial\": 1`). Only a \
          session's `id` and a span's `kind` and `name` are required; an unknown key is a mistake. A session has `id`, \
-         `case` and `trial` (texts), `agent`, `version`, `user`, `tags`, `instructions`, `turns`, `spans` (outside of \
+         `case` and `trial` (texts or whole numbers), `agent`, `version`, `user`, `tags`, `instructions`, `turns`, `spans` (outside of \
          turns), `reference`, `initial_state` and `state` (JSON), `reward` and `rating` (numbers), `escalated` (true or \
          false), `events`, `failure` ({ kind, message }: it broke, and not by the agent's fault), `incomplete`, `notes` \
          and `attributes`. A turn has `user`, `spans`, `reply`, `reference`, `closing` (no reply was due), `trace_id` \
@@ -205,8 +205,8 @@ mod tests {
 
     #[test]
     fn a_value_of_the_wrong_type_is_told_with_its_key() {
-        let problem = decode(br#"{"id":"s","trial":0}"#).unwrap_err();
-        assert!(problem.message.starts_with("`trial`: invalid type: integer `0`"), "{}", problem.message);
+        let problem = decode(br#"{"id":"s","trial":true}"#).unwrap_err();
+        assert!(problem.message.starts_with("`trial`: invalid type: boolean `true`"), "{}", problem.message);
         let problem = decode(br#"{"id":"s","turns":[{},{"spans":[{"kind":"tol","name":"f"}]}]}"#).unwrap_err();
         assert!(problem.message.starts_with("`turns[1].spans[0].kind`: unknown variant"), "{}", problem.message);
     }

@@ -64,6 +64,8 @@ fn no_file_is_claimed_by_two_formats_and_foreign_ones_by_none() {
         (r#"{"id":"a","appName":"h","userId":"u","events":[]}"#.to_owned(), "adk"),
         (r#"{"id":"a","events":[{"author":"user","content":{"parts":[{"text":"q"}]}}]}"#.to_owned(), "adk"),
         (r#"{"eval_set_id":"a","eval_cases":[]}"#.to_owned(), "adk"),
+        (r#"{"data":[{"traceID":"1","spans":[]}]}"#.to_owned(), "jaeger"),
+        (r#"{"data":[{"processes":{},"spans":[{"operationName":"x"}]}]}"#.to_owned(), "jaeger"),
     ] {
         assert_eq!(sniff(&text).into_iter().map(|s| s.0).collect::<Vec<_>>(), [name], "{text}");
     }
@@ -72,7 +74,7 @@ fn no_file_is_claimed_by_two_formats_and_foreign_ones_by_none() {
         r#"{"messages":{"hello":"Hallo"}}"#,
         r#"{"input":"q","output":"a"}"#,
         r#"[{"name":"a","type":"object"}]"#,
-        r#"{"data":[{"traceID":"1","spans":[]}]}"#,
+        r#"{"data":[{"id":"1","spans":[]}],"object":"list"}"#,
         r#"{"type":"user","message":{"role":"user","content":"q"},"sessionId":"x"}"#,
         "[]",
         "",
@@ -122,6 +124,13 @@ const ELEMENTS: &[(&str, &str)] = &[
         "agentcore",
         r#"{"events":[{"message":"{\"traceId\":\"0af7651916cd43dd8448eb211c80319c\",\"spanId\":\"00f067aa0ba902b7\",\"kind\":\"CLIENT\"}"}],
         "raw_otel_json":{"resource":{"attributes":{"a":1}},"timeUnixNano":1,"body":{"input":[1.5,null]}},"results":[[{"field":"x"}]]}"#,
+    ),
+    (
+        "jaeger",
+        r#"{"data":[{"traceID":"1","spans":[{"traceID":"1","spanID":"2","operationName":"f","startTime":1,"duration":2,
+        "references":[{"refType":"CHILD_OF","traceID":"1","spanID":"3"}],"tags":[{"key":"a","type":"int64","value":"7"}],
+        "logs":[{"timestamp":1,"fields":[{"key":"event","type":"string","value":"e"}]}],"processID":"p1"}],
+        "processes":{"p1":{"serviceName":"s","tags":[{"key":"b","type":"binary","value":"AQ=="}]}}}],"total":0}"#,
     ),
     (
         "chat",

@@ -225,11 +225,20 @@ pub(super) fn parse<'a, T: Deserialize<'a>>(element: &'a [u8]) -> Result<T, Prob
         let kind = if e.error_len().is_none() { LeftOut::Truncated } else { LeftOut::Malformed };
         Problem::new(kind, format!("not UTF-8 (byte {} of the session)", e.valid_up_to()))
     })?;
-    serde_json::from_str(text).map_err(|e| problem(&e, text))
+    serde_json::from_str(text).map_err(|e| problem(&e, text, 0))
 }
 
-/// What a decoding error says about an element.
-fn problem(error: &serde_json::Error, element: &str) -> Problem {
+/// Decodes a part of an element, which lies in its bytes.
+///
+/// # Errors
+/// As [`parse`]; the byte is counted in the element, and the key in the part.
+pub(super) fn parse_part<'a, T: Deserialize<'a>>(element: &[u8], part: &'a str) -> Result<T, Problem> {
+    let before = (part.as_ptr() as usize).saturating_sub(element.as_ptr() as usize);
+    serde_json::from_str(part).map_err(|e| problem(&e, part, before))
+}
+
+/// What a decoding error says about an element, or about a part of one that has `before` bytes before it.
+fn problem(error: &serde_json::Error, element: &str, before: usize) -> Problem {
     let full = error.to_string();
     let place = format!(" at line {} column {}", error.line(), error.column());
     let message = full.strip_suffix(&place).unwrap_or(&full);
@@ -249,7 +258,7 @@ fn problem(error: &serde_json::Error, element: &str) -> Problem {
         path if path.is_empty() => String::new(),
         path => format!("`{path}`: "),
     };
-    Problem::new(kind, format!("{whose}{message} (byte {byte} of the session)"))
+    Problem::new(kind, format!("{whose}{message} (byte {} of the session)", before + byte))
 }
 
 /// A message of somebody that the format does not know.

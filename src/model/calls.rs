@@ -59,31 +59,62 @@ fn wrappers(spans: &[(usize, &Span<'_>)]) -> Vec<bool> {
     above
 }
 
+/// What a recording as a whole tells of the tools that were called in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ToolsTold {
+    /// All of them: it has spans of tools, or it is a transcript, whose spans have no ids.
+    All,
+    /// None: no span is known to be of an agent, a model or a tool.
+    Nothing,
+    /// Those that its models say they asked for.
+    ByModels,
+}
+
+impl ToolsTold {
+    /// What the recording of `session` tells.
+    pub fn of(session: &Session<'_>) -> Self {
+        let (mut any, mut known) = (false, false);
+        for span in session.spans().filter(|s| s.id.is_some()) {
+            any = true;
+            known |= matches!(span.kind, SpanKind::Agent | SpanKind::Llm);
+            if span.kind == SpanKind::Tool {
+                // Who records tools at all records each of them.
+                return Self::All;
+            }
+        }
+        if any && !known { Self::Nothing } else { Self::ByModels }
+    }
+
+    /// Why not all tools that were called among `spans`, part of the recording, may be shown, with the ordinal of the
+    /// span that leaves it open; `None` when they are.
+    pub fn hidden<'s, 'a: 's>(
+        self,
+        spans: impl Iterator<Item = (usize, &'s Span<'a>)>,
+    ) -> Option<(Option<usize>, String)> {
+        if self == Self::All {
+            return None;
+        }
+        if self == Self::Nothing {
+            let why =
+                "no recorded span is known to be of an agent, a model or a tool, so tools may have been called unseen";
+            return Some((None, why.to_owned()));
+        }
+        let silent = |span: &Span<'_>| span.id.is_some() && span.output.is_none() && span.status != SpanStatus::Error;
+        let (ordinal, span) = model_calls(spans).into_iter().find(|(_, span)| silent(span))?;
+        let name: String = span.name.chars().take(80).collect();
+        let why =
+            format!("the recording shows no tools and not what `{name}` said, so it may have called tools unseen");
+        Some((Some(ordinal), why))
+    }
+}
+
 /// Why the recording of `session` may not show all tools that were called among `spans`, part of it, with the ordinal
-/// of the span that leaves it open; `None` when it shows them. A transcript, whose spans have no ids, shows its calls.
+/// of the span that leaves it open; `None` when it shows them.
 pub fn hidden_calls<'s, 'a: 's>(
     session: &Session<'_>,
     spans: impl Iterator<Item = (usize, &'s Span<'a>)>,
 ) -> Option<(Option<usize>, String)> {
-    let (mut any, mut known) = (false, false);
-    for span in session.spans().filter(|s| s.id.is_some()) {
-        any = true;
-        known |= matches!(span.kind, SpanKind::Agent | SpanKind::Llm);
-        if span.kind == SpanKind::Tool {
-            // Who records tools at all records each of them.
-            return None;
-        }
-    }
-    if any && !known {
-        let why =
-            "no recorded span is known to be of an agent, a model or a tool, so tools may have been called unseen";
-        return Some((None, why.to_owned()));
-    }
-    let silent = |span: &Span<'_>| span.id.is_some() && span.output.is_none() && span.status != SpanStatus::Error;
-    let (ordinal, span) = model_calls(spans).into_iter().find(|(_, span)| silent(span))?;
-    let name: String = span.name.chars().take(80).collect();
-    let why = format!("the recording shows no tools and not what `{name}` said, so it may have called tools unseen");
-    Some((Some(ordinal), why))
+    ToolsTold::of(session).hidden(spans)
 }
 
 /// The last end of some spans; `None` where the recording does not say when one of them ended.

@@ -65,12 +65,15 @@ pub struct Problem {
     /// Byte offset in the (decompressed) file, where known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub offset: Option<u64>,
+    /// The line, from 1, where every line is an element.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<u64>,
 }
 
 impl Problem {
     /// A problem without a known offset.
     pub fn new(kind: LeftOut, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), offset: None }
+        Self { kind, message: message.into(), offset: None, line: None }
     }
 
     /// Adds the byte offset.

@@ -7,6 +7,7 @@ use serde::de::{self, Deserializer};
 use serde::ser::Serializer;
 use serde::{Deserialize, Serialize};
 
+use super::text::text_or_number;
 use super::{Attributes, Payload, Text};
 
 /// One conversation or task, from start to end.
@@ -20,10 +21,10 @@ pub struct Session<'a> {
     #[serde(borrow)]
     pub id: Text<'a>,
     /// The case that the recording says it belongs to.
-    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    #[serde(borrow, default, deserialize_with = "text_or_number", skip_serializing_if = "Option::is_none")]
     pub case: Option<Text<'a>>,
     /// Which trial of the case the recording says it is.
-    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    #[serde(borrow, default, deserialize_with = "text_or_number", skip_serializing_if = "Option::is_none")]
     pub trial: Option<Text<'a>>,
     /// Name of the agent under test (`gen_ai.agent.name`).
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]

@@ -66,6 +66,11 @@ pub fn fold(path: &Path) -> Result<Replayed, RecordError> {
                 found.push((event.check, event.finding));
             }
         }
+        RunEvent::Baseline(event) => {
+            if let Some(fold) = folds.get_mut(event.suite as usize) {
+                fold.baselines.insert(event.name, event.found);
+            }
+        }
         RunEvent::Plan(_) | RunEvent::Header(_) => {}
     })?;
     if let Some(why) = stray {
@@ -117,6 +122,7 @@ fn is_planned(plan: &Plan, event: &RunEvent<'_>) -> bool {
         RunEvent::LeftOut(e) => suite(e.suite).is_some(),
         RunEvent::Elsewhere(e) => suite(e.suite).is_some(),
         RunEvent::SuiteEnd(e) => suite(e.suite).is_some(),
+        RunEvent::Baseline(e) => suite(e.suite).is_some(),
         RunEvent::Header(_) | RunEvent::Started(_) | RunEvent::Plan(_) | RunEvent::Finished(_) => true,
     }
 }

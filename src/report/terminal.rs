@@ -32,6 +32,9 @@ pub struct Terminal<'d> {
 #[derive(Default)]
 struct Seen {
     examples: BTreeMap<u32, Vec<Example>>,
+    /// Sessions that could not be measured as a whole, which is the same under every check.
+    whole: Vec<Example>,
+    whole_more: usize,
     left_out: Vec<LeftOutEvent>,
     left_out_more: usize,
 }
@@ -90,8 +93,25 @@ impl<'d> Terminal<'d> {
                 self.check(index, plan, position, check, out)?;
             }
         }
+        self.whole_sessions(index, out)?;
         self.left_out(index, suite, out)?;
         self.counts(index, suite, out)
+    }
+
+    fn whole_sessions(&self, index: usize, out: &mut dyn Write) -> io::Result<()> {
+        let Some(seen) = self.suites.get(index).filter(|s| !s.whole.is_empty()) else { return Ok(()) };
+        writeln!(out, "  {UNSURE}error{UNSURE:#} whole sessions, under every check that applies to them")?;
+        for example in &seen.whole {
+            self.example(index, example, out)?;
+        }
+        if seen.whole_more > 0 {
+            writeln!(
+                out,
+                "        {DIM}and {} more; every one of them is in run.jsonl and junit.xml{DIM:#}",
+                seen.whole_more
+            )?;
+        }
+        Ok(())
     }
 
     fn check(
@@ -157,9 +177,13 @@ impl<'d> Terminal<'d> {
     fn left_out(&self, index: usize, suite: &SuiteSummary, out: &mut dyn Write) -> io::Result<()> {
         let Some(seen) = self.suites.get(index) else { return Ok(()) };
         for event in &seen.left_out {
-            let offset = event.offset.filter(|o| *o > 0).map(|o| format!(" at byte {o}")).unwrap_or_default();
+            let place = match (event.line, event.offset.filter(|o| *o > 0)) {
+                (Some(line), _) => format!(" at line {line}"),
+                (None, Some(byte)) => format!(" at byte {byte}"),
+                (None, None) => String::new(),
+            };
             let id = event.id.as_ref().map(|id| format!(" (session {id})")).unwrap_or_default();
-            let text = format!("{}{offset}{id}: {}", event.file, event.message);
+            let text = format!("{}{place}{id}: {}", event.file, event.message);
             writeln!(out, "  {UNSURE}left out{UNSURE:#} {}: {}", event.kind.name(), safe::terminal(&text))?;
         }
         if seen.left_out_more > 0 {
@@ -270,17 +294,25 @@ impl Sink for Terminal<'_> {
 
     fn session(&mut self, event: &SessionEvent<'_>) -> io::Result<()> {
         let Some(seen) = self.suites.last_mut() else { return Ok(()) };
+        let example = |status: Status, message: String| Example {
+            status,
+            case: event.case.to_string(),
+            trial: event.trial.as_ref().map(ToString::to_string),
+            id: event.id.to_string(),
+            at: event.at,
+            message,
+        };
+        if let Some(why) = &event.error {
+            match seen.whole.len() < EXAMPLES {
+                true => seen.whole.push(example(Status::Error, why.clone())),
+                false => seen.whole_more += 1,
+            }
+            return Ok(());
+        }
         for verdict in event.verdicts.iter().filter(|v| !matches!(v.status, Status::Pass | Status::Skip)) {
             let examples = seen.examples.entry(verdict.check).or_default();
             if examples.len() < EXAMPLES {
-                examples.push(Example {
-                    status: verdict.status,
-                    case: event.case.to_string(),
-                    trial: event.trial.as_ref().map(ToString::to_string),
-                    id: event.id.to_string(),
-                    at: event.at,
-                    message: message(verdict),
-                });
+                examples.push(example(verdict.status, message(verdict)));
             }
         }
         Ok(())

@@ -48,7 +48,16 @@ pub(super) struct Done {
 
 /// The event of something that is left out.
 pub(super) fn left_out(suite: u32, at: Ordinal, file: String, id: Option<String>, problem: Problem) -> LeftOutEvent {
-    LeftOutEvent { suite, at, file, id, kind: problem.kind, message: problem.message, offset: problem.offset }
+    LeftOutEvent {
+        suite,
+        at,
+        file,
+        id,
+        kind: problem.kind,
+        message: problem.message,
+        offset: problem.offset,
+        line: problem.line,
+    }
 }
 
 /// Decodes and evaluates the elements of a batch.
@@ -120,6 +129,7 @@ fn panicked() -> Problem {
 /// Writes that something of an element is left out.
 fn leave_out(job: &Job<'_>, file: u32, element: &Element, (id, mut problem): Left, done: &mut Done) {
     problem.offset = problem.offset.or(element.offset);
+    problem.line = problem.line.or(element.line);
     let (kind, start) = (problem.kind, done.lines.len());
     let name = job.files.get(file as usize).map(|f| f.name.clone()).unwrap_or_default();
     let event = left_out(job.index, (file, element.index), name, id, problem);

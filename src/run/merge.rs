@@ -64,7 +64,7 @@ impl ShardRecord {
         let bad = |source| MergeError::Line { path: path.to_owned(), source };
         let mut lines = Lines::open(path).map_err(io)?;
         let (mut run, mut finished, mut ends) = (None, None::<Finished>, vec![None; plan.suites.len()]);
-        while let Some(line) = lines.next().map_err(io)? {
+        while let Some(line) = lines.read().map_err(io)? {
             match kind(line) {
                 Kind::SuiteEnd => {
                     let end: SuiteEnd = serde_json::from_slice(line).map_err(bad)?;
@@ -144,7 +144,7 @@ impl<'s> Cursor<'s> {
         }
         loop {
             let path = || self.record.path.clone();
-            let Some(line) = self.lines.next().map_err(|source| MergeError::Io { path: path(), source })? else {
+            let Some(line) = self.lines.read().map_err(|source| MergeError::Io { path: path(), source })? else {
                 return Err(MergeError::Apart(format!("{} ends before the end of its sessions", self.record.name())));
             };
             self.at = match kind(line) {

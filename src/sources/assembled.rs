@@ -50,7 +50,7 @@ impl Assembled {
         let Some(named) = self.files.get_mut(file as usize) else { return Ok(None) };
         let elements = items.into_iter().zip(named.next..);
         let elements: Vec<Element> =
-            elements.map(|(content, index)| Element { index, offset: None, content }).collect();
+            elements.map(|(content, index)| Element { index, offset: None, line: None, content }).collect();
         named.next += elements.len() as u64;
         let seq = self.seq;
         self.seq += 1;
@@ -87,12 +87,12 @@ impl Recorded {
             let Some(Decode::Records(decoder)) = &batch.decoder else { return Ok(Some(batch)) };
             let mut left = Vec::new();
             for element in std::mem::take(&mut batch.elements) {
-                let Element { index, offset, content } = element;
+                let Element { index, offset, line, content } = element;
                 let problems = match content {
                     Ok(range) => intake.read(draft, &**decoder, &batch.buffer[range], (batch.file, index)),
                     Err(problem) => vec![problem],
                 };
-                left.extend(problems.into_iter().map(|p| Element { index, offset, content: Err(p) }));
+                left.extend(problems.into_iter().map(|p| Element { index, offset, line, content: Err(p) }));
             }
             intake.take(draft)?;
             if !left.is_empty() {

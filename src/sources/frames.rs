@@ -185,7 +185,7 @@ mod tests {
         let tell = |f: &Found| match f {
             Found::Element { start, end } => format!("{start}..{end}"),
             Found::Damaged(p) => format!("{} at {}", p.kind.name(), p.offset.unwrap()),
-            Found::Member { .. } => unreachable!(),
+            Found::Member { .. } | Found::AtLine(_) => unreachable!(),
         };
         found(prefix, bytes, 1000).iter().map(tell).collect()
     }

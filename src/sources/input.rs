@@ -4,6 +4,10 @@
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::Duration;
 
 use super::ReadOptions;
 use super::decompress::{Decompressed, unreadable};
@@ -30,7 +34,8 @@ pub(super) struct Input {
 impl Input {
     /// Opens `path`; `-` is standard input. Standard input and pipes are copied to a temporary file first.
     pub fn open(path: &Path, options: &ReadOptions) -> Result<Self, Problem> {
-        let file = if path == Path::new("-") { spool(io::stdin().lock()) } else { open_file(path) }?;
+        let file =
+            if path == Path::new("-") { spool(|| Ok(io::stdin()), options.stop) } else { open_file(path, options) }?;
         Self::new(file, options)
     }
 
@@ -96,7 +101,8 @@ impl Input {
 
     #[cfg(test)]
     pub fn from_bytes(bytes: &[u8]) -> Self {
-        Self::new(spool(bytes).unwrap(), &ReadOptions::default()).unwrap()
+        let bytes = bytes.to_vec();
+        Self::new(spool(move || Ok(io::Cursor::new(bytes)), None).unwrap(), &ReadOptions::default()).unwrap()
     }
 }
 
@@ -114,13 +120,19 @@ fn fill(stream: &mut Decompressed, buffer: &mut [u8]) -> (usize, Option<Result<(
 }
 
 /// Opens a regular file, or copies a pipe.
-fn open_file(path: &Path) -> Result<File, Problem> {
+fn open_file(path: &Path, options: &ReadOptions) -> Result<File, Problem> {
     // Asked before opening, because opening a device may do something.
-    refuse(&fs::metadata(path).map_err(|e| unreadable(&e))?)?;
+    let metadata = fs::metadata(path).map_err(|e| unreadable(&e))?;
+    refuse(&metadata)?;
+    if is_pipe(&metadata) {
+        // Opening one waits for its writer.
+        let path = path.to_owned();
+        return spool(move || File::open(path), options.stop);
+    }
     let file = File::open(path).map_err(|e| unreadable(&e))?;
     let metadata = file.metadata().map_err(|e| unreadable(&e))?;
     refuse(&metadata)?;
-    if metadata.is_file() { Ok(file) } else { spool(file) }
+    if metadata.is_file() { Ok(file) } else { spool(move || Ok(file), options.stop) }
 }
 
 /// Refuses what is neither a regular file nor a pipe.
@@ -142,14 +154,41 @@ fn is_pipe(_: &Metadata) -> bool {
     false
 }
 
-/// Copies a stream to a temporary file that has no name, so that it can be read twice.
-fn spool(mut stream: impl Read) -> Result<File, Problem> {
-    let copied = tempfile::tempfile().and_then(|mut file| {
-        io::copy(&mut stream, &mut file)?;
+/// How often a copy in progress looks whether it is still wanted.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// Copies a stream to a temporary file that has no name, so that it can be read twice. The stream may be silent for any
+/// time, so that a thread of its own waits for it; when `stop` is set, that thread is left behind.
+fn spool<R: Read>(
+    open: impl FnOnce() -> io::Result<R> + Send + 'static,
+    stop: Option<&'static AtomicBool>,
+) -> Result<File, Problem> {
+    let copy = move || {
+        let mut file = tempfile::tempfile()?;
+        io::copy(&mut open()?, &mut file)?;
         file.seek(SeekFrom::Start(0))?;
         Ok(file)
+    };
+    let (done, copied) = mpsc::channel();
+    let failed =
+        |e: io::Error| Problem::new(LeftOut::Unreadable, format!("it could not be copied to a temporary file: {e}"));
+    let thread = thread::Builder::new().name("spool".to_owned()).spawn(move || {
+        // Nobody may be waiting any more.
+        let _ = done.send(copy());
     });
-    copied.map_err(|e| Problem::new(LeftOut::Unreadable, format!("it could not be copied to a temporary file: {e}")))
+    thread.map_err(failed)?;
+    loop {
+        match copied.recv_timeout(LOOK) {
+            Ok(file) => return file.map_err(failed),
+            Err(RecvTimeoutError::Disconnected) => {
+                return Err(Problem::new(LeftOut::Unreadable, "a bug in seatrial: copying it panicked"));
+            }
+            Err(RecvTimeoutError::Timeout) if stop.is_some_and(|stop| stop.load(Ordering::Relaxed)) => {
+                return Err(Problem::new(LeftOut::Unreadable, "interrupted while it was copied"));
+            }
+            Err(RecvTimeoutError::Timeout) => {}
+        }
+    }
 }
 
 #[cfg(test)]
@@ -195,6 +234,18 @@ mod tests {
         for path in ["/", "/dev/null", "/nowhere/at/all"] {
             assert_eq!(Input::open(Path::new(path), &ReadOptions::default()).err().unwrap().kind, LeftOut::Unreadable);
         }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_pipe_that_nobody_writes_to_is_given_up_when_told_to() {
+        static STOP: AtomicBool = AtomicBool::new(true);
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        let options = ReadOptions { stop: Some(&STOP), ..ReadOptions::default() };
+        let problem = Input::open(&pipe, &options).err().unwrap();
+        assert_eq!(problem.message, "interrupted while it was copied");
     }
 
     #[cfg(unix)]

@@ -10,6 +10,8 @@ pub(super) struct Lines {
     limits: Limits,
     /// Bytes fed so far.
     position: u64,
+    /// Lines that have ended so far.
+    ended: u64,
     /// First byte of the line in progress that is not white space.
     start: Option<u64>,
     lexer: Lexer,
@@ -24,7 +26,7 @@ pub(super) struct Lines {
 impl Lines {
     /// A splitter whose first byte lies at `position` of the stream.
     pub fn new(limits: Limits, position: u64) -> Self {
-        Self { limits, position, start: None, lexer: Lexer::default(), depth: 0, deep: false, seen: false }
+        Self { limits, position, ended: 0, start: None, lexer: Lexer::default(), depth: 0, deep: false, seen: false }
     }
 
     /// The line that has begun and not ended.
@@ -38,6 +40,7 @@ impl Lines {
         while let Some(end) = memchr::memchr(b'\n', rest) {
             self.take(&rest[..end]);
             self.end(found);
+            self.ended += 1;
             self.position += 1;
             rest = &rest[end + 1..];
         }
@@ -79,6 +82,7 @@ impl Lines {
         if let Some(start) = self.start.take() {
             let end = self.position;
             let flaw = self.limits.flaw(start, end, self.deep);
+            found(Found::AtLine(self.ended + 1));
             found(flaw.map_or(Found::Element { start, end }, Found::Damaged));
         }
         self.lexer = Lexer::default();
@@ -98,6 +102,7 @@ impl Lines {
         if cut && self.limits.flaw(start, self.position, self.deep).is_none() {
             self.start = None;
             let message = "the file ends within the line that begins here";
+            found(Found::AtLine(self.ended + 1));
             return found(Found::Damaged(Problem::new(LeftOut::Truncated, message).at(start)));
         }
         self.end(found);
@@ -139,9 +144,19 @@ mod tests {
                 String::from_utf8_lossy(&bytes[*start as usize..*end as usize]).trim_end().to_owned()
             }
             Found::Damaged(p) => format!("{} at {}", p.kind.name(), p.offset.unwrap()),
-            Found::Member { .. } => unreachable!(),
+            Found::Member { .. } | Found::AtLine(_) => unreachable!(),
         };
-        found(bytes, 1000).iter().map(tell).collect()
+        found(bytes, 1000).iter().filter(|f| !matches!(f, Found::AtLine(_))).map(tell).collect()
+    }
+
+    #[test]
+    fn every_element_is_told_with_its_line() {
+        let lines = |bytes: &[u8]| -> Vec<u64> {
+            found(bytes, 3).iter().filter_map(|f| if let Found::AtLine(n) = f { Some(*n) } else { None }).collect()
+        };
+        assert_eq!(lines(b"{\"a\":1}\r\n\n  \n 7\nnot json\n{}"), [1, 4, 5, 6]);
+        assert_eq!(lines(b"\n{\"a\":"), [2]);
+        assert_eq!(lines(b"\n\n"), [0; 0]);
     }
 
     #[test]
@@ -171,7 +186,7 @@ mod tests {
     fn a_limit_beyond_any_file_does_not_overflow() {
         let mut lines = Lines::new(Limits { max_element: u64::MAX, max_depth: u64::MAX }, 0);
         let mut count = 0;
-        lines.feed(b"]]]]]]\n[[[\n", &mut |_| count += 1);
+        lines.feed(b"]]]]]]\n[[[\n", &mut |f| count += u32::from(matches!(f, Found::Element { .. })));
         assert_eq!(count, 2);
     }
 
@@ -200,7 +215,8 @@ mod tests {
                     prop_assert!(want.contains(&text[*start as usize..*end as usize].trim_end()));
                 }
             }
-            prop_assert_eq!(got.len(), want.len().max(1));
+            let told = got.iter().filter(|f| !matches!(f, Found::AtLine(_))).count();
+            prop_assert_eq!(told, want.len().max(1));
         }
     }
 }

@@ -23,6 +23,7 @@ pub mod scan;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use crate::formats::{Decode, Format};
 use crate::model::Problem;
@@ -52,6 +53,8 @@ pub struct ReadOptions {
     pub free_expansion: u64,
     /// Bytes of a batch, about.
     pub batch: usize,
+    /// Set from outside to end reading early; looked at while a pipe is copied, which may take any time.
+    pub stop: Option<&'static AtomicBool>,
 }
 
 impl Default for ReadOptions {
@@ -63,6 +66,7 @@ impl Default for ReadOptions {
             max_expansion: 1000,
             free_expansion: 64 << 20,
             batch: 512 << 10,
+            stop: None,
         }
     }
 }
@@ -74,6 +78,8 @@ pub struct Element {
     pub index: u64,
     /// Byte offset in the (decompressed) file; `None` for a session whose records lie anywhere.
     pub offset: Option<u64>,
+    /// Its line, from 1, where every line is an element.
+    pub line: Option<u64>,
     /// Its bytes in the batch's buffer, or why there are none.
     pub content: Result<Range<usize>, Problem>,
 }

@@ -36,12 +36,20 @@ struct Current {
     /// The bytes of the element that the last batch cut off; the first lies at `base` of the stream.
     carry: Vec<u8>,
     base: u64,
-    /// Index of the next element.
-    index: u64,
+    next: Next,
     /// Bytes read, and those of them that batches have accounted for.
     position: u64,
     told: u64,
     done: bool,
+}
+
+/// Where the next element stands.
+#[derive(Default)]
+struct Next {
+    /// Its index in the file.
+    index: u64,
+    /// Its line, in JSON lines.
+    line: Option<u64>,
 }
 
 impl Reader {
@@ -86,7 +94,7 @@ impl Reader {
                     Ok(opened) => self.current = opened.map(|o| Current::new(o, stem(&file.name).into())),
                     Err(problem) => {
                         let offset = problem.offset.or(Some(0));
-                        let element = Element { index: 0, offset, content: Err(problem) };
+                        let element = Element { index: 0, offset, line: None, content: Err(problem) };
                         let stem = stem(&file.name).into();
                         return Some(self.batch(None, stem, recycled, vec![element], 0));
                     }
@@ -127,7 +135,7 @@ impl Reader {
 impl Current {
     fn new(opened: Opened, stem: Arc<str>) -> Self {
         let base = opened.input.start();
-        Self { opened, stem, carry: Vec::new(), base, index: 0, position: base, told: 0, done: false }
+        Self { opened, stem, carry: Vec::new(), base, next: Next::default(), position: base, told: 0, done: false }
     }
 
     /// Reads blocks until an element ends or the file does; returns the buffer into which the elements point.
@@ -173,41 +181,45 @@ impl Current {
     }
 
     fn split(&mut self, block: &[u8], base: u64, elements: &mut Vec<Element>) {
-        let index = &mut self.index;
-        self.opened.splitter.feed(block, &mut |found| push(found, base, index, elements));
+        let next = &mut self.next;
+        self.opened.splitter.feed(block, &mut |found| push(found, base, next, elements));
     }
 
     /// The stream has ended at `position`, well or badly.
     fn finish(&mut self, end: Result<(), Problem>, position: u64, base: u64, elements: &mut Vec<Element>) {
         self.done = true;
-        let index = &mut self.index;
+        let next = &mut self.next;
         if let Err(problem) = end {
             // What had begun is part of that damage, not another.
-            return push(Found::Damaged(problem.at(position)), base, index, elements);
+            return push(Found::Damaged(problem.at(position)), base, next, elements);
         }
         let lost = self.opened.splitter.is_lost();
-        self.opened.splitter.finish(&mut |found| push(found, base, index, elements));
+        self.opened.splitter.finish(&mut |found| push(found, base, next, elements));
         if let Some(key) = self.opened.must_stream
             && !lost
             && !self.opened.splitter.is_lost()
             && !self.opened.splitter.streamed()
         {
             let problem = Problem::new(LeftOut::Malformed, format!("it has no `{key}`")).at(position);
-            push(Found::Damaged(problem), base, index, elements);
+            push(Found::Damaged(problem), base, next, elements);
         }
     }
 }
 
 /// Adds what was found to the elements of a batch whose buffer begins at `base` of the stream.
-fn push(found: Found, base: u64, index: &mut u64, elements: &mut Vec<Element>) {
+fn push(found: Found, base: u64, next: &mut Next, elements: &mut Vec<Element>) {
     let (offset, content) = match found {
         Found::Element { start, end } => (start, Ok((start - base) as usize..(end - base) as usize)),
         Found::Damaged(problem) => (problem.offset.unwrap_or(base), Err(problem)),
+        Found::AtLine(line) => {
+            next.line = Some(line);
+            return;
+        }
         // Only reported where headers are read.
         Found::Member { .. } => return,
     };
-    elements.push(Element { index: *index, offset: Some(offset), content });
-    *index += 1;
+    elements.push(Element { index: next.index, offset: Some(offset), line: next.line.take(), content });
+    next.index += 1;
 }
 
 /// Makes the buffer at least `wanted` bytes long, growing by a quarter so that a huge element is not copied too often.

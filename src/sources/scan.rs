@@ -65,6 +65,8 @@ impl Shape {
 /// Something the scanner came upon. Offsets count from the start of the stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Found {
+    /// What is reported next stands in this line of the stream, from 1. Only of JSON lines.
+    AtLine(u64),
     /// A whole element within the limits.
     Element {
         /// Its first byte.

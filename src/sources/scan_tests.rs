@@ -20,6 +20,7 @@ fn scan(shape: Shape, limits: Limits, bytes: &[u8], block: usize) -> Vec<Found> 
 fn told(shape: Shape, text: &str) -> Vec<String> {
     let tell = |f: Found| match f {
         Found::Element { start, end } => text[start as usize..end as usize].to_owned(),
+        Found::AtLine(_) => unreachable!("lines are told of JSON lines only"),
         Found::Member { key, start, end, flaw } => {
             let flaw = flaw.map_or(String::new(), |f| format!(" {}", f.kind.name()));
             format!("{key}={}{flaw}", &text[start as usize..end as usize])

@@ -1,10 +1,39 @@
 //! Floor 1: numbers about many sessions. Pure functions, each tested against an oracle, none of which makes up a value
 //! where there is none: too little data is an `Err` or a `None`, never a zero.
 //!
-//! - [`sum`]: exact sums, so that a total does not depend on the order of its parts.
-//! - [`quantile`]: percentiles by nearest rank.
-//! - [`reliability`]: pass^k and pass@k over repeated trials.
+//! What to use for what. `wins` are pairs (cases) that only the candidate passes, `losses` those that only the baseline
+//! passes; `confidence` is 0.95 and a `level` .05 or so.
+//!
+//! | question | function |
+//! | --- | --- |
+//! | a pass rate over cases, to decide | [`proportion::lower`], [`proportion::clopper_pearson`]; weighted: [`proportion::fractional_lower`] |
+//! | the same, to look at | [`proportion::wilson`] |
+//! | how many cases it takes to pass at all; how many more at this rate | [`needed::to_pass_at_all`], [`needed::more_at_this_rate`], [`needed::more_passes`], [`needed::failures_allowed`] |
+//! | pass^k, pass@k of a case; their mean over cases | [`reliability::pass_hat_k`], [`reliability::pass_at_k`], [`reliability::over_cases`] |
+//! | no worse than the baseline by the margin | [`tango::non_inferiority`], [`tango::more_pairs`]; the interval [`tango::interval`] |
+//! | worse than, or different from, the baseline | [`mcnemar::worse`], [`mcnemar::exact`], [`mcnemar::mid_p`] |
+//! | the mean of a metric against the baseline | [`paired::mean_difference`] |
+//! | several of these at once | [`multiple::holm`] to block, [`multiple::benjamini_hochberg`] to diagnose |
+//! | what so many pairs can show; how many it takes | [`power`] |
+//! | a mean or ratio of sums over sessions, or trials by case | [`cluster::ratio`] and its `interval`; of a rate its `rate_interval` |
+//! | two rates of events | [`poisson::p_above`], [`poisson::ratio_interval`] |
+//! | a percentile | [`quantile::nearest_rank`], its interval [`order::ranks`] |
+//! | exact sums, so that a total does not depend on the order of its parts | [`sum`] |
 
+pub mod cluster;
+pub mod interval;
+pub mod mcnemar;
+pub mod multiple;
+pub mod needed;
+pub mod order;
+pub mod paired;
+pub mod poisson;
+pub mod power;
+pub mod proportion;
 pub mod quantile;
 pub mod reliability;
+pub mod special;
 pub mod sum;
+pub mod tango;
+
+pub use interval::Interval;

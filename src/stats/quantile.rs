@@ -14,6 +14,13 @@ pub struct Percentile {
 /// Percent with three decimals, as an integer.
 const WHOLE: u64 = 100_000;
 
+impl Percentile {
+    /// As a share: 0.95 for `p95`.
+    pub fn share(self) -> f64 {
+        f64::from(self.milli) / WHOLE as f64
+    }
+}
+
 impl FromStr for Percentile {
     type Err = String;
 

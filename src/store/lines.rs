@@ -61,7 +61,7 @@ impl Lines {
     }
 
     /// The next line with its end, or `None` after the last.
-    pub fn next(&mut self) -> io::Result<Option<&[u8]>> {
+    pub fn read(&mut self) -> io::Result<Option<&[u8]>> {
         self.line.clear();
         if self.reader.read_until(b'\n', &mut self.line)? == 0 {
             return Ok(None);
@@ -96,7 +96,7 @@ mod tests {
         std::fs::write(&path, "{\"event\":\"session\",\"a\":1}\n{\"volatile\":\"x\"}\n{\"event\":\"sess").unwrap();
         let mut lines = Lines::open(&path).unwrap();
         let mut kinds = Vec::new();
-        while let Some(line) = lines.next().unwrap() {
+        while let Some(line) = lines.read().unwrap() {
             kinds.push(kind(line));
         }
         assert_eq!(kinds, [Kind::Session, Kind::Volatile]);

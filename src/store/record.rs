@@ -176,6 +176,7 @@ fn parse(line: &[u8]) -> Result<Option<RunEvent<'static>>, serde_json::Error> {
         (Some("elsewhere"), _) => RunEvent::Elsewhere(serde_json::from_slice(line)?),
         (Some("system"), _) => RunEvent::System(serde_json::from_slice(line)?),
         (Some("suite_end"), _) => RunEvent::SuiteEnd(serde_json::from_slice(line)?),
+        (Some("baseline"), _) => RunEvent::Baseline(serde_json::from_slice(line)?),
         (Some("plan"), _) => RunEvent::Plan(serde_json::from_slice(line)?),
         (Some("record"), _) => RunEvent::Header(serde_json::from_slice::<Header>(line)?),
         (_, Some("started")) => RunEvent::Started(serde_json::from_slice(line)?),

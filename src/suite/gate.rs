@@ -1,11 +1,14 @@
 //! `[gate]`: what decides, read from a suite and its fragments and laid over each other key by key.
 
 use std::fmt;
+use std::path::Path;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, de};
 use toml::de::{DeArray, DeTable, DeValue};
 
+use super::baseline::{self, BaselineTable};
+use super::paths::Vars;
 use super::raw::{Missing, Pos, Sink, read_rest, span_at};
 use super::{Gate, GateGroup, Limit, PassRate, Reliability, Require};
 
@@ -27,6 +30,8 @@ pub struct GateTable {
     pub max_skip_rate: Option<Limit>,
     /// Stricter bars for tags.
     pub group: Option<Vec<GroupTable>>,
+    /// The run that this one must not be worse than.
+    pub baseline: Option<BaselineTable>,
 }
 
 /// `[[gate.group]]` as it is written.
@@ -41,12 +46,18 @@ pub struct GroupTable {
     pub reliability: Option<Reliability>,
 }
 
-/// Lays a `[gate]` table over what fragments said before.
-pub(super) fn overlay(gate: &mut Gate, table: &DeTable<'_>, whole: &Pos, sink: &mut Sink<'_>) {
-    let mut table = table.clone();
-    refuse_later(&mut table, sink);
-    check_numbers(&table, whole, sink);
-    let Some(read) = read_rest::<GateTable>(&table, whole, Missing::Reported, sink) else { return };
+/// Lays a `[gate]` table over what fragments said before. `dir` is the folder of its file.
+pub(super) fn overlay(
+    gate: &mut Gate,
+    table: &DeTable<'_>,
+    whole: &Pos,
+    (dir, vars): (&Path, Vars<'_>),
+    sink: &mut Sink<'_>,
+) {
+    // TEMPORARY
+    refuse_later(table, sink);
+    check_numbers(table, whole, sink);
+    let Some(read) = read_rest::<GateTable>(table, whole, Missing::Reported, sink) else { return };
     let keep = |over: Option<Limit>, under: Limit| over.unwrap_or(under);
     gate.pass_rate = read.pass_rate.unwrap_or(gate.pass_rate);
     gate.reliability = read.reliability.or(gate.reliability);
@@ -54,9 +65,13 @@ pub(super) fn overlay(gate: &mut Gate, table: &DeTable<'_>, whole: &Pos, sink: &
     gate.max_missing_cases = keep(read.max_missing_cases, gate.max_missing_cases);
     gate.max_error_rate = keep(read.max_error_rate, gate.max_error_rate);
     gate.max_skip_rate = keep(read.max_skip_rate, gate.max_skip_rate);
+    if let Some(read) = read.baseline {
+        let at = |key: &str| span_at(table, whole, &["baseline".to_owned(), key.to_owned()]);
+        gate.baseline = baseline::resolve(read, dir, vars, &at, sink);
+    }
     let mut seen: Vec<String> = Vec::new();
     for (i, group) in read.group.into_iter().flatten().enumerate() {
-        let at = span_at(&table, whole, &["group".to_owned(), i.to_string(), "tag".to_owned()]);
+        let at = span_at(table, whole, &["group".to_owned(), i.to_string(), "tag".to_owned()]);
         if group.pass_rate.is_none() && group.reliability.is_none() {
             sink.missing(&at, "a group needs a bar", Some("add `pass_rate` or `reliability`".to_owned()));
         }
@@ -73,9 +88,9 @@ pub(super) fn overlay(gate: &mut Gate, table: &DeTable<'_>, whole: &Pos, sink: &
     }
 }
 
-/// Keys of the gate that the language knows and this version does not: reported and taken out.
-fn refuse_later(table: &mut DeTable<'_>, sink: &mut Sink<'_>) {
-    if let Some((key, _)) = table.remove_entry("baseline") {
+/// Keys of the gate that the language knows and this version does not yet decide by.
+fn refuse_later(table: &DeTable<'_>, sink: &mut Sink<'_>) {
+    if let Some((key, _)) = table.get_key_value("baseline") {
         sink.error(
             &key.span(),
             "comparison with a baseline is not available in this version",
@@ -83,19 +98,19 @@ fn refuse_later(table: &mut DeTable<'_>, sink: &mut Sink<'_>) {
         );
     }
     refuse_confidence(table, sink);
-    if let Some(DeValue::Array(groups)) = table.get_mut("group").map(|g| g.get_mut()) {
-        for group in groups.iter_mut() {
-            if let DeValue::Table(group) = group.get_mut() {
+    if let Some(DeValue::Array(groups)) = table.get("group").map(|g| g.get_ref()) {
+        for group in groups.iter() {
+            if let DeValue::Table(group) = group.get_ref() {
                 refuse_confidence(group, sink);
             }
         }
     }
 }
 
-fn refuse_confidence(table: &mut DeTable<'_>, sink: &mut Sink<'_>) {
+fn refuse_confidence(table: &DeTable<'_>, sink: &mut Sink<'_>) {
     for key in ["pass_rate", "reliability"] {
-        if let Some(DeValue::Table(bar)) = table.get_mut(key).map(|v| v.get_mut())
-            && let Some((key, _)) = bar.remove_entry("confidence")
+        if let Some(DeValue::Table(bar)) = table.get(key).map(|v| v.get_ref())
+            && let Some((key, _)) = bar.get_key_value("confidence")
         {
             sink.error(
                 &key.span(),
@@ -106,7 +121,7 @@ fn refuse_confidence(table: &mut DeTable<'_>, sink: &mut Sink<'_>) {
     }
 }
 
-/// Shares lie in [0, 1] and k is at least 1.
+/// Shares lie in [0, 1], confidence in [0.5, 1), and k is at least 1.
 fn check_numbers(table: &DeTable<'_>, whole: &Pos, sink: &mut Sink<'_>) {
     let mut places: Vec<Vec<String>> = vec![Vec::new()];
     if let Some(DeValue::Array(groups)) = table.get("group").map(|g| g.get_ref()) {
@@ -122,6 +137,12 @@ fn check_numbers(table: &DeTable<'_>, whole: &Pos, sink: &mut Sink<'_>) {
                 && !(0.0..=1.0).contains(&min)
             {
                 sink.error(&pos, "`min` is a share, from 0.0 to 1.0", None);
+            }
+            if let (Some(confidence), pos) = at(bar, "confidence")
+                && !(0.5..1.0).contains(&confidence)
+            {
+                let help = "0.95 is usual: one gate in twenty passes an agent that is only just not good enough";
+                sink.error(&pos, "`confidence` is a share from 0.5 to below 1.0", help.to_owned());
             }
         }
         if let (Some(k), pos) = at("reliability", "k")

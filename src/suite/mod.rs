@@ -6,6 +6,7 @@
 //! [`problems::Problem`] with file, position and help; all of them are reported at once. A [`Suite`] is immutable from
 //! then on; what has templates in it ([`jinja`]) is rendered per subject by [`template`].
 
+mod baseline;
 pub mod case_files;
 pub mod cases;
 mod check;
@@ -41,6 +42,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 pub use crate::checks::nearest;
+pub use baseline::{BaselineBar, IfMissing};
 
 use crate::checks::Compiled;
 use crate::checks::expect::Expected;
@@ -261,18 +263,22 @@ pub struct Gate {
     /// Stricter bars for tags.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub groups: Vec<GateGroup>,
+    /// The run that this one must not be worse than.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<BaselineBar>,
 }
 
 impl Default for Gate {
     fn default() -> Self {
         Self {
-            pass_rate: PassRate { min: 1.0 },
+            pass_rate: PassRate { min: 1.0, confidence: None },
             reliability: None,
             max_left_out: Limit::Count(0),
             max_missing_cases: Limit::Count(0),
             max_error_rate: Limit::Share(0.0),
             max_skip_rate: Limit::Share(0.0),
             groups: Vec::new(),
+            baseline: None,
         }
     }
 }
@@ -283,6 +289,10 @@ impl Default for Gate {
 pub struct PassRate {
     /// At least this share, in [0, 1].
     pub min: f64,
+    /// How sure: the one-sided lower bound of the share at this confidence, in [0.5, 1), must reach `min`. Without it the
+    /// share itself must.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confidence: Option<f64>,
 }
 
 /// A bar on pass^k.
@@ -294,6 +304,10 @@ pub struct Reliability {
     /// At least this mean over the cases; without it the number is only reported.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub min: Option<f64>,
+    /// How sure: the one-sided lower bound of the mean at this confidence, in [0.5, 1), must reach `min`. Without it the
+    /// mean itself must.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confidence: Option<f64>,
 }
 
 /// A stricter bar for the cases with a tag.

@@ -273,7 +273,8 @@ impl<'r, 't, 's> Resolver<'r, 't, 's> {
             if let Some(value) = layer.table.get("gate")
                 && let DeValue::Table(table) = value.get_ref()
             {
-                gate::overlay(&mut gate, table, &value.span(), self.sink);
+                let place = (&*layer.source.dir(), self.env.vars);
+                gate::overlay(&mut gate, table, &value.span(), place, self.sink);
             }
         }
         gate

@@ -141,6 +141,8 @@ pub struct Settings {
     pub max_expansion: Setting<u64>,
     /// Where telemetry waits that does not fit in memory; `None` is the system's temporary folder.
     pub spill_dir: Setting<Option<PathBuf>>,
+    /// Bytes of telemetry that wait in memory for the rest of their session; more wait on disk.
+    pub spill_after: Setting<usize>,
     /// Detectors of the user's own, by name.
     pub detectors: BTreeMap<String, CustomDetector>,
     /// Prices of the user's own, in the order in which they are written.

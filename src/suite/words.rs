@@ -11,7 +11,16 @@ pub(super) const TABLES: &[(&str, &[&str])] = &[
     ("recorded", &["paths", "format", "session", "case", "trial", "max_age"]),
     (
         "gate",
-        &["pass_rate", "reliability", "max_left_out", "max_missing_cases", "max_error_rate", "max_skip_rate", "group"],
+        &[
+            "pass_rate",
+            "reliability",
+            "max_left_out",
+            "max_missing_cases",
+            "max_error_rate",
+            "max_skip_rate",
+            "group",
+            "baseline",
+        ],
     ),
     ("case", &["id", "user", "turn", "reference", "check", "skip", "expected_fail", "weight", "tags", "vars"]),
     ("case.reference", &["tools", "answer", "facts", "state"]),

@@ -170,3 +170,26 @@ fn an_array_of_many_sessions_over_several_lines() {
     project.run().code(0);
     assert_eq!(project.suite()["sessions"]["evaluated"], 3000);
 }
+
+#[test]
+fn what_is_wrong_with_a_line_is_told_with_its_number() {
+    let content = format!("{}\n\n{{\"id\":!!}}\n", replies("b", "good"));
+    let project = beside("odd.jsonl", content.as_bytes());
+    project.run().code(0).says("left out malformed: odd.jsonl at line 3: ");
+    let event =
+        project.events().lines().find(|l| l.contains(r#""event":"left_out""#)).map(str::to_owned).expect("an event");
+    assert!(event.contains("\"line\":3"), "{event}");
+    project.seatrial(&["import", "odd.jsonl"]).code(4).complains("odd.jsonl: line 3: malformed: ");
+}
+
+#[test]
+fn a_case_and_a_trial_may_be_numbers() {
+    let trial = |n: u32| format!(r#"{{"id":"t{n}","case":7,"trial":{n},"turns":[{{"reply":"good"}}]}}"#);
+    let suite = format!("{GOOD}[gate]\nreliability = {{ k = 2, min = 1.0 }}\n");
+    let project = Project::with(&suite, &[&trial(0), &trial(1)]);
+    project.run().code(0);
+    assert_eq!(project.suite()["cases"]["total"], 1);
+    assert!(project.events().contains(r#""case":"7","trial":"0""#), "{}", project.events());
+    let project = Project::with(GOOD, &[r#"{"id":"x","trial":0.5,"turns":[{"reply":"good"}]}"#]);
+    project.run().code(4).says("a text or a whole number");
+}

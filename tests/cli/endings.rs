@@ -200,3 +200,37 @@ fn a_subject_without_a_name_or_version_is_a_usage_error() {
         project.run_with(&["--subject", subject]).code(2);
     }
 }
+
+#[cfg(unix)]
+#[test]
+fn a_run_that_waits_for_a_pipe_is_ended_by_the_first_interrupt() {
+    let project = Project::with(&format!("[recorded]\npaths = [\"pipe\"]\n{GOOD}"), &[]);
+    let pipe = project.path("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().expect("mkfifo").success());
+    let mut command = project.command(&["run", "suite.toml", "--json"]);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = command.spawn().expect("runs");
+    // Opened once the run waits at the other end, and kept open: nothing ever comes.
+    let writer = std::fs::OpenOptions::new().write(true).open(&pipe).expect("the pipe");
+    let pid = child.id().to_string();
+    assert!(std::process::Command::new("kill").args(["-INT", &pid]).status().expect("kill").success());
+    let output = child.wait_with_output().expect("ends");
+    drop(writer);
+    assert_eq!(output.status.code(), Some(5));
+    let said: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert!(said["stopped"].as_str().is_some_and(|s| s.contains("interrupt")), "{said}");
+}
+
+#[test]
+fn what_is_wrong_with_a_whole_session_is_said_once() {
+    let wrong = r#"{"id":"w","agent":"other","turns":[{"reply":"good"}]}"#;
+    let right = r#"{"id":"r","agent":"desk","turns":[{"reply":"good"}]}"#;
+    let more = GOOD.replace("\"good\"\ncheck", "\"more\"\ncheck");
+    let project = Project::with(&format!("[subject]\nagent = \"desk\"\n{GOOD}{more}"), &[wrong, right]);
+    let said = project.run().code(4);
+    let why = "the session is of agent `other`, the suite judges `desk`";
+    assert_eq!(said.out.matches(why).count(), 1, "{}", said.out);
+    said.says("seatrial show sessions.jsonl w");
+    // A report of every test on its own says it at every test.
+    assert_eq!(project.report("junit.xml").matches("is of agent").count(), 2);
+}

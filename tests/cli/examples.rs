@@ -76,6 +76,7 @@ const SAMPLES: &[(&str, &str)] = &[
     ("seatrial", "fixtures/support/sessions.jsonl"),
     ("otlp", "tests/samples/otlp.jsonl"),
     ("agentcore", "tests/samples/agentcore.jsonl"),
+    ("jaeger", "tests/samples/jaeger.json"),
     ("tau-bench", "fixtures/ferry/results.json"),
     ("tau2-bench", "tests/samples/tau2-bench.json"),
     ("adk", "tests/samples/adk.session.json"),

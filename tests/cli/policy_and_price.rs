@@ -38,6 +38,19 @@ fn a_policy_that_errs_leaves_the_suite_unmeasured_although_another_permits() {
 }
 
 #[test]
+fn a_session_whose_calls_may_be_hidden_is_not_allowed_in_silence() {
+    let hidden = r#"{"id":"b","agent":"refunds","turns":[{"spans":[{"id":"x","kind":"llm","name":"chat"}]}]}"#;
+    let project = gateway("permit(principal, action, resource);");
+    project.file("sessions.jsonl", [CALL, hidden].join("\n"));
+    project.run().code(4).says("it may have called tools unseen");
+    assert_eq!(project.check("gate")["error"], 1, "{}", project.check("gate"));
+    // A check of other sessions has nothing to say of this one.
+    let suite = std::fs::read_to_string(project.path("suite.toml")).expect("the suite");
+    project.file("suite.toml", suite.replace("kind = \"tool\" }", "kind = \"tool\", case = \"a\" }"));
+    project.run().code(0);
+}
+
+#[test]
 fn a_broken_policy_file_is_shown_at_the_key_that_names_it_and_nothing_is_run() {
     let project = gateway("permit(principal, action, resource);\nforbid(principal action);\n");
     project.run().code(2).complains("p.cedar:2: ").complains("policies = [\"p.cedar\"]");

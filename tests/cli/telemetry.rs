@@ -113,3 +113,31 @@ fn logs_that_belong_to_nothing_are_counted_and_what_is_too_large_is_named() {
     let said = project.seatrial(&["import", "t.jsonl"]).code(4).says("small");
     said.complains("too_large: the records of session `large` take ");
 }
+
+/// Without the signal, writing beyond the limit fails as on a full disk.
+#[cfg(target_os = "linux")]
+#[test]
+fn records_that_no_longer_fit_on_the_disk_are_exit_5_and_the_folder_is_named() {
+    let project =
+        Project::with("[recorded]\npaths = [\"t.jsonl\"]\n[[session]]\nid = \"t\"\ncheck = \"turns\"\nmin = 1\n", &[]);
+    // More than may wait in memory, and than a file may take.
+    let lines: Vec<String> =
+        (1..=8).map(|i| request(i, i, ("session.id", &format!("s{i}")), i, &"x".repeat(1 << 19))).collect();
+    project.file("t.jsonl", lines.join("\n"));
+    std::fs::create_dir(project.path("spill")).expect("a folder");
+    project.file("seatrial.toml", "spill_dir = \"spill\"\nspill_after = \"1MiB\"\n");
+    for args in [&["run", "suite.toml", "--out", "out"][..], &["import", "t.jsonl"], &["show", "t.jsonl"]] {
+        let script = "trap '' XFSZ; ulimit -f 2000; exec \"$0\" \"$@\"";
+        let mut command = std::process::Command::new("bash");
+        command.args(["-c", script, env!("CARGO_BIN_EXE_seatrial")]).args(args).current_dir(project.path(""));
+        command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
+        let said = crate::project::Said::of(command).code(5);
+        let all = format!("{}{}", said.out, said.err);
+        for words in
+            ["/spill`", "could not be kept in", "File too large", "the setting `spill_dir` names another folder"]
+        {
+            assert!(all.contains(words), "{args:?}: no {words:?} in {all}");
+        }
+        assert_eq!(std::fs::read_dir(project.path("spill")).expect("the folder").count(), 0);
+    }
+}

@@ -233,3 +233,68 @@ fn ten_thousand_spans_without_a_root_are_one_session() {
     assert_eq!(session.tool_calls().count(), 10_000);
     assert_eq!(session.turns.len(), 1);
 }
+
+const AGENTS: &str = "openinference.instrumentation.openai_agents";
+
+/// A span of OpenAI Agents by OpenInference.
+fn of_agents(path: &str, name: &'static str, kind: &str, start: u64, end: u64) -> Given {
+    let given = span(path, "", start, end).named(name).of(AGENTS).with("openinference.span.kind", kind);
+    if kind == "AGENT" && path.contains('<') { given.with("agent.name", name) } else { given }
+}
+
+/// A model of OpenAI Agents that is asked and answers.
+fn answers(path: &str, user: &str, said: &str, start: u64, end: u64) -> Given {
+    of_agents(path, "response", "LLM", start, end).with("input.value", user).with("output.value", said)
+}
+
+#[test]
+fn several_runs_within_one_trace_of_openai_agents_are_turns() {
+    // A run has a span of its own in later versions, and none in earlier ones.
+    let later = built(&[
+        of_agents("t/root", "Support chat", "AGENT", 1, 100),
+        of_agents("t/run1<root", "Support chat", "CHAIN", 2, 20),
+        of_agents("t/a1<run1", "desk", "AGENT", 3, 20),
+        answers("t/m1<a1", "one?", "One.", 4, 10),
+        of_agents("t/note<root", "custom", "CHAIN", 21, 22),
+        of_agents("t/run2<root", "Support chat", "CHAIN", 30, 50),
+        of_agents("t/a2<run2", "desk", "AGENT", 31, 50),
+        answers("t/m2<a2", "two?", "Two.", 32, 40),
+    ]);
+    let earlier = built(&[
+        of_agents("t/root", "Support chat", "AGENT", 1, 100),
+        of_agents("t/a1<root", "desk", "AGENT", 3, 20),
+        answers("t/m1<a1", "one?", "One.", 4, 10),
+        of_agents("t/a2<root", "desk", "AGENT", 31, 50),
+        answers("t/m2<a2", "two?", "Two.", 32, 40),
+    ]);
+    for session in [&later, &earlier] {
+        let words = session.turns.iter().map(|t| (t.user.as_deref(), t.reply.as_deref(), t.end_ns));
+        let expected = [(Some("one?"), Some("One.")), (Some("two?"), Some("Two."))];
+        assert_eq!(words.clone().map(|(u, r, _)| (u, r)).collect::<Vec<_>>(), expected);
+        assert_eq!(words.map(|(.., end)| end).collect::<Vec<_>>()[1], Some(50));
+        assert_eq!((session.agent.as_deref(), session.end_ns), (Some("desk"), Some(100)));
+    }
+    assert_eq!(later.spans.iter().filter_map(|s| s.id.as_deref()).collect::<Vec<_>>(), ["root"]);
+    let of_first: Vec<_> = later.turns[0].spans.iter().filter_map(|s| s.id.as_deref()).collect();
+    assert_eq!(of_first, ["run1", "a1", "m1", "note"]);
+}
+
+#[test]
+fn a_handover_goes_on_with_the_run_and_a_single_run_is_what_is_drawn_around_it() {
+    let handover = [
+        of_agents("t/root", "Support chat", "AGENT", 1, 100),
+        of_agents("t/a1<root", "triage", "AGENT", 3, 20),
+        answers("t/m1<a1", "one?", "", 4, 10),
+        of_agents("t/h<a1", "handoff to refunds", "TOOL", 11, 12),
+        of_agents("t/a2<root", "refunds", "AGENT", 31, 50),
+        answers("t/m2<a2", "one?", "Done.", 32, 40),
+    ];
+    let session = built(&handover);
+    assert_eq!(session.turns.len(), 1);
+    assert_eq!((session.turns[0].reply.as_deref(), session.turns[0].end_ns), (Some("Done."), Some(100)));
+    let mut more = handover.to_vec();
+    more.extend([of_agents("t/a3<root", "refunds", "AGENT", 60, 70), answers("t/m3<a3", "two?", "Two.", 61, 69)]);
+    let session = built(&more);
+    let ends: Vec<_> = session.turns.iter().map(|t| (t.reply.as_deref(), t.end_ns)).collect();
+    assert_eq!(ends, [(Some("Done."), Some(50)), (Some("Two."), Some(70))]);
+}

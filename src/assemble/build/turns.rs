@@ -1,8 +1,9 @@
 //! Where one turn ends and the next begins.
 //!
-//! A session of several traces has a turn a trace. A session of one trace is split at its top-level agents. Spans that
-//! only carry requests (HTTP servers, queues) are looked through; a trace in which neither agent, model nor tool did
-//! anything (an embedding on its own) belongs to the turn that it happened in or after.
+//! A session of several traces has a turn a trace. A session of one trace is split at its top-level agents, or at the
+//! runs of agents around which an application drew one span; an agent that another has handed over to goes on with that
+//! one's run. Spans that only carry requests (HTTP servers, queues) are looked through; a trace in which neither agent,
+//! model nor tool did anything (an embedding on its own) belongs to the turn that it happened in or after.
 
 use std::collections::HashMap;
 
@@ -19,77 +20,138 @@ pub(super) struct Turns {
 
 /// Splits a session into turns.
 pub(super) fn split(loaded: &Loaded<'_>) -> Turns {
-    let n = loaded.nodes.len();
-    let means = |i: usize| loaded.nodes[i].dialect.is_some() || loaded.nodes[i].reading.kind != SpanKind::Other;
-    // The topmost span that means something, for every span that has one.
-    let above = loaded.forest.nearest(|i| means(i).then_some(()));
-    let mut top: Vec<Option<usize>> = vec![None; n];
+    let top = tops(loaded, &[]);
+    let traces = Traces::of(loaded, &top);
+    if let [only] = traces.list.iter().filter(|t| t.works).collect::<Vec<_>>()[..] {
+        let agents: Vec<usize> = only.tops.iter().copied().filter(|i| is_agent(loaded, *i)).collect();
+        // What is drawn around several runs is looked through; around a single one it is that run.
+        let around = Around::of(loaded, &agents);
+        match (around.groups.is_empty(), around.starts.len()) {
+            (false, _) => return between(&around.starts, &tops(loaded, &around.groups)),
+            (true, 2..) => return between(&around.starts, &top),
+            _ => {}
+        }
+    }
+    by_trace(&traces)
+}
+
+/// For every span, the topmost one above it, or itself, that means something, spans in `through` aside.
+fn tops(loaded: &Loaded<'_>, through: &[usize]) -> Vec<Option<usize>> {
+    let mut means: Vec<bool> =
+        loaded.nodes.iter().map(|n| n.dialect.is_some() || n.reading.kind != SpanKind::Other).collect();
+    through.iter().for_each(|i| means[*i] = false);
+    let mut top: Vec<Option<usize>> = vec![None; loaded.nodes.len()];
     for &i in &loaded.forest.order {
-        let parent = loaded.forest.parent[i];
-        top[i] = match above[i] {
-            Some(()) => parent.and_then(|p| top[p]),
-            None => means(i).then_some(i),
-        };
+        top[i] = loaded.forest.parent[i].and_then(|p| top[p]).or_else(|| means[i].then_some(i));
     }
-    let works = |i: usize| matches!(loaded.nodes[i].reading.kind, SpanKind::Agent | SpanKind::Llm | SpanKind::Tool);
-    let below = loaded.forest.any_below(works);
-    let is_work = |i: usize| works(i) || below[i];
+    top
+}
 
-    let mut traces: Vec<Trace> = Vec::new();
-    let mut index: HashMap<&str, usize> = HashMap::new();
-    let mut trace_of = Vec::with_capacity(n);
-    for (i, node) in loaded.nodes.iter().enumerate() {
-        let t = *index.entry(&node.span.trace).or_insert(traces.len());
-        if t == traces.len() {
-            traces.push(Trace { tops: Vec::new(), works: false, start_ns: node.span.start_ns });
-        }
-        trace_of.push(t);
-        if top[i] == Some(i) {
-            traces[t].tops.push(i);
-            traces[t].works |= is_work(i);
-        }
-    }
+/// Where the turns of a trace begin.
+struct Around {
+    /// Agents, and runs of agents, in order.
+    starts: Vec<usize>,
+    /// Spans around several of them.
+    groups: Vec<usize>,
+}
 
-    let mut turns = Turns { of: vec![None; n], tops: Vec::new() };
-    let working = traces.iter().filter(|t| t.works).count();
-    let agents = |t: &Trace| t.tops.iter().copied().filter(|i| is_agent(loaded, *i)).collect::<Vec<_>>();
-    if let [only] = &traces.iter().filter(|t| t.works).collect::<Vec<_>>()[..]
-        && working == 1
-        && let starts = agents(only)
-        && starts.len() > 1
-    {
-        turns.tops = starts.iter().map(|i| vec![*i]).collect();
-        // What carries the agents has no top, and is no part of any one of them.
-        for (i, at) in top.iter().enumerate().filter_map(|(i, at)| Some((i, (*at)?))) {
-            let turn = starts.partition_point(|s| *s <= at).saturating_sub(1);
-            turns.of[i] = Some(turn);
-            if at == i && !is_agent(loaded, i) {
-                turns.tops[turn].push(i);
+impl Around {
+    /// What `agents`, the top-level ones of a trace, are: each a run, or drawn around runs.
+    fn of(loaded: &Loaded<'_>, agents: &[usize]) -> Self {
+        let mut around = Self { starts: Vec::new(), groups: Vec::new() };
+        let mut groups = vec![false; loaded.nodes.len()];
+        agents.iter().for_each(|i| groups[*i] = loaded.nodes[*i].reading.groups_runs);
+        let mut runs: HashMap<usize, Vec<usize>> = HashMap::new();
+        if groups.contains(&true) {
+            let agent_below = loaded.forest.any_below(|i| is_agent(loaded, i));
+            let handed_over = loaded.forest.any_below(|i| loaded.nodes[i].reading.hands_over);
+            // The agent that worked last below each group, whose run goes on where it hands over.
+            let mut last: HashMap<usize, usize> = HashMap::new();
+            for (i, group) in loaded.forest.parent.iter().enumerate().filter_map(|(i, p)| Some((i, (*p)?))) {
+                if !groups[group] || !(is_agent(loaded, i) || agent_below[i]) {
+                    continue;
+                }
+                let before = last.insert(group, i);
+                if !before.is_some_and(|b| is_agent(loaded, i) && is_agent(loaded, b) && handed_over[b]) {
+                    runs.entry(group).or_default().push(i);
+                }
             }
         }
-        return turns;
-    }
-    let mut turn_of_trace = vec![None; traces.len()];
-    let mut last = None;
-    let mut order: Vec<usize> = (0..traces.len()).collect();
-    order.sort_by_key(|t| traces[*t].start_ns);
-    for t in order {
-        if traces[t].works {
-            last = Some(turns.tops.len());
-            turns.tops.push(traces[t].tops.clone());
+        for &agent in agents {
+            match runs.remove(&agent) {
+                Some(runs) if runs.len() > 1 => {
+                    around.groups.push(agent);
+                    around.starts.extend(runs);
+                }
+                _ => around.starts.push(agent),
+            }
         }
-        turn_of_trace[t] = last;
+        around.starts.sort_unstable();
+        around
     }
-    for i in 0..n {
-        turns.of[i] = turn_of_trace[trace_of[i]];
+}
+
+/// One turn from each of `starts` to the next.
+fn between(starts: &[usize], top: &[Option<usize>]) -> Turns {
+    let mut turns = Turns { of: vec![None; top.len()], tops: starts.iter().map(|i| vec![*i]).collect() };
+    // What carries the runs has no top, and is no part of any one of them.
+    for (i, at) in top.iter().enumerate().filter_map(|(i, at)| Some((i, (*at)?))) {
+        let turn = starts.partition_point(|s| *s <= at).saturating_sub(1);
+        turns.of[i] = Some(turn);
+        if at == i && starts.binary_search(&i).is_err() {
+            turns.tops[turn].push(i);
+        }
     }
     turns
+}
+
+/// One turn for each trace in which something was done.
+fn by_trace(traces: &Traces) -> Turns {
+    let mut tops = Vec::new();
+    let mut turn_of_trace = vec![None; traces.list.len()];
+    let mut order: Vec<usize> = (0..traces.list.len()).collect();
+    order.sort_by_key(|t| traces.list[*t].start_ns);
+    for t in order {
+        if traces.list[t].works {
+            tops.push(traces.list[t].tops.clone());
+        }
+        turn_of_trace[t] = tops.len().checked_sub(1);
+    }
+    Turns { of: traces.of.iter().map(|t| turn_of_trace[*t]).collect(), tops }
 }
 
 struct Trace {
     tops: Vec<usize>,
     works: bool,
     start_ns: Option<u64>,
+}
+
+/// The traces of a session.
+struct Traces {
+    list: Vec<Trace>,
+    /// For every span, its trace.
+    of: Vec<usize>,
+}
+
+impl Traces {
+    fn of(loaded: &Loaded<'_>, top: &[Option<usize>]) -> Self {
+        let works = |i: usize| matches!(loaded.nodes[i].reading.kind, SpanKind::Agent | SpanKind::Llm | SpanKind::Tool);
+        let below = loaded.forest.any_below(works);
+        let mut traces = Self { list: Vec::new(), of: Vec::with_capacity(top.len()) };
+        let mut index: HashMap<&str, usize> = HashMap::new();
+        for (i, node) in loaded.nodes.iter().enumerate() {
+            let t = *index.entry(&node.span.trace).or_insert(traces.list.len());
+            if t == traces.list.len() {
+                traces.list.push(Trace { tops: Vec::new(), works: false, start_ns: node.span.start_ns });
+            }
+            traces.of.push(t);
+            if top[i] == Some(i) {
+                traces.list[t].tops.push(i);
+                traces.list[t].works |= works(i) || below[i];
+            }
+        }
+        traces
+    }
 }
 
 fn is_agent(loaded: &Loaded<'_>, i: usize) -> bool {

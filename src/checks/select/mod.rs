@@ -11,7 +11,8 @@ use super::subject::{Scene, SpanSubject, TurnSubject};
 use crate::model::{Attributes, Level, Session, Span, SpanKind, SpanStatus, Text};
 
 /// Selects subjects: every key given must match. A plain string is a glob in which `*` crosses `/`, a list matches
-/// when any of its entries does, and argument matchers work too.
+/// when any of its entries does, and argument matchers work too. Within `$not` and `$one_of` a plain string is a glob as
+/// well: `{ "$not" = "long-*" }`.
 ///
 /// At turn and session level `kind`, `name`, `model` and `status` select the subjects that contain an operation which
 /// matches all of them together.
@@ -88,6 +89,12 @@ impl Selector {
     pub fn missing_turn(&self, scene: &Scene<'_>, index: usize) -> bool {
         let declared = scene.turn_expected.len().max(scene.session.turns.len());
         self.index.as_ref().is_none_or(|i| at_index(i, index, declared)) && self.scene(scene)
+    }
+
+    /// Whether it may select a span of tools that the recording does not show. Only the session, the case and the kind
+    /// can say no.
+    pub fn unseen_call(&self, scene: &Scene<'_>) -> bool {
+        self.index.is_none() && self.kind.as_ref().is_none_or(|k| k.0.contains(&SpanKind::Tool)) && self.scene(scene)
     }
 
     /// Whether it selects a session.
@@ -224,6 +231,18 @@ mod tests {
     }
 
     #[test]
+    fn a_plain_string_is_a_glob_within_not_and_one_of_too() {
+        assert_eq!(selected(r#"name = { "$not" = "db*" }"#).0, [0]);
+        assert_eq!(selected(r#"name = { "$not" = ["*book", "chat"] }"#).0, [2]);
+        assert_eq!(selected(r#"name = { "$one_of" = ["*book", "chat"] }"#).0, [0, 1]);
+        assert_eq!(selected(r#"name = { "$not" = { "$one_of" = ["db*"] } }"#).0, [0]);
+        assert_eq!(selected(r#"name = { "$not" = { "$eq" = "db*" } }"#).0, [0, 1, 2]);
+        assert_eq!(selected(r#"model = { "$not" = "gpt*" }"#).0, [0; 0], "what has no model is not another one");
+        assert!(selected(r#"attributes = { tier = { "$not" = "s*" } }"#).2);
+        assert!(!selected(r#"attributes = { tier = { "$not" = "g*" } }"#).2);
+    }
+
+    #[test]
     fn an_agent_is_the_operations_own_or_the_sessions() {
         assert_eq!(selected(r#"agent = "triage""#), (vec![0], vec![0], true));
         assert_eq!(selected(r#"agent = "airline""#), (vec![1, 2], vec![0, 1, 2], true));
@@ -267,6 +286,16 @@ mod tests {
     }
 
     #[test]
+    fn an_unseen_call_is_selected_unless_kind_case_or_session_say_no() {
+        for (on, expected) in
+            [("", true), ("kind = 'tool'\nname = 'refund'", true), ("kind = 'llm'", false), ("case = 'x'", false)]
+        {
+            let on = selector(on);
+            assert_eq!(scene(SESSION, &[], |scene| on.unseen_call(scene)), expected, "{on:?}");
+        }
+    }
+
+    #[test]
     fn an_index_that_cannot_be_meant_is_a_problem() {
         assert_eq!(selector("index = 1").problems(Level::Turn), []);
         assert_eq!(selector("index = 0").problems(Level::Turn).len(), 1);
@@ -284,7 +313,16 @@ mod tests {
 
     #[test]
     fn unknown_keys_and_bad_globs_are_refused_where_they_stand() {
-        for bad in ["knid = \"tool\"", "kind = \"tol\"", "name = \"a[\"", "name = []", "index = \"last\""] {
+        for bad in [
+            "knid = \"tool\"",
+            "kind = \"tol\"",
+            "name = \"a[\"",
+            "name = []",
+            "index = \"last\"",
+            "name = { \"$not\" = \"a[\" }",
+            "name = { \"$not\" = \"a\", \"$eq\" = \"b\" }",
+            "name = { \"$nott\" = \"a\" }",
+        ] {
             let error = toml::from_str::<Selector>(bad).unwrap_err();
             assert!(error.span().is_some_and(|s| !s.is_empty()), "{bad}: {error}");
         }
@@ -292,11 +330,12 @@ mod tests {
 
     #[test]
     fn a_selector_survives_being_written_out() {
-        let text = "kind = \"tool\"\nname = [\"a*\", { \"$eq\" = \"b*\" }]\nindex = [1, -1]\n\
+        let text = "kind = \"tool\"\nname = [\"a*\", { \"$eq\" = \"b*\" }, { \"$not\" = \"c*\" }]\nindex = [1, -1]\n\
             attributes = { x = { \"$gte\" = 1 } }";
         let json = serde_json::to_value(selector(text)).unwrap();
         let again: Selector = serde_json::from_value(json.clone()).unwrap();
         assert_eq!(serde_json::to_value(again).unwrap(), json);
         assert_eq!(json["name"][1]["$eq"], "b*");
+        assert_eq!(json["name"][2]["$not"], "c*");
     }
 }

@@ -68,15 +68,18 @@ impl JsonSchema for Glob {
     }
 }
 
-/// What a name or attribute is compared with: a glob, an argument matcher, or a list of which any may match.
+/// What a name or attribute is compared with: a glob, an argument matcher, or a list of which any may match. Within
+/// `$not` and `$one_of` a plain string is a glob as well; `$eq` is for the letter.
 #[derive(Debug, Clone)]
 pub enum Pattern {
     /// A plain string.
     Glob(Glob),
-    /// Anything else that is not a list.
+    /// Any other matcher.
     Matcher(Matcher),
-    /// A list.
+    /// A list, or `$one_of`.
     AnyOf(Vec<Pattern>),
+    /// `$not`: recorded, and does not match.
+    Not(Box<Pattern>),
 }
 
 impl Pattern {
@@ -85,6 +88,7 @@ impl Pattern {
         match (self, text) {
             (Self::Glob(glob), Some(text)) => glob.is_match(text),
             (Self::AnyOf(patterns), _) => patterns.iter().any(|p| p.text(text)),
+            (Self::Not(pattern), text) => text.is_some() && !pattern.text(text),
             (Self::Matcher(matcher), Some(text)) => matcher.matches(Some(&Value::String(text.to_owned()))),
             (Self::Matcher(matcher), None) => matcher.matches(None),
             (Self::Glob(_), None) => false,
@@ -96,6 +100,7 @@ impl Pattern {
         match self {
             Self::Glob(glob) => value.and_then(Value::as_str).is_some_and(|s| glob.is_match(s)),
             Self::AnyOf(patterns) => patterns.iter().any(|p| p.value(value)),
+            Self::Not(pattern) => value.is_some() && !pattern.value(value),
             Self::Matcher(matcher) => matcher.matches(value),
         }
     }
@@ -105,8 +110,8 @@ impl Pattern {
         match self {
             Self::Glob(glob) => glob.literal().into_iter().collect(),
             Self::AnyOf(patterns) => patterns.iter().flat_map(Self::literals).collect(),
-            Self::Matcher(Matcher::OneOf(options)) => options.iter().filter_map(Matcher::as_plain_str).collect(),
             Self::Matcher(matcher) => matcher.as_plain_str().into_iter().collect(),
+            Self::Not(_) => Vec::new(),
         }
     }
 }
@@ -116,6 +121,7 @@ impl Serialize for Pattern {
         match self {
             Self::Glob(glob) => glob.serialize(s),
             Self::AnyOf(patterns) => patterns.serialize(s),
+            Self::Not(pattern) => s.collect_map([("$not", pattern)]),
             // A string matcher was written as `$eq`; a plain string would be read back as a glob.
             Self::Matcher(m) if m.as_plain_str().is_some() => s.collect_map([("$eq", m.to_value())]),
             Self::Matcher(m) => m.to_value().serialize(s),
@@ -169,8 +175,41 @@ impl<'de> de::Visitor<'de> for PatternVisitor {
         Ok(Pattern::AnyOf(patterns))
     }
 
-    fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<Pattern, A::Error> {
-        Matcher::deserialize(MapAccessDeserializer::new(map)).map(Pattern::Matcher)
+    fn visit_map<A: de::MapAccess<'de>>(self, mut map: A) -> Result<Pattern, A::Error> {
+        let key: Option<String> = map.next_key()?;
+        let pattern = match key.as_deref() {
+            Some("$not") => Pattern::Not(Box::new(map.next_value()?)),
+            Some("$one_of") => Pattern::AnyOf(map.next_value()?),
+            _ => return Matcher::deserialize(MapAccessDeserializer::new(Again { key, map })).map(Pattern::Matcher),
+        };
+        match map.next_key::<String>()? {
+            Some(more) => Err(de::Error::custom(format!(
+                "a matcher has one key; this has `{}` and `{more}`",
+                key.unwrap_or_default()
+            ))),
+            None => Ok(pattern),
+        }
+    }
+}
+
+/// A map whose first key was taken from it.
+struct Again<A> {
+    key: Option<String>,
+    map: A,
+}
+
+impl<'de, A: de::MapAccess<'de>> de::MapAccess<'de> for Again<A> {
+    type Error = A::Error;
+
+    fn next_key_seed<K: de::DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, A::Error> {
+        match self.key.take() {
+            Some(key) => seed.deserialize(key.into_deserializer()).map(Some),
+            None => self.map.next_key_seed(seed),
+        }
+    }
+
+    fn next_value_seed<V: de::DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, A::Error> {
+        self.map.next_value_seed(seed)
     }
 }
 
@@ -182,7 +221,8 @@ impl JsonSchema for Pattern {
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         schemars::json_schema!({
             "description": "A glob in which `*` crosses `/`, a matcher such as `{ \"$matches\" = \"regex\" }`, or a \
-                list of which any may match."
+                list of which any may match. A plain string is a glob within `$not` and `$one_of` too; \
+                `{ \"$eq\" = \"a*\" }` takes it to the letter."
         })
     }
 }

@@ -56,7 +56,7 @@ impl<'r> Execution<'r> {
     }
 
     /// Runs the suites one after another, decides, and draws the reports.
-    pub fn finish(mut self, found: Vec<Discovery>, stop: &AtomicBool) -> Result<u8, Failure> {
+    pub fn finish(mut self, found: Vec<Discovery>, stop: &'static AtomicBool) -> Result<u8, Failure> {
         let mut summaries = Vec::new();
         let mut ends = Vec::new();
         let mut bug = false;
@@ -102,12 +102,13 @@ impl<'r> Execution<'r> {
         found: Discovery,
         fold: &mut SuiteFold<'_>,
         kept: &mut Kept,
-        stop: &AtomicBool,
+        stop: &'static AtomicBool,
     ) -> engine::Outcome {
         let settings = &self.context.settings;
         let planned = &self.planned[index];
         let recorded = &planned.suite.recorded;
         let options = sessions::read_options(settings, recorded.format.and_then(crate::formats::format));
+        let options = ReadOptions { stop: Some(stop), ..options };
         let attribute = self.args.load.session_attribute.as_ref().or(recorded.session.as_ref());
         let assemble = sessions::assemble_options(self.context, attribute.map(String::as_str));
         let files: Vec<RecordedFile> = found.files;

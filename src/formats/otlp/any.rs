@@ -100,7 +100,7 @@ struct Map<'a> {
 }
 
 /// A scalar of any JSON type, before the type that its key names is made of it.
-struct Scalar<'a>(Value<'a>);
+pub(in crate::formats) struct Scalar<'a>(pub(in crate::formats) Value<'a>);
 
 impl<'a> Scalar<'a> {
     /// A text; of a number, what was written.
@@ -112,14 +112,14 @@ impl<'a> Scalar<'a> {
     }
 
     /// Bytes from base64; a text that is none stays one.
-    fn bytes(self) -> Value<'a> {
+    pub(in crate::formats) fn bytes(self) -> Value<'a> {
         match self.0 {
             Value::Text(t) => id::base64(&t).map_or(Value::Text(t), |b| Value::Bytes(Cow::Owned(b))),
             other => other,
         }
     }
 
-    fn boolean(self) -> Value<'a> {
+    pub(in crate::formats) fn boolean(self) -> Value<'a> {
         match self.0 {
             Value::Text(t) if t == "true" => Value::Bool(true),
             Value::Text(t) if t == "false" => Value::Bool(false),
@@ -127,7 +127,7 @@ impl<'a> Scalar<'a> {
         }
     }
 
-    fn int(self) -> Value<'a> {
+    pub(in crate::formats) fn int(self) -> Value<'a> {
         match self.0 {
             Value::Text(t) => t.parse().map_or(Value::Text(t), Value::Int),
             Value::Double(d) if d.fract() == 0.0 && d.abs() <= 9_007_199_254_740_992.0 => Value::Int(d as i64),
@@ -135,7 +135,7 @@ impl<'a> Scalar<'a> {
         }
     }
 
-    fn double(self) -> Value<'a> {
+    pub(in crate::formats) fn double(self) -> Value<'a> {
         match self.0 {
             Value::Text(t) => match t.as_str() {
                 "Infinity" => Value::Double(f64::INFINITY),

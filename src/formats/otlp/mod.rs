@@ -1,10 +1,11 @@
 //! `otlp`: OpenTelemetry's own form of spans and log records, as exporters send it and the collector writes it.
 
-mod any;
+pub(super) mod any;
 mod export;
 pub(super) mod json;
 mod look;
 mod protobuf;
+mod recover;
 mod request;
 #[cfg(test)]
 pub(super) mod testing;
@@ -32,9 +33,9 @@ impl Format for Otlp {
     }
 
     fn doc(&self) -> &'static str {
-        "OpenTelemetry spans and log records, as exporters send them and the collector's file exporter writes them: \
-         JSON (one request, or one a line) and protobuf (one request, or many with a length before each). Sessions are \
-         put together from all files. A trace belongs to one session, which is named by the first of these attributes \
+        "OpenTelemetry spans and log records, as exporters send them, the collector's file exporter writes them and \
+         Grafana Tempo answers them (`batches`, ids in base64): JSON (one request, or one a line) and protobuf (one \
+         request, or many with a length before each). Sessions are put together from all files. A trace belongs to one session, which is named by the first of these attributes \
          that any of its spans has: the one given as `[recorded] session` or --session-attribute, `session.id`, \
          `gen_ai.conversation.id`, `langfuse.session.id`, `traceloop.association.properties.session_id`, \
          `gcp.vertex.agent.session_id`, `ai.telemetry.metadata.sessionId`, and `session.id` of the resource. A trace \

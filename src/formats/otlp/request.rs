@@ -1,14 +1,17 @@
 //! Records from OTLP/JSON: what a request's parts mean.
 
 use super::json::{self, Export, Log, Resource, Scope, ScopeLogs, ScopeSpans, Span};
-use super::log_name;
+use super::{log_name, recover};
 use crate::formats::telemetry::{EventRecord, LogRecord, Origin, Record, Sink, SpanRecord, id};
 use crate::formats::wire::parse;
 use crate::model::{LeftOut, Problem, Text};
 
 /// Hands the records of a request to the sink.
 pub(super) fn records<'a>(request: &'a [u8], sink: &mut dyn Sink<'a>) -> Result<(), Problem> {
-    let export: Export<'a> = parse(request)?;
+    let export: Export<'a> = match parse(request) {
+        Ok(export) => export,
+        Err(problem) => return recover::records(request, problem, sink),
+    };
     if !export.is_any() && request.trim_ascii() != b"{}" {
         return Err(Problem::new(LeftOut::Malformed, "no request of OTLP: it has none of its keys"));
     }
@@ -54,17 +57,17 @@ fn logs<'a>(scopes: Vec<ScopeLogs<'a>>, origin: &mut Origin<'a>, sink: &mut dyn 
     }
 }
 
-fn origin(resource: Resource<'_>) -> Origin<'_> {
+pub(super) fn origin(resource: Resource<'_>) -> Origin<'_> {
     Origin { resource: resource.attributes.0, ..Origin::default() }
 }
 
-fn enter<'a>(origin: &mut Origin<'a>, scope: Scope<'a>, sink: &mut dyn Sink<'a>) {
+pub(super) fn enter<'a>(origin: &mut Origin<'a>, scope: Scope<'a>, sink: &mut dyn Sink<'a>) {
     origin.scope = scope.name;
     origin.version = scope.version;
     sink.origin(origin);
 }
 
-fn span_record<'a>(span: Span<'a>) -> Result<SpanRecord<'a>, Problem> {
+pub(super) fn span_record<'a>(span: Span<'a>) -> Result<SpanRecord<'a>, Problem> {
     let named = |what: &str, text: &Text<'a>, size| {
         id::normal(text, size).ok_or_else(|| {
             let message = format!("a span ({:?}) whose {what} id is missing or all zero", span.name.as_str());
@@ -101,7 +104,7 @@ fn span_record<'a>(span: Span<'a>) -> Result<SpanRecord<'a>, Problem> {
     })
 }
 
-fn log_record(log: Log<'_>) -> LogRecord<'_> {
+pub(super) fn log_record(log: Log<'_>) -> LogRecord<'_> {
     let mut record = LogRecord {
         trace: id::normal(&log.trace_id, id::TRACE),
         span: id::normal(&log.span_id, id::SPAN),

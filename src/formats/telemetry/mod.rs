@@ -1,8 +1,8 @@
 //! Telemetry as exporters write it: spans and log records, whatever carried them.
 //!
-//! A telemetry format (`otlp`, `agentcore`) decodes its bytes into [`SpanRecord`]s and [`LogRecord`]s and hands them to
-//! a [`Sink`]; `assemble/` groups them into sessions, and the [`dialect`]s say what an SDK meant by its attributes.
-//! [`codec`] is the form in which records wait for the rest of their session.
+//! A telemetry format (`otlp`, `agentcore`, `jaeger`) decodes its bytes into [`SpanRecord`]s and [`LogRecord`]s and
+//! hands them to a [`Sink`]; `assemble/` groups them into sessions, and the [`dialect`]s say what an SDK meant by its
+//! attributes. [`codec`] is the form in which records wait for the rest of their session.
 
 pub mod codec;
 pub mod dialect;

@@ -87,6 +87,7 @@ const TABLES: &[(&str, &str)] = &[
     ("on", "/definitions/selector"),
     ("[gate]", "/gate"),
     ("[[gate.group]]", "/gate/properties/group/items"),
+    ("baseline", "/gate/properties/baseline"),
     ("[defaults.CHECK]", "/defaults"),
     ("[fragment]", "/fragment"),
 ];

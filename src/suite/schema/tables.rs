@@ -139,7 +139,11 @@ fn recorded() -> Value {
 }
 
 fn pass_rate() -> Value {
-    table("The share of cases that must pass.", json!({ "min": share("At least this share.") }), &["min"])
+    table(
+        "The share of cases that must pass.",
+        json!({ "min": share("At least this share."), "confidence": confidence() }),
+        &["min"],
+    )
 }
 
 fn reliability() -> Value {
@@ -148,8 +152,40 @@ fn reliability() -> Value {
         json!({
             "k": { "type": "integer", "minimum": 1, "description": "How many trials must all pass." },
             "min": share("At least this mean over the cases; without it the number is only reported."),
+            "confidence": confidence(),
         }),
         &["k"],
+    )
+}
+
+fn confidence() -> Value {
+    json!({
+        "type": "number", "minimum": 0.5, "exclusiveMaximum": 1,
+        "description": "How sure: the one-sided lower bound at this confidence must reach `min`; too few cases to say \
+                        make the suite inconclusive.",
+    })
+}
+
+fn baseline() -> Value {
+    table(
+        "The run that this one must not be worse than.",
+        json!({
+            "run": { "type": "string", "minLength": 1, "description": "The run: its folder or its run.jsonl, relative to this file. `--baseline` overrides it." },
+            "margin": {
+                "type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1, "default": 0.05,
+                "description": "How much lower the share of passing cases may be: the lower bound of the paired difference must lie above it.",
+            },
+            "alpha": {
+                "type": "number", "exclusiveMinimum": 0, "maximum": 0.5, "default": 0.05,
+                "description": "The chance of taking a run that is worse by the margin for one that is not.",
+            },
+            "if_missing": {
+                "enum": ["unmeasured", "skip"], "default": "unmeasured",
+                "description": "What a missing or unreadable baseline makes of the suite; `skip` leaves the comparison out and says so.",
+            },
+            "max_unpaired": reference("limit", "Cases of the baseline that are absent now, or could not be measured in either run; 0 without it."),
+        }),
+        &["run"],
     )
 }
 
@@ -178,6 +214,7 @@ fn gate() -> Value {
             "max_error_rate": limit("Cases that could not be measured; 0 without it."),
             "max_skip_rate": limit("Cases that the suite skips; 0 without it."),
             "group": { "type": "array", "description": "Stricter bars for tags.", "items": group },
+            "baseline": baseline(),
         }),
         &[],
     )

@@ -52,6 +52,12 @@ pub static KEYS: &[KeyDoc] = &[
     key("max_depth", "a number from 1 to 120", "100", "More deeply nested sessions are left out."),
     key("max_expansion", "a number of at least 1", "1000", "How many times its size a compressed file may unfold."),
     key("spill_dir", "a path", "the system's temporary folder", "Where telemetry waits that does not fit in memory."),
+    key(
+        "spill_after",
+        "a size such as 1048576 or `64MiB`",
+        "\"128MiB\"",
+        "How much telemetry waits in memory for the rest of its session.",
+    ),
 ];
 
 /// The variables that are read.
@@ -148,6 +154,7 @@ impl Layers<'_> {
             max_depth: self.take("max_depth", 100, |g, _| integer(g, 1, 120).and_then(|n| n.try_into().ok())),
             max_expansion: self.take("max_expansion", 1000, |g, _| integer(g, 1, u64::MAX)),
             spill_dir: self.take("spill_dir", None, |g, cwd| path(g, cwd).map(Some)),
+            spill_after: self.take("spill_after", 128 << 20, size),
             detectors,
             prices,
         }
@@ -309,6 +316,7 @@ pub(super) fn rows(s: &Settings) -> Vec<(String, String, String)> {
     let spill_dir =
         s.spill_dir.value.as_ref().map_or_else(|| "the temporary folder".to_owned(), |p| p.display().to_string());
     row("spill_dir", spill_dir, &s.spill_dir.origin);
+    row("spill_after", size_text(s.spill_after.value), &s.spill_after.origin);
     row("prices", format!("as of {}", Prices::as_of()), &Origin::Default);
     for own in &s.prices {
         row(&format!("prices.{}", own.model.as_str()), own.written.clone(), &own.origin);

@@ -75,6 +75,7 @@ fn flags_beat_variables_beat_the_profile_beats_the_file() {
     max_depth          3                     SEATRIAL_MAX_DEPTH
     max_expansion      4                     --max-expansion
     spill_dir          the temporary folder  default
+    spill_after        128MiB                default
     prices             as of 2025-12-01      default
     ");
 }

@@ -114,10 +114,7 @@ impl Template {
         let value = |root: &String| {
             let value = match root.as_str() {
                 "span" => span_value(subject.span),
-                "turn" => {
-                    let index = subject.turn?;
-                    turn_value(subject.scene.session.turns.get(index)?, index)
-                }
+                "turn" => turn_value(subject.scene.session, subject.turn?),
                 other => subject.scene.context().get_attr(other).ok()?,
             };
             Some((root.clone(), value))

@@ -21,7 +21,7 @@ use self::load::Loaded;
 use self::values::Converter;
 use crate::checks::build::{Build, Example, Params};
 use crate::checks::select::OneOrMany;
-use crate::checks::subject::SpanSubject;
+use crate::checks::subject::{SessionSubject, SpanSubject};
 use crate::checks::{Compiled, SpanCheck};
 use crate::model::{Attributes, Evidence, Field, Finding, Level, SpanKind};
 
@@ -34,7 +34,8 @@ use crate::model::{Attributes, Evidence, Field, Finding, Level, SpanKind};
 /// A call that is denied fails, and the reason names the policy that forbids it (by its `@id`, file and line) or says
 /// that none permits it. It is an error when a policy cannot be evaluated (also when the others would allow the call),
 /// when the arguments are not recorded or are not JSON, when the principal is not known, and, with a `schema`, when the
-/// call does not conform to it. Spans of other kinds than `tool` are no subjects.
+/// call does not conform to it. Spans of other kinds than `tool` are no subjects; a session whose recording may not show
+/// all calls of tools (it has no spans of tools, and not what a model said) is an error.
 ///
 /// JSON becomes Cedar values so: whole numbers are `Long`, numbers with a point are `decimal` (of at most four decimal
 /// places), lists are sets. What has no Cedar value (`null`, longer fractions, larger numbers) is an error where a
@@ -152,6 +153,11 @@ impl SpanCheck for Gate {
             Ok(request) => self.decide(&request).with(place),
             Err(why) => Finding::error(why).with(place),
         }
+    }
+
+    /// A gate that did not see a call has not allowed it.
+    fn unseen(&self, subject: &SessionSubject<'_>) -> Option<Finding> {
+        subject.scope().hidden_calls()
     }
 }
 

@@ -115,6 +115,10 @@ pub struct Reading<'a> {
     pub failed: Option<Text<'a>>,
     /// Something was recorded and then withheld: redacted, truncated or dropped.
     pub withheld: bool,
+    /// It is no run of an agent but what an application drew around one or several.
+    pub groups_runs: bool,
+    /// An agent hands the rest of its run over to another one.
+    pub hands_over: bool,
     /// The session, where the dialect has a place of its own for its id.
     pub session: Option<Text<'a>>,
     /// The user, where the dialect has a place of its own for it.

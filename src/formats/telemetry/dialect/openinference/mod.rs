@@ -47,6 +47,9 @@ impl Dialect for OpenInference {
             ttft_ns: recorded::first_chunk(at.span, |e| e.name == "First Token Stream Event"),
             ..Reading::default()
         };
+        // The span of `trace()`; that of an agent has its name.
+        let of_application = in_scope(at, "openai_agents") && at.span.parent.is_none();
+        reading.groups_runs = of_application && facts.kind == SpanKind::Agent && reading.agent.is_none();
         reading.is_total = reading.usage.is_some() && matches!(facts.kind, SpanKind::Agent | SpanKind::Other);
         match facts.kind {
             SpanKind::Tool => facts.tool(at, &mut reading),
@@ -223,6 +226,7 @@ impl<'s, 'a> Facts<'s, 'a> {
         if let Some(agent) = self.handoff(at) {
             // The input is the agent that hands over, and no argument.
             reading.name = Some(agent);
+            reading.hands_over = true;
         } else {
             let input = self.input.map(|v| payload(v, self.input_is_json)).or_else(|| self.parameters());
             reading.input = input.and_then(|r| r.known(&mut reading.withheld));

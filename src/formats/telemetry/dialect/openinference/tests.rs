@@ -164,7 +164,21 @@ fn a_handoff_has_the_name_by_which_the_model_called_it() {
     let pairs = [("input.value", "coordinator"), ("output.value", "Math specialist")];
     let reading = read(AGENTS, &span("handoff to Math specialist", "TOOL", &pairs));
     assert_eq!(reading.name.as_deref(), Some("transfer_to_math_specialist"));
+    assert!(reading.hands_over);
     assert_eq!((reading.input, reading.output), (None, Some(Payload::text("Math specialist"))));
+}
+
+#[test]
+fn what_an_application_draws_around_runs_is_told_from_an_agent() {
+    let groups = |scope, parent: Option<&'static str>, pairs| {
+        let mut span = span("Support chat", "AGENT", pairs);
+        span.parent = parent.map(Into::into);
+        read(scope, &span).groups_runs
+    };
+    assert!(groups(AGENTS, None, &[]));
+    assert!(!groups(AGENTS, None, &[("agent.name", "Support")]));
+    assert!(!groups(AGENTS, Some("p"), &[]));
+    assert!(!groups(LANGCHAIN, None, &[]));
 }
 
 #[test]

@@ -1,0 +1,236 @@
+//! What a decision needs of an earlier run, and nothing else of it: how every trial of every case went by every check,
+//! and the columns that checks compare. It is read once, before the run, and embedded in the record, so that the same
+//! decision can be made again from the record alone.
+
+use serde::{Deserialize, Serialize};
+
+use super::event::{ColumnPlan, SuitePlan};
+use super::fold::SuiteFold;
+use super::rollup;
+use crate::checks::system::{CaseOutcome, Folded, Sample, TrialOutcome};
+use crate::model::digest::Digest;
+use crate::model::{Level, Status};
+use crate::suite::Subject;
+
+/// One suite of a run, as a later run is compared with it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Baseline {
+    /// The run's id.
+    pub run: String,
+    /// Digest of the suite as it was then.
+    pub suite: Digest,
+    /// Who was judged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<Subject>,
+    /// The checks, in order.
+    pub checks: Vec<PastCheck>,
+    /// The cases, in order.
+    pub cases: Vec<PastCase>,
+    /// The columns that are compared.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub columns: Vec<PastColumn>,
+}
+
+/// A check of a baseline.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PastCheck {
+    /// Its id.
+    pub id: String,
+    /// Parameters, rule and files behind it: only what has the same digest is compared.
+    pub digest: Digest,
+    /// Whether a trial passes only when it does.
+    pub blocks: bool,
+}
+
+/// A case of a baseline.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PastCase {
+    /// Its id.
+    pub id: String,
+    /// Its trials in ordinal order.
+    pub trials: Vec<PastTrial>,
+    /// Trials that were wanted and not recorded.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub missing: u64,
+}
+
+fn is_zero(n: &u64) -> bool {
+    *n == 0
+}
+
+/// The verdicts of one trial: a letter for each check by position, in front of them `!` where the trial could not be
+/// measured as a whole.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PastTrial(String);
+
+/// A column of a baseline, over all its sessions.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PastColumn {
+    /// Which column.
+    #[serde(flatten)]
+    pub column: ColumnPlan,
+    /// The samples by group, in ordinal order of the sessions.
+    pub groups: Vec<Sample>,
+    /// How many sessions were asked.
+    pub sessions: u64,
+    /// How many of them could not say.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub missing: u64,
+}
+
+/// What became of looking for a baseline.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Found {
+    /// It was read.
+    Baseline(Baseline),
+    /// It is not there, or cannot be read; why.
+    Missing(String),
+    /// It is there and must not be one: partial, a shard, interrupted, the same run; why.
+    Refused(String),
+}
+
+impl Baseline {
+    /// What a run leaves of a suite for a comparison. Of its columns, `wanted` are kept.
+    pub fn of(fold: &SuiteFold<'_>, run: &str, wanted: &[ColumnPlan]) -> Self {
+        let plan = fold.plan;
+        let checks = plan.checks.iter().map(|c| PastCheck {
+            id: c.id.clone(),
+            digest: c.digest,
+            blocks: c.severity.blocks() && c.level != Level::System && !c.inactive,
+        });
+        let checks: Vec<PastCheck> = checks.collect();
+        let cases = fold.cases.iter().enumerate().filter_map(|(i, case)| past_case(plan, &checks, i, case)).collect();
+        let columns = plan.columns.iter().zip(&fold.columns).filter(|(c, _)| wanted.contains(c));
+        Self {
+            run: run.to_owned(),
+            suite: plan.digest,
+            subject: plan.subject.clone(),
+            cases,
+            columns: columns.map(|(plan, folded)| PastColumn::of(plan, folded)).collect(),
+            checks,
+        }
+    }
+
+    /// The column that a check compares; `None` when the run did not measure it.
+    pub fn column(&self, wanted: &ColumnPlan) -> Option<&PastColumn> {
+        self.columns.iter().find(|c| c.column == *wanted)
+    }
+}
+
+impl PastColumn {
+    fn of(plan: &ColumnPlan, folded: &Folded) -> Self {
+        let sample =
+            |(group, values): (&Vec<String>, &Vec<f64>)| Sample { group: group.clone(), values: values.clone() };
+        Self {
+            column: plan.clone(),
+            groups: folded.groups.iter().map(sample).collect(),
+            sessions: folded.sessions,
+            missing: folded.missing,
+        }
+    }
+}
+
+/// A case of the run; `None` for one that the filter or the suite takes out.
+fn past_case(plan: &SuitePlan, checks: &[PastCheck], index: usize, case: &CaseOutcome) -> Option<PastCase> {
+    let declared = plan.cases.as_ref().and_then(|c| c.get(index));
+    if declared.is_some_and(|c| c.filtered || c.skip.is_some()) {
+        return None;
+    }
+    let wanted = plan.trials.map_or(u64::from(declared.is_some()), u64::from);
+    let missing = wanted.saturating_sub(case.trials.len() as u64);
+    if case.trials.is_empty() && missing == 0 {
+        return None;
+    }
+    Some(PastCase {
+        id: case.id.clone(),
+        trials: case.trials.iter().map(|trial| PastTrial::of(trial, checks)).collect(),
+        missing,
+    })
+}
+
+impl PastTrial {
+    fn of(trial: &TrialOutcome, checks: &[PastCheck]) -> Self {
+        let mut letters = vec![b'-'; checks.len()];
+        for (check, status) in &trial.checks {
+            if let Some(letter) = letters.get_mut(*check as usize) {
+                *letter = letter_of(*status);
+            }
+        }
+        let blocking = checks.iter().zip(&letters).filter(|(c, _)| c.blocks);
+        // An error that no verdict explains is one of the session as a whole.
+        let explained = blocking.clone().any(|(_, letter)| *letter == letter_of(Status::Error));
+        let whole = trial.status == Status::Error && !explained;
+        Self(whole.then_some('!').into_iter().chain(letters.into_iter().map(char::from)).collect())
+    }
+
+    /// The verdict of the check at a position; `None` when it did not apply.
+    pub fn verdict(&self, check: usize) -> Option<Status> {
+        match self.0.strip_prefix('!') {
+            // Nothing at all could be said of the trial, so nor of this check.
+            Some(letters) => Some(letters.as_bytes().get(check).and_then(|l| status_of(*l)).unwrap_or(Status::Error)),
+            None => self.0.as_bytes().get(check).and_then(|l| status_of(*l)),
+        }
+    }
+
+    /// The trial by some of the checks: it passes when all of them that apply do.
+    pub fn status(&self, checks: impl IntoIterator<Item = usize>) -> Status {
+        if self.0.starts_with('!') {
+            return Status::Error;
+        }
+        rollup::all(checks.into_iter().filter_map(|check| self.verdict(check)))
+    }
+}
+
+const LETTERS: [(Status, u8); 5] =
+    [(Status::Pass, b'p'), (Status::Fail, b'f'), (Status::Error, b'e'), (Status::Held, b'h'), (Status::Skip, b's')];
+
+fn letter_of(status: Status) -> u8 {
+    LETTERS.iter().find(|(s, _)| *s == status).map_or(b'e', |(_, letter)| *letter)
+}
+
+/// `None` where a check did not apply. A letter that nobody writes is an error, never a pass.
+fn status_of(letter: u8) -> Option<Status> {
+    match letter {
+        b'-' => None,
+        letter => Some(LETTERS.iter().find(|(_, l)| *l == letter).map_or(Status::Error, |(status, _)| *status)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::eval::testing::{add, plan};
+    use crate::model::Status::{Error, Fail, Held, Pass};
+
+    const CHECKS: &str = "[[session]]\nid = \"a\"\ncheck = \"contains\"\nvalue = \"x\"\n\
+                          [[session]]\nid = \"w\"\nseverity = \"warn\"\ncheck = \"contains\"\nvalue = \"y\"\n";
+
+    #[test]
+    fn keeps_every_verdict_of_every_trial_and_comes_back_from_a_record_the_same() {
+        let plan = plan(CHECKS);
+        let mut fold = SuiteFold::new(&plan, 0);
+        add(&mut fold, "c", &[Pass, Fail]);
+        add(&mut fold, "c", &[Held, Error]);
+        let baseline = Baseline::of(&fold, "r", &[]);
+        let text = serde_json::to_string(&Found::Baseline(baseline.clone())).unwrap();
+        assert!(text.contains(r#""cases":[{"id":"c","trials":["pf","he"]}]"#), "{text}");
+        assert_eq!(serde_json::from_str::<Found>(&text).unwrap(), Found::Baseline(baseline.clone()));
+        let trials = &baseline.cases[0].trials;
+        assert_eq!((trials[0].verdict(0), trials[0].verdict(1)), (Some(Pass), Some(Fail)));
+        assert_eq!((trials[0].status([0]), trials[0].status([0, 1]), trials[1].status([0])), (Pass, Fail, Held));
+        assert_eq!((trials[0].verdict(7), trials[0].status([7])), (None, Status::Skip));
+    }
+
+    #[test]
+    fn a_trial_that_could_not_be_measured_as_a_whole_is_an_error_of_every_check() {
+        let checks = [PastCheck { id: "a".into(), digest: Digest::of(b""), blocks: true }];
+        let broken = PastTrial::of(&TrialOutcome { status: Error, checks: Vec::new() }, &checks);
+        assert_eq!((broken.verdict(0), broken.status([0]), broken.status([])), (Some(Error), Error, Error));
+    }
+
+    #[test]
+    fn a_letter_that_nobody_writes_is_never_a_pass() {
+        assert_eq!(PastTrial("x".into()).status([0]), Error);
+    }
+}
