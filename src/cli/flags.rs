@@ -17,6 +17,9 @@ pub struct Args {
     /// How many sessions are kept at most.
     #[arg(long, value_name = "N", help_heading = "Settings")]
     keep_limit: Option<String>,
+    /// How many sessions that passed are kept, too, as a sample.
+    #[arg(long, value_name = "N", help_heading = "Settings")]
+    keep_sample: Option<String>,
     /// Stop when the gate can no longer pass.
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL",
         value_parser = ["true", "false"], help_heading = "Settings")]
@@ -24,6 +27,9 @@ pub struct Args {
     /// Put a copy of the JUnit report here.
     #[arg(long, value_name = "FILE", help_heading = "Settings")]
     junit: Option<String>,
+    /// Put a copy of the HTML report here.
+    #[arg(long, value_name = "FILE", help_heading = "Settings")]
+    html: Option<String>,
     /// Whether to show progress on standard error.
     #[arg(long, value_name = "WHEN", value_parser = ["auto", "always", "never"], help_heading = "Settings")]
     progress: Option<String>,
@@ -52,8 +58,10 @@ impl Args {
             ("out", self.out.as_deref()),
             ("keep", self.keep.as_deref()),
             ("keep_limit", self.keep_limit.as_deref()),
+            ("keep_sample", self.keep_sample.as_deref()),
             ("fail_fast", self.fail_fast.as_deref()),
             ("junit", self.junit.as_deref()),
+            ("html", self.html.as_deref()),
             ("progress", self.progress.as_deref()),
             ("max_session_bytes", self.max_session_bytes.as_deref()),
             ("max_depth", self.max_depth.as_deref()),

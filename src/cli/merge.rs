@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 use super::context::{Context, Failure};
-use super::run::{Ended, Kept, Output, Shown};
+use super::run::{Ended, Output, Shown};
 use crate::checks::system::SystemFinding;
 use crate::eval::event::{Plan, SuitePlan};
 use crate::eval::fold::SuiteFold;
@@ -20,7 +20,7 @@ use crate::run::engine::{Early, Sinks};
 use crate::run::merge::{self, MergeError, ShardRecord, Shards};
 use crate::run::system;
 use crate::sources::RecordedFile;
-use crate::store::record;
+use crate::store::{kept, record};
 use crate::suite::filter::Filter;
 use crate::suite::load::{self, Env};
 use crate::suite::{Suite, problems::Problems};
@@ -254,11 +254,12 @@ fn planned<'s>(
 /// Says that sessions which a shard kept are not there.
 fn note_unkept(records: &[ShardRecord], context: &Context) {
     for record in records {
-        let kept = record.ends.iter().flatten().any(|end| end.kept.0 > 0);
-        if kept && !record.dir().join("sessions.jsonl.zst").is_file() {
+        let any = record.ends.iter().flatten().any(|end| end.kept.0 > 0);
+        if any && !record.dir().join(kept::SESSIONS).is_file() {
             context.note(&format!(
-                "seatrial: the kept sessions of shard {} (sessions.jsonl.zst) are not there and are left out\n",
-                record.shard.shard
+                "seatrial: the kept sessions of shard {} ({}) are not there and are left out\n",
+                record.shard.shard,
+                kept::SESSIONS
             ));
         }
     }
@@ -274,7 +275,7 @@ fn decide(
 ) -> Result<u8, Failure> {
     let mut output = Output::begin(context, plan, jiff::Timestamp::now())?;
     let plan = output.plan.clone();
-    let mut kept = Kept::new(&output.dir);
+    let mut kept = kept::Writer::new(&output.dir);
     let (never, mut stopped) = (AtomicBool::new(false), None);
     let mut bug = records.iter().any(|r| r.ended == Ok(exit::BUG));
     let (mut suites, mut ends) = (Vec::new(), Vec::new());
@@ -309,9 +310,6 @@ fn decide(
         let early = if outcome.stopped.is_some() { Stopped::Interrupted } else { Stopped::No };
         suites.push(gate::decide(&fold, &outcome.system, plan.as_of.as_deref(), early));
         ends.push(fold.end.take());
-    }
-    if let Err(why) = kept.close() {
-        stopped.get_or_insert(format!("kept sessions could not be written: {why}"));
     }
     let shown = Shown { json: args.json, verbose: args.verbose };
     output.close(context, shown, Ended { suites, ends, stopped, bug })

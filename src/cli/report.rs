@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::context::{Context, Failure};
-use super::run::{display, write_reports};
+use super::run::{Copies, display, write_reports};
 use crate::eval::exit;
 use crate::model::Redactor;
 use crate::report::terminal::Terminal;
@@ -16,13 +16,16 @@ use crate::store::record;
   seatrial report reports/latest
   seatrial report reports/latest --junit build/junit.xml
 
-Writes junit.xml and summary.json beside the record and prints the report. Ends with the run's own exit code.")]
+Writes junit.xml, index.html and summary.json beside the record and prints the report. Ends with the run's own exit code.")]
 pub struct Args {
     /// The run: its folder or its run.jsonl.
     run: PathBuf,
     /// Put a copy of junit.xml there.
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
+    /// Put a copy of index.html there.
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
     /// Print one machine-readable line instead of the report.
     #[arg(long)]
     pub(super) json: bool,
@@ -44,10 +47,12 @@ pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     let replayed = replay::fold(&path).map_err(Failure::usage)?;
     let dir = path.parent().unwrap_or(&context.cwd);
     let drawn = Drawn { plan: &replayed.plan, summary: &replayed.summary };
-    let mut terminal = Terminal::new(drawn, replayed.ends.iter().map(Option::as_ref).collect(), args.verbose);
-    let copy = args.junit.as_ref().map(|p| context.cwd.join(p));
+    let ends: Vec<_> = replayed.ends.iter().map(Option::as_ref).collect();
+    let mut terminal = Terminal::new(drawn, ends.clone(), args.verbose);
+    let copy = |path: &Option<PathBuf>| path.as_ref().map(|p| context.cwd.join(p));
+    let copies = Copies { junit: copy(&args.junit), html: copy(&args.html) };
     let redactor = Redactor::default();
-    write_reports(dir, copy.as_deref(), drawn, &redactor, &mut terminal)
+    write_reports(dir, &copies, drawn, ends, &redactor, &mut terminal)
         .map_err(|why| Failure::new(exit::INCOMPLETE, why))?;
     let mut text = Vec::new();
     let written = if args.json {

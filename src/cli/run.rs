@@ -3,15 +3,13 @@
 mod execute;
 mod folder;
 mod interrupt;
-mod kept;
 mod output;
 mod reports;
 
 use execute::Execution;
 pub(super) use folder::display;
-pub(super) use kept::Kept;
 pub(super) use output::{Ended, Output, Shown};
-pub(super) use reports::write as write_reports;
+pub(super) use reports::{Copies, write as write_reports};
 
 use super::context::{Context, Failure};
 use super::{flags, load};

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::baseline::Found;
+use super::facts::Facts;
 use super::shard::{Keep, Shard};
 use crate::checks::system::{Cell, Column, SystemFinding};
 use crate::model::digest::Digest;
@@ -213,6 +214,9 @@ pub struct SessionEvent<'e> {
     /// Why the session as a whole could not be measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+    /// What it took.
+    #[serde(default, skip_serializing_if = "Facts::is_empty")]
+    pub facts: Facts,
     /// The verdicts of the checks that applied, by position of the check.
     pub verdicts: Vec<Verdict>,
     /// What it contributes to the columns of the suite's system checks, in their order.
@@ -232,6 +236,7 @@ impl SessionEvent<'_> {
             tags: self.tags,
             digest: self.digest,
             error: self.error,
+            facts: self.facts,
             verdicts: self.verdicts,
             row: self.row,
         }

@@ -12,6 +12,7 @@ pub mod compare;
 pub mod evaluate;
 pub mod event;
 pub mod exit;
+pub mod facts;
 pub mod fold;
 pub mod gate;
 pub mod plan;

@@ -15,9 +15,9 @@ use xxhash_rust::xxh3::xxh3_64;
 pub struct Keep {
     /// Those that did not pass.
     pub failed: bool,
-    /// Those that passed.
-    pub passed: bool,
-    /// At most this many of a suite.
+    /// At most this many of those that passed, in the order of the record.
+    pub passed: u64,
+    /// At most this many of a suite in all.
     pub limit: u64,
 }
 

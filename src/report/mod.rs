@@ -3,6 +3,7 @@
 //! [`replay`] reads the record once to fold it (the decision) and once more to hand every session to the [`Sink`]s, so
 //! that no report holds a run in memory.
 
+pub mod html;
 pub mod json;
 pub mod junit;
 pub mod replay;

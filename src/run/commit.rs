@@ -3,16 +3,17 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::element::{Done, Item, left_out};
+use super::element::{Done, Item, Room, left_out};
 use super::engine::{Early, Job, Outcome, Sinks};
 use crate::checks::system::SystemFinding;
-use crate::eval::event::{Elsewhere, SessionEvent, SuiteEnd, SystemEvent};
+use crate::eval::event::{Elsewhere, Ordinal, SessionEvent, SuiteEnd, SystemEvent};
+use crate::eval::facts::Facts;
 use crate::eval::fold::{Admission, SuiteFold};
 use crate::eval::row::Row;
 use crate::eval::shard::{Keep, Shard};
 use crate::model::{LeftOut, Problem, Redactor, Status, Text, Verdict};
 use crate::sources::RecordedFile;
-use crate::store::record;
+use crate::store::{kept, record};
 
 /// What the commit must know of its suite, of what is read and of how it is written.
 pub struct Desk<'c> {
@@ -71,6 +72,8 @@ pub(super) struct Commit<'c, 'p, 'w> {
     gap: u64,
     /// Kept, and how many could have been.
     kept: (u64, u64),
+    /// Those of them that passed.
+    sample: u64,
     bytes: u64,
     /// The lines of a batch on their way to the record; kept for its memory.
     out: Vec<u8>,
@@ -90,6 +93,7 @@ impl<'c, 'p, 'w> Commit<'c, 'p, 'w> {
             desk,
             gap: 0,
             kept: (0, 0),
+            sample: 0,
             bytes: 0,
             out: Vec::new(),
             panicked: false,
@@ -126,8 +130,9 @@ impl<'c, 'p, 'w> Commit<'c, 'p, 'w> {
     }
 
     /// How many more sessions may be kept.
-    pub(super) fn room(&self) -> u64 {
-        self.desk.keep.limit.saturating_sub(self.kept.0)
+    pub(super) fn room(&self) -> Room {
+        let keep = &self.desk.keep;
+        Room { all: keep.limit.saturating_sub(self.kept.0), passed: keep.passed.saturating_sub(self.sample) }
     }
 
     /// What was wrong before any file was opened comes first.
@@ -186,7 +191,7 @@ impl<'c, 'p, 'w> Commit<'c, 'p, 'w> {
         (self.desk.progress)(self.fold.read(), self.bytes);
     }
 
-    fn session(&mut self, row: Row, line: &[u8], kept: Option<Vec<u8>>, out: &mut Vec<u8>, file: u32) {
+    fn session(&mut self, row: Row, line: &[u8], kept: Option<Box<kept::Entry>>, out: &mut Vec<u8>, file: u32) {
         match self.fold.admit(&row) {
             // Two sessions of different shards may contradict each other, too: `merge` sees all of them.
             Admission::Conflict(_) if self.desk.shard.is_some() => self.counts(row, line, kept, out),
@@ -199,8 +204,10 @@ impl<'c, 'p, 'w> Commit<'c, 'p, 'w> {
                 self.put(out, "left_out", &event);
             }
             Admission::Conflict(reason) => {
-                if let Some(bytes) = kept {
-                    self.keep(&bytes);
+                if let Some(mut entry) = kept {
+                    // Whether there was room for it was decided by what its own verdicts are.
+                    let sampled = std::mem::take(&mut entry.passed);
+                    self.keep(row.at, &entry, sampled);
                 }
                 let row = self.conflict(row, reason, out);
                 self.fold.add(row);
@@ -208,10 +215,10 @@ impl<'c, 'p, 'w> Commit<'c, 'p, 'w> {
         }
     }
 
-    fn counts(&mut self, row: Row, line: &[u8], kept: Option<Vec<u8>>, out: &mut Vec<u8>) {
+    fn counts(&mut self, row: Row, line: &[u8], kept: Option<Box<kept::Entry>>, out: &mut Vec<u8>) {
         out.extend_from_slice(line);
-        if let Some(bytes) = kept {
-            self.keep(&bytes);
+        if let Some(entry) = kept {
+            self.keep(row.at, &entry, entry.passed);
         }
         self.fold.add(row);
     }
@@ -242,6 +249,7 @@ impl<'c, 'p, 'w> Commit<'c, 'p, 'w> {
             tags: row.tags.clone(),
             digest: row.digest,
             error: Some(reason),
+            facts: Facts::default(),
             verdicts,
             row: row.cells.clone(),
         };
@@ -249,11 +257,16 @@ impl<'c, 'p, 'w> Commit<'c, 'p, 'w> {
         Row::of(&event)
     }
 
-    fn keep(&mut self, bytes: &[u8]) {
+    fn keep(&mut self, at: Ordinal, entry: &kept::Entry, sampled: bool) {
+        // Of those that passed a sample is all that is wanted.
+        if sampled && self.sample >= self.desk.keep.passed {
+            return;
+        }
         self.kept.1 += 1;
-        if self.kept.0 < self.desk.keep.limit && !bytes.is_empty() {
+        if self.kept.0 < self.desk.keep.limit && !entry.packed.is_empty() {
             self.kept.0 += 1;
-            if let Err(why) = self.sinks.kept.write_all(bytes) {
+            self.sample += u64::from(sampled);
+            if let Err(why) = kept::keep(self.sinks.kept, self.desk.index, at, entry, self.desk.redactor) {
                 self.early.get_or_insert(Early::Write(why));
             }
         }

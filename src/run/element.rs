@@ -10,6 +10,7 @@ use crate::assemble::intake::{Draft, Intake};
 use crate::checks::system::{Cell, columns};
 use crate::eval::bind::{self, Bound};
 use crate::eval::event::{LeftOutEvent, Ordinal, SessionEvent, SuitePlan};
+use crate::eval::facts::Facts;
 use crate::eval::plan::{Planned, PlannedColumn};
 use crate::eval::row::Row;
 use crate::eval::shard::{Keep, Shard};
@@ -17,14 +18,14 @@ use crate::eval::{evaluate, rollup};
 use crate::formats::{self, RecordDecoder};
 use crate::model::{LeftOut, Level, Problem, Session, Status, Verdict, digest};
 use crate::sources::{Batch, Element};
-use crate::store::record;
+use crate::store::{against, kept, record};
 
 /// One element of a batch, done.
 pub(super) enum Item {
     Session {
         row: Box<Row>,
         line: Range<usize>,
-        kept: Option<Vec<u8>>,
+        kept: Option<Box<kept::Entry>>,
     },
     LeftOut {
         kind: LeftOut,
@@ -61,7 +62,7 @@ pub(super) fn left_out(suite: u32, at: Ordinal, file: String, id: Option<String>
 }
 
 /// Decodes and evaluates the elements of a batch.
-pub(super) fn process(job: &Job<'_>, batch: &Batch, tools: &mut BTreeSet<String>, room: u64) -> Done {
+pub(super) fn process(job: &Job<'_>, batch: &Batch, tools: &mut BTreeSet<String>, room: Room) -> Done {
     // Verdicts take about an eighth of what they judge; growing in steps would copy them over and over.
     let lines = Vec::with_capacity(batch.buffer.len().min(1 << 20) / 4);
     let mut done = Done { lines, file: batch.file, bytes: batch.read, ..Done::default() };
@@ -148,7 +149,7 @@ fn one(
     element: &Element,
     at: Ordinal,
     tools: &mut BTreeSet<String>,
-    room: u64,
+    room: Room,
     mine: &mut bool,
     done: &mut Done,
 ) -> Result<(), Left> {
@@ -192,13 +193,14 @@ fn one(
         tags: if bound.case.is_some() { Vec::new() } else { bound.tags.to_vec() },
         digest: digest::session(&session),
         error: bound.error.take(),
+        facts: Facts::of(&session, &planned.suite.prices),
         row,
         verdicts: evaluated.verdicts,
     };
     let start = done.lines.len();
     let written = record::event(&mut done.lines, "session", &job.redactor.pass(&event));
     written.map_err(|why| named(LeftOut::Malformed, format!("its verdicts cannot be written as JSON: {why}")))?;
-    let kept = kept(job, &session, &event, room);
+    let kept = keep(job, &session, &bound, &event, room);
     done.items.push(Item::Session { row: Box::new(Row::of(&event)), line: start..done.lines.len(), kept });
     Ok(())
 }
@@ -224,26 +226,41 @@ fn cells(planned: &Planned<'_>, session: &Session<'_>, bound: &Bound<'_>, verdic
     planned.columns.iter().map(cell).collect()
 }
 
-/// Whether a session is one to keep whole.
-pub(super) fn is_kept(keep: Keep, plan: &SuitePlan, event: &SessionEvent<'_>) -> bool {
+/// Whether a session is one to keep whole; if so, whether it passed.
+pub(super) fn is_kept(keep: Keep, plan: &SuitePlan, event: &SessionEvent<'_>) -> Option<bool> {
     let decides = |v: &&Verdict| {
         plan.checks.get(v.check as usize).is_some_and(|c| c.severity.blocks() && c.level != Level::System)
     };
     let passed = event.error.is_none()
         && event.verdicts.iter().filter(decides).all(|v| matches!(v.status, Status::Pass | Status::Skip));
-    if passed { keep.passed } else { keep.failed }
+    (if passed { keep.passed > 0 } else { keep.failed }).then_some(passed)
 }
 
-/// The session in seatrial's own format, when it is one to keep; empty when it would be but there is no room.
-fn kept(job: &Job<'_>, session: &Session<'_>, event: &SessionEvent<'_>, room: u64) -> Option<Vec<u8>> {
-    if !is_kept(job.keep, &job.planned.plan, event) {
-        return None;
+/// How many more sessions may be kept: in all, and as a sample of those that passed.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Room {
+    pub(super) all: u64,
+    pub(super) passed: u64,
+}
+
+/// The session with what was expected of it, when it is one to keep; empty when it would be but there is no room.
+fn keep(
+    job: &Job<'_>,
+    session: &Session<'_>,
+    bound: &Bound<'_>,
+    event: &SessionEvent<'_>,
+    room: Room,
+) -> Option<Box<kept::Entry>> {
+    let passed = is_kept(job.keep, &job.planned.plan, event)?;
+    let mut entry = kept::Entry { packed: Vec::new(), passed, against: Vec::new() };
+    if room.all > 0 && (!passed || room.passed > 0) {
+        let mut line = Vec::new();
+        if formats::seatrial::write(job.redactor.pass(session).get(), &mut line).is_ok() {
+            entry.packed = kept::pack(&line).unwrap_or_default();
+            entry.against = against::of(session, bound);
+        }
     }
-    let mut bytes = Vec::new();
-    if room > 0 && formats::seatrial::write(job.redactor.pass(session).get(), &mut bytes).is_err() {
-        bytes.clear();
-    }
-    Some(bytes)
+    Some(Box::new(entry))
 }
 
 /// How far a recording's clock may be ahead of ours.

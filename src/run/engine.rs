@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::commit::{Commit, Desk};
+use super::element::Room;
 use super::{element, system};
 use crate::assemble::SpillError;
 use crate::assemble::build::Builder;
@@ -27,6 +28,7 @@ use crate::model::{Problem, Redactor};
 use crate::sources::assembled::Assembled;
 use crate::sources::reader::Reader;
 use crate::sources::{Batch, RecordedFile};
+use crate::store::kept::Keeper;
 
 /// What the engine is given for one suite.
 pub struct Job<'j> {
@@ -64,8 +66,8 @@ pub struct Job<'j> {
 pub struct Sinks<'w> {
     /// The record.
     pub record: &'w mut (dyn Write + Send),
-    /// Kept sessions, in seatrial's own format.
-    pub kept: &'w mut (dyn Write + Send),
+    /// Kept sessions.
+    pub kept: &'w mut dyn Keeper,
 }
 
 /// How a suite's sessions ended.
@@ -184,7 +186,7 @@ fn round(
 }
 
 /// Waits until a batch may be worked on; how many more sessions may be kept then. `None` when the run has stopped.
-fn admitted(commit: &Mutex<Commit<'_, '_, '_>>, moved: &Condvar, seq: u64, window: u64) -> Option<u64> {
+fn admitted(commit: &Mutex<Commit<'_, '_, '_>>, moved: &Condvar, seq: u64, window: u64) -> Option<Room> {
     let mut commit = lock(commit);
     loop {
         match commit.admits(seq, window) {

@@ -5,8 +5,7 @@
 //! lines are copied in the order of the whole run, sessions that contradict each other across shards are found, the
 //! rows are folded and the system checks are asked.
 
-use std::fs::File;
-use std::io::{self, BufRead, BufReader};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::commit::{AskSystem, Commit, Desk};
@@ -15,6 +14,7 @@ use super::engine::{Outcome, Sinks};
 use crate::eval::event::{Elsewhere, Finished, LeftOutEvent, Plan, SessionEvent, ShardPlan, Started, SuiteEnd};
 use crate::eval::fold::SuiteFold;
 use crate::eval::row::Row;
+use crate::store::kept;
 use crate::store::lines::{Kind, Lines, kind};
 
 /// The record of a shard.
@@ -107,9 +107,7 @@ struct Cursor<'s> {
     /// The line at hand, when it is the shard's own event.
     line: Vec<u8>,
     at: Place,
-    kept: Option<Box<dyn BufRead>>,
-    /// Sessions of the current suite that were to be kept.
-    keepable: u64,
+    kept: Option<kept::Reader>,
 }
 
 /// What a shard holds at the current position.
@@ -127,11 +125,8 @@ impl<'s> Cursor<'s> {
     fn open(record: &'s ShardRecord) -> Result<Self, MergeError> {
         let io = |source| MergeError::Io { path: record.path.clone(), source };
         let lines = Lines::open(&record.path).map_err(io)?;
-        let kept: Option<Box<dyn BufRead>> = match File::open(record.dir().join("sessions.jsonl.zst")) {
-            Ok(file) => Some(Box::new(BufReader::new(zstd::Decoder::new(file).map_err(io)?))),
-            Err(_) => None,
-        };
-        Ok(Self { record, lines, line: Vec::new(), at: Place::Others(0), kept, keepable: 0 })
+        let kept = kept::Reader::open(record.dir()).map_err(io)?;
+        Ok(Self { record, lines, line: Vec::new(), at: Place::Others(0), kept })
     }
 
     /// Goes to the next event of the current suite, or past one of other shards.
@@ -168,22 +163,19 @@ impl<'s> Cursor<'s> {
         }
     }
 
-    /// The session at hand as it was kept whole: `None` when it was not to be, nothing when there was no room.
-    fn kept(&mut self, plan: &Plan, event: &SessionEvent<'_>) -> Option<Vec<u8>> {
-        let keep = self.record.shard.keep;
-        let suite = plan.suites.get(event.suite as usize)?;
-        if !is_kept(keep, suite, event) {
-            return None;
-        }
-        self.keepable += 1;
-        let mut bytes = Vec::new();
-        if self.keepable <= keep.limit
-            && let Some(kept) = &mut self.kept
-            && kept.read_until(b'\n', &mut bytes).is_err()
+    /// The session at hand as it was kept whole: `None` when it was not to be, empty when there was no room.
+    fn kept(&mut self, plan: &Plan, event: &SessionEvent<'_>) -> Result<Option<Box<kept::Entry>>, MergeError> {
+        let io = |source| MergeError::Io { path: self.record.dir().join(kept::SESSIONS), source };
+        let passed = plan.suites.get(event.suite as usize).and_then(|s| is_kept(self.record.shard.keep, s, event));
+        let Some(passed) = passed else { return Ok(None) };
+        let mut entry = kept::Entry { packed: Vec::new(), passed, against: Vec::new() };
+        if let Some(kept) = &mut self.kept
+            && let Some(place) = kept.find(event.suite, event.at).map_err(io)?
         {
-            bytes.clear();
+            entry.packed = kept.packed(&place).map_err(io)?;
+            entry.against = place.against;
         }
-        Some(bytes)
+        Ok(Some(Box::new(entry)))
     }
 }
 
@@ -210,7 +202,6 @@ impl<'s> Shards<'s> {
         mut take: impl FnMut(&mut Cursor<'s>, &Plan, Kind) -> Result<(), MergeError>,
     ) -> Result<(), MergeError> {
         for cursor in &mut self.cursors {
-            cursor.keepable = 0;
             cursor.at = Place::Others(0);
             cursor.advance()?;
         }
@@ -261,7 +252,7 @@ impl<'s> Shards<'s> {
             } else {
                 let bytes = std::mem::take(&mut cursor.line);
                 let event: SessionEvent<'_> = serde_json::from_slice(&bytes).map_err(bad)?;
-                let kept = cursor.kept(plan, &event);
+                let kept = cursor.kept(plan, &event)?;
                 done.items.push(Item::Session { row: Box::new(Row::of(&event)), line, kept });
                 drop(event);
                 cursor.line = bytes;

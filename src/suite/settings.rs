@@ -65,7 +65,7 @@ pub struct Setting<T> {
 /// Which sessions are kept with a run record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Keep {
-    /// Those that failed, erred or are held.
+    /// Those that failed, erred or are held, and a sample of those that passed.
     Failed,
     /// All of them.
     All,
@@ -125,10 +125,14 @@ pub struct Settings {
     pub keep: Setting<Keep>,
     /// How many sessions are kept at most.
     pub keep_limit: Setting<u64>,
+    /// How many sessions that passed are kept, too, with [`Keep::Failed`].
+    pub keep_sample: Setting<u64>,
     /// Stop when the gate can no longer pass.
     pub fail_fast: Setting<bool>,
     /// Where a copy of the JUnit report is put.
     pub junit: Setting<Option<PathBuf>>,
+    /// Where a copy of the HTML report is put.
+    pub html: Setting<Option<PathBuf>>,
     /// Whether progress is shown.
     pub progress: Setting<When>,
     /// Whether colours are used.

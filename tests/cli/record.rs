@@ -119,15 +119,16 @@ fn something_that_is_no_record_is_a_usage_error() {
 }
 
 #[test]
-fn failing_sessions_are_kept_whole_and_can_be_run_again() {
+fn failing_sessions_and_a_sample_of_others_are_kept_whole_and_can_be_run_again() {
     let project = Project::with(GOOD, &[&replies("a", "good"), &replies("b", "bad")]);
     project.run().code(1);
-    let kept = "reports/latest/sessions.jsonl.zst";
+    let kept = "reports/latest/sessions.jsonl.gz";
     project.run_with(&["--sessions", kept, "--out", "again"]).code(1);
     let summary: serde_json::Value =
         serde_json::from_str(&std::fs::read_to_string(project.path("again/latest/summary.json")).expect("summary"))
             .expect("JSON");
-    assert_eq!(summary["suites"][0]["sessions"]["read"], 1);
+    assert_eq!(summary["suites"][0]["sessions"]["read"], 2);
+    project.run_with(&["--keep-sample", "0"]).code(1);
     assert!(project.events().contains("\"kept\":[1,1]"));
     project.run_with(&["--keep", "all"]).code(1);
     assert!(project.events().contains("\"kept\":[2,2]"));

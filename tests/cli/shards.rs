@@ -88,9 +88,10 @@ fn summary(project: &Project, dir: &str) -> Value {
     summary
 }
 
-fn kept(project: &Project, dir: &str) -> Option<Vec<u8>> {
-    let file = std::fs::File::open(project.path(dir).join("latest/sessions.jsonl.zst")).ok()?;
-    Some(zstd::decode_all(file).expect("kept sessions"))
+/// The kept sessions with their index.
+fn kept(project: &Project, dir: &str) -> [Option<Vec<u8>>; 2] {
+    ["sessions.jsonl.gz", "sessions.index.jsonl"]
+        .map(|name| std::fs::read(project.path(dir).join("latest").join(name)).ok())
 }
 
 /// Runs every shard; `more` are further arguments.

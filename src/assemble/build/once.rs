@@ -138,13 +138,18 @@ fn models(loaded: &mut Loaded<'_>) {
                 reading.model = reading.model.take().or(inner.model);
                 continue;
             }
-            let (usage, cost) = (reading.usage, reading.cost);
+            let (usage, cost, ttft_ns) = (reading.usage, reading.cost, reading.ttft_ns);
             silence(reading);
             // A sum that nothing within says is that of the one call there is; of several nobody knows the shares.
             if inner.calls == 1 || inner.speakers == 1 {
+                let begun = loaded.nodes[inner.speaker].span.start_ns;
                 let speaker = &mut loaded.nodes[inner.speaker].reading;
                 speaker.usage = speaker.usage.or(usage.filter(|_| !inner.any_usage));
                 speaker.cost = speaker.cost.or(cost.filter(|_| !inner.any_cost));
+                // The same moment, from another start. With several calls nobody knows whose first token it was.
+                let first = start_ns.zip(ttft_ns).and_then(|(start, ttft)| start.checked_add(ttft));
+                let since = first.zip(begun).and_then(|(first, begun)| first.checked_sub(begun));
+                speaker.ttft_ns = speaker.ttft_ns.or(since.filter(|_| inner.calls == 1));
             }
         }
     }

@@ -36,6 +36,23 @@ fn a_wrapper_and_the_call_within_are_one_whichever_says_words_and_tokens() {
 }
 
 #[test]
+fn a_first_token_that_only_the_wrapper_tells_is_that_of_the_call_within() {
+    let wrapper =
+        |start| model("t/o", "Hi", "Yes", start, 9_000_000).with("gen_ai.response.time_to_first_chunk", "0.005");
+    let call = |path, start| model(path, "", "Yes", start, 8_000_000);
+    let first = |spans: &[Given]| {
+        let session = built(spans);
+        let told = model_calls(session.spans().enumerate()).iter().map(|(_, s)| s.ttft_ns).collect::<Vec<_>>();
+        (told, session.turns[0].first_token_ns())
+    };
+    // After 5 ms of its own, which are 3 of the call's, which began 2 later.
+    assert_eq!(first(&[wrapper(1), call("t/i<o", 2_000_001)]), (vec![Some(3_000_000)], Some(5_000_000)));
+    assert_eq!(first(&[wrapper(1), call("t/i<o", 7_000_000)]).0, [None], "clocks that disagree say nothing");
+    let two = first(&[wrapper(1), call("t/i<o", 2), call("t/j<o", 3)]).0;
+    assert_eq!(two, [None, None], "of several calls nobody knows whose it was");
+}
+
+#[test]
 fn of_three_spans_around_each_other_one_counts() {
     for speaks in 0..3 {
         let part =

@@ -1,6 +1,7 @@
 //! What a session is, whatever order and form its records have.
 
 use super::testing::{Given, agent, built, log, model, records, short, span, tool, try_built};
+use crate::formats::telemetry::{LogRecord, Record, Value};
 use crate::model::SpanStatus::{Error, Ok as Well};
 
 fn ids(spans: &[Given]) -> Vec<String> {
@@ -101,6 +102,53 @@ fn one_trace_has_a_turn_for_every_agent_at_its_top_below_what_only_carries_reque
       Agent invoke_agent
     "#);
     assert_eq!(session.spans.len(), 2, "the server's spans are no part of one turn");
+}
+
+#[test]
+fn agents_that_work_at_the_same_time_work_on_one_request() {
+    let session = built(&[
+        agent("t/gateway", "gateway", 1, 100),
+        // What called it is not in the recording.
+        agent("t/desk<gone", "desk", 5, 90),
+        model("t/m1<desk", "One?", "1", 6, 10),
+        agent("t/helper<lost", "helper", 20, 30),
+    ]);
+    assert_eq!(session.turns.len(), 1);
+    let turn = &session.turns[0];
+    assert_eq!((turn.user.as_deref(), turn.reply.as_deref()), (Some("One?"), Some("1")));
+    assert_eq!((turn.start_ns, turn.end_ns, turn.spans.len()), (Some(1), Some(100), 4));
+    assert_eq!(session.agent.as_deref(), Some("gateway"));
+    let after = built(&[
+        agent("t/a", "x", 1, 10),
+        agent("t/b<gone", "y", 5, 9),
+        agent("t/c", "x", 10, 20),
+        model("t/m<c", "Two?", "2", 11, 12),
+    ]);
+    let turns: Vec<_> = after.turns.iter().map(|t| (t.spans.len(), t.reply.as_deref())).collect();
+    assert_eq!(turns, [(2, None), (2, Some("2"))], "what begins when all before have ended is a turn of its own");
+    let endless = built(&[agent("t/a", "x", 1, 0), agent("t/b", "x", 5, 9)]);
+    assert_eq!(endless.turns.len(), 2, "nobody knows that they worked at the same time");
+}
+
+#[test]
+fn messages_whose_span_went_elsewhere_are_a_models() {
+    let message = |span: &str, name: &'static str, time, text: &'static str| {
+        let (origin, record) = log("t", span, name, time);
+        let Record::Log(log) = record else { panic!("a log record") };
+        let content = Value::Map(vec![("content".into(), Value::Text(text.into()))]);
+        let is_choice = name == "gen_ai.choice";
+        let body = if is_choice { Value::Map(vec![("message".into(), content)]) } else { content };
+        (origin, Record::Log(LogRecord { body: Some(body), ..log }))
+    };
+    let session = try_built(&[
+        message("m", "gen_ai.user.message", 5, "Hi"),
+        message("m", "gen_ai.choice", 9, "Hello"),
+        message("other", "app.started", 1, "up"),
+    ])
+    .unwrap();
+    assert_eq!(short(&session), "turn \"Hi\" -> \"Hello\"\n  Llm gen_ai.user.message\n");
+    let turn = &session.turns[0];
+    assert_eq!((turn.end_ns, turn.spans[0].usage), (None, None), "when it ended and what it used nobody knows");
 }
 
 #[test]

@@ -2,8 +2,9 @@
 //!
 //! A session of several traces has a turn a trace. A session of one trace is split at its top-level agents, or at the
 //! runs of agents around which an application drew one span; an agent that another has handed over to goes on with that
-//! one's run. Spans that only carry requests (HTTP servers, queues) are looked through; a trace in which neither agent,
-//! model nor tool did anything (an embedding on its own) belongs to the turn that it happened in or after.
+//! one's run, and those that work at the same time work on one request, whatever tied them together. Spans that only
+//! carry requests (HTTP servers, queues) are looked through; a trace in which neither agent, model nor tool did
+//! anything (an embedding on its own) belongs to the turn that it happened in or after.
 
 use std::collections::HashMap;
 
@@ -26,10 +27,9 @@ pub(super) fn split(loaded: &Loaded<'_>) -> Turns {
         let agents: Vec<usize> = only.tops.iter().copied().filter(|i| is_agent(loaded, *i)).collect();
         // What is drawn around several runs is looked through; around a single one it is that run.
         let around = Around::of(loaded, &agents);
-        match (around.groups.is_empty(), around.starts.len()) {
-            (false, _) => return between(&around.starts, &tops(loaded, &around.groups)),
-            (true, 2..) => return between(&around.starts, &top),
-            _ => {}
+        if around.starts.len() > 1 {
+            let looked_through = (!around.groups.is_empty()).then(|| tops(loaded, &around.groups));
+            return between(&around.starts, looked_through.as_ref().unwrap_or(&top));
         }
     }
     by_trace(&traces)
@@ -87,6 +87,7 @@ impl Around {
             }
         }
         around.starts.sort_unstable();
+        around.starts = requests(loaded, around.starts);
         around
     }
 }
@@ -152,6 +153,19 @@ impl Traces {
         }
         traces
     }
+}
+
+/// Of agents and runs in order of their start, those that begin when all before them have ended. One whose start nobody
+/// knows begins a turn, and so does one after an agent that never ended.
+fn requests(loaded: &Loaded<'_>, mut starts: Vec<usize>) -> Vec<usize> {
+    let mut busy_until: Option<u64> = None;
+    starts.retain(|i| {
+        let span = &loaded.nodes[*i].span;
+        let beside = span.start_ns.zip(busy_until).is_some_and(|(start, end)| start < end);
+        busy_until = if beside { busy_until.max(span.end_ns) } else { span.end_ns };
+        !beside
+    });
+    starts
 }
 
 fn is_agent(loaded: &Loaded<'_>, i: usize) -> bool {

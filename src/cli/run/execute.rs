@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
 
 use super::Args;
-use super::kept::Kept;
 use super::output::{Ended, Output, Shown};
 use crate::cli::context::{Context, Failure};
 use crate::cli::progress::Progress;
@@ -20,6 +19,7 @@ use crate::run::engine::{self, Early, Job};
 use crate::sources::discover::Discovery;
 use crate::sources::reader::Reader;
 use crate::sources::{ReadOptions, RecordedFile};
+use crate::store::kept;
 use crate::suite::filter::Filter;
 use crate::suite::settings::{Keep, Settings};
 
@@ -61,7 +61,7 @@ impl<'r> Execution<'r> {
         let mut ends = Vec::new();
         let mut bug = false;
         let mut stopped: Option<String> = None;
-        let mut kept = Kept::new(&self.output.dir);
+        let mut kept = kept::Writer::new(&self.output.dir);
         let plan = self.output.plan.clone();
         for (index, discovery) in found.into_iter().enumerate() {
             let planned = &self.planned[index];
@@ -89,9 +89,6 @@ impl<'r> Execution<'r> {
             });
             ends.push(fold.end.take());
         }
-        if let Err(why) = kept.close() {
-            stopped.get_or_insert(format!("kept sessions could not be written: {why}"));
-        }
         let shown = Shown { json: self.args.json, verbose: self.args.verbose };
         self.output.close(self.context, shown, Ended { suites: summaries, ends, stopped, bug })
     }
@@ -101,7 +98,7 @@ impl<'r> Execution<'r> {
         index: usize,
         found: Discovery,
         fold: &mut SuiteFold<'_>,
-        kept: &mut Kept,
+        kept: &mut kept::Writer,
         stop: &'static AtomicBool,
     ) -> engine::Outcome {
         let settings = &self.context.settings;
@@ -140,9 +137,11 @@ impl<'r> Execution<'r> {
 /// Which sessions are kept whole.
 fn keep(settings: &Settings) -> engine::Keep {
     match settings.keep.value {
-        Keep::Failed => engine::Keep { failed: true, passed: false, limit: settings.keep_limit.value },
-        Keep::All => engine::Keep { failed: true, passed: true, limit: u64::MAX },
-        Keep::None => engine::Keep { failed: false, passed: false, limit: 0 },
+        Keep::Failed => {
+            engine::Keep { failed: true, passed: settings.keep_sample.value, limit: settings.keep_limit.value }
+        }
+        Keep::All => engine::Keep { failed: true, passed: u64::MAX, limit: u64::MAX },
+        Keep::None => engine::Keep { failed: false, passed: 0, limit: 0 },
     }
 }
 

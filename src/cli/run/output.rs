@@ -121,10 +121,13 @@ impl Output {
         summary: &mut RunSummary,
         ends: &[Option<SuiteEnd>],
     ) -> Result<u8, Failure> {
-        let copy = context.settings.junit.value.as_ref().map(|p| context.cwd.join(p));
+        let copy = |path: &Option<PathBuf>| path.as_ref().map(|p| context.cwd.join(p));
+        let settings = &context.settings;
+        let copies = reports::Copies { junit: copy(&settings.junit.value), html: copy(&settings.html.value) };
+        let ends: Vec<_> = ends.iter().map(Option::as_ref).collect();
         let drawn = Drawn { plan: &self.plan, summary };
-        let mut terminal = Terminal::new(drawn, ends.iter().map(Option::as_ref).collect(), shown.verbose);
-        let written = reports::write(&self.dir, copy.as_deref(), drawn, &self.redactor, &mut terminal);
+        let mut terminal = Terminal::new(drawn, ends.clone(), shown.verbose);
+        let written = reports::write(&self.dir, &copies, drawn, ends, &self.redactor, &mut terminal);
         let place = folder::display(&self.dir, &context.cwd);
         let mut text = Vec::new();
         // Writing into memory does not fail.

@@ -2,31 +2,48 @@
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use crate::eval::event::SuiteEnd;
 use crate::model::Redactor;
+use crate::report::html::Html;
 use crate::report::junit::JUnit;
 use crate::report::terminal::Terminal;
 use crate::report::{Drawn, RunSummary, Sink, json, replay};
+use crate::store::kept;
 
-/// Draws `junit.xml` and `summary.json` into the run's folder, and a copy of the JUnit where a CI wants it.
+/// Where copies of reports are put.
+#[derive(Debug, Default)]
+pub struct Copies {
+    /// Of `junit.xml`.
+    pub junit: Option<PathBuf>,
+    /// Of `index.html`.
+    pub html: Option<PathBuf>,
+}
+
+/// Draws `junit.xml`, `index.html` and `summary.json` into the run's folder, and copies where a CI wants them.
 pub fn write(
     dir: &Path,
-    junit_copy: Option<&Path>,
+    copies: &Copies,
     drawn: Drawn<'_>,
+    ends: Vec<Option<&SuiteEnd>>,
     redactor: &Redactor,
     terminal: &mut Terminal<'_>,
 ) -> Result<(), replay::DrawError> {
     let junit = dir.join("junit.xml");
     let mut out = JUnit::new(drawn, BufWriter::with_capacity(1 << 18, File::create(&junit)?))?;
-    let sinks: &mut [&mut dyn Sink] = &mut [&mut out, terminal];
+    let html = dir.join("index.html");
+    let page = BufWriter::with_capacity(1 << 18, File::create(&html)?);
+    let mut page = Html::new(drawn, ends, kept::Reader::open(dir)?, page)?;
+    let sinks: &mut [&mut dyn Sink] = &mut [&mut out, &mut page, terminal];
     replay::draw(&dir.join("run.jsonl"), drawn, sinks)?;
     write_summary(dir, drawn.summary, redactor)?;
-    if let Some(copy) = junit_copy {
+    for (report, copy) in [(&junit, &copies.junit), (&html, &copies.html)] {
+        let Some(copy) = copy else { continue };
         if let Some(parent) = copy.parent() {
             fs::create_dir_all(parent)?;
         }
-        fs::copy(&junit, copy)?;
+        fs::copy(report, copy)?;
     }
     Ok(())
 }

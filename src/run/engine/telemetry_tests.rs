@@ -81,7 +81,7 @@ fn run_over(texts: &[String], jobs: usize, options: &Options, stop: bool) -> (Ou
         now_ns: 0,
         jobs,
         fail_fast: false,
-        keep: Keep { failed: false, passed: false, limit: 0 },
+        keep: Keep { failed: false, passed: 0, limit: 0 },
         shard: None,
         stop: &stop,
         progress: &|_, _| (),

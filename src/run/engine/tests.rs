@@ -60,7 +60,7 @@ fn onto(room: usize, jobs: usize) -> (Outcome, Vec<u8>) {
         now_ns: 0,
         jobs,
         fail_fast: false,
-        keep: Keep { failed: false, passed: false, limit: 0 },
+        keep: Keep { failed: false, passed: 0, limit: 0 },
         shard: None,
         stop: &stop,
         progress: &|_, _| (),

@@ -44,8 +44,10 @@ pub static KEYS: &[KeyDoc] = &[
     key("out", "a path", "\"reports\"", "The folder in which runs are written."),
     key("keep", "`failed`, `all` or `none`", "\"failed\"", "Which sessions are kept with the run record."),
     key("keep_limit", "a number", "500", "How many sessions are kept at most."),
+    key("keep_sample", "a number", "50", "How many sessions that passed are kept, too, with `failed`: the first ones."),
     key("fail_fast", "true or false", "false", "Stop when the gate can no longer pass."),
     key("junit", "a path", "none", "Where a copy of the JUnit report is put."),
+    key("html", "a path", "none", "Where a copy of the HTML report is put."),
     key("progress", "`auto`, `always` or `never`", "\"auto\"", "Whether progress is shown on standard error."),
     key("color", "`auto`, `always` or `never`", "\"auto\"", "Whether colours are used. `auto` respects NO_COLOR."),
     key("max_session_bytes", "a size such as 1048576 or `64MiB`", "\"64MiB\"", "Larger sessions are left out."),
@@ -146,8 +148,10 @@ impl Layers<'_> {
             out: self.take("out", PathBuf::from("reports"), path),
             keep: self.take("keep", Keep::Failed, keep),
             keep_limit: self.take("keep_limit", 500, |g, _| integer(g, 0, u64::MAX)),
+            keep_sample: self.take("keep_sample", 50, |g, _| integer(g, 0, u64::MAX)),
             fail_fast: self.take("fail_fast", false, flag),
             junit: self.take("junit", None, |g, cwd| path(g, cwd).map(Some)),
+            html: self.take("html", None, |g, cwd| path(g, cwd).map(Some)),
             progress: self.take("progress", When::Auto, when),
             color: self.take("color", When::Auto, when),
             max_session_bytes: self.take("max_session_bytes", 64 << 20, size),
@@ -301,13 +305,15 @@ pub(super) fn rows(s: &Settings) -> Vec<(String, String, String)> {
     if let Some(profile) = &s.profile {
         row("profile", profile.value.clone(), &profile.origin);
     }
-    let junit = s.junit.value.as_ref().map_or_else(|| "none".to_owned(), |p| p.display().to_string());
+    let shown = |path: &Option<PathBuf>| path.as_ref().map_or_else(|| "none".to_owned(), |p| p.display().to_string());
     row("jobs", s.jobs.value.to_string(), &s.jobs.origin);
     row("out", s.out.value.display().to_string(), &s.out.origin);
     row("keep", s.keep.value.name().to_owned(), &s.keep.origin);
     row("keep_limit", s.keep_limit.value.to_string(), &s.keep_limit.origin);
+    row("keep_sample", s.keep_sample.value.to_string(), &s.keep_sample.origin);
     row("fail_fast", s.fail_fast.value.to_string(), &s.fail_fast.origin);
-    row("junit", junit, &s.junit.origin);
+    row("junit", shown(&s.junit.value), &s.junit.origin);
+    row("html", shown(&s.html.value), &s.html.origin);
     row("progress", s.progress.value.name().to_owned(), &s.progress.origin);
     row("color", s.color.value.name().to_owned(), &s.color.origin);
     row("max_session_bytes", size_text(s.max_session_bytes.value), &s.max_session_bytes.origin);

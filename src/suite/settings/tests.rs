@@ -67,8 +67,10 @@ fn flags_beat_variables_beat_the_profile_beats_the_file() {
     out                reports               default
     keep               failed                default
     keep_limit         2                     profile.ci (seatrial.toml:7)
+    keep_sample        50                    default
     fail_fast          false                 default
     junit              none                  default
+    html               none                  default
     progress           auto                  default
     color              auto                  default
     max_session_bytes  64MiB                 default

@@ -58,6 +58,11 @@ fn role(event: &str) -> Option<Role> {
     })
 }
 
+/// Whether an event or log record of this name is a message.
+pub(super) fn is_message(event: &str) -> bool {
+    role(event).is_some()
+}
+
 /// Messages with an event each, of the span; where it has none, of the logs, by time.
 pub(super) fn per_message<'a>(at: &At<'_, 'a>, wanted: impl Fn(&str) -> bool) -> Vec<Message<'a>> {
     let named = |name: &str| role(name).filter(|_| wanted(name));

@@ -5,7 +5,7 @@
 //! `gen_ai.choice`); bodies of `{input, output}`, into which AWS's distribution turns these; the prompt as one text. The
 //! first place that can be read counts, so that what was recorded twice is told once.
 
-use super::event::{Details, bodies, per_message};
+use super::event::{Details, bodies, is_message, per_message};
 use super::facts::{self, Facts, Told};
 use super::message::{self, messages, recorded};
 use super::{At, Dialect, Message, Reading, Role, by_attributes};
@@ -26,7 +26,7 @@ impl Dialect for GenAi {
     }
 
     fn speaks(&self, at: &At<'_, '_>) -> bool {
-        at.span.attributes.iter().any(|(name, _)| {
+        let by_attribute = at.span.attributes.iter().any(|(name, _)| {
             matches!(
                 name.as_str(),
                 "gen_ai.operation.name"
@@ -36,12 +36,14 @@ impl Dialect for GenAi {
                     | "gen_ai.response.model"
                     | "gen_ai.tool.name"
             )
-        })
+        });
+        by_attribute || is_told_by_messages(at)
     }
 
     fn read<'a>(&self, at: &At<'_, 'a>) -> Reading<'a> {
         let facts = Facts::of(at);
-        read(at, &facts, by_attributes(&at.span.attributes))
+        let kind = if is_told_by_messages(at) { SpanKind::Llm } else { by_attributes(&at.span.attributes) };
+        read(at, &facts, kind)
     }
 
     fn asked<'a>(&self, at: &At<'_, 'a>) -> Option<Vec<Message<'a>>> {
@@ -55,6 +57,12 @@ impl Dialect for GenAi {
     fn tells(&self, attribute: &str) -> bool {
         facts::tells(attribute)
     }
+}
+
+/// Whether nothing is known of a span but the messages that log records tell of it: only models' spans have such records,
+/// also where the spans themselves went elsewhere.
+fn is_told_by_messages(at: &At<'_, '_>) -> bool {
+    at.span.attributes.is_empty() && at.logs.iter().any(|log| is_message(&log.name))
 }
 
 /// The reading of a span of `kind`.

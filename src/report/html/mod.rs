@@ -1,0 +1,219 @@
+//! `index.html`: one file that opens offline and asks nobody. The decision on top, then what failed; for each session
+//! that was kept its transcript and waterfall with every verdict beside what it points at.
+//!
+//! [`page`] is what is compiled in, [`embed`] how data gets into it, [`rows`] the list; the files in `page/` are the
+//! program that a browser runs. The page is written as the record is read: a drawing holds a few hundred sessions.
+
+mod embed;
+mod page;
+mod rows;
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+use super::{Drawn, Sink};
+use crate::eval::event::{LeftOutEvent, Plan, SessionEvent, SuiteEnd};
+use crate::eval::facts::Facts;
+use crate::model::Verdict;
+use crate::store::against::Against;
+use crate::store::kept;
+use embed::Page;
+use rows::Rows;
+
+/// Most bytes of details that a chunk gathers before it is written.
+const CHUNK_BYTES: usize = 1 << 20;
+/// Most of what was left out that is listed, by suite.
+const MAX_LEFT_OUT: usize = 1000;
+/// Most transcripts that are embedded: of sessions that did not pass, and of those that did.
+const MAX_TRANSCRIPTS: [u64; 2] = [500, 100];
+/// Most bytes of packed transcripts: of sessions that did not pass, and of those that did.
+const MAX_TRANSCRIPT_BYTES: [u64; 2] = [12 << 20, 4 << 20];
+
+/// Draws a run as a page.
+pub struct Html<'d> {
+    drawn: Drawn<'d>,
+    page: Page,
+    kept: Option<kept::Reader>,
+    /// The suite that is drawn.
+    suite: usize,
+    /// Its sessions so far, and chunks.
+    sessions: usize,
+    chunks: usize,
+    rows: Rows,
+    details: Vec<u8>,
+    left_out: LeftOut,
+    embedded: [Count; 2],
+    files: Vec<Option<&'d SuiteEnd>>,
+    suites: Vec<SuiteTail<'d>>,
+}
+
+/// How many transcripts are embedded.
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+struct Count {
+    /// Kept beside the record.
+    kept: u64,
+    /// Embedded in the page.
+    embedded: u64,
+    /// Their packed bytes.
+    #[serde(skip)]
+    bytes: u64,
+}
+
+/// What was left out of a suite; as much as is listed.
+#[derive(Debug, Default, Serialize)]
+struct LeftOut {
+    listed: Vec<LeftOutEvent>,
+    more: u64,
+}
+
+/// What is known of a suite when its sessions are over.
+#[derive(Debug, Serialize)]
+struct SuiteTail<'d> {
+    sessions: usize,
+    chunks: usize,
+    left_out: LeftOut,
+    /// The files; ordinals refer to them.
+    files: &'d [String],
+    /// Sessions were put together, and the file of an ordinal may not be all that they lie in.
+    put_together: bool,
+}
+
+/// What the page knows before its sessions.
+#[derive(Serialize)]
+struct Head<'d> {
+    plan: &'d Plan,
+    summary: &'d super::RunSummary,
+    facts: [&'static str; 6],
+}
+
+/// What the page knows after them.
+#[derive(Serialize)]
+struct Tail<'t, 'd> {
+    suites: &'t [SuiteTail<'d>],
+    /// Transcripts: of sessions that did not pass, and of those that did.
+    transcripts: [Count; 2],
+}
+
+impl<'d> Html<'d> {
+    /// A page to be written to `out`. `ends` are those of the suites, `kept` the sessions kept beside the record.
+    pub fn new(
+        drawn: Drawn<'d>,
+        ends: Vec<Option<&'d SuiteEnd>>,
+        kept: Option<kept::Reader>,
+        out: impl Write + Send + 'static,
+    ) -> io::Result<Self> {
+        let mut page = Page::new(out);
+        page.markup(page::head(drawn))?;
+        let head = Head { plan: drawn.plan, summary: drawn.summary, facts: Facts::NAMES };
+        page.plain("run", serde_json::to_vec(&head)?)?;
+        Ok(Self {
+            drawn,
+            page,
+            kept,
+            suite: 0,
+            sessions: 0,
+            chunks: 0,
+            rows: Rows::default(),
+            details: Vec::new(),
+            left_out: LeftOut::default(),
+            embedded: [Count::default(); 2],
+            files: ends,
+            suites: Vec::new(),
+        })
+    }
+
+    /// Writes the rows gathered so far.
+    fn flush(&mut self) -> io::Result<()> {
+        if self.rows.is_empty() {
+            return Ok(());
+        }
+        let (suite, chunk) = (self.suite, self.chunks);
+        self.chunks += 1;
+        self.page.packed(format!("rows-{suite}-{chunk}"), serde_json::to_vec(&std::mem::take(&mut self.rows))?)?;
+        self.details.push(b']');
+        self.page.packed(format!("details-{suite}-{chunk}"), std::mem::take(&mut self.details))
+    }
+
+    /// Writes the details of a session behind those of the others of its chunk.
+    fn detail(&mut self, verdicts: &[&Verdict]) -> io::Result<()> {
+        self.details.push(if self.details.is_empty() { b'[' } else { b',' });
+        serde_json::to_writer(&mut self.details, verdicts)?;
+        Ok(())
+    }
+
+    /// Embeds a session's transcript where it was kept and there is room; whether it was.
+    fn transcript(&mut self, event: &SessionEvent<'_>) -> io::Result<bool> {
+        let Some(kept) = &mut self.kept else { return Ok(false) };
+        let Some(place) = kept.find(event.suite, event.at)? else { return Ok(false) };
+        let which = usize::from(place.passed);
+        let count = &mut self.embedded[which];
+        count.kept += 1;
+        if count.embedded >= MAX_TRANSCRIPTS[which] || count.bytes + place.bytes.1 > MAX_TRANSCRIPT_BYTES[which] {
+            return Ok(false);
+        }
+        count.embedded += 1;
+        count.bytes += place.bytes.1;
+        let name = format!("{}-{}", self.suite, self.sessions);
+        self.page.gzip(format!("session-{name}"), kept.packed(&place)?)?;
+        self.against(&name, &place.against)?;
+        Ok(true)
+    }
+
+    fn against(&mut self, name: &str, against: &[Against]) -> io::Result<()> {
+        if against.is_empty() {
+            return Ok(());
+        }
+        self.page.packed(format!("against-{name}"), serde_json::to_vec(against)?)
+    }
+
+    fn close_suite(&mut self) -> io::Result<()> {
+        self.flush()?;
+        let end = self.files.get(self.suite).copied().flatten();
+        self.suites.push(SuiteTail {
+            sessions: std::mem::take(&mut self.sessions),
+            chunks: std::mem::take(&mut self.chunks),
+            left_out: std::mem::take(&mut self.left_out),
+            files: end.map_or(&[], |e| &e.files),
+            put_together: end.is_some_and(|e| e.put_together),
+        });
+        Ok(())
+    }
+}
+
+impl Sink for Html<'_> {
+    fn suite(&mut self, index: usize) -> io::Result<()> {
+        if index > 0 {
+            self.close_suite()?;
+        }
+        self.suite = index;
+        Ok(())
+    }
+
+    fn session(&mut self, event: &SessionEvent<'_>) -> io::Result<()> {
+        let embedded = self.transcript(event)?;
+        self.rows.push(event, embedded);
+        self.detail(&rows::details(event))?;
+        self.sessions += 1;
+        if self.rows.len() >= rows::CHUNK || self.details.len() > CHUNK_BYTES { self.flush() } else { Ok(()) }
+    }
+
+    fn left_out(&mut self, event: &LeftOutEvent) -> io::Result<()> {
+        if self.left_out.listed.len() < MAX_LEFT_OUT {
+            self.left_out.listed.push(event.clone());
+        } else {
+            self.left_out.more += 1;
+        }
+        Ok(())
+    }
+
+    fn end(&mut self) -> io::Result<()> {
+        if !self.drawn.plan.suites.is_empty() {
+            self.close_suite()?;
+        }
+        let tail = Tail { suites: &self.suites, transcripts: self.embedded };
+        self.page.plain("tail", serde_json::to_vec(&tail)?)?;
+        self.page.markup(page::tail())?;
+        self.page.end()
+    }
+}

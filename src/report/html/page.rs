@@ -1,0 +1,194 @@
+//! The page around the data: style and program as they are compiled in, named by their hashes in a policy that allows
+//! nothing else; and what can be read before any program ran: the decision, its reasons, the counts.
+
+use std::fmt::Write;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use sha2::{Digest, Sha256};
+
+use super::embed::escape;
+use crate::eval::exit;
+use crate::eval::gate::{Decision, SuiteSummary};
+use crate::report::{Drawn, RunSummary};
+
+const STYLE: &str = include_str!("page/style.css");
+
+/// The program, file by file; all share one scope, and later ones use what earlier ones define.
+const PROGRAM: &[&str] = &[
+    include_str!("page/text.js"),
+    include_str!("page/dom.js"),
+    include_str!("page/data.js"),
+    include_str!("page/filter.js"),
+    include_str!("page/list.js"),
+    include_str!("page/chart.js"),
+    include_str!("page/overview.js"),
+    include_str!("page/json.js"),
+    include_str!("page/waterfall.js"),
+    include_str!("page/transcript.js"),
+    include_str!("page/detail.js"),
+    include_str!("page/keys.js"),
+    include_str!("page/main.js"),
+];
+
+const SKELETON: &str = include_str!("page/page.html");
+
+fn program() -> String {
+    format!("(() => {{\n\"use strict\";\n{}\nmain();\n}})();\n", PROGRAM.join("\n"))
+}
+
+fn hash(text: &str) -> String {
+    format!("'sha256-{}'", STANDARD.encode(Sha256::digest(text.as_bytes())))
+}
+
+/// Everything up to the data.
+pub fn head(drawn: Drawn<'_>) -> String {
+    let policy = format!(
+        "default-src 'none'; script-src {}; style-src {}; base-uri 'none'; form-action 'none'",
+        hash(&program()),
+        hash(STYLE)
+    );
+    let title = format!("{}: {} - seatrial", word(drawn.summary.exit_code), drawn.summary.run);
+    fill(&[("{policy}", &policy), ("{style}", STYLE), ("{title}", &escape(&title)), ("{gate}", &gate(drawn.summary))])
+}
+
+/// The skeleton with its places filled, in order. What is put in is not looked at again.
+fn fill(places: &[(&str, &str)]) -> String {
+    let (mut out, mut rest) = (String::new(), SKELETON);
+    for (place, content) in places {
+        if let Some((before, after)) = rest.split_once(place) {
+            out.push_str(before);
+            out.push_str(content);
+            rest = after;
+        }
+    }
+    out + rest
+}
+
+/// Everything after the data.
+pub fn tail() -> String {
+    format!("<script>{}</script>\n</body>\n</html>\n", program())
+}
+
+/// The run's outcome in a word.
+fn word(code: u8) -> &'static str {
+    match code {
+        exit::PASSED => "passed",
+        exit::FAILED => "failed",
+        exit::HELD => "held",
+        exit::NOT_SHOWN => "not shown",
+        exit::INCOMPLETE => "incomplete",
+        _ => "bug",
+    }
+}
+
+/// The decision on top, with its reasons, those that did not pass first.
+fn gate(summary: &RunSummary) -> String {
+    let word = word(summary.exit_code);
+    let class = word.replace(' ', "-");
+    let mut out = format!(
+        "<h1><span class=\"word {class}\">{word}</span></h1>\n<p class=\"run\">exit code {} <span class=\"dim\">run {}, \
+         seatrial {}</span></p>\n",
+        summary.exit_code,
+        escape(&summary.run),
+        escape(&summary.seatrial)
+    );
+    if summary.partial {
+        out.push_str("<p class=\"note\">partial: a filter took part of the suites out</p>\n");
+    }
+    if let Some(why) = &summary.stopped {
+        let _ = writeln!(out, "<p class=\"note\">ended early: {}</p>", escape(why));
+    }
+    let mut suites: Vec<&SuiteSummary> = summary.suites.iter().collect();
+    suites.sort_by_key(|s| std::cmp::Reverse(s.decision));
+    out.push_str("<ul class=\"suites\" id=\"suites\">\n");
+    for suite in suites {
+        let name = escape(&suite.name);
+        let decision = suite.decision.name();
+        let _ = writeln!(
+            out,
+            "<li data-suite=\"{name}\"><a href=\"#/{}\"><span class=\"badge {decision}\">{decision}</span> \
+             <b>{name}</b></a> <span class=\"counts\">{}</span>",
+            link(&suite.name),
+            escape(&counts(suite))
+        );
+        if suite.decision != Decision::Passed {
+            out.push_str("<ul class=\"reasons\">\n");
+            for reason in &suite.reasons {
+                let _ = writeln!(out, "<li>{}</li>", escape(reason));
+            }
+            out.push_str("</ul>");
+        }
+        out.push_str("</li>\n");
+    }
+    out.push_str("</ul>\n");
+    out
+}
+
+/// How the cases went, in words; what there is none of is left out.
+fn counts(suite: &SuiteSummary) -> String {
+    let c = &suite.cases;
+    let mut parts = vec![format!("{} of {} cases passed", c.passed, c.total)];
+    let more = [
+        (c.failed, "failed"),
+        (c.error, "not measured"),
+        (c.held, "held"),
+        (c.skipped, "skipped"),
+        (c.idle, "without a check that applies"),
+        (c.expected_fail, "failed as expected"),
+        (c.surprises, "passed by surprise"),
+        (c.flaky, "flaky"),
+    ];
+    parts.extend(more.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")));
+    let s = &suite.sessions;
+    parts.push(format!("{} of {} sessions evaluated", s.evaluated, s.read));
+    parts.join(", ")
+}
+
+/// A part of a deep link: as `encodeURIComponent` writes it.
+fn link(text: &str) -> String {
+    let mut out = String::new();
+    for byte in text.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => out.push(char::from(byte)),
+            byte => drop(write!(out, "%{byte:02X}")),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_program_and_the_style_cannot_end_their_elements() {
+        assert!(!program().to_lowercase().contains("</script") && !program().contains("<!--"));
+        assert!(!STYLE.to_lowercase().contains("</style"));
+    }
+
+    #[test]
+    fn the_program_writes_no_markup_and_asks_nobody() {
+        let program = program();
+        for never in [
+            "innerHTML",
+            "outerHTML",
+            "insertAdjacentHTML",
+            "document.write",
+            "eval(",
+            "fetch(",
+            "XMLHttpRequest",
+            "new Function",
+        ] {
+            assert!(!program.contains(never), "{never}");
+        }
+        for asset in [STYLE, &program] {
+            assert!(!asset.contains("url(") && !asset.contains("@import") && !asset.contains("https:"));
+        }
+    }
+
+    #[test]
+    fn links_survive_any_name() {
+        assert_eq!(link("a b/#%"), "a%20b%2F%23%25");
+    }
+}

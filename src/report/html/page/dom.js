@@ -1,0 +1,59 @@
+// Elements, made one by one: markup is never put together from texts.
+
+const SVG = "http://www.w3.org/2000/svg";
+
+function fill(node, attributes, children) {
+  for (const [name, value] of Object.entries(attributes || {})) {
+    if (value === undefined || value === null || value === false) continue;
+    if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
+    else node.setAttribute(name, value === true ? "" : value);
+  }
+  for (const child of children.flat(Infinity)) {
+    if (child === undefined || child === null || child === false) continue;
+    node.append(child instanceof Node ? child : document.createTextNode(safe(child)));
+  }
+  return node;
+}
+
+function el(tag, attributes, ...children) {
+  return fill(document.createElement(tag), attributes, children);
+}
+
+function svg(tag, attributes, ...children) {
+  return fill(document.createElementNS(SVG, tag), attributes, children);
+}
+
+function byId(id) {
+  return document.getElementById(id);
+}
+
+const WORDS = { p: "pass", f: "fail", e: "error", h: "held", s: "skip", ".": "none" };
+const LETTERS = { pass: "p", fail: "f", error: "e", held: "h", skip: "s" };
+const SIGNS = { p: "\u2713", f: "\u2717", e: "!", h: "\u2016", s: "\u2013", ".": "\u00b7" };
+const SAID = { p: "passed", f: "failed", e: "could not be measured", h: "held", s: "skipped", ".": "does not apply" };
+
+// A verdict as a sign that does not depend on colour.
+function sign(letter) {
+  return el("span", { class: `sign ${WORDS[letter]}`, role: "img", "aria-label": SAID[letter], title: SAID[letter] }, SIGNS[letter]);
+}
+
+function badge(word, title) {
+  return el("span", { class: `badge ${word.replace(/ /g, "-")}`, title }, word);
+}
+
+function link(...parts) {
+  return `#/${parts.map(encodeURIComponent).join("/")}`;
+}
+
+// A long text: its beginning, and a button for the rest.
+function long(text, most, make) {
+  if (text.length <= most) return make(text);
+  const box = el("div", {}, make(text.slice(0, most)));
+  const more = el("button", {
+    type: "button",
+    class: "more",
+    onclick: () => box.replaceChildren(make(text)),
+  }, `show ${grouped(text.length - most)} more characters`);
+  box.append(more);
+  return box;
+}

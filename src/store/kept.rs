@@ -1,0 +1,235 @@
+//! Kept sessions: those that did not pass, and a sample of the others, whole, beside the record. By them reports show
+//! transcripts when the recordings are long gone.
+//!
+//! `sessions.jsonl.gz` holds one session a line in seatrial's own format, each packed on its own, so that it can be
+//! taken out by its place and the file is nevertheless one that everything reads. `sessions.index.jsonl` says, line by
+//! line in the order of the record, which event a session belongs to, where it lies, and how it differs from what was
+//! expected of it.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use serde::{Deserialize, Serialize};
+
+use super::against::Against;
+use crate::eval::event::Ordinal;
+use crate::model::{Redacted, Redactor};
+
+/// The file of sessions.
+pub const SESSIONS: &str = "sessions.jsonl.gz";
+/// The file that says where each is.
+pub const INDEX: &str = "sessions.index.jsonl";
+
+/// Largest packed session that is taken from a file, in bytes; a damaged index must not ask for more memory.
+const MAX_BYTES: u64 = 256 << 20;
+
+/// A session to be kept.
+pub struct Entry {
+    /// Its line, packed; empty where there was no room for it.
+    pub packed: Vec<u8>,
+    /// Whether it passed, and is kept as part of a sample.
+    pub passed: bool,
+    /// How it differs from what was expected of it.
+    pub against: Vec<Against>,
+}
+
+/// Packs bytes as one member of gzip; members one after another are a file of gzip again.
+pub fn pack(bytes: &[u8]) -> io::Result<Vec<u8>> {
+    // The fast level: what is packed here is read once or never, and is packed in every run.
+    let mut packer = GzEncoder::new(Vec::with_capacity(bytes.len() / 4 + 64), Compression::fast());
+    packer.write_all(bytes)?;
+    packer.finish()
+}
+
+/// Where a kept session lies.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    /// Position of the suite in the plan.
+    pub suite: u32,
+    /// Where the session stood.
+    pub at: Ordinal,
+    /// Offset and length in the file of sessions.
+    pub bytes: (u64, u64),
+    /// It passed, and is part of the sample.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub passed: bool,
+    /// How it differs from what was expected of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub against: Vec<Against>,
+}
+
+/// Takes sessions that are to be kept, in the order of the record.
+pub trait Keeper: Send {
+    /// Keeps one.
+    fn keep(&mut self, suite: u32, at: Ordinal, entry: Redacted<&Entry>) -> io::Result<()>;
+}
+
+/// Keeps none.
+impl Keeper for io::Sink {
+    fn keep(&mut self, _: u32, _: Ordinal, _: Redacted<&Entry>) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The files of a run's kept sessions, made when the first is kept.
+pub struct Writer {
+    dir: PathBuf,
+    files: Option<(File, File)>,
+    offset: u64,
+}
+
+impl Writer {
+    /// Kept sessions of the run in the folder `dir`.
+    pub fn new(dir: &Path) -> Self {
+        Self { dir: dir.to_owned(), files: None, offset: 0 }
+    }
+}
+
+impl Keeper for Writer {
+    fn keep(&mut self, suite: u32, at: Ordinal, entry: Redacted<&Entry>) -> io::Result<()> {
+        let entry = entry.get();
+        let (sessions, index) = match &mut self.files {
+            Some(files) => files,
+            None => {
+                let files = (File::create(self.dir.join(SESSIONS))?, File::create(self.dir.join(INDEX))?);
+                self.files.insert(files)
+            }
+        };
+        let bytes = (self.offset, entry.packed.len() as u64);
+        let place = Place { suite, at, bytes, passed: entry.passed, against: entry.against.clone() };
+        let mut line = serde_json::to_vec(&place)?;
+        line.push(b'\n');
+        // First the session: what the index names is there, also after a run was killed.
+        sessions.write_all(&entry.packed)?;
+        self.offset += bytes.1;
+        index.write_all(&line)
+    }
+}
+
+/// Kept sessions, read back in the order of the record.
+pub struct Reader {
+    sessions: File,
+    index: BufReader<File>,
+    next: Option<Place>,
+}
+
+impl Reader {
+    /// Those beside a record; `None` where there are none.
+    pub fn open(dir: &Path) -> io::Result<Option<Self>> {
+        let open = |name: &str| match File::open(dir.join(name)) {
+            Ok(file) => Ok(Some(file)),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(e) => Err(e),
+        };
+        let (Some(sessions), Some(index)) = (open(SESSIONS)?, open(INDEX)?) else { return Ok(None) };
+        let mut reader = Self { sessions, index: BufReader::new(index), next: None };
+        reader.advance()?;
+        Ok(Some(reader))
+    }
+
+    /// The place of the session that stood at `at`, if it was kept. To be asked in the order of the record.
+    pub fn find(&mut self, suite: u32, at: Ordinal) -> io::Result<Option<Place>> {
+        // Those at a suite's end that the record does not name: the run was killed between the two.
+        while self.next.as_ref().is_some_and(|p| p.suite < suite) {
+            self.advance()?;
+        }
+        let found = self.next.take_if(|p| (p.suite, p.at) == (suite, at));
+        if found.is_some() {
+            self.advance()?;
+        }
+        Ok(found)
+    }
+
+    /// The packed line of a session.
+    pub fn packed(&mut self, place: &Place) -> io::Result<Vec<u8>> {
+        let (offset, length) = place.bytes;
+        if length > MAX_BYTES {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                format!("{INDEX} names a session of {length} bytes"),
+            ));
+        }
+        self.sessions.seek(SeekFrom::Start(offset))?;
+        let mut packed = Vec::new();
+        Read::by_ref(&mut self.sessions).take(length).read_to_end(&mut packed)?;
+        if packed.len() as u64 != length {
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, format!("{SESSIONS} ends within a session")));
+        }
+        Ok(packed)
+    }
+
+    fn advance(&mut self) -> io::Result<()> {
+        let mut line = Vec::new();
+        self.index.read_until(b'\n', &mut line)?;
+        // A killed run loses at most the line being written.
+        self.next = if line.last() == Some(&b'\n') { Some(serde_json::from_slice(&line)?) } else { None };
+        Ok(())
+    }
+}
+
+/// Keeps an entry through the redaction rules.
+pub fn keep(keeper: &mut dyn Keeper, suite: u32, at: Ordinal, entry: &Entry, redactor: &Redactor) -> io::Result<()> {
+    keeper.keep(suite, at, redactor.pass(entry))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(line: &str, passed: bool) -> Entry {
+        Entry { packed: pack(line.as_bytes()).unwrap(), passed, against: Vec::new() }
+    }
+
+    fn three() -> tempfile::TempDir {
+        let dir = tempfile::tempdir().unwrap();
+        let mut writer = Writer::new(dir.path());
+        for (suite, at, line) in [(0, (0, 1), "a\n"), (0, (u32::MAX, 0), "b\n"), (1, (0, 0), "c\n")] {
+            keep(&mut writer, suite, at, &entry(line, suite == 1), &Redactor::default()).unwrap();
+        }
+        dir
+    }
+
+    fn unpacked(bytes: &[u8]) -> String {
+        let mut text = String::new();
+        flate2::read::MultiGzDecoder::new(bytes).read_to_string(&mut text).unwrap();
+        text
+    }
+
+    #[test]
+    fn each_is_found_by_where_it_stood_and_the_file_is_one_of_all() {
+        let dir = three();
+        assert_eq!(unpacked(&std::fs::read(dir.path().join(SESSIONS)).unwrap()), "a\nb\nc\n");
+        let mut reader = Reader::open(dir.path()).unwrap().unwrap();
+        assert!(reader.find(0, (0, 0)).unwrap().is_none());
+        let place = reader.find(0, (0, 1)).unwrap().unwrap();
+        assert_eq!(unpacked(&reader.packed(&place).unwrap()), "a\n");
+        // One that nobody asked for, at the end of its suite, is passed over.
+        let place = reader.find(1, (0, 0)).unwrap().unwrap();
+        assert!(place.passed);
+        assert_eq!(unpacked(&reader.packed(&place).unwrap()), "c\n");
+        assert!(reader.find(1, (0, 1)).unwrap().is_none());
+    }
+
+    #[test]
+    fn none_were_kept_where_there_is_no_file() {
+        assert!(Reader::open(tempfile::tempdir().unwrap().path()).unwrap().is_none());
+    }
+
+    #[test]
+    fn a_cut_file_is_an_error_and_a_cut_index_ends() {
+        let dir = three();
+        let path = dir.path().join(SESSIONS);
+        let bytes = std::fs::read(&path).unwrap();
+        std::fs::write(&path, &bytes[..bytes.len() - 1]).unwrap();
+        let mut reader = Reader::open(dir.path()).unwrap().unwrap();
+        let place = reader.find(1, (0, 0)).unwrap().unwrap();
+        assert!(reader.packed(&place).is_err());
+        let path = dir.path().join(INDEX);
+        let bytes = std::fs::read(&path).unwrap();
+        std::fs::write(&path, &bytes[..bytes.len() - 1]).unwrap();
+        assert!(Reader::open(dir.path()).unwrap().unwrap().find(1, (0, 0)).unwrap().is_none());
+    }
+}
