@@ -15,5 +15,6 @@ mod readme;
 mod record;
 mod reports;
 mod selected;
+mod shards;
 mod suites;
 mod telemetry;
