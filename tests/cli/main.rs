@@ -4,9 +4,11 @@
 
 mod adk;
 mod bad_input;
+mod browser;
 mod endings;
 mod examples;
 mod gate;
+mod html;
 mod invariant;
 mod look;
 mod policy_and_price;
