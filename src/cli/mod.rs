@@ -7,6 +7,7 @@ mod explain;
 mod flags;
 mod import;
 mod load;
+mod merge;
 mod progress;
 mod report;
 mod run;
@@ -55,6 +56,8 @@ enum Command {
     Run(run::Args),
     /// Validate suites and show the plan, without running anything.
     Check(check::Args),
+    /// Put the shards of a run together, and decide as if it had never been split.
+    Merge(merge::Args),
     /// Draw the reports of a run again, from its record.
     Report(report::Args),
     /// Show a recorded session as a transcript.
@@ -106,6 +109,7 @@ fn dispatch(cli: Cli) -> u8 {
     let json = match &cli.command {
         Command::Run(args) => args.json,
         Command::Check(args) => args.json,
+        Command::Merge(args) => args.json,
         Command::Report(args) => args.json,
         _ => false,
     };
@@ -116,6 +120,7 @@ fn dispatch(cli: Cli) -> u8 {
     match &cli.command {
         Command::Run(args) => values.extend(args.settings()),
         Command::Check(args) => values.extend(args.settings()),
+        Command::Merge(args) => values.extend(args.settings()),
         _ => {}
     }
     let flags = Flags { config: cli.config, profile: cli.profile, values };
@@ -126,6 +131,7 @@ fn dispatch(cli: Cli) -> u8 {
     let result = match cli.command {
         Command::Run(args) => run::run(&args, &context),
         Command::Check(args) => check::run(&args, &context),
+        Command::Merge(args) => merge::run(&args, &context),
         Command::Report(args) => report::run(&args, &context),
         Command::Show(args) => show::run(&args, &context),
         Command::Import(args) => import::run(&args, &context),

@@ -264,12 +264,18 @@ impl<'d> Terminal<'d> {
         }
         let passed = summary.suites.iter().filter(|s| s.decision == Decision::Passed).count();
         let style = if summary.exit_code == 0 { GOOD } else { BAD };
-        let partial = if summary.partial { " (partial: --filter took something out)" } else { "" };
+        let partial = match &self.drawn.plan.filter {
+            Some(_) => " (partial: --filter took something out)",
+            None => "",
+        };
         let stopped = summary.stopped.as_ref().map(|s| format!(", stopped early: {s}")).unwrap_or_default();
+        let outcome = match self.drawn.plan.shard() {
+            Some(shard) => format!("shard {shard} is recorded, `seatrial merge` decides"),
+            None => format!("{passed} of {} suites passed", summary.suites.len()),
+        };
         writeln!(
             out,
-            "{style}{passed} of {} suites passed{style:#}{partial}{}; exit code {}",
-            summary.suites.len(),
+            "{style}{outcome}{style:#}{partial}{}; exit code {}",
             safe::terminal(&stopped),
             summary.exit_code
         )?;
@@ -330,7 +336,7 @@ fn decision_style(decision: Decision) -> Style {
     match decision {
         Decision::Passed => GOOD,
         Decision::Failed => BAD,
-        Decision::Held | Decision::Inconclusive | Decision::Unmeasured => UNSURE,
+        Decision::Deferred | Decision::Held | Decision::Inconclusive | Decision::Unmeasured => UNSURE,
     }
 }
 
