@@ -16,6 +16,7 @@ mod project;
 mod readme;
 mod record;
 mod reports;
+mod resume;
 mod sample;
 mod selected;
 mod shards;
