@@ -4,9 +4,11 @@
 
 mod adk;
 mod bad_input;
+mod browser;
 mod endings;
 mod examples;
 mod gate;
+mod html;
 mod invariant;
 mod look;
 mod policy_and_price;
@@ -14,6 +16,8 @@ mod project;
 mod readme;
 mod record;
 mod reports;
+mod resume;
+mod sample;
 mod selected;
 mod shards;
 mod suites;
