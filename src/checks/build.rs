@@ -15,6 +15,10 @@ use crate::model::Level;
 pub trait Files {
     /// The content of `path`, which is relative to the file that names it.
     fn read(&self, path: &Path) -> Result<Arc<[u8]>, String>;
+    /// Where `path` is, for what is read later.
+    fn locate(&self, path: &Path) -> PathBuf {
+        path.to_owned()
+    }
 }
 
 /// Something wrong with a check's parameters, at a path within its table (such as `["is", "$matches"]`).

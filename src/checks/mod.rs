@@ -72,6 +72,9 @@ pub static RULES: &[Rule] = &[
     entry::<system::metric::Metric>(),
     entry::<system::pass_rate::PassRate>(),
     entry::<system::reliability::Reliability>(),
+    entry::<system::drift::Drift>(),
+    entry::<system::budget::Budget>(),
+    entry::<system::top_failures::TopFailures>(),
 ];
 
 /// The rule called `name`.
@@ -117,6 +120,10 @@ pub trait TextCheck: Send + Sync {
 pub trait SystemCheck: Send + Sync {
     /// What rows must carry for it.
     fn columns(&self) -> Vec<Column>;
+    /// The earlier run that it compares the window with.
+    fn against(&self) -> Option<&system::past::Against> {
+        None
+    }
     /// Judges the window. `window.columns` are in the order of [`SystemCheck::columns`].
     fn decide(&self, window: &Window<'_>) -> SystemFinding;
 }

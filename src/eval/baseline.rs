@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 use super::event::{ColumnPlan, SuitePlan};
 use super::fold::SuiteFold;
 use super::rollup;
-use crate::checks::system::{CaseOutcome, Folded, TrialOutcome};
+use crate::checks::system::past::Past;
+use crate::checks::system::{CaseOutcome, TrialOutcome};
 use crate::model::digest::Digest;
 use crate::model::{Level, Status};
-use crate::stats::samples::{Kept, Samples};
 use crate::suite::Subject;
 
 /// One suite of a run, as a later run is compared with it.
@@ -70,24 +70,9 @@ pub struct PastColumn {
     /// Which column.
     #[serde(flatten)]
     pub column: ColumnPlan,
-    /// The samples by group.
-    pub groups: Vec<PastGroup>,
-    /// How many sessions were asked.
-    pub sessions: u64,
-    /// How many of them could not say.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub missing: u64,
-}
-
-/// The samples of one group of a column.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct PastGroup {
-    /// One value per `by`.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub group: Vec<String>,
     /// Its samples.
     #[serde(flatten)]
-    pub samples: Kept,
+    pub past: Past,
 }
 
 /// What became of looking for a baseline.
@@ -119,27 +104,14 @@ impl Baseline {
             suite: plan.digest,
             subject: plan.subject.clone(),
             cases,
-            columns: columns.map(|(plan, folded)| PastColumn::of(plan, folded)).collect(),
+            columns: columns.map(|(c, folded)| PastColumn { column: c.clone(), past: Past::of(folded) }).collect(),
             checks,
         }
     }
 
     /// The column that a check compares; `None` when the run did not measure it.
-    pub fn column(&self, wanted: &ColumnPlan) -> Option<&PastColumn> {
-        self.columns.iter().find(|c| c.column == *wanted)
-    }
-}
-
-impl PastColumn {
-    fn of(plan: &ColumnPlan, folded: &Folded) -> Self {
-        let sample =
-            |(group, samples): (&Vec<String>, &Samples)| PastGroup { group: group.clone(), samples: samples.kept() };
-        Self {
-            column: plan.clone(),
-            groups: folded.groups.iter().map(sample).collect(),
-            sessions: folded.sessions,
-            missing: folded.missing,
-        }
+    pub fn column(&self, wanted: &ColumnPlan) -> Option<&Past> {
+        self.columns.iter().find(|c| c.column == *wanted).map(|c| &c.past)
     }
 }
 

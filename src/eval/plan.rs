@@ -2,6 +2,7 @@
 
 use super::event::{CasePlan, CheckPlan, ColumnPlan, SuitePlan};
 use crate::checks::system::Column;
+use crate::checks::system::past::Against;
 use crate::checks::{Compiled, SystemCheck};
 use crate::model::Level;
 use crate::suite::filter::{Filter, FilterSubject, Tri};
@@ -79,7 +80,37 @@ impl<'s> Planned<'s> {
     /// it are wanted.
     pub fn baselines(&self) -> Vec<Wanted> {
         let bar = self.plan.gate.baseline.iter();
-        bar.map(|bar| Wanted { name: bar.run.clone(), path: bar.path.clone(), columns: Vec::new() }).collect()
+        let gate = |bar: &crate::suite::BaselineBar| Wanted {
+            name: bar.run.clone(),
+            path: bar.path.clone(),
+            columns: self.compared(&Against::Gate),
+        };
+        let mut wanted: Vec<Wanted> = bar.map(gate).collect();
+        for against in self.system_checks().filter_map(|(_, check)| check.against()) {
+            let Against::Run { name, path } = against else { continue };
+            let columns = self.compared(against);
+            match wanted.iter_mut().find(|w| w.name == *name) {
+                Some(same) => {
+                    let more: Vec<ColumnPlan> = columns.into_iter().filter(|c| !same.columns.contains(c)).collect();
+                    same.columns.extend(more);
+                }
+                None => wanted.push(Wanted { name: name.clone(), path: path.clone(), columns }),
+            }
+        }
+        wanted
+    }
+
+    /// The columns that the checks against one run compare.
+    fn compared(&self, with: &Against) -> Vec<ColumnPlan> {
+        let mut columns: Vec<ColumnPlan> = Vec::new();
+        for (index, check) in self.system_checks().filter(|(_, check)| check.against() == Some(with)) {
+            for column in self.columns_of(index, check).iter().map(|c| self.column_plan(c)) {
+                if !columns.contains(&column) {
+                    columns.push(column);
+                }
+            }
+        }
+        columns
     }
 
     /// The active system checks with their positions.

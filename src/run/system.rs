@@ -2,7 +2,10 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use crate::checks::system::{SystemFinding, Window};
+use crate::checks::SystemCheck;
+use crate::checks::system::past::{Against, Past};
+use crate::checks::system::{Around, Column, SystemFinding, Window};
+use crate::eval::baseline::Found;
 use crate::eval::evaluate;
 use crate::eval::fold::SuiteFold;
 use crate::eval::plan::{Planned, PlannedColumn};
@@ -15,7 +18,9 @@ pub fn decide(planned: &Planned<'_>, fold: &SuiteFold<'_>) -> (Vec<(u32, SystemF
     for (index, check) in planned.system_checks() {
         let declared = planned.columns_of(index, check);
         let columns = declared.iter().filter_map(position).filter_map(|i| fold.columns.get(i)).collect();
-        let window = Window { columns, cases: &fold.cases, check_index: &check_index };
+        let around = Near { planned, fold, index, check };
+        let cases = &fold.cases;
+        let window = Window { columns, cases, check_index: &check_index, around: &around };
         let finding = catch_unwind(AssertUnwindSafe(|| check.decide(&window))).unwrap_or_else(|_| {
             panicked = true;
             SystemFinding::error(format!("a bug in seatrial: the check panicked: {}", evaluate::last_panic()))
@@ -23,4 +28,42 @@ pub fn decide(planned: &Planned<'_>, fold: &SuiteFold<'_>) -> (Vec<(u32, SystemF
         found.push((index as u32, finding));
     }
     (found, panicked)
+}
+
+/// What the check at a position may ask for.
+struct Near<'n, 's> {
+    planned: &'n Planned<'s>,
+    fold: &'n SuiteFold<'n>,
+    index: usize,
+    check: &'n dyn SystemCheck,
+}
+
+impl Around for Near<'_, '_> {
+    fn check_id(&self, index: u32) -> Option<&str> {
+        self.planned.plan.checks.get(index as usize).map(|c| c.id.as_str())
+    }
+
+    fn past(&self, column: &Column) -> Result<&Past, String> {
+        let name = match self.check.against() {
+            None => return Err("it is compared with no earlier run".to_owned()),
+            Some(Against::Run { name, .. }) => name,
+            Some(Against::Gate) => match &self.planned.plan.gate.baseline {
+                Some(bar) => &bar.run,
+                None => return Err("the gate has no baseline: give `baseline` in [gate], or --baseline".to_owned()),
+            },
+        };
+        let baseline = match self.fold.baselines.get(name) {
+            Some(Found::Baseline(baseline)) => baseline,
+            Some(Found::Missing(why) | Found::Refused(why)) => return Err(format!("the earlier run {name}: {why}")),
+            None => return Err(format!("the earlier run {name} was not read")),
+        };
+        let on = self.planned.columns_of(self.index, self.check).into_iter().find(|c| c.column == *column);
+        let wanted = on.map(|column| self.planned.column_plan(&column));
+        wanted.and_then(|wanted| baseline.column(&wanted)).ok_or_else(|| {
+            format!(
+                "the earlier run {name} did not measure {}: run it again with this suite, then compare",
+                column.metric
+            )
+        })
+    }
 }

@@ -18,11 +18,13 @@
 //! | a mean or ratio of sums over sessions, or trials by case | [`cluster::ratio`] and its `interval`; of a rate its `rate_interval` |
 //! | two rates of events | [`poisson::p_above`], [`poisson::ratio_interval`] |
 //! | a percentile | [`quantile::nearest_rank`], its interval [`order::ranks`] |
+//! | whether two sets of samples have one distribution | [`ks::distance`], [`ks::p_value`], [`ks::band`] |
 //! | all of these over a window, in bounded memory | [`samples::Samples`], with [`sketch`] for percentiles |
 //! | exact sums, so that a total does not depend on the order of its parts | [`sum`] |
 
 pub mod cluster;
 pub mod interval;
+pub mod ks;
 pub mod mcnemar;
 pub mod multiple;
 pub mod needed;

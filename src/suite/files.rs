@@ -117,6 +117,10 @@ impl Files for FilesAt {
         lock(&self.read).insert(self.files.name(&path), digest);
         Ok(bytes)
     }
+
+    fn locate(&self, path: &Path) -> PathBuf {
+        self.base.join(path)
+    }
 }
 
 /// Reads a regular file of at most [`MAX_FILE`] bytes; the message says what is wrong without naming the file.

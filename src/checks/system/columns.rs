@@ -63,7 +63,7 @@ pub static METRICS: &[Metric] = &[
 ];
 
 /// What `by` can name, besides `attr:NAME`.
-pub const GROUPS: &[&str] = &["agent", "model", "user", "tool", "flow", "tag"];
+pub const GROUPS: &[&str] = &["agent", "model", "user", "tool", "flow", "tag", "day"];
 
 /// The group of a session that has no value for a `by`.
 pub const NONE: &str = "(none)";
@@ -364,6 +364,7 @@ impl Grouping<'_> {
             "model" => values.extend(spans.iter().filter_map(|s| s.model.as_ref()).map(ToString::to_string)),
             "tool" => values.extend(spans.iter().filter(|s| s.kind == SpanKind::Tool).map(|s| s.name.to_string())),
             "flow" => values.extend(flow(session)),
+            "day" => values.extend(day(session)),
             other => {
                 let attribute = other.strip_prefix("attr:").and_then(|name| session.attributes.get(name));
                 values.extend(attribute.map(|value| value.as_str().to_owned()));
@@ -374,6 +375,14 @@ impl Grouping<'_> {
         }
         values.into_iter().collect()
     }
+}
+
+/// The day on which the session starts, UTC: `2026-11-26`. As recorded, else by its earliest turn or span.
+fn day(session: &Session<'_>) -> Option<String> {
+    let spans = session.spans().filter_map(|s| s.start_ns);
+    let start = session.start_ns.or_else(|| session.turns.iter().filter_map(|t| t.start_ns).chain(spans).min())?;
+    let start = jiff::Timestamp::from_nanosecond(i128::from(start)).ok()?;
+    Some(start.strftime("%Y-%m-%d").to_string())
 }
 
 /// The sequence of tool names: `search > book`.
@@ -521,6 +530,7 @@ mod tests {
         assert_eq!(samples("csat", &["user"], full()), ["u=[4.0]"]);
         assert_eq!(samples("csat", &["tag"], full()), ["x=[4.0]", "y=[4.0]"]);
         assert_eq!(samples("csat", &["flow"], full()), ["f > f > g=[4.0]"]);
+        assert_eq!(samples("csat", &["day"], full()), ["1970-01-01=[4.0]"]);
         assert_eq!(samples("csat", &["attr:text"], full()), ["3=[4.0]"]);
         assert_eq!(samples("csat", &["tool", "tag"], full()).len(), 4);
         assert_eq!(samples("ttft_ms", &["model"], full()), ["m1=[5.0]", "m2=[7.5]"]);
@@ -529,7 +539,7 @@ mod tests {
     #[test]
     fn a_missing_group_is_a_group_of_its_own() {
         let bare = json!({"id": "s", "rating": 1});
-        for by in ["agent", "model", "user", "tool", "flow", "tag", "attr:x"] {
+        for by in ["agent", "model", "user", "tool", "flow", "tag", "day", "attr:x"] {
             assert_eq!(samples("csat", &[by], bare.clone()), ["(none)=[1.0]"], "{by}");
         }
     }

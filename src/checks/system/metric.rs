@@ -6,6 +6,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer, de};
 
 use super::columns::{self, Shape};
+use super::compare::{Compared, compare};
+use super::past::{Against, Past};
 use super::statistic::Stat;
 use super::{Bound, Column, Folded, GroupFinding, SystemFinding, Window, words};
 use crate::checks::build::{Build, Example, Params};
@@ -46,9 +48,17 @@ pub struct Metric {
     max: Option<f64>,
     /// At least this.
     min: Option<f64>,
+    /// At most so many times the number of the earlier run `against`, above 0. A ratio that is more fails only when it is
+    /// also higher than chance explains (exact conditional test at 0.05) and has at least 5 events; else it is
+    /// inconclusive.
+    max_ratio: Option<f64>,
+    /// The run that `max_ratio` is about: its folder or run.jsonl, relative to this file, or `baseline` for that of the
+    /// gate.
+    against: Option<String>,
     /// The check whose failures `detection_rate` counts, by id.
     of: Option<String>,
-    /// One or several of `agent`, `model`, `user`, `tool`, `flow` (the sequence of tool names), `tag`, `attr:NAME`.
+    /// One or several of `agent`, `model`, `user`, `tool`, `flow` (the sequence of tool names), `tag`, `day` (of the
+    /// session's start, UTC), `attr:NAME`.
     /// Each group is held to the bound. Sessions without a value are the group `(none)`, which is held to it too.
     /// Sums over calls are split by the model or tool of each call; other values count in every group of their
     /// session or turn.
@@ -148,7 +158,9 @@ impl Params for Metric {
         }
         self.check_bounds(build);
         self.check_groups(build);
-        build.problems.iter().all(|p| p.warning).then(|| Compiled::System(Box::new(Measured { ratio, params: self })))
+        let against = self.against.as_deref().and_then(|name| Against::named(name, build));
+        let sound = build.problems.iter().all(|p| p.warning);
+        sound.then(|| Compiled::System(Box::new(Measured { ratio, against, params: self })))
     }
 }
 
@@ -163,6 +175,17 @@ impl Metric {
             && min > max
         {
             build.problem(&["min"], format!("`min` ({min}) is larger than `max` ({max})"), None);
+        }
+        match (self.max_ratio, &self.against) {
+            (Some(ratio), _) if !(ratio > 0.0 && ratio.is_finite()) => {
+                build.problem(&["max_ratio"], "`max_ratio` is a finite number above 0", None);
+            }
+            (Some(_), None) => {
+                let help = "such as `against = \"baseline\"`".to_owned();
+                build.problem(&["max_ratio"], "`max_ratio` needs `against`: an earlier run", help);
+            }
+            (None, Some(_)) => build.problem(&["against"], "`against` belongs to `max_ratio`", None),
+            _ => {}
         }
         if self.min_coverage.is_some_and(|c| !(c > 0.0 && c <= 1.0)) {
             build.problem(&["min_coverage"], "`min_coverage` is a share above 0 and up to 1", None);
@@ -199,6 +222,7 @@ const CONFIDENCE: f64 = 0.95;
 
 struct Measured {
     params: Metric,
+    against: Option<Against>,
     ratio: bool,
 }
 
@@ -210,8 +234,12 @@ impl SystemCheck for Measured {
         if self.params.by.0.is_empty() { vec![whole] } else { vec![whole, column(&self.params.by.0)] }
     }
 
+    fn against(&self) -> Option<&Against> {
+        self.against.as_ref()
+    }
+
     fn decide(&self, window: &Window<'_>) -> SystemFinding {
-        let bound = Bound { min: self.params.min, max: self.params.max };
+        let bound = Bound { min: self.params.min, max: self.params.max, max_ratio: self.params.max_ratio };
         let bound = (bound != Bound::default()).then_some(bound);
         let blank = SystemFinding { bound, ..SystemFinding::error(String::new()) };
         if let Some(of) = self.params.of.as_deref().filter(|of| (window.check_index)(of).is_none()) {
@@ -231,8 +259,13 @@ impl SystemCheck for Measured {
             };
             return SystemFinding { reason, unexercised: column.missing == 0, ..blank };
         }
+        let past = match self.past(window) {
+            Ok(past) => past,
+            Err(reason) => return SystemFinding { reason, ..blank },
+        };
         let none = Samples::default();
-        let total = self.group(&[], whole.groups.get(&[][..]).unwrap_or(&none));
+        let samples = whole.groups.get(&[][..]).unwrap_or(&none);
+        let total = self.compared(samples, past.map(|[whole, _]| whole), self.group(&[], samples));
         let blank = SystemFinding {
             value: total.value,
             interval: total.interval,
@@ -244,7 +277,7 @@ impl SystemCheck for Measured {
             let (status, inconclusive) = (total.status, total.inconclusive);
             return SystemFinding { status, inconclusive, reason: total.reason, ..blank };
         }
-        let groups = self.by_group(column);
+        let groups = self.by_group(column, past.map(|[_, by]| by));
         let (status, reason) = self.roll_up(&groups, &total);
         let inconclusive = groups.iter().filter(|g| g.status == Status::Error).all(|g| g.inconclusive);
         SystemFinding { status, inconclusive: inconclusive && status == Status::Error, groups, reason, ..blank }
@@ -266,9 +299,40 @@ impl Measured {
         Some(format!("{} of {sessions} sessions have no {metric} (the first: {why})", column.missing))
     }
 
-    fn by_group(&self, column: &Folded) -> Vec<GroupFinding> {
-        let mut found: Vec<GroupFinding> =
-            column.groups.iter().map(|(group, values)| self.group(group, values)).collect();
+    /// The columns of the earlier run, where there is one to compare with.
+    fn past<'w>(&self, window: &Window<'w>) -> Result<Option<[&'w Past; 2]>, String> {
+        if self.against.is_none() {
+            return Ok(None);
+        }
+        let columns = self.columns();
+        let (Some(whole), Some(by)) = (columns.first(), columns.last()) else { return Ok(None) };
+        let found = [window.around.past(whole)?, window.around.past(by)?];
+        let (missing, sessions) = (found[0].missing, found[0].sessions);
+        let present = (sessions - missing.min(sessions)) as f64;
+        if missing > 0 && present < self.params.min_coverage.unwrap_or(1.0) * sessions as f64 - 1e-9 {
+            return Err(format!("{missing} of {sessions} sessions of the earlier run have no {}", self.params.metric));
+        }
+        Ok(Some(found))
+    }
+
+    /// Holds a group that keeps its other bounds to `max_ratio`.
+    fn compared(&self, samples: &Samples, past: Option<&Past>, found: GroupFinding) -> GroupFinding {
+        let (Some(max_ratio), Some(past), Status::Pass) = (self.params.max_ratio, past, found.status) else {
+            return found;
+        };
+        let what = format!("{} is {}", self.what(&found.group), found.value.map(words::number).unwrap_or_default());
+        let Some(before) = past.group(&found.group) else {
+            let reason = format!("{what}; the earlier run has none to compare it with");
+            return GroupFinding { status: Status::Error, reason, ..found };
+        };
+        let Compared { status, inconclusive, reason } = compare(self.statistic(), samples, &before, max_ratio);
+        let reason = if status == Status::Pass { String::new() } else { format!("{what}, {reason}") };
+        GroupFinding { status, inconclusive, reason, ..found }
+    }
+
+    fn by_group(&self, column: &Folded, past: Option<&Past>) -> Vec<GroupFinding> {
+        let one = |(group, samples): (&Vec<String>, &Samples)| self.compared(samples, past, self.group(group, samples));
+        let mut found: Vec<GroupFinding> = column.groups.iter().map(one).collect();
         for wanted in self.params.groups.iter().flatten().filter(|g| !column.groups.contains_key(&g.0)) {
             found.push(GroupFinding {
                 group: wanted.0.clone(),
@@ -337,8 +401,13 @@ impl Measured {
                 return GroupFinding { inconclusive: true, ..finding(Status::Error, reason) };
             }
         }
-        let reports = self.params.max.is_none() && self.params.min.is_none();
+        let reports = self.reports();
         finding(Status::Pass, if reports { measured } else { String::new() })
+    }
+
+    /// Whether it has no bound.
+    fn reports(&self) -> bool {
+        self.params.max.is_none() && self.params.min.is_none() && self.params.max_ratio.is_none()
     }
 
     /// The statistic; of a ratio, the ratio.
@@ -372,7 +441,7 @@ impl Measured {
         if let Some(reason) = reasons(Status::Error) {
             return (Status::Error, reason);
         }
-        let reports = self.params.max.is_none() && self.params.min.is_none();
+        let reports = self.reports();
         (Status::Pass, if reports { total.reason.clone() } else { String::new() })
     }
 }

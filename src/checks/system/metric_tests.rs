@@ -1,6 +1,6 @@
 //! What `metric` measures, gates and refuses.
 
-use super::super::testing::{examples_hold, problems, run};
+use super::super::testing::{examples_hold, problems, run, run_against};
 use super::*;
 
 /// Sessions that each call `f` that many times.
@@ -46,7 +46,7 @@ fn each_statistic_is_what_its_name_says() {
 fn a_bound_includes_its_end_and_the_reason_has_number_and_bound() {
     assert_eq!(over("stat = 'max'\nmax = 3", &[1, 3]).status, Status::Pass);
     let failed = over("stat = 'max'\nmax = 2.5", &[1, 3]);
-    assert_eq!((failed.status, failed.bound), (Status::Fail, Some(Bound { min: None, max: Some(2.5) })));
+    assert_eq!((failed.status, failed.bound), (Status::Fail, Some(Bound { max: Some(2.5), ..Bound::default() })));
     assert_eq!(failed.reason, "largest of tool_calls is 3 over 2 samples, above max 2.5");
     let failed = over("stat = 'mean'\nmin = 2", &[1, 2]);
     assert_eq!(failed.reason, "mean of tool_calls is 1.5 (95% interval 0 to 7.853) over 2 samples, below min 2");
@@ -239,10 +239,39 @@ fn a_bound_inside_the_error_of_a_sketch_is_inconclusive() {
     samples.summarise();
     let decided = |max: f64| {
         let params: Metric = toml::from_str(&format!("metric = 'tool_calls'\nstat = 'p50'\nmax = {max}")).unwrap();
-        let found = Measured { ratio: false, params }.group(&[], &samples);
+        let found = Measured { ratio: false, against: None, params }.group(&[], &samples);
         (found.status, found.inconclusive)
     };
     assert_eq!(decided(1010.0), (Status::Pass, false));
     assert_eq!(decided(1000.0), (Status::Error, true));
     assert_eq!(decided(990.0), (Status::Fail, false));
+}
+
+#[test]
+fn three_times_the_earlier_run_is_too_much() {
+    let toml = "metric = 'tool_calls'\nstat = 'mean'\nmax_ratio = 3\nagainst = 'baseline'";
+    let status = |now: &[usize]| run_against::<Metric>(toml, &calling(now), &calling(&[1, 3])).status;
+    assert_eq!((status(&[6, 6]), status(&[6, 7])), (Status::Pass, Status::Fail));
+    let failed = run_against::<Metric>(toml, &calling(&[6, 7]), &calling(&[1, 3]));
+    assert_eq!(failed.reason, "mean of tool_calls is 6.5, 3.25 times the 2 of the earlier run, above max_ratio 3");
+    assert_eq!(failed.bound.unwrap().max_ratio, Some(3.0));
+}
+
+#[test]
+fn a_group_that_the_earlier_run_does_not_have_cannot_be_compared() {
+    let toml = "metric = 'tool_calls'\nstat = 'mean'\nmax_ratio = 3\nagainst = 'baseline'\nby = 'agent'";
+    let found = run_against::<Metric>(toml, &calling(&[1, 1]), &calling(&[1]));
+    assert_eq!(
+        (found.status, found.groups[0].status, found.groups[1].status),
+        (Status::Error, Status::Pass, Status::Error)
+    );
+}
+
+#[test]
+fn a_ratio_to_nothing_is_refused_and_one_to_a_run_that_is_not_there_an_error() {
+    for bad in ["max_ratio = 3", "against = 'x'", "max_ratio = 0\nagainst = 'x'"] {
+        assert_eq!(problems::<Metric>(&format!("metric = 'turns'\nstat = 'mean'\n{bad}")).len(), 1, "{bad}");
+    }
+    let found = over("stat = 'mean'\nmax_ratio = 3\nagainst = 'x'", &[1]);
+    assert_eq!((found.status, found.reason.is_empty()), (Status::Error, false));
 }

@@ -1,13 +1,18 @@
 //! Checks over all sessions of a window: they see compact rows of declared columns and the outcomes of cases.
 
+pub mod budget;
 pub mod columns;
+mod compare;
+pub mod drift;
 pub mod folded;
 pub mod metric;
 pub mod pass_rate;
+pub mod past;
 pub mod reliability;
 pub(crate) mod statistic;
 #[cfg(test)]
 mod testing;
+pub mod top_failures;
 mod trials;
 pub(crate) mod words;
 
@@ -81,6 +86,19 @@ pub struct Window<'w> {
     pub cases: &'w [CaseOutcome],
     /// The position of a check in the suite.
     pub check_index: &'w dyn Fn(&str) -> Option<u32>,
+    /// What else it may ask for.
+    pub around: &'w dyn Around,
+}
+
+/// What a system check may ask for beside its columns.
+pub trait Around {
+    /// The id of the check at a position of the suite.
+    fn check_id(&self, index: u32) -> Option<&str>;
+    /// A column of the earlier run that the check is compared with.
+    ///
+    /// # Errors
+    /// Why it is not there.
+    fn past(&self, column: &Column) -> Result<&past::Past, String>;
 }
 
 /// A bound that a number must keep.
@@ -92,6 +110,9 @@ pub struct Bound {
     /// At most.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max: Option<f64>,
+    /// At most so many times the number of the earlier run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_ratio: Option<f64>,
 }
 
 /// What a system check says of one group.

@@ -56,7 +56,7 @@ impl SystemCheck for PassRate {
     }
 
     fn decide(&self, window: &Window<'_>) -> SystemFinding {
-        let bound = Some(Bound { min: Some(self.min), max: None });
+        let bound = Some(Bound { min: Some(self.min), ..Bound::default() });
         let cases = match trials::select(window, self.of.as_deref(), self.tag.as_deref()) {
             Ok(cases) => cases,
             Err(reason) => return SystemFinding { bound, ..SystemFinding::error(reason) },

@@ -78,7 +78,7 @@ impl SystemCheck for Reliability {
     }
 
     fn decide(&self, window: &Window<'_>) -> SystemFinding {
-        let bound = self.min.map(|min| Bound { min: Some(min), max: None });
+        let bound = self.min.map(|min| Bound { min: Some(min), ..Bound::default() });
         let cases = match trials::select(window, self.of.as_deref(), None) {
             Ok(cases) => cases,
             Err(reason) => return SystemFinding { bound, ..SystemFinding::error(reason) },

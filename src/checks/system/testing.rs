@@ -3,7 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{CaseOutcome, Folded, SystemFinding, TrialOutcome, Window, columns};
+use super::past::Past;
+use super::{Around, CaseOutcome, Column, Folded, SystemFinding, TrialOutcome, Window, columns};
 use crate::checks::build::{Build, Files, Params};
 use crate::checks::detect::Detectors;
 use crate::checks::session::testing::apply;
@@ -42,11 +43,34 @@ pub fn problems<P: Params>(toml: &str) -> Vec<String> {
 
 /// Lets a check decide over sessions in seatrial's own format, one a line.
 pub fn run<P: Params>(toml: &str, lines: &str) -> SystemFinding {
-    decide(&*build::<P>(toml).0.unwrap(), lines, &[])
+    decide(&*build::<P>(toml).0.unwrap(), lines, &[], None)
 }
 
-fn decide(check: &dyn SystemCheck, lines: &str, others: &[toml::Table]) -> SystemFinding {
-    let columns = check.columns();
+/// As [`run`], with an earlier run of other sessions.
+pub fn run_against<P: Params>(toml: &str, lines: &str, earlier: &str) -> SystemFinding {
+    decide(&*build::<P>(toml).0.unwrap(), lines, &[], Some(earlier))
+}
+
+/// What a check may ask for in a test.
+struct Near {
+    ids: Vec<(String, u32)>,
+    columns: Vec<Column>,
+    past: Option<Vec<Past>>,
+}
+
+impl Around for Near {
+    fn check_id(&self, index: u32) -> Option<&str> {
+        self.ids.iter().find(|(_, i)| *i == index).map(|(id, _)| id.as_str())
+    }
+
+    fn past(&self, column: &Column) -> Result<&Past, String> {
+        let past = self.past.as_ref().ok_or("there is no earlier run")?;
+        Ok(&past[self.columns.iter().position(|c| c == column).unwrap()])
+    }
+}
+
+/// What the window carries for a check.
+fn fold(columns: &[Column], lines: &str) -> Vec<Folded> {
     let mut folded = vec![Folded::default(); columns.len()];
     let mut met: Vec<String> = Vec::new();
     for line in lines.lines() {
@@ -64,9 +88,20 @@ fn decide(check: &dyn SystemCheck, lines: &str, others: &[toml::Table]) -> Syste
             );
         }
     }
+    folded
+}
+
+fn decide(check: &dyn SystemCheck, lines: &str, others: &[toml::Table], earlier: Option<&str>) -> SystemFinding {
+    let columns = check.columns();
+    let folded = fold(&columns, lines);
+    // As in a record: written and read back.
+    let again = |past: Past| serde_json::from_str::<Past>(&serde_json::to_string(&past).unwrap()).unwrap();
+    let past: Option<Vec<Past>> = earlier.map(|e| fold(&columns, e).iter().map(|f| again(Past::of(f))).collect());
     let cases = outcomes(lines, others);
     let index = |id: &str| others.iter().position(|t| t["id"].as_str() == Some(id)).map(|i| i as u32);
-    check.decide(&Window { columns: folded.iter().collect(), cases: &cases, check_index: &index })
+    let ids = others.iter().map(|t| t["id"].as_str().unwrap().to_owned()).zip(0..);
+    let around = Near { ids: ids.collect(), columns: columns.clone(), past };
+    check.decide(&Window { columns: folded.iter().collect(), cases: &cases, check_index: &index, around: &around })
 }
 
 /// Lets a check decide over cases: `id tag: pfpe` is a case with four trials, of which the check `c` (and the trial)
@@ -75,7 +110,12 @@ fn decide(check: &dyn SystemCheck, lines: &str, others: &[toml::Table]) -> Syste
 pub fn over_cases<P: Params>(toml: &str, cases: &[&str]) -> SystemFinding {
     let cases: Vec<CaseOutcome> = cases.iter().map(|c| case(c)).collect();
     let index = |id: &str| (id == "c").then_some(7);
-    build::<P>(toml).0.unwrap().decide(&Window { columns: Vec::new(), cases: &cases, check_index: &index })
+    build::<P>(toml).0.unwrap().decide(&Window {
+        columns: Vec::new(),
+        cases: &cases,
+        check_index: &index,
+        around: &Near { ids: vec![("c".to_owned(), 7)], columns: Vec::new(), past: None },
+    })
 }
 
 fn case(text: &str) -> CaseOutcome {
@@ -118,7 +158,9 @@ pub fn examples_hold<P: Params>() {
             .map(|t| t.as_table().unwrap().clone())
             .collect();
         for (lines, status) in [(example.passes, Status::Pass), (example.fails, Status::Fail)] {
-            let finding = decide(&*check, lines, &others);
+            // A check that compares does so with what passes.
+            let earlier = check.against().map(|_| example.passes);
+            let finding = decide(&*check, lines, &others, earlier);
             assert_eq!(finding.status, status, "{}: {lines}\n{}", P::NAME, finding.reason);
         }
     }

@@ -1,0 +1,126 @@
+//! `max_ratio`: a number held to so many times what it was in an earlier run.
+
+use super::statistic::Stat;
+use super::words;
+use crate::model::Status;
+use crate::stats::poisson::{self, Rate};
+use crate::stats::samples::Samples;
+
+/// The level of the test that a rate is higher at all.
+const LEVEL: f64 = 0.05;
+
+/// So few events say nothing of a rate.
+const EVENTS: u64 = 5;
+
+/// What a comparison says.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Compared {
+    /// Pass, fail, or error.
+    pub status: Status,
+    /// The data do not tell.
+    pub inconclusive: bool,
+    /// "3 times 0.4 in the earlier run, ...".
+    pub reason: String,
+}
+
+/// Holds a statistic to `max_ratio` times the earlier one. What is not more passes. What is more fails; only a rate, a
+/// share of few events, must also be higher than chance explains (exact conditional test of two Poisson rates) and have
+/// at least 5 events, else the comparison is inconclusive.
+pub fn compare(stat: Stat, now: &Samples, before: &Samples, max_ratio: f64) -> Compared {
+    let error = |reason: String| Compared { status: Status::Error, inconclusive: false, reason };
+    let Some(then) = stat.of(before) else { return error("it is not defined in the earlier run".to_owned()) };
+    let Some(value) = stat.of(now) else { return error("it is not defined".to_owned()) };
+    if value < 0.0 || then < 0.0 {
+        return error("a ratio of negative numbers says nothing".to_owned());
+    }
+    let times = if then > 0.0 { format!("{} times", words::number(value / then)) } else { "more than".to_owned() };
+    let against = format!("{times} the {} of the earlier run", words::number(then));
+    let over = value - max_ratio * then;
+    let off = stat.error(now) * value + stat.error(before) * then * max_ratio;
+    if over <= 0.0 && over <= -off {
+        return Compared { status: Status::Pass, inconclusive: false, reason: against };
+    }
+    let unsure =
+        |why: String| Compared { status: Status::Error, inconclusive: true, reason: format!("{against}, {why}") };
+    if off > 0.0 && over.abs() < off {
+        return unsure(format!("too near to max_ratio {} to tell over so many samples", words::number(max_ratio)));
+    }
+    let limit = format!("above max_ratio {}", words::number(max_ratio));
+    if stat == Stat::Ratio {
+        let (Some(first), Some(second)) = (rate(now), rate(before)) else {
+            return error("its events are no counts".to_owned());
+        };
+        let Some(p) = poisson::p_above(first, second, 1.0) else { return error("it has no exposure".to_owned()) };
+        let events = words::counted(first.events, "event");
+        let p_words = format!("p = {p:.2e} that it is no higher ({})", poisson::EXACT_CONDITIONAL);
+        if first.events < EVENTS || p >= LEVEL {
+            return unsure(format!("{limit}, but by {events}, {p_words}: more sessions would tell"));
+        }
+        return Compared {
+            status: Status::Fail,
+            inconclusive: false,
+            reason: format!("{against}, {limit}, {p_words}"),
+        };
+    }
+    Compared { status: Status::Fail, inconclusive: false, reason: format!("{against}, {limit}") }
+}
+
+/// Events over their exposure, where they are counts.
+fn rate(samples: &Samples) -> Option<Rate> {
+    let (events, exposure) = (samples.sum()?, samples.bottom()?);
+    (events >= 0.0 && events == events.trunc() && events < 1e15).then_some(Rate { events: events as u64, exposure })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(values: &[f64]) -> Samples {
+        let mut samples = Samples::default();
+        values.iter().zip(0..).for_each(|(v, i)| samples.push(i, &[*v]));
+        samples
+    }
+
+    fn events(events: f64, exposure: f64) -> Samples {
+        let mut samples = Samples::default();
+        samples.push(0, &[events, exposure]);
+        samples
+    }
+
+    fn said(found: &Compared) -> (Status, bool) {
+        (found.status, found.inconclusive)
+    }
+
+    #[test]
+    fn a_mean_is_held_to_so_many_times_the_earlier_one() {
+        let mean = |now: f64, max: f64| compare(Stat::Mean, &of(&[now]), &of(&[2.0]), max);
+        assert_eq!(said(&mean(6.0, 3.0)), (Status::Pass, false));
+        let failed = mean(7.0, 3.0);
+        assert_eq!(said(&failed), (Status::Fail, false));
+        assert_eq!(failed.reason, "3.5 times the 2 of the earlier run, above max_ratio 3");
+    }
+
+    #[test]
+    fn nothing_spent_before_allows_nothing_now() {
+        assert_eq!(said(&compare(Stat::Sum, &of(&[0.0]), &of(&[0.0]), 3.0)), (Status::Pass, false));
+        assert_eq!(said(&compare(Stat::Sum, &of(&[0.1]), &of(&[0.0]), 3.0)), (Status::Fail, false));
+    }
+
+    #[test]
+    fn a_rate_fails_only_when_it_is_more_than_chance() {
+        let rate = |k: f64, max: f64| compare(Stat::Ratio, &events(k, 1000.0), &events(20.0, 5000.0), max);
+        // 12 of 1000 against 20 of 5000 is three times as many, p = .0038.
+        assert_eq!(said(&rate(12.0, 3.0)), (Status::Pass, false));
+        assert_eq!(said(&rate(12.0, 2.9)), (Status::Fail, false));
+        let few = compare(Stat::Ratio, &events(4.0, 100.0), &events(20.0, 5000.0), 3.0);
+        assert_eq!(said(&few), (Status::Error, true));
+        let chance = compare(Stat::Ratio, &events(6.0, 1000.0), &events(20.0, 5000.0), 1.2);
+        assert_eq!(said(&chance), (Status::Error, true));
+    }
+
+    #[test]
+    fn what_the_earlier_run_does_not_have_is_an_error() {
+        assert_eq!(said(&compare(Stat::Mean, &of(&[1.0]), &Samples::default(), 3.0)), (Status::Error, false));
+        assert_eq!(said(&compare(Stat::Mean, &of(&[1.0]), &of(&[-1.0]), 3.0)), (Status::Error, false));
+    }
+}
