@@ -225,9 +225,12 @@ impl<'d> Terminal<'d> {
         }
         let flaky = if cases.flaky > 0 { format!(", {} of them flaky", cases.flaky) } else { String::new() };
         writeln!(out, "  {DIM}cases{DIM:#}    {}: {}{flaky}", cases.total, parts.join(", "))?;
-        // Not every case passed and yet the suite did: what allowed it.
-        if suite.decision == Decision::Passed && cases.passed < cases.total {
-            for rule in suite.rules.iter().filter(|r| r.rule.starts_with("pass_rate") || r.rule == "reliability") {
+        // Not every case passed and yet the suite did: what allowed it. And whatever statistics or a baseline decided.
+        let allowed = suite.decision == Decision::Passed && cases.passed < cases.total;
+        for rule in suite.rules.iter().filter(|r| r.decision == Decision::Passed) {
+            let name = rule.rule.as_str();
+            let sure = rule.measured.as_ref().is_some_and(|m| m.interval.is_some()) || name.starts_with("baseline");
+            if sure || (allowed && (name.starts_with("pass_rate") || name.starts_with("reliability"))) {
                 writeln!(out, "  {DIM}gate{DIM:#}     {}", safe::terminal(&rule.reason))?;
             }
         }

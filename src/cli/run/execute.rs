@@ -6,8 +6,8 @@ use super::Args;
 use super::output::{Ended, Output, Shown};
 use crate::cli::context::{Context, Failure};
 use crate::cli::progress::Progress;
-use crate::cli::sessions;
-use crate::eval::event::Plan;
+use crate::cli::{baselines, sessions};
+use crate::eval::event::{BaselineEvent, Plan};
 use crate::eval::exit;
 use crate::eval::fold::SuiteFold;
 use crate::eval::gate::{self, Stopped};
@@ -26,6 +26,8 @@ pub struct Execution<'r> {
     context: &'r Context,
     planned: &'r [Planned<'r>],
     output: Output,
+    /// The earlier runs that suites are compared with.
+    baselines: Vec<BaselineEvent>,
 }
 
 impl<'r> Execution<'r> {
@@ -43,8 +45,11 @@ impl<'r> Execution<'r> {
             filter: filter.map(ToString::to_string),
             suites: planned.iter().map(|p| p.plan.clone()).collect(),
         };
-        let output = Output::begin(context, plan, now)?;
-        Ok(Self { args, context, planned, output })
+        // Before the run has a folder: `latest` is still the one before.
+        let baselines = baselines::read(planned, None, context);
+        let mut output = Output::begin(context, plan, now)?;
+        output.baselines(&baselines)?;
+        Ok(Self { args, context, planned, output, baselines })
     }
 
     /// Runs the suites one after another, decides, and draws the reports.
@@ -58,6 +63,8 @@ impl<'r> Execution<'r> {
         for (index, discovery) in found.into_iter().enumerate() {
             let planned = &self.planned[index];
             let mut fold = SuiteFold::new(&plan.suites[index], planned.columns.len());
+            let own = self.baselines.iter().filter(|b| b.suite as usize == index);
+            fold.baselines = own.map(|b| (b.name.clone(), b.found.clone())).collect();
             let mut outcome = engine::Outcome { stopped: None, system: Vec::new(), panicked: false };
             if stopped.is_none() {
                 outcome = self.suite(index, discovery, &mut fold, &mut kept, stop);

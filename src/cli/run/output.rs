@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use super::{folder, reports};
 use crate::cli::context::{Context, Failure};
-use crate::eval::event::{Finished, Header, Plan, SCHEMA, Started, SuiteEnd};
+use crate::eval::event::{BaselineEvent, Finished, Header, Plan, SCHEMA, Started, SuiteEnd};
 use crate::eval::exit;
 use crate::eval::gate::SuiteSummary;
 use crate::model::Redactor;
@@ -75,6 +75,14 @@ impl Output {
             .and_then(|()| record.write_all(&head))
             .map_err(cannot)?;
         Ok(Self { id, dir, record, plan, redactor, began })
+    }
+
+    /// Writes the earlier runs that suites are compared with.
+    pub fn baselines(&mut self, events: &[BaselineEvent]) -> Result<(), Failure> {
+        let mut lines = Vec::new();
+        let written = events.iter().try_for_each(|e| record::event(&mut lines, "baseline", &self.redactor.pass(e)));
+        let written = written.and_then(|()| self.record.write_all(&lines));
+        written.map_err(|e| Failure::write(&self.dir.join("run.jsonl").display().to_string(), &e))
     }
 
     /// Ends the record, draws the reports and says the exit code.
