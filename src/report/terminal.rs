@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use anstyle::{AnsiColor, Effects, Style};
 
 use super::junit::message;
-use super::{Drawn, Sink, safe};
+use super::{Drawn, RunSummary, Sink, safe};
 use crate::eval::event::{LeftOutEvent, Ordinal, SessionEvent, SuiteEnd, SuitePlan};
 use crate::eval::gate::{CheckSummary, Decision, SuiteSummary};
 use crate::model::{Level, Status};
@@ -48,11 +48,11 @@ struct Example {
     message: String,
 }
 
-const BAD: Style = AnsiColor::Red.on_default().effects(Effects::BOLD);
-const GOOD: Style = AnsiColor::Green.on_default().effects(Effects::BOLD);
-const UNSURE: Style = AnsiColor::Yellow.on_default().effects(Effects::BOLD);
-const DIM: Style = Style::new().effects(Effects::DIMMED);
-const BOLD: Style = Style::new().effects(Effects::BOLD);
+pub(super) const BAD: Style = AnsiColor::Red.on_default().effects(Effects::BOLD);
+pub(super) const GOOD: Style = AnsiColor::Green.on_default().effects(Effects::BOLD);
+pub(super) const UNSURE: Style = AnsiColor::Yellow.on_default().effects(Effects::BOLD);
+pub(super) const DIM: Style = Style::new().effects(Effects::DIMMED);
+pub(super) const BOLD: Style = Style::new().effects(Effects::BOLD);
 
 impl<'d> Terminal<'d> {
     /// A report of a run. `ends` holds the end of each suite's sessions, which names the files; `verbose` lists checks
@@ -261,26 +261,30 @@ impl<'d> Terminal<'d> {
     }
 
     fn closing(&self, place: Option<&str>, out: &mut dyn Write) -> io::Result<()> {
-        let summary = self.drawn.summary;
-        if summary.suites.is_empty() {
-            writeln!(out, "nothing was run: the filter selects no check of any suite")?;
-        }
-        let passed = summary.suites.iter().filter(|s| s.decision == Decision::Passed).count();
-        let style = if summary.exit_code == 0 { GOOD } else { BAD };
-        let partial = if summary.partial { " (partial: --filter took something out)" } else { "" };
-        let stopped = summary.stopped.as_ref().map(|s| format!(", stopped early: {s}")).unwrap_or_default();
-        writeln!(
-            out,
-            "{style}{passed} of {} suites passed{style:#}{partial}{}; exit code {}",
-            summary.suites.len(),
-            safe::terminal(&stopped),
-            summary.exit_code
-        )?;
+        total(self.drawn.summary, out)?;
         if let Some(place) = place {
             writeln!(out, "{DIM}reports in {}{DIM:#}", safe::terminal(place))?;
         }
         Ok(())
     }
+}
+
+/// The last line: how many suites passed, and the exit code.
+pub(super) fn total(summary: &RunSummary, out: &mut dyn Write) -> io::Result<()> {
+    if summary.suites.is_empty() {
+        writeln!(out, "nothing was run: the filter selects no check of any suite")?;
+    }
+    let passed = summary.suites.iter().filter(|s| s.decision == Decision::Passed).count();
+    let style = if summary.exit_code == 0 { GOOD } else { BAD };
+    let partial = if summary.partial { " (partial: --filter took something out)" } else { "" };
+    let stopped = summary.stopped.as_ref().map(|s| format!(", stopped early: {s}")).unwrap_or_default();
+    writeln!(
+        out,
+        "{style}{passed} of {} suites passed{style:#}{partial}{}; exit code {}",
+        summary.suites.len(),
+        safe::terminal(&stopped),
+        summary.exit_code
+    )
 }
 
 impl Sink for Terminal<'_> {
@@ -329,7 +333,7 @@ impl Sink for Terminal<'_> {
     }
 }
 
-fn decision_style(decision: Decision) -> Style {
+pub(super) fn decision_style(decision: Decision) -> Style {
     match decision {
         Decision::Passed => GOOD,
         Decision::Failed => BAD,
@@ -396,7 +400,7 @@ fn numbers(check: &CheckSummary) -> String {
 
 /// A message with what was expected, what happened and where they part on lines of their own. Only the places where
 /// lines break depend on it, so a recording that holds these words breaks a line and nothing else.
-fn spread(message: &str) -> String {
+pub(super) fn spread(message: &str) -> String {
     if message.chars().count() <= WIDE {
         return message.to_owned();
     }
@@ -406,7 +410,7 @@ fn spread(message: &str) -> String {
 }
 
 /// A word as a shell would take it.
-fn shell(word: &str) -> String {
+pub(super) fn shell(word: &str) -> String {
     let word = safe::terminal(word);
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@+,=#%".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
@@ -416,7 +420,7 @@ fn shell(word: &str) -> String {
     }
 }
 /// Where a session of a file is to be looked for: in the file, or in its folder when it may lie in several files there.
-fn place(end: &SuiteEnd, file: u32) -> Option<&str> {
+pub(super) fn place(end: &SuiteEnd, file: u32) -> Option<&str> {
     let folder = |name: &str| name.rfind(['/', '\\']).map(|at| at + 1);
     let file = end.files.get(file as usize)?;
     let inside = folder(file).map(|at| &file[..at]);

@@ -4,6 +4,8 @@
 
 mod adk;
 mod bad_input;
+mod baseline;
+mod diff;
 mod endings;
 mod examples;
 mod gate;
