@@ -1,7 +1,5 @@
 //! What decides over a suite, in words: for `seatrial explain gate` and the README.
 
-use std::fmt::Write;
-
 use crate::suite::schema::docs::table_docs;
 
 /// The rules of the gate, then its keys.

@@ -219,7 +219,7 @@ fn reliability_with_confidence_counts_cases_too() {
     let plan = with_gate("pass_rate = { min = 0.0 }\nreliability = { k = 2, min = 0.6, confidence = 0.95 }");
     let over = |cases: usize| {
         let names: Vec<String> = (0..4 * cases).map(|i| format!("c{}", i / 4)).collect();
-        let status = |i: usize| if i % 8 == 0 { Fail } else { Pass };
+        let status = |i: usize| if i.is_multiple_of(8) { Fail } else { Pass };
         let trials: Vec<(&str, Status)> = names.iter().enumerate().map(|(i, c)| (c.as_str(), status(i))).collect();
         rule(&decided_trials(&plan, &trials), "reliability").clone()
     };

@@ -30,11 +30,14 @@ pub struct Evidence {
 /// Suite of the comparison, and the change in it.
 type Place = (usize, usize);
 
-/// Changes by where their evidence is: suite, case, then the checks with the verdict looked for.
+/// A check, the verdict looked for, and the change that it is evidence of.
+type Sought = (u32, Status, Place);
+
+/// Changes by where their evidence is: the suite's position in the run's plan, and the case.
 #[derive(Default)]
 pub(super) struct Wanted {
     suites: usize,
-    by_case: HashMap<(u32, String), Vec<(u32, Status, Place)>>,
+    by_case: HashMap<(u32, String), Vec<Sought>>,
 }
 
 impl Wanted {
