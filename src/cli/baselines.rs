@@ -19,6 +19,22 @@ pub struct Args {
 }
 
 impl Args {
+    /// Whether a run is named.
+    pub fn is_given(&self) -> bool {
+        self.baseline.is_some()
+    }
+
+    /// Reads the run that the plans name by now.
+    pub fn read(&self, suites: &[SuitePlan]) -> Vec<BaselineEvent> {
+        let bars = suites.iter().enumerate().filter_map(|(i, s)| Some((i, s, s.gate.baseline.as_ref()?)));
+        let event = |(index, suite, bar): (usize, &SuitePlan, &BaselineBar)| BaselineEvent {
+            suite: index as u32,
+            name: bar.run.clone(),
+            found: baseline::read(&bar.path, &suite.name, &[], None),
+        };
+        bars.map(event).collect()
+    }
+
     /// Puts the named run in the place of a suite's own.
     pub fn apply(&self, plan: &mut SuitePlan, context: &Context) {
         let Some(run) = &self.baseline else { return };

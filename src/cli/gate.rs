@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::baselines;
 use super::context::{Context, Failure};
 use crate::model::Redactor;
-use crate::report::{decision, json, replay, safe};
+use crate::report::{Drawn, decision, json, replay, safe};
 use crate::store::record;
 
 /// Arguments of `seatrial gate`.
@@ -31,13 +31,18 @@ pub struct Args {
 pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     let path = locate(&args.run, context)?;
     let instead = |plan: &mut crate::eval::event::SuitePlan| args.baseline.apply(plan, context);
-    let instead: Option<&dyn Fn(&mut _)> = if args.baseline.baseline.is_some() { Some(&instead) } else { None };
+    let instead: Option<&dyn Fn(&mut _)> = if args.baseline.is_given() { Some(&instead) } else { None };
+    if let Some(shard) = record::plan(&path).map_err(Failure::usage)?.shard() {
+        return Err(Failure::usage(format_args!(
+            "this is shard {shard} of a run, which decides nothing by itself\nhelp: `seatrial merge` puts the shards together"
+        )));
+    }
     let replayed = replay::fold_against(&path, instead).map_err(Failure::usage)?;
     let mut text = Vec::new();
     let written = if args.json {
         json::line(&Redactor::default().pass(&replayed.summary), &mut text)
     } else {
-        decision::write(&replayed.plan, &replayed.summary, &mut text)
+        decision::write(Drawn { plan: &replayed.plan, summary: &replayed.summary }, &mut text)
     };
     written.map_err(|why| Failure::write("the decision", &why))?;
     context.print(&text, replayed.summary.exit_code)

@@ -10,6 +10,7 @@ mod flags;
 mod gate;
 mod import;
 mod load;
+mod merge;
 mod progress;
 mod report;
 mod run;
@@ -64,6 +65,8 @@ enum Command {
     Gate(gate::Args),
     /// Show what newly fails and newly passes between two runs.
     Diff(diff::Args),
+    /// Put the shards of a run together, and decide as if it had never been split.
+    Merge(merge::Args),
     /// Draw the reports of a run again, from its record.
     Report(report::Args),
     /// Show a recorded session as a transcript.
@@ -117,6 +120,7 @@ fn dispatch(cli: Cli) -> u8 {
         Command::Check(args) => args.json,
         Command::Gate(args) => args.json,
         Command::Diff(args) => args.json,
+        Command::Merge(args) => args.json,
         Command::Report(args) => args.json,
         _ => false,
     };
@@ -127,6 +131,7 @@ fn dispatch(cli: Cli) -> u8 {
     match &cli.command {
         Command::Run(args) => values.extend(args.settings()),
         Command::Check(args) => values.extend(args.settings()),
+        Command::Merge(args) => values.extend(args.settings()),
         _ => {}
     }
     let flags = Flags { config: cli.config, profile: cli.profile, values };
@@ -139,6 +144,7 @@ fn dispatch(cli: Cli) -> u8 {
         Command::Check(args) => check::run(&args, &context),
         Command::Gate(args) => gate::run(&args, &context),
         Command::Diff(args) => diff::run(&args, &context),
+        Command::Merge(args) => merge::run(&args, &context),
         Command::Report(args) => report::run(&args, &context),
         Command::Show(args) => show::run(&args, &context),
         Command::Import(args) => import::run(&args, &context),

@@ -8,12 +8,14 @@ mod reports;
 
 use execute::Execution;
 pub(super) use folder::display;
+pub(super) use output::{Ended, Output, Shown};
 pub(super) use reports::{Copies, write as write_reports};
 
 use super::context::{Context, Failure};
 use super::{baselines, flags, load};
 use crate::eval::exit;
 use crate::eval::plan::Planned;
+use crate::eval::shard::Shard;
 use crate::sources::discover::Discovery;
 
 /// Arguments of `seatrial run`.
@@ -24,6 +26,7 @@ use crate::sources::discover::Discovery;
   seatrial run suites/ --filter 'tag(refund) and not level(system)'
   seatrial run suites/ --baseline reports/main
   seatrial run suites/ --json --junit junit.xml
+  seatrial run suites/ --shard 2/8
 
 Exit codes: 0 passed, 1 failed, 2 usage, 3 held, 4 not shown, 5 incomplete, 70 bug (seatrial explain exit-codes).")]
 pub struct Args {
@@ -37,6 +40,9 @@ pub struct Args {
     /// List checks that passed, too.
     #[arg(long, short)]
     verbose: bool,
+    /// Record only the cases of this shard, as in 2/8, and leave the decision to `seatrial merge`.
+    #[arg(long, value_name = "I/N")]
+    shard: Option<Shard>,
     #[command(flatten)]
     settings: flags::Args,
 }

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::baseline::Found;
 use super::facts::Facts;
+use super::shard::{Keep, Shard};
 use crate::checks::system::{Cell, Column, SystemFinding};
 use crate::model::digest::Digest;
 use crate::model::{LeftOut, Level, Severity, Text, Verdict};
@@ -37,8 +38,36 @@ pub struct Plan {
     /// The filter that took suites, cases or checks out; such a run is partial.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub filter: Option<String>,
+    /// The part of the run that is recorded here, and what `merge` must know of how; `None` when all of it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shard: Option<ShardPlan>,
+    /// Settings other than the defaults that decide what is read and measured.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub settings: BTreeMap<String, String>,
     /// The suites, in order.
     pub suites: Vec<SuitePlan>,
+}
+
+/// One shard of a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShardPlan {
+    /// Which one.
+    #[serde(flatten)]
+    pub shard: Shard,
+    /// Which sessions are kept whole.
+    pub keep: Keep,
+}
+
+impl Plan {
+    /// The shard that is recorded here.
+    pub fn shard(&self) -> Option<Shard> {
+        self.shard.as_ref().map(|s| s.shard)
+    }
+
+    /// Whether parts of the suites were left out, so that the run is no evidence of the whole.
+    pub fn is_partial(&self) -> bool {
+        self.filter.is_some() || self.shard.is_some()
+    }
 }
 
 /// What a report must know of a suite.
@@ -238,6 +267,15 @@ pub struct LeftOutEvent {
     pub line: Option<u64>,
 }
 
+/// Sessions of other shards that stood between the last event and the next; only in the record of a shard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Elsewhere {
+    /// Position of the suite in the plan.
+    pub suite: u32,
+    /// How many things were met that other shards record.
+    pub sessions: u64,
+}
+
 /// A system check's answer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SystemEvent {
@@ -319,6 +357,8 @@ pub enum RunEvent<'e> {
     Session(SessionEvent<'e>),
     /// Something left out.
     LeftOut(LeftOutEvent),
+    /// Sessions of other shards.
+    Elsewhere(Elsewhere),
     /// The end of a suite's sessions.
     SuiteEnd(SuiteEnd),
     /// A system check.

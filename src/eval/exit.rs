@@ -19,7 +19,7 @@ pub const BUG: u8 = 70;
 
 /// The exit codes with their meaning, for help and documentation.
 pub const TABLE: &[(u8, &str)] = &[
-    (PASSED, "every gate passed"),
+    (PASSED, "every gate passed; of a shard: it is recorded"),
     (FAILED, "a gate failed: the agent did not meet the suite"),
     (USAGE, "usage or suite error: nothing was run; every problem is listed with file, line and help"),
     (HELD, "held: the decision depends on verdicts that wait for a person"),
@@ -44,7 +44,8 @@ pub fn code(decisions: impl IntoIterator<Item = Decision>, incomplete: bool, bug
         Some(Decision::Failed) => FAILED,
         Some(Decision::Unmeasured | Decision::Inconclusive) => NOT_SHOWN,
         Some(Decision::Held) => HELD,
-        Some(Decision::Passed) => PASSED,
+        // A shard is there to be recorded, and it was.
+        Some(Decision::Passed | Decision::Deferred) => PASSED,
         // Nothing was decided, so nothing is shown.
         None => NOT_SHOWN,
     }
@@ -56,8 +57,10 @@ mod tests {
 
     #[test]
     fn when_several_apply_the_gravest_wins() {
-        use Decision::{Failed, Held, Inconclusive, Passed, Unmeasured};
+        use Decision::{Deferred, Failed, Held, Inconclusive, Passed, Unmeasured};
         assert_eq!(code([Passed, Passed], false, false), 0);
+        assert_eq!(code([Deferred, Deferred], false, false), 0);
+        assert_eq!(code([Deferred], true, false), 5);
         assert_eq!(code([Passed, Held], false, false), 3);
         assert_eq!(code([Held, Inconclusive], false, false), 4);
         assert_eq!(code([Held, Unmeasured], false, false), 4);

@@ -38,6 +38,8 @@ pub struct SuiteFold<'p> {
     pub evaluated: u64,
     /// What was left out, by reason.
     pub left_out: BTreeMap<LeftOut, u64>,
+    /// What other shards record.
+    pub elsewhere: u64,
     /// Every tool that a session called.
     pub tools_seen: BTreeSet<String>,
     /// The earlier runs that the suite is compared with, by the name it has for them.
@@ -63,6 +65,7 @@ impl<'p> SuiteFold<'p> {
             columns: vec![Folded::default(); columns],
             evaluated: 0,
             left_out: BTreeMap::new(),
+            elsewhere: 0,
             tools_seen: BTreeSet::new(),
             baselines: BTreeMap::new(),
             end: None,

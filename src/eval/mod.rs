@@ -4,7 +4,7 @@
 //! the findings up ([`rollup`]); what comes out is a [`event::SessionEvent`], which is also the record's line. The
 //! [`fold`] takes their [`row::Row`]s in ordinal order, and the [`gate`] decides from the fold alone, so that a run, a
 //! redrawn report and a merged one agree to the byte. What it needs of an earlier run is a [`baseline::Baseline`], which
-//! [`compare`] holds beside the fold.
+//! [`compare`] holds beside the fold. A [`shard::Shard`] says which cases are recorded where.
 
 pub mod baseline;
 pub mod bind;
@@ -18,6 +18,8 @@ pub mod gate;
 pub mod plan;
 pub mod rollup;
 pub mod row;
+pub mod same;
 pub mod seen;
+pub mod shard;
 #[cfg(test)]
 pub(crate) mod testing;

@@ -3,12 +3,11 @@
 use std::io::{self, Write};
 
 use super::terminal::{decision_style, total};
-use super::{RunSummary, safe};
-use crate::eval::event::Plan;
+use super::{Drawn, safe};
 
 /// Writes the decision.
-pub fn write(plan: &Plan, summary: &RunSummary, out: &mut dyn Write) -> io::Result<()> {
-    for (plan, suite) in plan.suites.iter().zip(&summary.suites) {
+pub fn write(drawn: Drawn<'_>, out: &mut dyn Write) -> io::Result<()> {
+    for (plan, suite) in drawn.plan.suites.iter().zip(&drawn.summary.suites) {
         let style = decision_style(suite.decision);
         let word = suite.decision.name().to_uppercase();
         writeln!(out, "{style}{word}{style:#} {} ({})", safe::terminal(&plan.name), safe::terminal(&plan.path))?;
@@ -25,5 +24,5 @@ pub fn write(plan: &Plan, summary: &RunSummary, out: &mut dyn Write) -> io::Resu
         }
         writeln!(out)?;
     }
-    total(summary, out)
+    total(drawn, out)
 }

@@ -100,7 +100,9 @@ impl<'d, W: Write> JUnit<'d, W> {
     /// gate rules.
     fn close_suite(&mut self) -> io::Result<()> {
         let Some((plan, summary)) = self.plan() else { return Ok(()) };
-        for (check, seen) in plan.checks.iter().zip(&summary.checks).filter(|(c, _)| !c.inactive) {
+        // What one shard says of a check is not what the run says of it.
+        let decided = summary.decision != Decision::Deferred;
+        for (check, seen) in plan.checks.iter().zip(&summary.checks).filter(|(c, _)| decided && !c.inactive) {
             let level = check.level.name();
             // An error of the check itself is neither a verdict nor excused by `optional`.
             if let Some(why) = &seen.invalid {
@@ -129,6 +131,7 @@ impl<'d, W: Write> JUnit<'d, W> {
         for rule in &summary.rules {
             let status = match rule.decision {
                 Decision::Passed => Outcome::Passed,
+                Decision::Deferred => skipped(&rule.reason),
                 Decision::Failed => failed(FAILURE, &rule.reason),
                 Decision::Held | Decision::Inconclusive | Decision::Unmeasured => failed(ERROR, &rule.reason),
             };
@@ -141,7 +144,7 @@ impl<'d, W: Write> JUnit<'d, W> {
     /// not take it for a success.
     fn run_as_a_whole(&self) -> Option<String> {
         let summary = self.drawn.summary;
-        let said = summary.suites.iter().any(|s| s.decision != Decision::Passed);
+        let said = summary.suites.iter().any(|s| !matches!(s.decision, Decision::Passed | Decision::Deferred));
         (summary.exit_code != 0 && !said).then(|| {
             let why = match &summary.stopped {
                 Some(why) => why.as_str(),
@@ -266,6 +269,9 @@ struct Excuse {
 
 fn excuse(summary: &SuiteSummary, expected: Option<&ExpectedFail>) -> Excuse {
     // What the gate allowed is no failure of the run: JUnit must say what the exit code says.
+    if summary.decision == Decision::Deferred {
+        return Excuse { failures: Some("`seatrial merge` decides".to_owned()), errors: true };
+    }
     let passed = summary.decision == Decision::Passed;
     let failures = match expected {
         Some(expected) if passed => Some(format!("expected to fail until {}: {}", expected.until, expected.reason)),

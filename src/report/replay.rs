@@ -59,6 +59,11 @@ pub fn fold_against(path: &Path, instead: Option<&dyn Fn(&mut SuitePlan)>) -> Re
                 fold.leave_out(event.kind);
             }
         }
+        RunEvent::Elsewhere(event) => {
+            if let Some(fold) = folds.get_mut(event.suite as usize) {
+                fold.elsewhere += event.sessions;
+            }
+        }
         RunEvent::SuiteEnd(end) => {
             if let Some(fold) = folds.get_mut(end.suite as usize) {
                 fold.tools_seen.extend(end.tools_seen.iter().cloned());
@@ -98,7 +103,10 @@ pub fn fold_against(path: &Path, instead: Option<&dyn Fn(&mut SuitePlan)>) -> Re
         .zip(&system)
         .map(|(fold, system)| {
             let ended = if fold.end.is_some() { Stopped::No } else { ended };
-            gate::decide(fold, system, as_of, ended)
+            match plan.shard() {
+                Some(shard) => gate::defer(fold, shard, ended),
+                None => gate::decide(fold, system, as_of, ended),
+            }
         })
         .collect();
     let ends = folds.into_iter().map(|fold| fold.end).collect();
@@ -111,7 +119,7 @@ pub fn fold_against(path: &Path, instead: Option<&dyn Fn(&mut SuitePlan)>) -> Re
         run: started.as_ref().map_or_else(|| "unknown".to_owned(), |s| s.run.clone()),
         seatrial: env!("CARGO_PKG_VERSION").to_owned(),
         exit_code: code,
-        partial: plan.filter.is_some(),
+        partial: plan.is_partial(),
         stopped,
         suites,
     };
@@ -127,6 +135,7 @@ fn is_planned(plan: &Plan, event: &RunEvent<'_>) -> bool {
         }
         RunEvent::System(e) => suite(e.suite).is_some_and(|s| (e.check as usize) < s.checks.len()),
         RunEvent::LeftOut(e) => suite(e.suite).is_some(),
+        RunEvent::Elsewhere(e) => suite(e.suite).is_some(),
         RunEvent::SuiteEnd(e) => suite(e.suite).is_some(),
         RunEvent::Baseline(e) => suite(e.suite).is_some(),
         RunEvent::Header(_) | RunEvent::Started(_) | RunEvent::Plan(_) | RunEvent::Finished(_) => true,

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use anstyle::{AnsiColor, Effects, Style};
 
 use super::junit::message;
-use super::{Drawn, RunSummary, Sink, safe};
+use super::{Drawn, Sink, safe};
 use crate::eval::event::{LeftOutEvent, Ordinal, SessionEvent, SuiteEnd, SuitePlan};
 use crate::eval::gate::{CheckSummary, Decision, SuiteSummary};
 use crate::model::{Level, Status};
@@ -261,7 +261,7 @@ impl<'d> Terminal<'d> {
     }
 
     fn closing(&self, place: Option<&str>, out: &mut dyn Write) -> io::Result<()> {
-        total(self.drawn.summary, out)?;
+        total(self.drawn, out)?;
         if let Some(place) = place {
             writeln!(out, "{DIM}reports in {}{DIM:#}", safe::terminal(place))?;
         }
@@ -270,21 +270,23 @@ impl<'d> Terminal<'d> {
 }
 
 /// The last line: how many suites passed, and the exit code.
-pub(super) fn total(summary: &RunSummary, out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn total(drawn: Drawn<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let summary = drawn.summary;
     if summary.suites.is_empty() {
         writeln!(out, "nothing was run: the filter selects no check of any suite")?;
     }
     let passed = summary.suites.iter().filter(|s| s.decision == Decision::Passed).count();
     let style = if summary.exit_code == 0 { GOOD } else { BAD };
-    let partial = if summary.partial { " (partial: --filter took something out)" } else { "" };
+    let partial = match &drawn.plan.filter {
+        Some(_) => " (partial: --filter took something out)",
+        None => "",
+    };
     let stopped = summary.stopped.as_ref().map(|s| format!(", stopped early: {s}")).unwrap_or_default();
-    writeln!(
-        out,
-        "{style}{passed} of {} suites passed{style:#}{partial}{}; exit code {}",
-        summary.suites.len(),
-        safe::terminal(&stopped),
-        summary.exit_code
-    )
+    let outcome = match drawn.plan.shard() {
+        Some(shard) => format!("shard {shard} is recorded, `seatrial merge` decides"),
+        None => format!("{passed} of {} suites passed", summary.suites.len()),
+    };
+    writeln!(out, "{style}{outcome}{style:#}{partial}{}; exit code {}", safe::terminal(&stopped), summary.exit_code)
 }
 
 impl Sink for Terminal<'_> {
@@ -337,7 +339,7 @@ pub(super) fn decision_style(decision: Decision) -> Style {
     match decision {
         Decision::Passed => GOOD,
         Decision::Failed => BAD,
-        Decision::Held | Decision::Inconclusive | Decision::Unmeasured => UNSURE,
+        Decision::Deferred | Decision::Held | Decision::Inconclusive | Decision::Unmeasured => UNSURE,
     }
 }
 

@@ -1,20 +1,65 @@
 //! The one order in which a run is written and folded, whatever the order in which batches are done.
 
 use std::collections::BTreeMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::element::{Done, Item, Room, left_out};
 use super::engine::{Early, Job, Outcome, Sinks};
-use crate::checks::system::{SystemFinding, Window};
-use crate::eval::evaluate;
-use crate::eval::event::{Ordinal, SessionEvent, SuiteEnd, SystemEvent};
+use crate::checks::system::SystemFinding;
+use crate::eval::event::{Elsewhere, Ordinal, SessionEvent, SuiteEnd, SystemEvent};
 use crate::eval::facts::Facts;
 use crate::eval::fold::{Admission, SuiteFold};
-use crate::eval::plan::{Planned, PlannedColumn};
 use crate::eval::row::Row;
-use crate::model::{LeftOut, Problem, Status, Text, Verdict};
+use crate::eval::shard::{Keep, Shard};
+use crate::model::{LeftOut, Problem, Redactor, Status, Text, Verdict};
+use crate::sources::RecordedFile;
 use crate::store::{kept, record};
+
+/// What the commit must know of its suite, of what is read and of how it is written.
+pub struct Desk<'c> {
+    /// Position of the suite in the run.
+    pub index: u32,
+    /// The files, in ordinal order.
+    pub files: &'c [RecordedFile],
+    /// Files that were not taken for recordings.
+    pub ignored: &'c [String],
+    /// What was wrong before any file was opened.
+    pub problems: &'c [(String, Problem)],
+    /// Which sessions are kept whole.
+    pub keep: Keep,
+    /// The part that is recorded.
+    pub shard: Option<Shard>,
+    /// Stop when the gate can no longer pass.
+    pub fail_fast: bool,
+    /// Set from outside to end orderly.
+    pub stop: &'c AtomicBool,
+    /// Told how many sessions from how many bytes are done.
+    pub progress: &'c (dyn Fn(u64, u64) + Sync),
+    /// The rules that everything written goes through.
+    pub redactor: &'c Redactor,
+}
+
+impl<'c> Desk<'c> {
+    /// That of a suite which is being run.
+    pub fn of(job: &'c Job<'c>) -> Self {
+        Self {
+            index: job.index,
+            files: job.files,
+            ignored: &job.ignored,
+            problems: &job.problems,
+            keep: job.keep,
+            shard: job.shard,
+            // What the other shards hold, nobody knows here.
+            fail_fast: job.fail_fast && job.shard.is_none(),
+            stop: job.stop,
+            progress: job.progress,
+            redactor: job.redactor,
+        }
+    }
+}
+
+/// Asks every system check; whether one panicked.
+pub type AskSystem<'a> = &'a dyn Fn(&SuiteFold<'_>) -> (Vec<(u32, SystemFinding)>, bool);
 
 /// The one order in which everything is written and folded.
 pub(super) struct Commit<'c, 'p, 'w> {
@@ -22,7 +67,9 @@ pub(super) struct Commit<'c, 'p, 'w> {
     waiting: BTreeMap<u64, Done>,
     fold: &'c mut SuiteFold<'p>,
     sinks: Sinks<'w>,
-    job: &'c Job<'c>,
+    desk: Desk<'c>,
+    /// Things that other shards record since the last line.
+    gap: u64,
     /// Kept, and how many could have been.
     kept: (u64, u64),
     /// Those of them that passed.
@@ -37,13 +84,14 @@ pub(super) struct Commit<'c, 'p, 'w> {
 
 impl<'c, 'p, 'w> Commit<'c, 'p, 'w> {
     /// Nothing committed but what was wrong before any file was opened, which comes first.
-    pub(super) fn new(job: &'c Job<'c>, fold: &'c mut SuiteFold<'p>, sinks: Sinks<'w>) -> Self {
+    pub(super) fn new(desk: Desk<'c>, fold: &'c mut SuiteFold<'p>, sinks: Sinks<'w>) -> Self {
         let mut commit = Self {
             next: 0,
             waiting: BTreeMap::new(),
             fold,
             sinks,
-            job,
+            desk,
+            gap: 0,
             kept: (0, 0),
             sample: 0,
             bytes: 0,
@@ -59,6 +107,11 @@ impl<'c, 'p, 'w> Commit<'c, 'p, 'w> {
     /// Whether a batch may be worked on: no further ahead than `window`. `None` when the run has stopped.
     pub(super) fn admits(&self, seq: u64, window: u64) -> Option<bool> {
         self.early.is_none().then_some(seq < self.next + window)
+    }
+
+    /// Position of the suite in the run.
+    pub(super) fn suite(&self) -> u32 {
+        self.desk.index
     }
 
     /// Ends the run before its end.
@@ -78,17 +131,21 @@ impl<'c, 'p, 'w> Commit<'c, 'p, 'w> {
 
     /// How many more sessions may be kept.
     pub(super) fn room(&self) -> Room {
-        let keep = &self.job.keep;
+        let keep = &self.desk.keep;
         Room { all: keep.limit.saturating_sub(self.kept.0), passed: keep.passed.saturating_sub(self.sample) }
     }
 
     /// What was wrong before any file was opened comes first.
     fn file_problems(&mut self) {
         let mut lines = Vec::new();
-        for (name, problem) in &self.job.problems {
+        for (name, problem) in self.desk.problems {
+            if !self.desk.shard.is_none_or(Shard::holds_the_rest) {
+                self.elsewhere();
+                continue;
+            }
             self.fold.leave_out(problem.kind);
-            let event = left_out(self.job, (u32::MAX, 0), name.clone(), None, problem.clone());
-            if let Err(why) = record::event(&mut lines, "left_out", &self.job.redactor.pass(&event)) {
+            let event = left_out(self.desk.index, (u32::MAX, 0), name.clone(), None, problem.clone());
+            if let Err(why) = record::event(&mut lines, "left_out", &self.desk.redactor.pass(&event)) {
                 self.early = Some(Early::Write(why));
             }
         }
@@ -112,14 +169,18 @@ impl<'c, 'p, 'w> Commit<'c, 'p, 'w> {
         let mut out = std::mem::take(&mut self.out);
         out.clear();
         for item in done.items {
+            if !matches!(item, Item::Elsewhere) {
+                self.close_gap(&mut out);
+            }
             match item {
+                Item::Elsewhere => self.elsewhere(),
                 Item::LeftOut { kind, line } => {
                     self.fold.leave_out(kind);
                     out.extend_from_slice(&done.lines[line]);
                 }
                 Item::Session { row, line, kept } => self.session(*row, &done.lines[line], kept, &mut out, done.file),
             }
-            if self.job.fail_fast && self.early.is_none() && self.fold.is_lost() {
+            if self.desk.fail_fast && self.early.is_none() && self.fold.is_lost() {
                 self.early = Some(Early::FailFast);
                 break;
             }
@@ -127,29 +188,26 @@ impl<'c, 'p, 'w> Commit<'c, 'p, 'w> {
         self.write(&out);
         self.out = out;
         self.bytes += done.bytes;
-        (self.job.progress)(self.fold.read(), self.bytes);
+        (self.desk.progress)(self.fold.read(), self.bytes);
     }
 
     fn session(&mut self, row: Row, line: &[u8], kept: Option<Box<kept::Entry>>, out: &mut Vec<u8>, file: u32) {
         match self.fold.admit(&row) {
-            Admission::Counts => {
-                out.extend_from_slice(line);
-                if let Some(entry) = kept {
-                    self.keep(row.at, &entry);
-                }
-                self.fold.add(row);
-            }
+            // Two sessions of different shards may contradict each other, too: `merge` sees all of them.
+            Admission::Conflict(_) if self.desk.shard.is_some() => self.counts(row, line, kept, out),
+            Admission::Counts => self.counts(row, line, kept, out),
             Admission::Duplicate => {
                 let problem = Problem::new(LeftOut::Duplicate, "the same session was already read");
                 self.fold.leave_out(problem.kind);
-                let name = self.job.files.get(file as usize).map(|f| f.name.clone()).unwrap_or_default();
-                let event = left_out(self.job, row.at, name, Some(row.id.to_string()), problem);
+                let name = self.desk.files.get(file as usize).map(|f| f.name.clone()).unwrap_or_default();
+                let event = left_out(self.desk.index, row.at, name, Some(row.id.to_string()), problem);
                 self.put(out, "left_out", &event);
             }
             Admission::Conflict(reason) => {
                 if let Some(mut entry) = kept {
-                    entry.passed = false;
-                    self.keep(row.at, &entry);
+                    // Whether there was room for it was decided by what its own verdicts are.
+                    let sampled = std::mem::take(&mut entry.passed);
+                    self.keep(row.at, &entry, sampled);
                 }
                 let row = self.conflict(row, reason, out);
                 self.fold.add(row);
@@ -157,11 +215,33 @@ impl<'c, 'p, 'w> Commit<'c, 'p, 'w> {
         }
     }
 
+    fn counts(&mut self, row: Row, line: &[u8], kept: Option<Box<kept::Entry>>, out: &mut Vec<u8>) {
+        out.extend_from_slice(line);
+        if let Some(entry) = kept {
+            self.keep(row.at, &entry, entry.passed);
+        }
+        self.fold.add(row);
+    }
+
+    /// Something that another shard records.
+    fn elsewhere(&mut self) {
+        self.gap += 1;
+        self.fold.elsewhere += 1;
+    }
+
+    /// Says how much other shards record between the last line and the next.
+    fn close_gap(&mut self, out: &mut Vec<u8>) {
+        if self.gap > 0 {
+            let event = Elsewhere { suite: self.desk.index, sessions: std::mem::take(&mut self.gap) };
+            self.put(out, "elsewhere", &event);
+        }
+    }
+
     /// A session that contradicts another is an error of its case.
     fn conflict(&mut self, row: Row, reason: String, out: &mut Vec<u8>) -> Row {
         let verdicts = row.verdicts.iter().map(|(check, ..)| errored(*check, &reason)).collect();
         let event = SessionEvent {
-            suite: self.job.index,
+            suite: self.desk.index,
             at: row.at,
             id: Text::from(&*row.id),
             case: Text::from(&*row.case),
@@ -177,23 +257,23 @@ impl<'c, 'p, 'w> Commit<'c, 'p, 'w> {
         Row::of(&event)
     }
 
-    fn keep(&mut self, at: Ordinal, entry: &kept::Entry) {
+    fn keep(&mut self, at: Ordinal, entry: &kept::Entry, sampled: bool) {
         // Of those that passed a sample is all that is wanted.
-        if entry.passed && self.sample >= self.job.keep.passed {
+        if sampled && self.sample >= self.desk.keep.passed {
             return;
         }
         self.kept.1 += 1;
-        if self.kept.0 < self.job.keep.limit && !entry.packed.is_empty() {
+        if self.kept.0 < self.desk.keep.limit && !entry.packed.is_empty() {
             self.kept.0 += 1;
-            self.sample += u64::from(entry.passed);
-            if let Err(why) = kept::keep(self.sinks.kept, self.job.index, at, entry, self.job.redactor) {
+            self.sample += u64::from(sampled);
+            if let Err(why) = kept::keep(self.sinks.kept, self.desk.index, at, entry, self.desk.redactor) {
                 self.early.get_or_insert(Early::Write(why));
             }
         }
     }
 
     fn put<T: serde::Serialize>(&mut self, out: &mut Vec<u8>, name: &str, event: &T) {
-        if let Err(why) = record::event(out, name, &self.job.redactor.pass(event)) {
+        if let Err(why) = record::event(out, name, &self.desk.redactor.pass(event)) {
             self.early.get_or_insert(Early::Write(why));
         }
     }
@@ -205,52 +285,37 @@ impl<'c, 'p, 'w> Commit<'c, 'p, 'w> {
     }
 
     /// The sessions are over: the end of the suite, and what its system checks say.
-    pub(super) fn finish(mut self) -> Outcome {
-        if self.early.is_none() && self.job.stop.load(Ordering::Relaxed) {
+    pub(super) fn finish(mut self, system_checks: AskSystem<'_>) -> Outcome {
+        if self.early.is_none() && self.desk.stop.load(Ordering::Relaxed) {
             self.early = Some(Early::Interrupted);
         }
         let mut system = Vec::new();
         if self.early.is_none() {
             let end = SuiteEnd {
-                suite: self.job.index,
-                files: self.job.files.iter().map(|f| f.name.clone()).collect(),
-                ignored: self.job.ignored.clone(),
+                suite: self.desk.index,
+                files: self.desk.files.iter().map(|f| f.name.clone()).collect(),
+                ignored: self.desk.ignored.to_vec(),
                 put_together: self.put_together,
                 tools_seen: self.fold.tools_seen.iter().cloned().collect(),
                 kept: self.kept,
             };
             let mut out = Vec::new();
+            self.close_gap(&mut out);
             self.put(&mut out, "suite_end", &end);
             self.fold.end = Some(end);
-            let bug;
-            (system, bug) = decide_system(self.job.planned, self.fold);
-            self.panicked |= bug;
+            if self.desk.shard.is_none() {
+                let bug;
+                (system, bug) = system_checks(self.fold);
+                self.panicked |= bug;
+            }
             for (check, finding) in &system {
-                let event = SystemEvent { suite: self.job.index, check: *check, finding: finding.clone() };
+                let event = SystemEvent { suite: self.desk.index, check: *check, finding: finding.clone() };
                 self.put(&mut out, "system", &event);
             }
             self.write(&out);
         }
         Outcome { stopped: self.early, system, panicked: self.panicked }
     }
-}
-
-/// Asks every system check; whether one panicked.
-fn decide_system(planned: &Planned<'_>, fold: &SuiteFold<'_>) -> (Vec<(u32, SystemFinding)>, bool) {
-    let check_index = |id: &str| planned.plan.checks.iter().position(|c| c.id == id).map(|i| i as u32);
-    let position = |column: &PlannedColumn| planned.columns.iter().position(|c| c == column);
-    let (mut found, mut panicked) = (Vec::new(), false);
-    for (index, check) in planned.system_checks() {
-        let declared = planned.columns_of(index, check);
-        let columns = declared.iter().filter_map(position).filter_map(|i| fold.columns.get(i)).collect();
-        let window = Window { columns, cases: &fold.cases, check_index: &check_index };
-        let finding = catch_unwind(AssertUnwindSafe(|| check.decide(&window))).unwrap_or_else(|_| {
-            panicked = true;
-            SystemFinding::error(format!("a bug in seatrial: the check panicked: {}", evaluate::last_panic()))
-        });
-        found.push((index as u32, finding));
-    }
-    (found, panicked)
 }
 
 fn errored(check: u32, reason: &str) -> Verdict {

@@ -9,10 +9,11 @@ use crate::assemble::SpillError;
 use crate::assemble::intake::{Draft, Intake};
 use crate::checks::system::{Cell, columns};
 use crate::eval::bind::{self, Bound};
-use crate::eval::event::{LeftOutEvent, Ordinal, SessionEvent};
+use crate::eval::event::{LeftOutEvent, Ordinal, SessionEvent, SuitePlan};
 use crate::eval::facts::Facts;
 use crate::eval::plan::{Planned, PlannedColumn};
 use crate::eval::row::Row;
+use crate::eval::shard::{Keep, Shard};
 use crate::eval::{evaluate, rollup};
 use crate::formats::{self, RecordDecoder};
 use crate::model::{LeftOut, Level, Problem, Session, Status, Verdict, digest};
@@ -21,8 +22,17 @@ use crate::store::{against, kept, record};
 
 /// One element of a batch, done.
 pub(super) enum Item {
-    Session { row: Box<Row>, line: Range<usize>, kept: Option<Box<kept::Entry>> },
-    LeftOut { kind: LeftOut, line: Range<usize> },
+    Session {
+        row: Box<Row>,
+        line: Range<usize>,
+        kept: Option<Box<kept::Entry>>,
+    },
+    LeftOut {
+        kind: LeftOut,
+        line: Range<usize>,
+    },
+    /// Another shard records it.
+    Elsewhere,
 }
 
 /// A batch, done.
@@ -38,9 +48,9 @@ pub(super) struct Done {
 }
 
 /// The event of something that is left out.
-pub(super) fn left_out(job: &Job<'_>, at: Ordinal, file: String, id: Option<String>, problem: Problem) -> LeftOutEvent {
+pub(super) fn left_out(suite: u32, at: Ordinal, file: String, id: Option<String>, problem: Problem) -> LeftOutEvent {
     LeftOutEvent {
-        suite: job.index,
+        suite,
         at,
         file,
         id,
@@ -59,13 +69,19 @@ pub(super) fn process(job: &Job<'_>, batch: &Batch, tools: &mut BTreeSet<String>
     for element in &batch.elements {
         let start = done.lines.len();
         let at = (batch.file, element.index);
-        let result = catch_unwind(AssertUnwindSafe(|| one(job, batch, element, at, tools, room, &mut done)));
+        // What belongs to no case belongs to the first shard.
+        let mut mine = job.shard.is_none_or(Shard::holds_the_rest);
+        let result = catch_unwind(AssertUnwindSafe(|| one(job, batch, element, at, tools, room, &mut mine, &mut done)));
         let result = result.unwrap_or_else(|_| {
             done.panicked = true;
             Err((None, panicked()))
         });
         if let Err(left) = result {
             done.lines.truncate(start);
+            if !mine {
+                done.items.push(Item::Elsewhere);
+                continue;
+            }
             leave_out(job, batch.file, element, left, &mut done);
         }
     }
@@ -95,6 +111,10 @@ pub(super) fn take_in(
             }
         };
         for problem in problems {
+            if !job.shard.is_none_or(Shard::holds_the_rest) {
+                done.items.push(Item::Elsewhere);
+                continue;
+            }
             leave_out(job, batch.file, element, (None, problem), &mut done);
         }
     }
@@ -113,7 +133,7 @@ fn leave_out(job: &Job<'_>, file: u32, element: &Element, (id, mut problem): Lef
     problem.line = problem.line.or(element.line);
     let (kind, start) = (problem.kind, done.lines.len());
     let name = job.files.get(file as usize).map(|f| f.name.clone()).unwrap_or_default();
-    let event = left_out(job, (file, element.index), name, id, problem);
+    let event = left_out(job.index, (file, element.index), name, id, problem);
     // Writing to memory fails only when a value cannot be JSON, which plain strings and numbers always can.
     let _ = record::event(&mut done.lines, "left_out", &job.redactor.pass(&event));
     done.items.push(Item::LeftOut { kind, line: start..done.lines.len() });
@@ -121,7 +141,8 @@ fn leave_out(job: &Job<'_>, file: u32, element: &Element, (id, mut problem): Lef
 
 type Left = (Option<String>, Problem);
 
-/// Decodes and evaluates one element. `Err` says why it is left out.
+/// Decodes and evaluates one element. `Err` says why it is left out; `mine` says whether that is recorded here.
+#[expect(clippy::too_many_arguments, reason = "what one element needs of its batch and of its thread")]
 fn one(
     job: &Job<'_>,
     batch: &Batch,
@@ -129,6 +150,7 @@ fn one(
     at: Ordinal,
     tools: &mut BTreeSet<String>,
     room: Room,
+    mine: &mut bool,
     done: &mut Done,
 ) -> Result<(), Left> {
     let range = element.content.clone().map_err(|p| (None, p))?;
@@ -145,7 +167,15 @@ fn one(
             done.tools.push(call.name.to_string());
         }
     }
-    let mut bound = bind::bind(planned.suite, &session).map_err(|(kind, why)| named(kind, why))?;
+    let bound = bind::bind(planned.suite, &session);
+    if let Some(shard) = job.shard {
+        *mine = shard.holds(bound.as_ref().map_or(&session.id, |b| &b.case_id));
+        if !*mine {
+            done.items.push(Item::Elsewhere);
+            return Ok(());
+        }
+    }
+    let mut bound = bound.map_err(|(kind, why)| named(kind, why))?;
     if !planned.looks_at(&bound.case_id, &bound.tags, bound.case_index) {
         return Err(named(LeftOut::Filtered, "taken out by --filter".into()));
     }
@@ -196,6 +226,16 @@ fn cells(planned: &Planned<'_>, session: &Session<'_>, bound: &Bound<'_>, verdic
     planned.columns.iter().map(cell).collect()
 }
 
+/// Whether a session is one to keep whole; if so, whether it passed.
+pub(super) fn is_kept(keep: Keep, plan: &SuitePlan, event: &SessionEvent<'_>) -> Option<bool> {
+    let decides = |v: &&Verdict| {
+        plan.checks.get(v.check as usize).is_some_and(|c| c.severity.blocks() && c.level != Level::System)
+    };
+    let passed = event.error.is_none()
+        && event.verdicts.iter().filter(decides).all(|v| matches!(v.status, Status::Pass | Status::Skip));
+    (if passed { keep.passed > 0 } else { keep.failed }).then_some(passed)
+}
+
 /// How many more sessions may be kept: in all, and as a sample of those that passed.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Room {
@@ -211,16 +251,7 @@ fn keep(
     event: &SessionEvent<'_>,
     room: Room,
 ) -> Option<Box<kept::Entry>> {
-    let checks = &job.planned.plan.checks;
-    let decides = |v: &&Verdict| {
-        let check = &checks[v.check as usize];
-        check.severity.blocks() && check.level != Level::System
-    };
-    let passed = event.error.is_none()
-        && event.verdicts.iter().filter(decides).all(|v| matches!(v.status, Status::Pass | Status::Skip));
-    if !(if passed { job.keep.passed > 0 } else { job.keep.failed }) {
-        return None;
-    }
+    let passed = is_kept(job.keep, &job.planned.plan, event)?;
     let mut entry = kept::Entry { packed: Vec::new(), passed, against: Vec::new() };
     if room.all > 0 && (!passed || room.passed > 0) {
         let mut line = Vec::new();

@@ -12,14 +12,17 @@ use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-use super::commit::Commit;
-use super::element::{self, Room};
+use super::commit::{Commit, Desk};
+use super::element::Room;
+use super::{element, system};
 use crate::assemble::SpillError;
 use crate::assemble::build::Builder;
 use crate::assemble::intake::{Draft, Intake, Options};
 use crate::checks::system::SystemFinding;
 use crate::eval::fold::SuiteFold;
 use crate::eval::plan::Planned;
+pub use crate::eval::shard::Keep;
+use crate::eval::shard::Shard;
 use crate::formats::Decode;
 use crate::model::{Problem, Redactor};
 use crate::sources::assembled::Assembled;
@@ -47,6 +50,8 @@ pub struct Job<'j> {
     pub fail_fast: bool,
     /// Which sessions are kept whole.
     pub keep: Keep,
+    /// The part of the sessions that is recorded; all of them when there is none.
+    pub shard: Option<Shard>,
     /// Set from outside to end orderly.
     pub stop: &'j AtomicBool,
     /// Told how many sessions from how many bytes are done.
@@ -55,17 +60,6 @@ pub struct Job<'j> {
     pub redactor: &'j Redactor,
     /// How telemetry is put together.
     pub assemble: &'j Options,
-}
-
-/// Which sessions are kept whole beside the record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Keep {
-    /// Those that did not pass.
-    pub failed: bool,
-    /// At most this many of those that passed, in the order of the record.
-    pub passed: u64,
-    /// At most this many in all.
-    pub limit: u64,
 }
 
 /// Where the engine writes.
@@ -101,7 +95,7 @@ pub enum Early {
 
 /// Runs one suite over its recordings: every session evaluated, every event written, every row folded.
 pub fn run(job: &Job<'_>, mut reader: Reader, fold: &mut SuiteFold<'_>, sinks: Sinks<'_>) -> Outcome {
-    let commit = Mutex::new(Commit::new(job, fold, sinks));
+    let commit = Mutex::new(Commit::new(Desk::of(job), fold, sinks));
     match rayon::ThreadPoolBuilder::new().num_threads(job.jobs).stack_size(8 << 20).build() {
         Ok(pool) => {
             let intake = Intake::new(job.assemble.clone());
@@ -113,7 +107,7 @@ pub fn run(job: &Job<'_>, mut reader: Reader, fold: &mut SuiteFold<'_>, sinks: S
         Err(why) => lock(&commit).stop(Early::Write(io::Error::other(why))),
     }
     let commit = commit.into_inner().unwrap_or_else(PoisonError::into_inner);
-    commit.finish()
+    commit.finish(&|fold| system::decide(job.planned, fold))
 }
 
 /// The second round: over the sessions that were put together.

@@ -93,7 +93,9 @@ pub fn whole(path: &Path, plan: &Plan, only: Option<usize>, wanted: &[ColumnPlan
 
 /// Why a run must not be a baseline, as far as its plan tells.
 fn refused(plan: &Plan) -> Option<String> {
-    plan.filter.as_ref().map(|_| "it is partial: --filter took something out of it".to_owned())
+    let shard =
+        plan.shard().map(|shard| format!("it is shard {shard} of a run; name the one that `seatrial merge` wrote"));
+    shard.or_else(|| plan.is_partial().then(|| "it is partial: --filter took something out of it".to_owned()))
 }
 
 /// Why a record cannot be read. Where it is stands beside it already, and may hold what must not be recorded.

@@ -4,4 +4,5 @@
 pub mod against;
 pub mod baseline;
 pub mod kept;
+pub mod lines;
 pub mod record;

@@ -173,6 +173,7 @@ fn parse(line: &[u8]) -> Result<Option<RunEvent<'static>>, serde_json::Error> {
     Ok(Some(match (event, volatile) {
         (Some("session"), _) => return session(),
         (Some("left_out"), _) => RunEvent::LeftOut(serde_json::from_slice(line)?),
+        (Some("elsewhere"), _) => RunEvent::Elsewhere(serde_json::from_slice(line)?),
         (Some("system"), _) => RunEvent::System(serde_json::from_slice(line)?),
         (Some("suite_end"), _) => RunEvent::SuiteEnd(serde_json::from_slice(line)?),
         (Some("baseline"), _) => RunEvent::Baseline(serde_json::from_slice(line)?),

@@ -176,3 +176,24 @@ fn the_environment_may_name_the_baseline_and_does_not_enter_the_record() {
     crate::project::Said::of(command).code(4);
     assert!(!project.report("run.jsonl").contains("secret-elsewhere"));
 }
+
+#[test]
+fn a_shard_is_no_baseline_and_decides_nothing_and_a_merged_run_compares_as_an_unsharded_one() {
+    let project = project("");
+    project.file("sessions.jsonl", sessions(120, &[0, 1, 2, 10, 11, 12, 13, 14, 15, 16, 17, 18]));
+    project.run_with(&["--out", "whole"]).code(1);
+    for shard in ["1/2", "2/2"] {
+        project.run_with(&["--shard", shard, "--out", &format!("shards-{}", &shard[..1])]).code(0);
+    }
+    project.seatrial(&["gate", "shards-1/latest"]).code(2).complains("seatrial merge");
+    project.run_with(&["--baseline", "shards-1/latest"]).code(4).says("it is shard 1/2");
+    project.seatrial(&["merge", "shards-1/latest", "shards-2/latest"]).code(1).says("9 newly fail");
+    let events = |run: &str| -> Vec<String> {
+        let record = std::fs::read_to_string(project.path(run).join("run.jsonl")).expect("a record");
+        record.lines().filter(|l| l.starts_with("{\"event\"")).map(str::to_owned).collect()
+    };
+    assert_eq!(events("reports/latest"), events("whole/latest"));
+    project.seatrial(&["merge", "shards-1/latest", "shards-2/latest", "--baseline", "whole/latest"]).code(0);
+    project.run_with(&["--shard", "2/2", "--out", "shards-2", "--baseline", "whole/latest"]).code(0);
+    project.seatrial(&["merge", "shards-1/latest", "shards-2/latest"]).code(2).complains("another baseline");
+}

@@ -17,5 +17,6 @@ mod readme;
 mod record;
 mod reports;
 mod selected;
+mod shards;
 mod suites;
 mod telemetry;

@@ -1,5 +1,6 @@
 //! A run in progress: its suites one after another, each given to the engine, and what becomes of them.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
 
 use super::Args;
@@ -7,18 +8,20 @@ use super::output::{Ended, Output, Shown};
 use crate::cli::context::{Context, Failure};
 use crate::cli::progress::Progress;
 use crate::cli::{baselines, sessions};
-use crate::eval::event::{BaselineEvent, Plan};
+use crate::eval::event::{BaselineEvent, Plan, ShardPlan};
 use crate::eval::exit;
 use crate::eval::fold::SuiteFold;
 use crate::eval::gate::{self, Stopped};
 use crate::eval::plan::Planned;
+use crate::eval::shard::Shard;
+use crate::report::safe;
 use crate::run::engine::{self, Early, Job};
 use crate::sources::discover::Discovery;
 use crate::sources::reader::Reader;
 use crate::sources::{ReadOptions, RecordedFile};
 use crate::store::kept;
 use crate::suite::filter::Filter;
-use crate::suite::settings::Keep;
+use crate::suite::settings::{Keep, Settings};
 
 /// A run in progress.
 pub struct Execution<'r> {
@@ -43,8 +46,13 @@ impl<'r> Execution<'r> {
         let plan = Plan {
             as_of: planned.iter().any(expects).then(|| now.strftime("%Y-%m-%d").to_string()),
             filter: filter.map(ToString::to_string),
+            shard: args.shard.map(|shard| ShardPlan { shard, keep: keep(&context.settings) }),
+            settings: measuring(args, context),
             suites: planned.iter().map(|p| p.plan.clone()).collect(),
         };
+        if let Some(shard) = args.shard {
+            tell_what_a_shard_does(context, shard);
+        }
         // Before the run has a folder: `latest` is still the one before.
         let baselines = baselines::read(planned, None, context);
         let mut output = Output::begin(context, plan, now)?;
@@ -81,7 +89,11 @@ impl<'r> Execution<'r> {
                 stopped = Some(describe(&early));
             }
             let as_of = plan.as_of.as_deref();
-            summaries.push(gate::decide(&fold, &outcome.system, as_of, early.unwrap_or(Stopped::No)));
+            let early = early.unwrap_or(Stopped::No);
+            summaries.push(match plan.shard() {
+                Some(shard) => gate::defer(&fold, shard, early),
+                None => gate::decide(&fold, &outcome.system, as_of, early),
+            });
             ends.push(fold.end.take());
         }
         let shown = Shown { json: self.args.json, verbose: self.args.verbose };
@@ -115,13 +127,8 @@ impl<'r> Execution<'r> {
             now_ns: u64::try_from(jiff::Timestamp::now().as_nanosecond()).unwrap_or(u64::MAX),
             jobs: settings.jobs.value,
             fail_fast: settings.fail_fast.value,
-            keep: match settings.keep.value {
-                Keep::Failed => {
-                    engine::Keep { failed: true, passed: settings.keep_sample.value, limit: settings.keep_limit.value }
-                }
-                Keep::All => engine::Keep { failed: true, passed: u64::MAX, limit: u64::MAX },
-                Keep::None => engine::Keep { failed: false, passed: 0, limit: 0 },
-            },
+            keep: keep(settings),
+            shard: self.args.shard,
             stop,
             progress: &told,
             redactor: &self.output.redactor,
@@ -131,6 +138,52 @@ impl<'r> Execution<'r> {
         let outcome = engine::run(&job, reader, fold, engine::Sinks { record: &mut self.output.record, kept });
         progress.done(fold.read());
         outcome
+    }
+}
+
+/// Which sessions are kept whole.
+fn keep(settings: &Settings) -> engine::Keep {
+    match settings.keep.value {
+        Keep::Failed => {
+            engine::Keep { failed: true, passed: settings.keep_sample.value, limit: settings.keep_limit.value }
+        }
+        Keep::All => engine::Keep { failed: true, passed: u64::MAX, limit: u64::MAX },
+        Keep::None => engine::Keep { failed: false, passed: 0, limit: 0 },
+    }
+}
+
+/// The settings other than the defaults that decide what is read and measured.
+fn measuring(args: &Args, context: &Context) -> BTreeMap<String, String> {
+    let settings = &context.settings;
+    let usual = ReadOptions::default();
+    let mut told = BTreeMap::new();
+    let mut tell = |name: &str, value: Option<String>| told.extend(value.map(|v| (name.to_owned(), v)));
+    let other = |value: u64, usual: u64| (value != usual).then(|| value.to_string());
+    tell("max_session_bytes", other(settings.max_session_bytes.value as u64, usual.max_element as u64));
+    tell("max_depth", other(settings.max_depth.value as u64, usual.max_depth as u64));
+    tell("max_expansion", other(settings.max_expansion.value, usual.max_expansion));
+    tell("--session-attribute", args.load.session_attribute.clone());
+    for own in &settings.prices {
+        tell(&format!("prices.{}", own.model.as_str()), Some(own.written.clone()));
+    }
+    for (name, detector) in &settings.detectors {
+        tell(&format!("detectors.{name}"), Some(detector.pattern.as_str().to_owned()));
+    }
+    told
+}
+
+/// Says what is other than in a whole run, where that was asked for.
+fn tell_what_a_shard_does(context: &Context, shard: Shard) {
+    if let Some(copy) = &context.settings.junit.value {
+        context.note(&format!(
+            "seatrial: {} will hold shard {shard} only; `seatrial merge --junit` writes that of the whole run\n",
+            safe::line(&copy.display().to_string())
+        ));
+    }
+    if context.settings.fail_fast.value {
+        context.note(
+            "seatrial: fail_fast has no effect on a shard: whether the gate can still pass, `seatrial merge` knows\n",
+        );
     }
 }
 

@@ -102,7 +102,7 @@ impl Output {
             run: self.id.clone(),
             seatrial: env!("CARGO_PKG_VERSION").to_owned(),
             exit_code: code,
-            partial: self.plan.filter.is_some(),
+            partial: self.plan.is_partial(),
             stopped,
             suites,
         };

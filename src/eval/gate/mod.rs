@@ -18,6 +18,7 @@ mod tests;
 use serde::{Deserialize, Serialize};
 
 use super::fold::SuiteFold;
+use super::shard::Shard;
 use crate::checks::system::SystemFinding;
 pub use measured::Measured;
 pub use summary::{CaseCounts, CheckSummary, SessionCounts, SuiteSummary};
@@ -28,6 +29,8 @@ pub use summary::{CaseCounts, CheckSummary, SessionCounts, SuiteSummary};
 pub enum Decision {
     /// The agent meets the suite.
     Passed,
+    /// Recorded, to be decided by `merge` together with the other shards.
+    Deferred,
     /// The decision depends on verdicts that wait for a person.
     Held,
     /// The agent may meet the suite; there are too few cases to say.
@@ -43,6 +46,7 @@ impl Decision {
     pub const fn name(self) -> &'static str {
         match self {
             Decision::Passed => "passed",
+            Decision::Deferred => "deferred",
             Decision::Held => "held",
             Decision::Inconclusive => "inconclusive",
             Decision::Unmeasured => "unmeasured",
@@ -85,6 +89,25 @@ pub enum Stopped {
     Interrupted,
 }
 
+/// What is known of one shard of a suite: its counts, and that `merge` decides. `fold.end` must be there unless the run
+/// was stopped.
+pub fn defer(fold: &SuiteFold<'_>, shard: Shard, stopped: Stopped) -> SuiteSummary {
+    // Not all sessions were read here: which cases are missing and which tools exist, only the whole run knows.
+    let mut summary = decide(fold, &[], None, Stopped::Interrupted);
+    if stopped == Stopped::No {
+        let reason = format!(
+            "shard {shard}: {} sessions are recorded here, {} by other shards; `seatrial merge` decides",
+            fold.read(),
+            fold.elsewhere
+        );
+        summary.decision = Decision::Deferred;
+        summary.reasons = vec![reason.clone()];
+        summary.rules =
+            vec![RuleOutcome { rule: "deferred".to_owned(), decision: Decision::Deferred, reason, measured: None }];
+    }
+    summary
+}
+
 /// Decides over a suite. `fold.end` must be there unless the run was stopped. `as_of` is the day for `expected_fail`.
 pub fn decide(
     fold: &SuiteFold<'_>,
@@ -104,7 +127,12 @@ pub fn decide(
         name: plan.name.clone(),
         decision,
         reasons: worst_first.iter().map(|r| r.reason.clone()).collect(),
-        sessions: SessionCounts { read: fold.read(), evaluated: fold.evaluated, left_out: fold.left_out.clone() },
+        sessions: SessionCounts {
+            read: fold.read(),
+            evaluated: fold.evaluated,
+            left_out: fold.left_out.clone(),
+            elsewhere: fold.elsewhere,
+        },
         cases: cases.counts,
         checks,
         cost_usd: 0.0,

@@ -18,6 +18,13 @@ pub struct SessionCounts {
     pub evaluated: u64,
     /// The others, by reason.
     pub left_out: BTreeMap<LeftOut, u64>,
+    /// What other shards record; nothing of it is in `read`.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub elsewhere: u64,
+}
+
+fn is_none(n: &u64) -> bool {
+    *n == 0
 }
 
 /// How the cases went. `passed`, `failed`, `error`, `held`, `skipped`, `idle` and `expected_fail`

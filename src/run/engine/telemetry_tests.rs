@@ -82,6 +82,7 @@ fn run_over(texts: &[String], jobs: usize, options: &Options, stop: bool) -> (Ou
         jobs,
         fail_fast: false,
         keep: Keep { failed: false, passed: 0, limit: 0 },
+        shard: None,
         stop: &stop,
         progress: &|_, _| (),
         redactor: &redactor,

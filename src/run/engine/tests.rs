@@ -40,7 +40,13 @@ fn onto(room: usize, jobs: usize) -> (Outcome, Vec<u8>) {
     let mut head = Vec::new();
     let header = Header { schema: SCHEMA, min_reader: SCHEMA, seatrial: "0".to_owned() };
     record::event(&mut head, "record", &redactor.pass(&header)).unwrap();
-    let plan = Plan { as_of: None, filter: None, suites: vec![planned.plan.clone()] };
+    let plan = Plan {
+        as_of: None,
+        filter: None,
+        shard: None,
+        settings: Default::default(),
+        suites: vec![planned.plan.clone()],
+    };
     record::event(&mut head, "plan", &redactor.pass(&plan)).unwrap();
     let mut disk = Disk { room: head.len() + room, bytes: head };
     let files = [RecordedFile { path, name: "x.jsonl".to_owned() }];
@@ -55,6 +61,7 @@ fn onto(room: usize, jobs: usize) -> (Outcome, Vec<u8>) {
         jobs,
         fail_fast: false,
         keep: Keep { failed: false, passed: 0, limit: 0 },
+        shard: None,
         stop: &stop,
         progress: &|_, _| (),
         redactor: &redactor,
