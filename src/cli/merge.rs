@@ -281,13 +281,12 @@ fn decide(
     plan: Plan,
     planned: &[Option<Planned<'_>>],
 ) -> Result<u8, Failure> {
-    let mut output = Output::begin(context, plan, jiff::Timestamp::now())?;
-    let plan = output.plan.clone();
     let baselines = match args.baseline.is_given() {
         true => args.baseline.read(&plan.suites),
         false => records.first().map(|r| r.baselines.clone()).unwrap_or_default(),
     };
-    output.baselines(&baselines)?;
+    let mut output = Output::begin(context, plan, &baselines, jiff::Timestamp::now())?;
+    let plan = output.plan.clone();
     let mut kept = kept::Writer::new(&output.dir);
     let (never, mut stopped) = (AtomicBool::new(false), None);
     let mut bug = records.iter().any(|r| r.ended == Ok(exit::BUG));
@@ -316,7 +315,7 @@ fn decide(
         let ask = |fold: &SuiteFold<'_>| -> (Vec<(u32, SystemFinding)>, bool) {
             system.map_or_else(|| (Vec::new(), false), |planned| system::decide(planned, fold))
         };
-        let sinks = Sinks { record: &mut output.record, kept: &mut kept };
+        let sinks = Sinks { record: &mut output.record, kept: &mut kept, past: None };
         let outcome = merge::suite(&mut shards, desk, &mut fold, sinks, &ask).map_err(refused)?;
         bug |= outcome.panicked;
         if let Some(Early::Write(why)) = &outcome.stopped {

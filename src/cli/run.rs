@@ -5,11 +5,14 @@ mod folder;
 mod interrupt;
 mod output;
 mod reports;
+mod resume;
 
 use execute::Execution;
 pub(super) use folder::display;
 pub(super) use output::{Ended, Output, Shown};
 pub(super) use reports::{Copies, write as write_reports};
+
+use std::path::PathBuf;
 
 use super::context::{Context, Failure};
 use super::{baselines, flags, load};
@@ -27,6 +30,7 @@ use crate::sources::discover::Discovery;
   seatrial run suites/ --baseline reports/main
   seatrial run suites/ --json --junit junit.xml
   seatrial run suites/ --shard 2/8
+  seatrial run suites/ --resume
 
 Exit codes: 0 passed, 1 failed, 2 usage, 3 held, 4 not shown, 5 incomplete, 70 bug (seatrial explain exit-codes).")]
 pub struct Args {
@@ -43,6 +47,10 @@ pub struct Args {
     /// Record only the cases of this shard, as in 2/8, and leave the decision to `seatrial merge`.
     #[arg(long, value_name = "I/N")]
     shard: Option<Shard>,
+    /// Continue a run that was killed or interrupted: the newest that has not ended, or RUN. What is recorded is not
+    /// evaluated again.
+    #[arg(long, num_args = 0..=1, require_equals = true, value_name = "RUN")]
+    resume: Option<Option<PathBuf>>,
     #[command(flatten)]
     settings: flags::Args,
 }

@@ -6,10 +6,13 @@
 pub mod adk;
 pub mod agentcore;
 pub mod chat;
+pub mod deepeval;
 pub mod jaeger;
+pub mod langfuse;
 pub mod otlp;
 mod peek;
 mod place;
+mod row;
 pub mod seatrial;
 pub mod tau2_bench;
 pub mod tau_bench;
@@ -31,6 +34,8 @@ pub static FORMATS: &[&dyn Format] = &[
     &otlp::Otlp,
     &agentcore::AgentCore,
     &jaeger::Jaeger,
+    &langfuse::Langfuse,
+    &deepeval::DeepEval,
     &tau_bench::TauBench,
     &tau2_bench::Tau2Bench,
     &adk::Adk,

@@ -66,6 +66,9 @@ fn no_file_is_claimed_by_two_formats_and_foreign_ones_by_none() {
         (r#"{"eval_set_id":"a","eval_cases":[]}"#.to_owned(), "adk"),
         (r#"{"data":[{"traceID":"1","spans":[]}]}"#.to_owned(), "jaeger"),
         (r#"{"data":[{"processes":{},"spans":[{"operationName":"x"}]}]}"#.to_owned(), "jaeger"),
+        (r#"{"trace":{"id":"t","sessionId":null},"observations":[]}"#.to_owned(), "langfuse"),
+        (r#"{"id":"o","traceId":"t","type":"SPAN","startTime":"x","level":"DEFAULT"}"#.to_owned(), "langfuse"),
+        (r#"{"uuid":"t","baseSpans":[],"agentSpans":[{"uuid":"a"}]}"#.to_owned(), "deepeval"),
     ] {
         assert_eq!(sniff(&text).into_iter().map(|s| s.0).collect::<Vec<_>>(), [name], "{text}");
     }
@@ -131,6 +134,16 @@ const ELEMENTS: &[(&str, &str)] = &[
         "references":[{"refType":"CHILD_OF","traceID":"1","spanID":"3"}],"tags":[{"key":"a","type":"int64","value":"7"}],
         "logs":[{"timestamp":1,"fields":[{"key":"event","type":"string","value":"e"}]}],"processID":"p1"}],
         "processes":{"p1":{"serviceName":"s","tags":[{"key":"b","type":"binary","value":"AQ=="}]}}}],"total":0}"#,
+    ),
+    (
+        "langfuse",
+        r#"{"trace":{"id":"t","sessionId":"s","tags":["a"],"input":"\"q\"","metadata":"{\"k\":1}"},"observations":[{"id":"o","type":"GENERATION",
+        "startTime":"2025-01-01T00:00:00Z","input":"[{\"role\":\"user\"}]","usageDetails":{"input":1},"metadata":{"scope":{"name":"s"}}}]}"#,
+    ),
+    (
+        "deepeval",
+        r#"{"uuid":"t","threadId":"s","metadata":{"a":1},"endTime":"2025-01-01T00:00:01Z","llmSpans":[{"uuid":"a","type":"llm",
+        "startTime":"2025-01-01T00:00:00Z","input":[{"role":"human","content":"q"}],"inputTokenCount":1.5,"status":"ERRORED"}],"toolSpans":[]}"#,
     ),
     (
         "chat",

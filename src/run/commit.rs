@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::element::{Done, Item, Room, left_out};
 use super::engine::{Early, Job, Outcome, Sinks};
+use super::past;
 use crate::checks::system::SystemFinding;
 use crate::eval::event::{Elsewhere, Ordinal, SessionEvent, SuiteEnd, SystemEvent};
 use crate::eval::facts::Facts;
@@ -13,6 +14,7 @@ use crate::eval::row::Row;
 use crate::eval::shard::{Keep, Shard};
 use crate::model::{LeftOut, Problem, Redactor, Status, Text, Verdict};
 use crate::sources::RecordedFile;
+use crate::store::lines::{Kind, kind};
 use crate::store::{kept, record};
 
 /// What the commit must know of its suite, of what is read and of how it is written.
@@ -145,9 +147,7 @@ impl<'c, 'p, 'w> Commit<'c, 'p, 'w> {
             }
             self.fold.leave_out(problem.kind);
             let event = left_out(self.desk.index, (u32::MAX, 0), name.clone(), None, problem.clone());
-            if let Err(why) = record::event(&mut lines, "left_out", &self.desk.redactor.pass(&event)) {
-                self.early = Some(Early::Write(why));
-            }
+            self.put(&mut lines, "left_out", &event);
         }
         self.write(&lines);
     }
@@ -176,12 +176,15 @@ impl<'c, 'p, 'w> Commit<'c, 'p, 'w> {
                 Item::Elsewhere => self.elsewhere(),
                 Item::LeftOut { kind, line } => {
                     self.fold.leave_out(kind);
-                    out.extend_from_slice(&done.lines[line]);
+                    self.say(&done.lines[line], &mut out);
                 }
+                Item::Known { row, kept } => self.known(*row, kept, &mut out, done.file),
                 Item::Session { row, line, kept } => self.session(*row, &done.lines[line], kept, &mut out, done.file),
             }
             if self.desk.fail_fast && self.early.is_none() && self.fold.is_lost() {
                 self.early = Some(Early::FailFast);
+            }
+            if self.early.is_some() {
                 break;
             }
         }
@@ -196,13 +199,7 @@ impl<'c, 'p, 'w> Commit<'c, 'p, 'w> {
             // Two sessions of different shards may contradict each other, too: `merge` sees all of them.
             Admission::Conflict(_) if self.desk.shard.is_some() => self.counts(row, line, kept, out),
             Admission::Counts => self.counts(row, line, kept, out),
-            Admission::Duplicate => {
-                let problem = Problem::new(LeftOut::Duplicate, "the same session was already read");
-                self.fold.leave_out(problem.kind);
-                let name = self.desk.files.get(file as usize).map(|f| f.name.clone()).unwrap_or_default();
-                let event = left_out(self.desk.index, row.at, name, Some(row.id.to_string()), problem);
-                self.put(out, "left_out", &event);
-            }
+            Admission::Duplicate => self.duplicate(&row, out, file),
             Admission::Conflict(reason) => {
                 if let Some(mut entry) = kept {
                     // Whether there was room for it was decided by what its own verdicts are.
@@ -215,9 +212,73 @@ impl<'c, 'p, 'w> Commit<'c, 'p, 'w> {
         }
     }
 
+    fn duplicate(&mut self, row: &Row, out: &mut Vec<u8>, file: u32) {
+        let problem = Problem::new(LeftOut::Duplicate, "the same session was already read");
+        self.fold.leave_out(problem.kind);
+        let name = self.desk.files.get(file as usize).map(|f| f.name.clone()).unwrap_or_default();
+        let event = left_out(self.desk.index, row.at, name, Some(row.id.to_string()), problem);
+        self.put(out, "left_out", &event);
+    }
+
+    /// A session that is recorded: the record says what became of it, if it comes next there; else it is read again.
+    fn known(&mut self, row: Row, kept: Option<Box<kept::Entry>>, out: &mut Vec<u8>, file: u32) {
+        let next = self.sinks.past.as_mut().and_then(|past| past.peek().transpose());
+        let recorded = match next {
+            Some(Ok(line)) if kind(line) == Kind::Session => match serde_json::from_slice::<SessionEvent<'_>>(line) {
+                Ok(event) if (event.suite, event.at, event.digest) == (self.desk.index, row.at, row.digest) => {
+                    Some(Row::of(&event))
+                }
+                _ => None,
+            },
+            _ => None,
+        };
+        if let Some(recorded) = recorded {
+            if let Some(past) = &mut self.sinks.past {
+                past.pass();
+            }
+            // It was admitted before.
+            let _ = self.fold.admit(&recorded);
+            if let Some(entry) = kept {
+                self.keep(row.at, &entry, entry.passed);
+            }
+            self.fold.add(recorded);
+        } else if self.fold.admit(&row) == Admission::Duplicate {
+            self.duplicate(&row, out, file);
+        } else {
+            self.differs(&format!("session `{}`", row.id));
+        }
+    }
+
+    /// A line for the record; where a run is continued, one that is there already must be the same.
+    fn say(&mut self, line: &[u8], out: &mut Vec<u8>) {
+        match self.sinks.past.as_mut().and_then(|past| past.peek().transpose()) {
+            None => out.extend_from_slice(line),
+            Some(Ok(recorded)) if recorded == line => {
+                if let Some(past) = &mut self.sinks.past {
+                    past.pass();
+                }
+            }
+            Some(_) => {
+                let now = past::describe(line);
+                self.differs(&now);
+            }
+        }
+    }
+
+    /// What is read is not what the run has recorded.
+    fn differs(&mut self, now: &str) {
+        let recorded = self.sinks.past.as_mut().map(|past| past.peek());
+        let why = match recorded {
+            Some(Ok(Some(line))) => past::differ(line, now),
+            Some(Err(why)) => format!("the record could not be read again: {why}"),
+            _ => format!("the record does not hold {now}"),
+        };
+        self.early.get_or_insert(Early::Differs(why));
+    }
+
     fn counts(&mut self, row: Row, line: &[u8], kept: Option<Box<kept::Entry>>, out: &mut Vec<u8>) {
-        out.extend_from_slice(line);
-        if let Some(entry) = kept {
+        self.say(line, out);
+        if let Some(entry) = kept.filter(|_| self.early.is_none()) {
             self.keep(row.at, &entry, entry.passed);
         }
         self.fold.add(row);
@@ -273,8 +334,12 @@ impl<'c, 'p, 'w> Commit<'c, 'p, 'w> {
     }
 
     fn put<T: serde::Serialize>(&mut self, out: &mut Vec<u8>, name: &str, event: &T) {
-        if let Err(why) = record::event(out, name, &self.desk.redactor.pass(event)) {
-            self.early.get_or_insert(Early::Write(why));
+        let mut line = Vec::new();
+        match record::event(&mut line, name, &self.desk.redactor.pass(event)) {
+            Ok(()) => self.say(&line, out),
+            Err(why) => {
+                self.early.get_or_insert(Early::Write(why));
+            }
         }
     }
 

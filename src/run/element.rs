@@ -33,6 +33,11 @@ pub(super) enum Item {
     },
     /// Another shard records it.
     Elsewhere,
+    /// It was recorded before this run was continued; without verdicts.
+    Known {
+        row: Box<Row>,
+        kept: Option<Box<kept::Entry>>,
+    },
 }
 
 /// A batch, done.
@@ -180,6 +185,23 @@ fn one(
         return Err(named(LeftOut::Filtered, "taken out by --filter".into()));
     }
     stale(job, &session).map_err(|why| named(LeftOut::Stale, why))?;
+    let digest = digest::session(&session);
+    if let Some(keep) = job.known.and_then(|k| k.session(job.index, &digest)) {
+        let row = Row {
+            at,
+            id: session.id.as_str().into(),
+            case: bound.case_id.as_str().into(),
+            trial: bound.trial.as_ref().map(|t| t.as_str().into()),
+            tags: if bound.case.is_some() { Vec::new() } else { bound.tags.to_vec() },
+            digest,
+            error: false,
+            verdicts: Vec::new(),
+            cells: Vec::new(),
+        };
+        let kept = keep.map(|passed| entry(job, &session, &bound, passed, room));
+        done.items.push(Item::Known { row: Box::new(row), kept });
+        return Ok(());
+    }
     let active = |check: usize| planned.applies(check, &bound.case_id, &bound.tags);
     let evaluated = evaluate::evaluate(planned.suite, &session, &bound, &active);
     done.panicked |= evaluated.panicked;
@@ -191,7 +213,7 @@ fn one(
         case: bound.case_id.clone(),
         trial: bound.trial.clone(),
         tags: if bound.case.is_some() { Vec::new() } else { bound.tags.to_vec() },
-        digest: digest::session(&session),
+        digest,
         error: bound.error.take(),
         facts: Facts::of(&session, &planned.suite.prices),
         row,
@@ -200,7 +222,7 @@ fn one(
     let start = done.lines.len();
     let written = record::event(&mut done.lines, "session", &job.redactor.pass(&event));
     written.map_err(|why| named(LeftOut::Malformed, format!("its verdicts cannot be written as JSON: {why}")))?;
-    let kept = keep(job, &session, &bound, &event, room);
+    let kept = is_kept(job.keep, &planned.plan, &event).map(|passed| entry(job, &session, &bound, passed, room));
     done.items.push(Item::Session { row: Box::new(Row::of(&event)), line: start..done.lines.len(), kept });
     Ok(())
 }
@@ -243,15 +265,8 @@ pub(super) struct Room {
     pub(super) passed: u64,
 }
 
-/// The session with what was expected of it, when it is one to keep; empty when it would be but there is no room.
-fn keep(
-    job: &Job<'_>,
-    session: &Session<'_>,
-    bound: &Bound<'_>,
-    event: &SessionEvent<'_>,
-    room: Room,
-) -> Option<Box<kept::Entry>> {
-    let passed = is_kept(job.keep, &job.planned.plan, event)?;
+/// The session with what was expected of it; empty when there is no room for it.
+fn entry(job: &Job<'_>, session: &Session<'_>, bound: &Bound<'_>, passed: bool, room: Room) -> Box<kept::Entry> {
     let mut entry = kept::Entry { packed: Vec::new(), passed, against: Vec::new() };
     if room.all > 0 && (!passed || room.passed > 0) {
         let mut line = Vec::new();
@@ -260,7 +275,7 @@ fn keep(
             entry.against = against::of(session, bound);
         }
     }
-    Some(Box::new(entry))
+    Box::new(entry)
 }
 
 /// How far a recording's clock may be ahead of ours.

@@ -14,6 +14,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::commit::{Commit, Desk};
 use super::element::Room;
+use super::past::{Known, Past};
 use super::{element, system};
 use crate::assemble::SpillError;
 use crate::assemble::build::Builder;
@@ -52,6 +53,8 @@ pub struct Job<'j> {
     pub keep: Keep,
     /// The part of the sessions that is recorded; all of them when there is none.
     pub shard: Option<Shard>,
+    /// Sessions that are recorded already, where a run is continued.
+    pub known: Option<&'j Known>,
     /// Set from outside to end orderly.
     pub stop: &'j AtomicBool,
     /// Told how many sessions from how many bytes are done.
@@ -68,6 +71,8 @@ pub struct Sinks<'w> {
     pub record: &'w mut (dyn Write + Send),
     /// Kept sessions.
     pub kept: &'w mut dyn Keeper,
+    /// What the record holds already, where a run is continued.
+    pub past: Option<&'w mut Past>,
 }
 
 /// How a suite's sessions ended.
@@ -91,6 +96,8 @@ pub enum Early {
     Write(io::Error),
     /// Telemetry that waits for the rest of its session could not be kept.
     Spill(SpillError),
+    /// What is read differs from what the run that is continued has recorded; nothing was written.
+    Differs(String),
 }
 
 /// Runs one suite over its recordings: every session evaluated, every event written, every row folded.

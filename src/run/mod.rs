@@ -5,4 +5,5 @@ pub mod commit;
 mod element;
 pub mod engine;
 pub mod merge;
+pub mod past;
 pub mod system;

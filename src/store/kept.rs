@@ -6,7 +6,7 @@
 //! line in the order of the record, which event a session belongs to, where it lies, and how it differs from what was
 //! expected of it.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
@@ -79,29 +79,74 @@ pub struct Writer {
     dir: PathBuf,
     files: Option<(File, File)>,
     offset: u64,
+    /// Bytes of the index so far.
+    indexed: u64,
+    /// What was kept before the run was continued, as far as it was not kept again.
+    past: Option<Reader>,
 }
 
 impl Writer {
     /// Kept sessions of the run in the folder `dir`.
     pub fn new(dir: &Path) -> Self {
-        Self { dir: dir.to_owned(), files: None, offset: 0 }
+        Self { dir: dir.to_owned(), files: None, offset: 0, indexed: 0, past: None }
+    }
+
+    /// Kept sessions of a run that is continued: those that are there stay, as long as they are the ones to be kept.
+    pub fn resume(dir: &Path) -> Self {
+        // Without them, or with damaged ones, all are kept again.
+        Self { past: Reader::open(dir).ok().flatten(), ..Self::new(dir) }
+    }
+
+    /// Takes away what a killed run left unfinished behind the last session that is kept.
+    pub fn close(&mut self) -> io::Result<()> {
+        if self.past.take().is_some() && self.files.is_none() {
+            self.files = Some(self.open()?);
+        }
+        Ok(())
+    }
+
+    /// Whether the session that was kept at this place is the next one.
+    fn is_kept(&mut self, place: &Place) -> bool {
+        let Some(past) = &mut self.past else { return false };
+        let there = past.next.as_ref() == Some(place)
+            && past.sessions.metadata().is_ok_and(|m| m.len() >= place.bytes.0 + place.bytes.1);
+        let kept = there && past.advance().is_ok();
+        if !kept {
+            self.past = None;
+        }
+        kept
+    }
+
+    /// The files, from where they are good.
+    fn open(&self) -> io::Result<(File, File)> {
+        let open = |name: &str, length: u64| {
+            let mut file = OpenOptions::new().create(true).truncate(false).write(true).open(self.dir.join(name))?;
+            file.set_len(length)?;
+            file.seek(SeekFrom::End(0))?;
+            Ok::<_, io::Error>(file)
+        };
+        Ok((open(SESSIONS, self.offset)?, open(INDEX, self.indexed)?))
     }
 }
 
 impl Keeper for Writer {
     fn keep(&mut self, suite: u32, at: Ordinal, entry: Redacted<&Entry>) -> io::Result<()> {
         let entry = entry.get();
-        let (sessions, index) = match &mut self.files {
-            Some(files) => files,
-            None => {
-                let files = (File::create(self.dir.join(SESSIONS))?, File::create(self.dir.join(INDEX))?);
-                self.files.insert(files)
-            }
-        };
         let bytes = (self.offset, entry.packed.len() as u64);
         let place = Place { suite, at, bytes, passed: entry.passed, against: entry.against.clone() };
         let mut line = serde_json::to_vec(&place)?;
         line.push(b'\n');
+        self.indexed += line.len() as u64;
+        if self.is_kept(&place) {
+            self.offset += bytes.1;
+            return Ok(());
+        }
+        if self.files.is_none() {
+            self.indexed -= line.len() as u64;
+            self.files = Some(self.open()?);
+            self.indexed += line.len() as u64;
+        }
+        let Some((sessions, index)) = &mut self.files else { return Ok(()) };
         // First the session: what the index names is there, also after a run was killed.
         sessions.write_all(&entry.packed)?;
         self.offset += bytes.1;

@@ -6,3 +6,4 @@ pub mod baseline;
 pub mod kept;
 pub mod lines;
 pub mod record;
+pub mod writer;

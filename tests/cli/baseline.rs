@@ -197,3 +197,16 @@ fn a_shard_is_no_baseline_and_decides_nothing_and_a_merged_run_compares_as_an_un
     project.run_with(&["--shard", "2/2", "--out", "shards-2", "--baseline", "whole/latest"]).code(0);
     project.seatrial(&["merge", "shards-1/latest", "shards-2/latest"]).code(2).complains("another baseline");
 }
+
+#[test]
+fn a_run_that_is_continued_is_compared_with_what_it_began_with() {
+    let project = project("");
+    project.file("sessions.jsonl", sessions(120, &[0, 1, 2, 10, 11, 12, 13, 14, 15, 16, 17, 18]));
+    project.run().code(1);
+    let (events, record) = (project.events(), project.report("run.jsonl"));
+    let cut = record.find("\"id\":\"c60\"").expect("a session in the middle");
+    project.file("reports/latest/run.jsonl", &record[..cut]);
+    std::fs::remove_dir_all(project.path("main")).expect("removed");
+    project.run_with(&["--resume"]).code(1).says("9 newly fail");
+    assert_eq!(project.events(), events);
+}

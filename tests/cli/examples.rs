@@ -77,6 +77,8 @@ const SAMPLES: &[(&str, &str)] = &[
     ("otlp", "tests/samples/otlp.jsonl"),
     ("agentcore", "tests/samples/agentcore.jsonl"),
     ("jaeger", "tests/samples/jaeger.json"),
+    ("langfuse", "tests/samples/langfuse.json"),
+    ("deepeval", "tests/samples/deepeval.json"),
     ("tau-bench", "fixtures/ferry/results.json"),
     ("tau2-bench", "tests/samples/tau2-bench.json"),
     ("adk", "tests/samples/adk.session.json"),

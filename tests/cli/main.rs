@@ -16,6 +16,7 @@ mod project;
 mod readme;
 mod record;
 mod reports;
+mod resume;
 mod selected;
 mod shards;
 mod suites;

@@ -46,7 +46,7 @@ fn decl(id: usize) -> String {
 
 /// Two suites over sessions of every outcome: trials that agree and do not, damage, duplicates, ids that are used
 /// twice by different cases and within one, undeclared and missing cases.
-fn project() -> Project {
+pub fn project() -> Project {
     let project = Project::new();
     let cases: String = (0..30).map(decl).collect();
     project.file("suites/declared.toml", format!("{DECLARED}{cases}"));
@@ -77,19 +77,19 @@ fn project() -> Project {
 }
 
 /// The deterministic lines of a record.
-fn events(project: &Project, dir: &str) -> String {
+pub fn events(project: &Project, dir: &str) -> String {
     let record = std::fs::read_to_string(project.path(dir).join("latest/run.jsonl")).expect("a record");
     record.lines().filter(|l| l.starts_with("{\"event\"")).map(|l| format!("{l}\n")).collect()
 }
 
-fn summary(project: &Project, dir: &str) -> Value {
+pub fn summary(project: &Project, dir: &str) -> Value {
     let mut summary = json(&project.path(dir).join("latest/summary.json"));
     summary["run"] = Value::Null;
     summary
 }
 
 /// The kept sessions with their index.
-fn kept(project: &Project, dir: &str) -> [Option<Vec<u8>>; 2] {
+pub fn kept(project: &Project, dir: &str) -> [Option<Vec<u8>>; 2] {
     ["sessions.jsonl.gz", "sessions.index.jsonl"]
         .map(|name| std::fs::read(project.path(dir).join("latest").join(name)).ok())
 }
@@ -106,7 +106,7 @@ fn shards(project: &Project, of: u32, more: &[&str]) {
 
 /// Requires that what was merged in `merged` is what was run in `whole`.
 #[track_caller]
-fn same(project: &Project, merged: &str, whole: &str) {
+pub fn same(project: &Project, merged: &str, whole: &str) {
     let (a, b) = (events(project, merged), events(project, whole));
     for (a, b) in a.lines().zip(b.lines()) {
         assert_eq!(a, b);

@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicBool;
 
 use super::Args;
 use super::output::{Ended, Output, Shown};
+use super::{folder, resume};
 use crate::cli::context::{Context, Failure};
 use crate::cli::progress::Progress;
 use crate::cli::{baselines, sessions};
@@ -16,6 +17,7 @@ use crate::eval::plan::Planned;
 use crate::eval::shard::Shard;
 use crate::report::safe;
 use crate::run::engine::{self, Early, Job};
+use crate::run::past::{Known, Past};
 use crate::sources::discover::Discovery;
 use crate::sources::reader::Reader;
 use crate::sources::{ReadOptions, RecordedFile};
@@ -31,6 +33,10 @@ pub struct Execution<'r> {
     output: Output,
     /// The earlier runs that suites are compared with.
     baselines: Vec<BaselineEvent>,
+    /// When it began, which is not when it was continued.
+    began: jiff::Timestamp,
+    past: Option<Past>,
+    known: Option<Known>,
 }
 
 impl<'r> Execution<'r> {
@@ -53,11 +59,24 @@ impl<'r> Execution<'r> {
         if let Some(shard) = args.shard {
             tell_what_a_shard_does(context, shard);
         }
+        let run =
+            |output, baselines| Self { args, context, planned, output, baselines, began: now, past: None, known: None };
+        if let Some(which) = &args.resume {
+            let out = context.cwd.join(&context.settings.out.value);
+            if let Some(resumed) = resume::open(which.as_deref(), &out, &plan, keep(&context.settings), context)? {
+                let began = resumed.started.at.parse().unwrap_or(now);
+                // What was compared with stays what it was when the run began.
+                let baselines = resumed.baselines.clone();
+                let (output, past, known) = Output::resume(context, resumed)?;
+                let (id, sessions) = (&output.id, known.sessions());
+                context.note(&format!("seatrial: continuing {id}: {sessions} sessions need not be evaluated again\n"));
+                return Ok(Self { began, past: Some(past), known: Some(known), ..run(output, baselines) });
+            }
+            context.note("seatrial: there is no run that has not ended; beginning a new one\n");
+        }
         // Before the run has a folder: `latest` is still the one before.
         let baselines = baselines::read(planned, None, context);
-        let mut output = Output::begin(context, plan, now)?;
-        output.baselines(&baselines)?;
-        Ok(Self { args, context, planned, output, baselines })
+        Ok(run(Output::begin(context, plan, &baselines, now)?, baselines))
     }
 
     /// Runs the suites one after another, decides, and draws the reports.
@@ -66,7 +85,8 @@ impl<'r> Execution<'r> {
         let mut ends = Vec::new();
         let mut bug = false;
         let mut stopped: Option<String> = None;
-        let mut kept = kept::Writer::new(&self.output.dir);
+        let dir = &self.output.dir;
+        let mut kept = if self.past.is_some() { kept::Writer::resume(dir) } else { kept::Writer::new(dir) };
         let plan = self.output.plan.clone();
         for (index, discovery) in found.into_iter().enumerate() {
             let planned = &self.planned[index];
@@ -76,6 +96,15 @@ impl<'r> Execution<'r> {
             let mut outcome = engine::Outcome { stopped: None, system: Vec::new(), panicked: false };
             if stopped.is_none() {
                 outcome = self.suite(index, discovery, &mut fold, &mut kept, stop);
+            }
+            if let Some(Early::Differs(why)) = &outcome.stopped {
+                let dir = folder::display(&self.output.dir, &self.context.cwd);
+                return Err(Failure::usage(format_args!(
+                    "{dir} cannot be resumed, the recordings are not the same: in suite `{}`, {}\nhelp: run without \
+                     `--resume`",
+                    safe::line(&plan.suites[index].name),
+                    safe::line(why)
+                )));
             }
             bug |= outcome.panicked;
             let early = match (&outcome.stopped, &stopped) {
@@ -95,6 +124,9 @@ impl<'r> Execution<'r> {
                 None => gate::decide(&fold, &outcome.system, as_of, early),
             });
             ends.push(fold.end.take());
+        }
+        if let Err(why) = kept.close() {
+            stopped.get_or_insert(format!("kept sessions could not be written: {why}"));
         }
         let shown = Shown { json: self.args.json, verbose: self.args.verbose };
         self.output.close(self.context, shown, Ended { suites: summaries, ends, stopped, bug })
@@ -124,18 +156,24 @@ impl<'r> Execution<'r> {
             files: &files,
             ignored: found.ignored,
             problems: found.problems,
-            now_ns: u64::try_from(jiff::Timestamp::now().as_nanosecond()).unwrap_or(u64::MAX),
+            now_ns: u64::try_from(self.began.as_nanosecond()).unwrap_or(u64::MAX),
             jobs: settings.jobs.value,
             fail_fast: settings.fail_fast.value,
             keep: keep(settings),
             shard: self.args.shard,
+            known: self.known.as_ref(),
             stop,
             progress: &told,
             redactor: &self.output.redactor,
             assemble: &assemble,
         };
         let reader = Reader::new(files.clone(), options);
-        let outcome = engine::run(&job, reader, fold, engine::Sinks { record: &mut self.output.record, kept });
+        let outcome = engine::run(
+            &job,
+            reader,
+            fold,
+            engine::Sinks { record: &mut self.output.record, kept, past: self.past.as_mut() },
+        );
         progress.done(fold.read());
         outcome
     }
@@ -193,5 +231,6 @@ fn describe(early: &Early) -> String {
         Early::FailFast => exit::FAIL_FAST.to_owned(),
         Early::Write(why) => format!("the record could not be written: {why}"),
         Early::Spill(why) => why.to_string(),
+        Early::Differs(why) => why.clone(),
     }
 }

@@ -1,10 +1,10 @@
 //! What a run leaves behind: its folder, the record from the first line to the last, the reports, and what it prints.
 
-use std::fs::File;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::time::Instant;
 
+use super::resume::Resumed;
 use super::{folder, reports};
 use crate::cli::context::{Context, Failure};
 use crate::eval::event::{BaselineEvent, Finished, Header, Plan, SCHEMA, Started, SuiteEnd};
@@ -13,7 +13,9 @@ use crate::eval::gate::SuiteSummary;
 use crate::model::Redactor;
 use crate::report::terminal::Terminal;
 use crate::report::{Drawn, RunSummary, json};
+use crate::run::past::{Known, Past};
 use crate::store::record;
+use crate::store::writer::Writer;
 
 /// The folder of a run in progress, and its record.
 pub struct Output {
@@ -22,7 +24,7 @@ pub struct Output {
     /// Its folder.
     pub dir: PathBuf,
     /// The record, open at its end.
-    pub record: File,
+    pub record: Writer,
     /// What the run set out to do.
     pub plan: Plan,
     /// The rules that everything written goes through.
@@ -52,14 +54,20 @@ pub struct Ended {
 }
 
 impl Output {
-    /// Makes the run's folder and writes the head of its record.
-    pub fn begin(context: &Context, plan: Plan, now: jiff::Timestamp) -> Result<Self, Failure> {
+    /// Makes the run's folder and writes the head of its record. The runs that it is compared with stand before the plan: a
+    /// record that has its plan has them all, too.
+    pub fn begin(
+        context: &Context,
+        plan: Plan,
+        baselines: &[BaselineEvent],
+        now: jiff::Timestamp,
+    ) -> Result<Self, Failure> {
         let began = Instant::now();
         let out = context.cwd.join(&context.settings.out.value);
         let (id, dir) = folder::make(&out, now).map_err(|e| Failure::write(&out.display().to_string(), &e))?;
         let path = dir.join("run.jsonl");
         let cannot = |e: io::Error| Failure::write(&path.display().to_string(), &e);
-        let mut record = File::create(&path).map_err(cannot)?;
+        let mut record = Writer::create(&path).map_err(cannot)?;
         let header = Header { schema: SCHEMA, min_reader: SCHEMA, seatrial: env!("CARGO_PKG_VERSION").to_owned() };
         let started = Started {
             run: id.clone(),
@@ -71,18 +79,36 @@ impl Output {
         let mut head = Vec::new();
         record::event(&mut head, "record", &redactor.pass(&header))
             .and_then(|()| record::volatile(&mut head, "started", &redactor.pass(&started)))
+            .and_then(|()| baselines.iter().try_for_each(|b| record::event(&mut head, "baseline", &redactor.pass(b))))
             .and_then(|()| record::event(&mut head, "plan", &redactor.pass(&plan)))
             .and_then(|()| record.write_all(&head))
             .map_err(cannot)?;
         Ok(Self { id, dir, record, plan, redactor, began })
     }
 
-    /// Writes the earlier runs that suites are compared with.
-    pub fn baselines(&mut self, events: &[BaselineEvent]) -> Result<(), Failure> {
-        let mut lines = Vec::new();
-        let written = events.iter().try_for_each(|e| record::event(&mut lines, "baseline", &self.redactor.pass(e)));
-        let written = written.and_then(|()| self.record.write_all(&lines));
-        written.map_err(|e| Failure::write(&self.dir.join("run.jsonl").display().to_string(), &e))
+    /// Continues a run: what is recorded stays as it is.
+    pub fn resume(context: &Context, resumed: Resumed) -> Result<(Self, Past, Known), Failure> {
+        #[derive(serde::Serialize)]
+        struct Again {
+            at: String,
+            args: Vec<String>,
+            jobs: usize,
+            sessions: usize,
+        }
+        let Resumed { dir, started, plan, mut record, past, known, .. } = resumed;
+        let again = Again {
+            at: jiff::Timestamp::now().to_string(),
+            args: std::env::args().collect(),
+            jobs: context.settings.jobs.value,
+            sessions: known.sessions(),
+        };
+        let redactor = Redactor::default();
+        let mut line = Vec::new();
+        record::volatile(&mut line, "resumed", &redactor.pass(&again))
+            .map_err(|e| Failure::write(&dir.display().to_string(), &e))?;
+        record.after(known.whole, line);
+        let output = Self { id: started.run, dir, record, plan, redactor, began: Instant::now() };
+        Ok((output, past, known))
     }
 
     /// Ends the record, draws the reports and says the exit code.

@@ -1,8 +1,10 @@
-//! An answer of Jaeger, borrowed from the element's bytes. Unknown keys are ignored.
+//! An answer of Jaeger, borrowed from the element's bytes. Unknown keys are ignored. What it lists stays as it is written
+//! until it is looked at, so that one ill-typed span costs itself and nothing beside it.
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use crate::formats::agentcore::Plain;
 use crate::formats::otlp::any::Scalar;
@@ -13,12 +15,23 @@ use crate::model::Text;
 /// An answer, or one of the traces that it lists.
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct Answer<'a> {
+    /// Of traces.
     #[serde(borrow, default)]
-    pub(super) data: Option<Vec<Answer<'a>>>,
+    pub(super) data: Option<Vec<&'a RawValue>>,
+    /// Of [`Span`]s.
     #[serde(borrow, default)]
-    pub(super) spans: Option<Vec<Span<'a>>>,
+    pub(super) spans: Option<Vec<&'a RawValue>>,
+    /// Of [`Process`]es.
     #[serde(borrow, default, deserialize_with = "or_default")]
-    pub(super) processes: BTreeMap<Text<'a>, Process<'a>>,
+    pub(super) processes: BTreeMap<Text<'a>, &'a RawValue>,
+}
+
+/// What is read of a span that cannot be read, to say which one it is.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Named<'a> {
+    #[serde(borrow, default)]
+    pub(super) operation_name: Option<Text<'a>>,
 }
 
 /// What made spans.

@@ -5,11 +5,14 @@
 
 mod json;
 
-use self::json::{Answer, Process, Reference, Span};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use self::json::{Answer, Named, Process, Reference, Span};
 use super::otlp::json::Unsigned;
 use super::peek::{Shape, shape};
 use super::telemetry::{EventRecord, Origin, Pairs, Record, Side, Sink, SpanRecord, Value, id};
-use super::wire::parse;
+use super::wire::{parse, parse_part};
 use super::{Decode, Format, Head, Layout, RecordDecoder, json_layout};
 use crate::model::{LeftOut, Problem, SpanStatus, Text};
 
@@ -77,32 +80,58 @@ impl RecordDecoder for Reader {
         if answer.data.is_none() && answer.spans.is_none() {
             return Err(Problem::new(LeftOut::Malformed, "no answer of Jaeger: it has neither `data` nor `spans`"));
         }
-        emit(answer, sink);
+        let mut parts = Parts { element, sink };
+        for raw in answer.data.iter().flatten() {
+            if let Some(trace) = parts.read(|| "a trace".to_owned(), raw) {
+                parts.spans(trace);
+            }
+        }
+        parts.spans(answer);
         Ok(())
     }
 }
 
-/// Hands over the spans of an answer and of the traces that it lists, no deeper than brackets may be.
-fn emit<'a>(answer: Answer<'a>, sink: &mut dyn Sink<'a>) {
-    let processes: Vec<(Text<'a>, Pairs<'a>)> =
-        answer.processes.into_iter().map(|(name, process)| (name, resource(process))).collect();
-    let mut entered: Option<(Text<'a>, Text<'a>, Text<'a>)> = None;
-    for mut span in answer.spans.into_iter().flatten() {
-        let tags = Tags::take(&mut span);
-        let from = (std::mem::take(&mut span.process_id), tags.scope.clone(), tags.version.clone());
-        if entered.as_ref() != Some(&from) {
-            let process = processes.binary_search_by(|(name, _)| name.cmp(&from.0));
-            let resource = process.map(|at| processes[at].1.clone()).unwrap_or_default();
-            sink.origin(&Origin { resource, scope: from.1.clone(), version: from.2.clone() });
-            entered = Some(from);
-        }
-        match span_record(span, tags) {
-            Ok(record) => sink.record(&Record::Span(record)),
-            Err(problem) => sink.problem(problem),
-        }
+/// Reads the parts of an element one by one.
+struct Parts<'s, 'a> {
+    element: &'a [u8],
+    sink: &'s mut dyn Sink<'a>,
+}
+
+impl<'a> Parts<'_, 'a> {
+    /// A part; a problem of `what` it is, where it cannot be read.
+    fn read<T: Deserialize<'a>>(&mut self, what: impl Fn() -> String, raw: &'a RawValue) -> Option<T> {
+        let named = |problem: Problem| Problem { message: format!("{}: {}", what(), problem.message), ..problem };
+        parse_part(self.element, raw.get()).map_err(|problem| self.sink.problem(named(problem))).ok()
     }
-    for trace in answer.data.into_iter().flatten() {
-        emit(trace, sink);
+
+    /// Hands over the spans of a trace. When a process cannot be described, what it made is read all the same.
+    fn spans(&mut self, trace: Answer<'a>) {
+        let processes: Vec<(Text<'a>, Pairs<'a>)> = trace
+            .processes
+            .into_iter()
+            .map(|(name, raw)| {
+                let process = self.read(|| format!("process {:?}", name.as_str()), raw);
+                (name, process.map(resource).unwrap_or_default())
+            })
+            .collect();
+        let mut entered: Option<(Text<'a>, Text<'a>, Text<'a>)> = None;
+        for raw in trace.spans.into_iter().flatten() {
+            let name = || serde_json::from_str::<Named<'a>>(raw.get()).ok().and_then(|n| n.operation_name);
+            let what = || name().map_or_else(|| "a span".to_owned(), |name| format!("a span ({:?})", name.as_str()));
+            let Some(mut span) = self.read::<Span<'a>>(what, raw) else { continue };
+            let tags = Tags::take(&mut span);
+            let from = (std::mem::take(&mut span.process_id), tags.scope.clone(), tags.version.clone());
+            if entered.as_ref() != Some(&from) {
+                let process = processes.binary_search_by(|(name, _)| name.cmp(&from.0));
+                let resource = process.map(|at| processes[at].1.clone()).unwrap_or_default();
+                self.sink.origin(&Origin { resource, scope: from.1.clone(), version: from.2.clone() });
+                entered = Some(from);
+            }
+            match span_record(span, tags) {
+                Ok(record) => self.sink.record(&Record::Span(record)),
+                Err(problem) => self.sink.problem(problem),
+            }
+        }
     }
 }
 

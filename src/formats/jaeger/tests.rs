@@ -132,6 +132,24 @@ fn damaged_spans_are_counted_and_the_others_read() {
 }
 
 #[test]
+fn what_is_ill_typed_is_named_and_takes_nothing_with_it() {
+    let good = |id: u32| format!(r#"{{"traceID":"1","spanID":"{id}","processID":"p"}}"#);
+    let bad = r#"{"traceID":"1","spanID":9,"operationName":"odd"}"#;
+    for (text, spans, what) in [
+        (format!(r#"{{"data":[{{"spans":[{},{bad},{}]}}]}}"#, good(1), good(2)), 2, r#"a span ("odd"): `spanID`: "#),
+        (format!(r#"{{"spans":[7,{}]}}"#, good(1)), 1, "a span: "),
+        (format!(r#"{{"data":[{{"spans":7}},{{"spans":[{}]}}]}}"#, good(1)), 1, "a trace: `spans`: "),
+        (format!(r#"{{"spans":[{}],"processes":{{"p":7,"q":{{}}}}}}"#, good(1)), 1, r#"process "p": "#),
+    ] {
+        let kept = kept(&text);
+        assert_eq!(kept.records.len(), spans, "{text}");
+        let told = kept.told();
+        assert!(told.len() == 1 && told[0].starts_with(&format!("malformed: {what}")), "{text}: {told:?}");
+    }
+    assert_eq!(kept(r#"{"data":[{"spans":["#).told().len(), 1);
+}
+
+#[test]
 fn an_answer_without_traces_is_empty_and_anything_else_a_problem() {
     assert!(kept(r#"{"data":[],"total":0,"errors":null}"#).problems.is_empty());
     for text in [r#"{"data":null,"errors":[{"code":404,"msg":"trace not found"}]}"#, r#"{"a":1}"#] {

@@ -83,6 +83,7 @@ fn run_over(texts: &[String], jobs: usize, options: &Options, stop: bool) -> (Ou
         fail_fast: false,
         keep: Keep { failed: false, passed: 0, limit: 0 },
         shard: None,
+        known: None,
         stop: &stop,
         progress: &|_, _| (),
         redactor: &redactor,
@@ -91,7 +92,7 @@ fn run_over(texts: &[String], jobs: usize, options: &Options, stop: bool) -> (Ou
     let mut fold = SuiteFold::new(&planned.plan, 0);
     let read = ReadOptions { batch: 200, ..ReadOptions::default() };
     let reader = Reader::with_formats(files.clone(), read, WORDS);
-    let outcome = run(&job, reader, &mut fold, Sinks { record: &mut record, kept: &mut io::sink() });
+    let outcome = run(&job, reader, &mut fold, Sinks { record: &mut record, kept: &mut io::sink(), past: None });
     let lines = String::from_utf8(record).unwrap().lines().map(str::to_owned).collect();
     (outcome, lines)
 }

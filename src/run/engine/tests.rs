@@ -62,6 +62,7 @@ fn onto(room: usize, jobs: usize) -> (Outcome, Vec<u8>) {
         fail_fast: false,
         keep: Keep { failed: false, passed: 0, limit: 0 },
         shard: None,
+        known: None,
         stop: &stop,
         progress: &|_, _| (),
         redactor: &redactor,
@@ -69,7 +70,7 @@ fn onto(room: usize, jobs: usize) -> (Outcome, Vec<u8>) {
     };
     let mut fold = SuiteFold::new(&planned.plan, 0);
     let reader = Reader::new(files.to_vec(), ReadOptions::default());
-    let outcome = run(&job, reader, &mut fold, Sinks { record: &mut disk, kept: &mut io::sink() });
+    let outcome = run(&job, reader, &mut fold, Sinks { record: &mut disk, kept: &mut io::sink(), past: None });
     (outcome, disk.bytes)
 }
 

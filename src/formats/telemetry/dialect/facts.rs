@@ -218,7 +218,7 @@ impl<'a> Told<'a> {
 }
 
 /// Whether a text is JSON whose end is missing.
-fn is_cut(text: &str) -> bool {
+pub(super) fn is_cut(text: &str) -> bool {
     let ends = |open: &str, close: char| text.starts_with(open) && !text.trim_ascii_end().ends_with(close);
     (ends("{\"", '}') || ends("[{", ']'))
         && serde_json::from_str::<serde::de::IgnoredAny>(text).is_err_and(|e| e.is_eof())

@@ -3,9 +3,9 @@
 use crate::formats::telemetry::{Pairs, find};
 use crate::model::SpanKind;
 
-/// The kind that attributes name: the OpenTelemetry operation first, then OpenInference, OpenLLMetry, Langfuse and MCP,
+/// The kind that attributes name: the OpenTelemetry operation first, then OpenInference, OpenLLMetry, Langfuse, Confident AI and MCP,
 /// since an operation that is none of ours (`unknown`, a workflow) may still be named by another. A span with a model
-/// and no operation is a model's.
+/// and no operation is a model's, one with a tool a tool's.
 pub fn by_attributes(attributes: &Pairs<'_>) -> SpanKind {
     let text = |name| find(attributes, name).and_then(|v| v.as_str());
     let told = [
@@ -14,6 +14,7 @@ pub fn by_attributes(attributes: &Pairs<'_>) -> SpanKind {
         text("traceloop.span.kind").map(traceloop),
         text("llm.request.type").map(request),
         text("langfuse.observation.type").map(langfuse),
+        text("confident.span.type").map(confident),
         text("mcp.method.name").map(mcp),
     ];
     let found = told.into_iter().flatten().find(|k| *k != SpanKind::Other);
@@ -24,6 +25,7 @@ pub fn by_attributes(attributes: &Pairs<'_>) -> SpanKind {
         {
             SpanKind::Llm
         }
+        None if text("gen_ai.operation.name").is_none() && text("gen_ai.tool.name").is_some() => SpanKind::Tool,
         None => SpanKind::Other,
     }
 }
@@ -77,6 +79,16 @@ fn langfuse(name: &str) -> SpanKind {
     }
 }
 
+fn confident(name: &str) -> SpanKind {
+    match name {
+        "agent" => SpanKind::Agent,
+        "llm" => SpanKind::Llm,
+        "tool" => SpanKind::Tool,
+        "retriever" => SpanKind::Retrieval,
+        _ => SpanKind::Other,
+    }
+}
+
 fn mcp(method: &str) -> SpanKind {
     match method {
         "tools/call" => SpanKind::Tool,
@@ -101,14 +113,16 @@ mod tests {
         assert_eq!(kind(&[("gen_ai.operation.name", "search_memory")]), SpanKind::Memory);
         assert_eq!(kind(&[("openinference.span.kind", "GUARDRAIL")]), SpanKind::Guardrail);
         assert_eq!(kind(&[("langfuse.observation.type", "generation")]), SpanKind::Llm);
+        assert_eq!(kind(&[("confident.span.type", "retriever")]), SpanKind::Retrieval);
         assert_eq!(kind(&[("mcp.method.name", "tools/call")]), SpanKind::Tool);
         assert_eq!(kind(&[("mcp.method.name", "tools/list")]), SpanKind::Other);
     }
 
     #[test]
-    fn a_model_without_an_operation_is_a_model_call() {
+    fn a_model_or_tool_without_an_operation_is_its_call() {
         assert_eq!(kind(&[("gen_ai.request.model", "m")]), SpanKind::Llm);
         assert_eq!(kind(&[("gen_ai.request.model", "m"), ("gen_ai.operation.name", "plan")]), SpanKind::Other);
+        assert_eq!(kind(&[("gen_ai.tool.name", "f"), ("langfuse.observation.type", "SPAN")]), SpanKind::Tool);
         assert_eq!(kind(&[]), SpanKind::Other);
     }
 }

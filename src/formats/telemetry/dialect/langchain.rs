@@ -97,7 +97,7 @@ fn pair(raw: &RawValue) -> Option<Message<'_>> {
 }
 
 /// A message in any form; `None` for what is none.
-fn message(raw: &RawValue, role: Role) -> Option<Message<'_>> {
+pub(super) fn message(raw: &RawValue, role: Role) -> Option<Message<'_>> {
     if raw.get().starts_with('[') {
         return pair(raw);
     }

@@ -182,7 +182,7 @@ fn parse(text: &str, role: Role, again: u8) -> Option<Vec<Message<'_>>> {
 }
 
 /// An element of a list of messages: an object, or a string that is a text or holds an object.
-fn element(raw: &RawValue, role: Role, again: u8) -> Option<Message<'_>> {
+pub(super) fn element(raw: &RawValue, role: Role, again: u8) -> Option<Message<'_>> {
     if let Some(fields) = Fields::of(raw) {
         return Some(message(&fields, role));
     }

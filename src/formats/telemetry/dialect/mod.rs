@@ -5,12 +5,16 @@
 //! recorded twice, are `assemble/`.
 
 mod adk;
+mod beeai;
+mod columns;
+mod confident;
 mod event;
 mod facts;
 mod flat;
 mod genai;
 mod kind;
 mod langchain;
+mod langfuse;
 #[cfg(test)]
 mod laws;
 mod mcp;
@@ -19,6 +23,7 @@ mod openinference;
 mod openllmetry;
 pub mod own;
 mod part;
+mod platform;
 mod pydantic_ai;
 mod raw;
 mod recorded;
@@ -39,11 +44,14 @@ use crate::model::{NanoUsd, Payload, SpanKind, Text, Usage};
 #[rustfmt::skip] // a line each
 pub static DIALECTS: &[&dyn Dialect] = &[
     &own::Own,
+    &langfuse::Langfuse,
+    &confident::Confident,
     &strands::Strands,
     &adk::Adk,
     &pydantic_ai::PydanticAi,
     &mcp::Mcp,
     &vercel::Vercel,
+    &beeai::BeeAi,
     &openinference::OpenInference,
     &openllmetry::OpenLlmetry,
     &genai::GenAi,
@@ -148,6 +156,8 @@ impl Role {
             "user" | "human" => Self::User,
             "assistant" | "model" | "ai" => Self::Assistant,
             "tool" | "function" => Self::Tool,
+            // Some write `AI` and `Human`.
+            _ if name.bytes().any(|b| b.is_ascii_uppercase()) => Self::named(&name.to_ascii_lowercase()),
             _ => Self::Other,
         }
     }

@@ -16,7 +16,8 @@ use crate::model::{NanoUsd, Payload, SpanKind, Usage};
 #[derive(Debug)]
 pub(super) struct PydanticAi;
 
-const SCOPE: &str = "pydantic-ai";
+/// The scope of its spans.
+pub(super) const SCOPE: &str = "pydantic-ai";
 
 impl Dialect for PydanticAi {
     fn name(&self) -> &'static str {
@@ -153,7 +154,7 @@ fn is_answer(message: &Message<'_>) -> bool {
 }
 
 /// Structured answers as texts.
-fn answers(mut messages: Vec<Message<'_>>) -> Vec<Message<'_>> {
+pub(super) fn answers(mut messages: Vec<Message<'_>>) -> Vec<Message<'_>> {
     for message in &mut messages {
         let (answers, calls): (Vec<_>, Vec<_>) =
             std::mem::take(&mut message.calls).into_iter().partition(|c| c.name == "final_result");

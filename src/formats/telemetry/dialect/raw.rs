@@ -44,6 +44,11 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// Whether there is one field and no more.
+    pub(super) fn is_single(&self) -> bool {
+        self.0.len() == 1
+    }
+
     /// Whether one of `names` is there and `true`.
     pub(super) fn truth(&self, names: &[&str]) -> bool {
         self.get(names).is_some_and(|raw| raw.get() == "true")
