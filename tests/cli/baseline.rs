@@ -204,7 +204,7 @@ fn a_run_that_is_continued_is_compared_with_what_it_began_with() {
     project.file("sessions.jsonl", sessions(120, &[0, 1, 2, 10, 11, 12, 13, 14, 15, 16, 17, 18]));
     project.run().code(1);
     let (events, record) = (project.events(), project.report("run.jsonl"));
-    let cut = record.find("\"id\":\"c60\"").expect("a session in the middle");
+    let cut = record.rfind("\"id\":\"c60\"").expect("a session in the middle");
     project.file("reports/latest/run.jsonl", &record[..cut]);
     std::fs::remove_dir_all(project.path("main")).expect("removed");
     project.run_with(&["--resume"]).code(1).says("9 newly fail");
