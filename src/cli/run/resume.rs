@@ -8,7 +8,7 @@ use crate::cli::context::{Context, Failure};
 use crate::eval::event::{BaselineEvent, Finished, Header, Plan, Started};
 use crate::eval::exit;
 use crate::eval::same;
-use crate::eval::shard::Keep;
+use crate::eval::keep::Keep;
 use crate::report::safe;
 use crate::run::past::{Known, Past};
 use crate::store::lines::{Kind, Lines, kind};
