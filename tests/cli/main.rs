@@ -5,8 +5,8 @@
 mod adk;
 mod bad_input;
 mod baseline;
-mod diff;
 mod browser;
+mod diff;
 mod endings;
 mod examples;
 mod gate;
