@@ -85,7 +85,7 @@ impl SystemCheck for TopFailures {
                     By::Case => counts.entry(&case.id).or_default().add(trial.status),
                     By::Tag => case.tags.iter().for_each(|tag| counts.entry(tag).or_default().add(trial.status)),
                     By::Check => {
-                        for (check, status) in &trial.checks {
+                        for (check, status) in trial.checks.iter() {
                             if let Some(id) = window.around.check_id(*check) {
                                 counts.entry(id).or_default().add(*status);
                             }

@@ -37,7 +37,7 @@ impl Measured {
     pub fn new(value: f64, min: Option<f64>, count: u64) -> Self {
         Self {
             value,
-            bound: min.map(|min| Bound { min: Some(min), max: None }),
+            bound: min.map(|min| Bound { min: Some(min), ..Bound::default() }),
             count,
             interval: None,
             confidence: None,
