@@ -5,13 +5,17 @@ mod folder;
 mod interrupt;
 mod output;
 mod reports;
+mod rerun;
 mod resume;
+mod watch;
 
 use execute::Execution;
 pub(super) use folder::display;
 pub(super) use output::{Ended, Output, Shown};
 pub(super) use reports::{Copies, write as write_reports};
+use rerun::Rerun;
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 
 use super::context::{Context, Failure};
@@ -20,6 +24,7 @@ use crate::eval::exit;
 use crate::eval::plan::Planned;
 use crate::eval::shard::Shard;
 use crate::sources::discover::Discovery;
+use crate::suite::Suite;
 
 /// Arguments of `seatrial run`.
 #[derive(Debug, clap::Args)]
@@ -30,6 +35,8 @@ use crate::sources::discover::Discovery;
   seatrial run suites/ --json --junit junit.xml
   seatrial run suites/ --shard 2/8
   seatrial run suites/ --resume
+  seatrial run suites/ --rerun failed
+  seatrial run suites/ --watch
 
 Exit codes: 0 passed, 1 failed, 2 usage, 3 held, 4 not shown, 5 incomplete, 70 bug (seatrial explain exit-codes).")]
 pub struct Args {
@@ -48,6 +55,13 @@ pub struct Args {
     /// evaluated again.
     #[arg(long, num_args = 0..=1, require_equals = true, value_name = "RUN")]
     resume: Option<Option<PathBuf>>,
+    /// Only the cases that did not go well in an earlier run: `failed` or `errors` of the newest, a RUN (both), or
+    /// `failed:RUN`. System checks are left out, and the run is partial.
+    #[arg(long, value_name = "WHICH", conflicts_with_all = ["shard", "resume"])]
+    rerun: Option<Rerun>,
+    /// Run again whenever a suite, a recording or anything else that is read changes.
+    #[arg(long, conflicts_with_all = ["shard", "resume"])]
+    watch: bool,
     #[command(flatten)]
     settings: flags::Args,
 }
@@ -59,21 +73,34 @@ impl Args {
     }
 }
 
-/// Runs suites.
+/// Runs suites, once or whenever something changes.
 pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
+    if args.watch { watch::watch(args, context) } else { once(args, context, &mut |_| ()) }
+}
+
+/// Runs suites; `seen` is told which before any of them is run.
+fn once(args: &Args, context: &Context, seen: &mut dyn FnMut(&[Suite])) -> Result<u8, Failure> {
     let filter = args.load.filter()?;
     let suites = match args.load.suites(context) {
         Ok(suites) => suites,
         Err(problems) => return usage(args, context, &problems),
     };
-    let planned: Vec<Planned<'_>> = suites.iter().filter_map(|s| Planned::new(s, filter.as_ref())).collect();
+    seen(&suites);
+    let rerun = args.rerun.as_ref().map(|r| r.select(context)).transpose()?;
+    let none = HashSet::new();
+    let planned = suites.iter().filter_map(|suite| {
+        let only = rerun.as_ref().map(|r| r.cases.get(&suite.name).unwrap_or(&none));
+        Planned::of_cases(suite, filter.as_ref(), only)
+    });
+    let planned: Vec<Planned<'_>> = planned.collect();
     let found: Vec<Discovery> = planned.iter().map(|p| args.load.recordings(p.suite, context)).collect();
     let unmatched = load::unmatched(&args.load, context, &planned, &found);
     if !unmatched.is_empty() {
         return usage(args, context, &unmatched);
     }
     let stop = interrupt::stop_on_interrupt()?;
-    Execution::begin(args, context, filter.as_ref(), &planned)?.finish(found, stop)
+    Execution::begin(args, context, filter.as_ref(), rerun.as_ref().map(|r| r.told.clone()), &planned)?
+        .finish(found, stop)
 }
 
 fn usage(args: &Args, context: &Context, problems: &crate::suite::problems::Problems) -> Result<u8, Failure> {

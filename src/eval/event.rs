@@ -38,6 +38,9 @@ pub struct Plan {
     /// The filter that took suites, cases or checks out; such a run is partial.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub filter: Option<String>,
+    /// Which cases of which earlier run are run again; such a run is partial.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rerun: Option<String>,
     /// The part of the run that is recorded here, and what `merge` must know of how; `None` when all of it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shard: Option<ShardPlan>,
@@ -66,7 +69,7 @@ impl Plan {
 
     /// Whether parts of the suites were left out, so that the run is no evidence of the whole.
     pub fn is_partial(&self) -> bool {
-        self.filter.is_some() || self.shard.is_some()
+        self.filter.is_some() || self.rerun.is_some() || self.shard.is_some()
     }
 }
 

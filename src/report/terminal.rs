@@ -264,9 +264,10 @@ impl<'d> Terminal<'d> {
         }
         let passed = summary.suites.iter().filter(|s| s.decision == Decision::Passed).count();
         let style = if summary.exit_code == 0 { GOOD } else { BAD };
-        let partial = match &self.drawn.plan.filter {
-            Some(_) => " (partial: --filter took something out)",
-            None => "",
+        let partial = match (&self.drawn.plan.filter, &self.drawn.plan.rerun) {
+            (Some(_), _) => " (partial: --filter took something out)".to_owned(),
+            (None, Some(rerun)) => format!(" (partial: only {})", safe::terminal(rerun)),
+            (None, None) => String::new(),
         };
         let stopped = summary.stopped.as_ref().map(|s| format!(", stopped early: {s}")).unwrap_or_default();
         let outcome = match self.drawn.plan.shard() {

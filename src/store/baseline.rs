@@ -74,7 +74,13 @@ pub fn of_suite(path: &Path, plan: &Plan, index: usize, wanted: &[ColumnPlan], o
 
 /// Why a run must not be a baseline, as far as its plan tells.
 fn refused(plan: &Plan) -> Option<String> {
-    plan.filter.as_ref().map(|_| "it is partial: --filter took something out of it".to_owned())
+    let why = match (&plan.filter, &plan.rerun, plan.shard()) {
+        (Some(_), ..) => "it is partial: --filter took something out of it".to_owned(),
+        (_, Some(rerun), _) => format!("it is partial: only some cases were run again ({rerun})"),
+        (.., Some(shard)) => format!("it is shard {shard} of a run; `seatrial merge` makes a whole run of the shards"),
+        (None, None, None) => return None,
+    };
+    Some(why)
 }
 
 /// Why a record cannot be read. Where it is stands beside it already, and may hold what must not be recorded.

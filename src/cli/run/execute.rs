@@ -43,6 +43,7 @@ impl<'r> Execution<'r> {
         args: &'r Args,
         context: &'r Context,
         filter: Option<&Filter>,
+        rerun: Option<String>,
         planned: &'r [Planned<'r>],
     ) -> Result<Self, Failure> {
         let now = jiff::Timestamp::now();
@@ -50,6 +51,7 @@ impl<'r> Execution<'r> {
         let plan = Plan {
             as_of: planned.iter().any(expects).then(|| now.strftime("%Y-%m-%d").to_string()),
             filter: filter.map(ToString::to_string),
+            rerun,
             shard: args.shard.map(|shard| ShardPlan { shard, keep: keep(&context.settings) }),
             settings: measuring(args, context),
             suites: planned.iter().map(|p| p.plan.clone()).collect(),

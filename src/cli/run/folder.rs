@@ -36,6 +36,17 @@ pub fn point_latest(dir: &Path) -> io::Result<()> {
     }
 }
 
+/// The newest run, as `latest` names it.
+pub fn latest(out: &Path) -> Option<PathBuf> {
+    let latest = out.join("latest");
+    if latest.is_dir() {
+        return Some(latest);
+    }
+    // Where there are no links, it is a file with the name.
+    let name = fs::read_to_string(latest).ok()?;
+    Some(out.join(name)).filter(|path| path.is_dir())
+}
+
 /// A path as a user would name it.
 pub fn display(path: &Path, cwd: &Path) -> String {
     path.strip_prefix(cwd).unwrap_or(path).display().to_string().replace('\\', "/")
