@@ -16,7 +16,8 @@
 //!    ([`store`]), every row to the fold ([`eval::fold`]).
 //! 5. System checks see the folded columns; [`eval::gate`] decides from the fold alone; [`eval::exit`] turns decisions
 //!    into the exit code.
-//! 6. [`report`] draws terminal, JUnit and JSON from the record, session by session. `seatrial report` does the same
+//! 6. [`report`] draws terminal, JUnit, HTML and JSON from the record, session by session; transcripts come from the
+//!    sessions that were kept beside it. `seatrial report` does the same
 //!    later, from the same bytes.
 //!
 //! The folders are rooms on floors, and imports go downwards only:

@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use super::baseline::Found;
 use super::facts::Facts;
-use super::shard::{Keep, Shard};
+use super::keep::Keep;
+use super::shard::Shard;
 use crate::checks::system::{Cell, Column, SystemFinding};
 use crate::model::digest::Digest;
 use crate::model::{LeftOut, Level, Severity, Text, Verdict};

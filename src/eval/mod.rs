@@ -15,6 +15,7 @@ pub mod exit;
 pub mod facts;
 pub mod fold;
 pub mod gate;
+pub mod keep;
 pub mod plan;
 pub mod rollup;
 pub mod row;

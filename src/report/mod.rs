@@ -15,7 +15,7 @@ use std::io;
 
 use serde::{Deserialize, Serialize};
 
-use crate::eval::event::{LeftOutEvent, Plan, SessionEvent};
+use crate::eval::event::{BaselineEvent, LeftOutEvent, Plan, SessionEvent};
 use crate::eval::gate::SuiteSummary;
 
 /// `summary.json`: the contract for scripts. Keys are only ever added.
@@ -46,6 +46,10 @@ pub trait Sink {
     fn session(&mut self, event: &SessionEvent<'_>) -> io::Result<()>;
     /// Something left out.
     fn left_out(&mut self, event: &LeftOutEvent) -> io::Result<()>;
+    /// An earlier run that a suite is compared with.
+    fn baseline(&mut self, _event: &BaselineEvent) -> io::Result<()> {
+        Ok(())
+    }
     /// The record ends.
     fn end(&mut self) -> io::Result<()>;
 }

@@ -112,14 +112,19 @@ fn state(expected: &[(String, Matcher)], session: &Session<'_>) -> Option<Agains
     let actual = session.state.as_ref()?.json()?;
     let (mut wanted, mut found) = (String::new(), String::new());
     for (path, matcher) in expected {
-        wanted.push_str(&format!("{path} = {}\n", pretty(&matcher.to_value())));
-        let Ok(parsed) = Path::parse(path) else { continue };
+        let values = Path::parse(path).map(|parsed| parsed.select(actual)).unwrap_or_default();
         // What is not there has no line.
-        for value in parsed.select(actual) {
+        for value in &values {
             // The state may be large where little of it is expected.
             if found.len() < MAX_BYTES {
                 found.push_str(&format!("{path} = {}\n", pretty(value)));
             }
+        }
+        // What meets a matcher is no difference, however the matcher is written.
+        match values[..] {
+            [value] if matcher.matches(Some(value)) => wanted.push_str(&format!("{path} = {}\n", pretty(value))),
+            [] if matcher.matches(None) => {}
+            _ => wanted.push_str(&format!("{path} = {}\n", pretty(&matcher.to_value()))),
         }
     }
     compare("state".to_owned(), &wanted, &found)
@@ -147,7 +152,10 @@ fn compare(what: String, expected: &str, actual: &str) -> Option<Against> {
     if expected.trim_end() == actual.trim_end() || expected.len() + actual.len() > MAX_BYTES {
         return None;
     }
-    let diff = TextDiff::from_lines(expected.trim_end(), actual.trim_end());
+    // With or without an end of its own, the last line is the same line.
+    let ended = |text: &str| if text.is_empty() { String::new() } else { format!("{}\n", text.trim_end()) };
+    let (expected, actual) = (ended(expected), ended(actual));
+    let diff = TextDiff::from_lines(&expected, &actual);
     let change = |tag| match tag {
         ChangeTag::Equal => Change::Same,
         ChangeTag::Delete => Change::Expected,
@@ -197,6 +205,15 @@ mod tests {
         let found =
             against(r#"{"id":"s","reference":{"state":{"a.b":1,"gone":2}},"state":{"a":{"b":2},"else":0},"turns":[]}"#);
         assert_eq!(text(&found[0]), "-a.b = 1\n-gone = 2\n+a.b = 2\n");
+    }
+
+    #[test]
+    fn a_line_more_at_the_end_leaves_the_others_alone() {
+        let found = against(
+            r#"{"id":"s","reference":{"tools":[{"name":"f","args":{"a":1}}]},
+            "turns":[{"spans":[{"kind":"tool","name":"f","input":{"a":1,"b":2}}]}]}"#,
+        );
+        assert_eq!(text(&found[0]), " f\n     a: 1\n+    b: 2\n");
     }
 
     #[test]

@@ -4,9 +4,11 @@
 
 mod adk;
 mod bad_input;
+mod browser;
 mod endings;
 mod examples;
 mod gate;
+mod html;
 mod invariant;
 mod look;
 mod policy_and_price;
@@ -16,6 +18,7 @@ mod record;
 mod reports;
 mod rerun;
 mod resume;
+mod sample;
 mod selected;
 mod shards;
 mod suites;

@@ -13,7 +13,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::{Drawn, Sink};
-use crate::eval::event::{LeftOutEvent, Plan, SessionEvent, SuiteEnd};
+use crate::eval::event::{BaselineEvent, LeftOutEvent, Plan, SessionEvent, SuiteEnd};
 use crate::eval::facts::Facts;
 use crate::model::Verdict;
 use crate::store::against::Against;
@@ -43,6 +43,7 @@ pub struct Html<'d> {
     rows: Rows,
     details: Vec<u8>,
     left_out: LeftOut,
+    baselines: usize,
     embedded: [Count; 2],
     files: Vec<Option<&'d SuiteEnd>>,
     suites: Vec<SuiteTail<'d>>,
@@ -73,6 +74,8 @@ struct SuiteTail<'d> {
     sessions: usize,
     chunks: usize,
     left_out: LeftOut,
+    /// Earlier runs that it is compared with.
+    baselines: usize,
     /// The files; ordinals refer to them.
     files: &'d [String],
     /// Sessions were put together, and the file of an ordinal may not be all that they lie in.
@@ -117,6 +120,7 @@ impl<'d> Html<'d> {
             rows: Rows::default(),
             details: Vec::new(),
             left_out: LeftOut::default(),
+            baselines: 0,
             embedded: [Count::default(); 2],
             files: ends,
             suites: Vec::new(),
@@ -174,6 +178,7 @@ impl<'d> Html<'d> {
             sessions: std::mem::take(&mut self.sessions),
             chunks: std::mem::take(&mut self.chunks),
             left_out: std::mem::take(&mut self.left_out),
+            baselines: std::mem::take(&mut self.baselines),
             files: end.map_or(&[], |e| &e.files),
             put_together: end.is_some_and(|e| e.put_together),
         });
@@ -205,6 +210,12 @@ impl Sink for Html<'_> {
             self.left_out.more += 1;
         }
         Ok(())
+    }
+
+    fn baseline(&mut self, event: &BaselineEvent) -> io::Result<()> {
+        let id = format!("baseline-{}-{}", self.suite, self.baselines);
+        self.baselines += 1;
+        self.page.packed(id, serde_json::to_vec(event)?)
     }
 
     fn end(&mut self) -> io::Result<()> {

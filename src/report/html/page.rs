@@ -22,6 +22,7 @@ const PROGRAM: &[&str] = &[
     include_str!("page/filter.js"),
     include_str!("page/list.js"),
     include_str!("page/chart.js"),
+    include_str!("page/baseline.js"),
     include_str!("page/overview.js"),
     include_str!("page/json.js"),
     include_str!("page/waterfall.js"),

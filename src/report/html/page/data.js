@@ -55,6 +55,7 @@ async function load() {
     chunks.forEach((chunk, number) => rows(suite, chunk, number));
     suite.cases = [...suite.byCase.values()].filter((c) => c.trials.length || c.declared);
     for (const one of suite.cases) judge(suite, one);
+    suite.baselines = await Promise.all(Array.from({ length: end.baselines }, (_, i) => unpacked(`baseline-${index}-${i}`)));
     run.cases.push(...suite.cases);
   }
   run.cases.forEach((c, i) => { c.order = i; });

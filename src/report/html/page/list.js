@@ -14,6 +14,9 @@ const list = {
     this.sheet = el("div", { class: "sheet", role: "presentation" });
     this.box.append(this.sheet);
     this.box.addEventListener("scroll", () => this.draw());
+    for (const name of ["session_ms", "tokens", "cost_usd"]) {
+      if (run.cases.every((c) => factOf(c, name) === null)) this.box.classList.add(`without-${name}`);
+    }
     this.sheet.addEventListener("click", (e) => {
       const row = e.target.closest(".row");
       if (!row || e.target.closest("a")) return;
@@ -61,7 +64,7 @@ const list = {
     const checks = [...one.failing].map(([c]) => one.suite.checks[c].id);
     const numbers = ["session_ms", "tokens", "cost_usd"].map((name) => {
       const value = factOf(one, name);
-      return el("span", { class: "number", title: FACTS[name].name }, value === null ? "" : FACTS[name].show(value));
+      return el("span", { class: `number ${name}`, title: FACTS[name].name }, value === null ? "" : FACTS[name].show(value));
     });
     const row = el("div", {
       class: `row ${WORDS[one.status]}${n === this.at ? " at" : ""}`, id: `row-${n}`, role: "option", "data-n": n,
@@ -108,5 +111,5 @@ function excuse(one) {
   const expected = declared.expected_fail;
   if (!expected) return null;
   const title = line(`expected to fail until ${expected.until}: ${expected.reason}`);
-  return el("span", { class: "badge skip", title }, one.status === "p" ? "passed by surprise" : "expected to fail");
+  return el("span", { class: "badge skip", title }, one.status === "p" ? "surprise" : "expected");
 }

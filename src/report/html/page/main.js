@@ -18,7 +18,8 @@ function selected() {
   const suite = run.suites.find((s) => s.name === suiteName);
   const one = suite && caseId !== undefined ? suite.byCase.get(caseId) : undefined;
   // Without a trial the worst is shown: it is what one came to see.
-  const worst = one && [...one.trials].sort((a, b) => WORST[a.status] - WORST[b.status])[0];
+  const bad = (t) => t.verdicts.filter(([, letter]) => letter !== "p" && letter !== "s").length;
+  const worst = one && [...one.trials].sort((a, b) => WORST[a.status] - WORST[b.status] || bad(b) - bad(a))[0];
   const trial = one && (trialKey === undefined ? worst : one.trials.find((t) => t.key === trialKey));
   return { suite, one, trial, checkId, gone: suiteName !== undefined && (!suite || (caseId !== undefined && !one) || (trialKey !== undefined && !trial)) };
 }

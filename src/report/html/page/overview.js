@@ -12,25 +12,13 @@ function overview(suite) {
     el("h3", {}, "Gate"),
     el("table", { class: "rules" }, el("tbody", {}, rules.map((r) => el("tr", {},
       el("td", {}, badge(r.decision)), el("th", { scope: "row" }, line(r.rule)), el("td", {}, r.reason))))),
-    baseline(summary),
+    suite.baselines.map((b) => baselineOf(suite, b)),
     flaky(suite),
     el("h3", {}, "Checks"),
     checksTable(suite),
     charts(suite.sessions),
     leftOut(suite),
     embedded(),
-  ];
-}
-
-// The comparison with a baseline, where the suite has one.
-function baseline(summary) {
-  const found = summary.baseline;
-  if (!found) return null;
-  return [
-    el("h3", {}, "Against the baseline"),
-    el("table", { class: "rules" }, el("tbody", {}, Object.entries(found).map(([name, value]) => el("tr", {},
-      el("th", { scope: "row" }, line(name.replace(/_/g, " "))),
-      el("td", {}, value !== null && typeof value === "object" ? jsonView(value, []) : String(value)))))),
   ];
 }
 

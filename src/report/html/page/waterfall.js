@@ -41,7 +41,7 @@ function waterfall(session, found, go) {
     svg("text", { class: "label", x: 12 + Math.min(depth, 6) * 8, y: y + 10 }, cut(name, Math.max(8, 26 - Math.min(depth, 6)))),
     svg("rect", { class: `span ${span.kind}${span.status === "error" ? " bad" : ""}`, x, y: y + 1, width, height: BAR - 5, rx: 1.5 }),
     span.ttft_ns !== undefined && svg("line", { class: "first", x1: axis.x(Number(span.start_ns) + Number(span.ttft_ns)), x2: axis.x(Number(span.start_ns) + Number(span.ttft_ns)), y1: y + 1, y2: y + BAR - 4 }),
-    svg("text", { class: "label dim", x: x + width > WIDTH - 60 ? x - 4 : x + width + 4, y: y + 10, "text-anchor": x + width > WIDTH - 60 ? "end" : "start" }, took)));
+    tookLabel(x, width, y, took)));
   });
   const kinds = [...new Set(shown.map(({ span }) => span.kind))];
   return [
@@ -49,6 +49,13 @@ function waterfall(session, found, go) {
     el("p", { class: "legend" }, kinds.map((k) => [el("i", { class: `k ${k}` }), ` ${k} `]),
       spans.length > shown.length && ` ${grouped(spans.length - shown.length)} more operations are not drawn`),
   ];
+}
+
+// How long it took: behind the bar, before it, or within it, where there is room.
+function tookLabel(x, width, y, took) {
+  if (x + width <= WIDTH - 60) return svg("text", { class: "label dim", x: x + width + 4, y: y + 10 }, took);
+  if (x - LABEL > 60) return svg("text", { class: "label dim", x: x - 4, y: y + 10, "text-anchor": "end" }, took);
+  return svg("text", { class: "label inside", x: x + width - 4, y: y + 10, "text-anchor": "end" }, took);
 }
 
 // From times to places: pieces in which something ran, with cut waits between them.
