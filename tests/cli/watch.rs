@@ -59,7 +59,7 @@ fn a_change_of_suite_recording_or_settings_runs_again_and_an_interrupt_ends_orde
     watch.ended(2);
     project.file("suite.toml", text.replace("value = \"good\"", "value = \"\""));
     watch.ended(2);
-    project.file("suite.toml", text.replace("value = \"good\"", "value = \"a\""));
+    project.file("suite.toml", text.replace("value = \"good\"", "value = \"again\""));
     watch.ended(1);
     project.file("seatrial.toml", "jobs = [\n");
     watch.ended(2);
