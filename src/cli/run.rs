@@ -19,7 +19,7 @@ use std::collections::HashSet;
 use std::path::PathBuf;
 
 use super::context::{Context, Failure};
-use super::{flags, load};
+use super::{baselines, flags, load};
 use crate::eval::exit;
 use crate::eval::plan::Planned;
 use crate::eval::shard::Shard;
@@ -32,6 +32,7 @@ use crate::suite::Suite;
   seatrial run suites/
   seatrial run suites/airline.toml --sessions recordings/*.jsonl --subject airline@1.4.2
   seatrial run suites/ --filter 'tag(refund) and not level(system)'
+  seatrial run suites/ --baseline reports/main
   seatrial run suites/ --json --junit junit.xml
   seatrial run suites/ --shard 2/8
   seatrial run suites/ --resume
@@ -42,6 +43,8 @@ Exit codes: 0 passed, 1 failed, 2 usage, 3 held, 4 not shown, 5 incomplete, 70 b
 pub struct Args {
     #[command(flatten)]
     pub(super) load: load::Args,
+    #[command(flatten)]
+    baseline: baselines::Args,
     /// Print one machine-readable line instead of the report.
     #[arg(long)]
     pub(super) json: bool,
@@ -92,7 +95,8 @@ fn once(args: &Args, context: &Context, seen: &mut dyn FnMut(&[Suite])) -> Resul
         let only = rerun.as_ref().map(|r| r.cases.get(&suite.name).unwrap_or(&none));
         Planned::of_cases(suite, filter.as_ref(), only)
     });
-    let planned: Vec<Planned<'_>> = planned.collect();
+    let mut planned: Vec<Planned<'_>> = planned.collect();
+    planned.iter_mut().for_each(|p| args.baseline.apply(&mut p.plan, context));
     let found: Vec<Discovery> = planned.iter().map(|p| args.load.recordings(p.suite, context)).collect();
     let unmatched = load::unmatched(&args.load, context, &planned, &found);
     if !unmatched.is_empty() {
