@@ -119,7 +119,7 @@ impl<'p> SuiteFold<'p> {
         }
         trials.push(TrialOutcome { status, checks });
         for (column, cell) in self.columns.iter_mut().zip(row.cells) {
-            column.add(cell);
+            column.add(u32::try_from(case).unwrap_or(u32::MAX), cell);
         }
     }
 

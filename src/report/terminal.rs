@@ -7,6 +7,7 @@ use anstyle::{AnsiColor, Effects, Style};
 
 use super::junit::message;
 use super::{Drawn, Sink, safe};
+use crate::checks::system::words;
 use crate::eval::event::{LeftOutEvent, Ordinal, SessionEvent, SuiteEnd, SuitePlan};
 use crate::eval::gate::{CheckSummary, Decision, SuiteSummary};
 use crate::model::{Level, Status};
@@ -378,7 +379,11 @@ fn numbers(check: &CheckSummary) -> String {
     if check.level == Level::System {
         return match (check.value, check.exercised) {
             // Four decimals are for the eye; summary.json has all of them.
-            (Some(value), _) => format!("{value:.4}").trim_end_matches('0').trim_end_matches('.').to_owned(),
+            (Some(value), _) => {
+                let number = format!("{value:.4}");
+                let spread = check.interval.map(|ends| format!(" (95% {})", words::range(ends)));
+                format!("{}{}", number.trim_end_matches('0').trim_end_matches('.'), spread.unwrap_or_default())
+            }
             (None, false) => "applied to nothing".to_owned(),
             (None, true) => "not measured".to_owned(),
         };

@@ -302,6 +302,7 @@ fn system_checks(plan: &SuitePlan, checks: &[CheckSummary], system: &[(u32, Syst
         }
         let decision = match finding.status {
             Status::Fail if finding.bound.is_some() => Decision::Failed,
+            Status::Error if finding.inconclusive => Decision::Inconclusive,
             Status::Error => Decision::Unmeasured,
             Status::Held => Decision::Held,
             _ => Decision::Passed,
