@@ -49,11 +49,11 @@ struct Example {
     message: String,
 }
 
-const BAD: Style = AnsiColor::Red.on_default().effects(Effects::BOLD);
-const GOOD: Style = AnsiColor::Green.on_default().effects(Effects::BOLD);
-const UNSURE: Style = AnsiColor::Yellow.on_default().effects(Effects::BOLD);
-const DIM: Style = Style::new().effects(Effects::DIMMED);
-const BOLD: Style = Style::new().effects(Effects::BOLD);
+pub(super) const BAD: Style = AnsiColor::Red.on_default().effects(Effects::BOLD);
+pub(super) const GOOD: Style = AnsiColor::Green.on_default().effects(Effects::BOLD);
+pub(super) const UNSURE: Style = AnsiColor::Yellow.on_default().effects(Effects::BOLD);
+pub(super) const DIM: Style = Style::new().effects(Effects::DIMMED);
+pub(super) const BOLD: Style = Style::new().effects(Effects::BOLD);
 
 impl<'d> Terminal<'d> {
     /// A report of a run. `ends` holds the end of each suite's sessions, which names the files; `verbose` lists checks
@@ -226,9 +226,12 @@ impl<'d> Terminal<'d> {
         }
         let flaky = if cases.flaky > 0 { format!(", {} of them flaky", cases.flaky) } else { String::new() };
         writeln!(out, "  {DIM}cases{DIM:#}    {}: {}{flaky}", cases.total, parts.join(", "))?;
-        // Not every case passed and yet the suite did: what allowed it.
-        if suite.decision == Decision::Passed && cases.passed < cases.total {
-            for rule in suite.rules.iter().filter(|r| r.rule.starts_with("pass_rate") || r.rule == "reliability") {
+        // Not every case passed and yet the suite did: what allowed it. And whatever statistics or a baseline decided.
+        let allowed = suite.decision == Decision::Passed && cases.passed < cases.total;
+        for rule in suite.rules.iter().filter(|r| r.decision == Decision::Passed) {
+            let name = rule.rule.as_str();
+            let sure = rule.measured.as_ref().is_some_and(|m| m.interval.is_some()) || name.starts_with("baseline");
+            if sure || (allowed && (name.starts_with("pass_rate") || name.starts_with("reliability"))) {
                 writeln!(out, "  {DIM}gate{DIM:#}     {}", safe::terminal(&rule.reason))?;
             }
         }
@@ -259,32 +262,32 @@ impl<'d> Terminal<'d> {
     }
 
     fn closing(&self, place: Option<&str>, out: &mut dyn Write) -> io::Result<()> {
-        let summary = self.drawn.summary;
-        if summary.suites.is_empty() {
-            writeln!(out, "nothing was run: the filter selects no check of any suite")?;
-        }
-        let passed = summary.suites.iter().filter(|s| s.decision == Decision::Passed).count();
-        let style = if summary.exit_code == 0 { GOOD } else { BAD };
-        let partial = match &self.drawn.plan.filter {
-            Some(_) => " (partial: --filter took something out)",
-            None => "",
-        };
-        let stopped = summary.stopped.as_ref().map(|s| format!(", stopped early: {s}")).unwrap_or_default();
-        let outcome = match self.drawn.plan.shard() {
-            Some(shard) => format!("shard {shard} is recorded, `seatrial merge` decides"),
-            None => format!("{passed} of {} suites passed", summary.suites.len()),
-        };
-        writeln!(
-            out,
-            "{style}{outcome}{style:#}{partial}{}; exit code {}",
-            safe::terminal(&stopped),
-            summary.exit_code
-        )?;
+        total(self.drawn, out)?;
         if let Some(place) = place {
             writeln!(out, "{DIM}reports in {}{DIM:#}", safe::terminal(place))?;
         }
         Ok(())
     }
+}
+
+/// The last line: how many suites passed, and the exit code.
+pub(super) fn total(drawn: Drawn<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let summary = drawn.summary;
+    if summary.suites.is_empty() {
+        writeln!(out, "nothing was run: the filter selects no check of any suite")?;
+    }
+    let passed = summary.suites.iter().filter(|s| s.decision == Decision::Passed).count();
+    let style = if summary.exit_code == 0 { GOOD } else { BAD };
+    let partial = match &drawn.plan.filter {
+        Some(_) => " (partial: --filter took something out)",
+        None => "",
+    };
+    let stopped = summary.stopped.as_ref().map(|s| format!(", stopped early: {s}")).unwrap_or_default();
+    let outcome = match drawn.plan.shard() {
+        Some(shard) => format!("shard {shard} is recorded, `seatrial merge` decides"),
+        None => format!("{passed} of {} suites passed", summary.suites.len()),
+    };
+    writeln!(out, "{style}{outcome}{style:#}{partial}{}; exit code {}", safe::terminal(&stopped), summary.exit_code)
 }
 
 impl Sink for Terminal<'_> {
@@ -333,7 +336,7 @@ impl Sink for Terminal<'_> {
     }
 }
 
-fn decision_style(decision: Decision) -> Style {
+pub(super) fn decision_style(decision: Decision) -> Style {
     match decision {
         Decision::Passed => GOOD,
         Decision::Failed => BAD,
@@ -404,7 +407,7 @@ fn numbers(check: &CheckSummary) -> String {
 
 /// A message with what was expected, what happened and where they part on lines of their own. Only the places where
 /// lines break depend on it, so a recording that holds these words breaks a line and nothing else.
-fn spread(message: &str) -> String {
+pub(super) fn spread(message: &str) -> String {
     if message.chars().count() <= WIDE {
         return message.to_owned();
     }
@@ -414,7 +417,7 @@ fn spread(message: &str) -> String {
 }
 
 /// A word as a shell would take it.
-fn shell(word: &str) -> String {
+pub(super) fn shell(word: &str) -> String {
     let word = safe::terminal(word);
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@+,=#%".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
@@ -424,7 +427,7 @@ fn shell(word: &str) -> String {
     }
 }
 /// Where a session of a file is to be looked for: in the file, or in its folder when it may lie in several files there.
-fn place(end: &SuiteEnd, file: u32) -> Option<&str> {
+pub(super) fn place(end: &SuiteEnd, file: u32) -> Option<&str> {
     let folder = |name: &str| name.rfind(['/', '\\']).map(|at| at + 1);
     let file = end.files.get(file as usize)?;
     let inside = folder(file).map(|at| &file[..at]);
