@@ -164,7 +164,7 @@ fn past_case(plan: &SuitePlan, checks: &[PastCheck], index: usize, case: &CaseOu
 impl PastTrial {
     fn of(trial: &TrialOutcome, checks: &[PastCheck]) -> Self {
         let mut letters = vec![b'-'; checks.len()];
-        for (check, status) in &trial.checks {
+        for (check, status) in &*trial.checks {
             if let Some(letter) = letters.get_mut(*check as usize) {
                 *letter = letter_of(*status);
             }
@@ -237,7 +237,7 @@ mod tests {
     #[test]
     fn a_trial_that_could_not_be_measured_as_a_whole_is_an_error_of_every_check() {
         let checks = [PastCheck { id: "a".into(), digest: Digest::of(b""), blocks: true }];
-        let broken = PastTrial::of(&TrialOutcome { status: Error, checks: Vec::new() }, &checks);
+        let broken = PastTrial::of(&TrialOutcome { status: Error, checks: [].into() }, &checks);
         assert_eq!((broken.verdict(0), broken.status([0]), broken.status([])), (Some(Error), Error, Error));
     }
 

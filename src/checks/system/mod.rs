@@ -11,6 +11,8 @@ mod testing;
 mod trials;
 pub(crate) mod words;
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 pub use folded::Folded;
@@ -69,8 +71,9 @@ pub struct CaseOutcome {
 pub struct TrialOutcome {
     /// All blocking checks together.
     pub status: Status,
-    /// Each check that applied: its position in the suite and its verdict, by position.
-    pub checks: Vec<(u32, Status)>,
+    /// Each check that applied: its position in the suite and its verdict, by position. Shared by all trials that went
+    /// the same way, of which there are few kinds: a window may hold millions of trials.
+    pub checks: Arc<[(u32, Status)]>,
 }
 
 /// What a system check sees.

@@ -95,7 +95,7 @@ fn case(text: &str) -> CaseOutcome {
             '?' => Vec::new(),
             _ => vec![(3, Status::Pass), (7, status)],
         };
-        TrialOutcome { status, checks }
+        TrialOutcome { status, checks: checks.into() }
     };
     CaseOutcome { id: names.next().unwrap(), tags: names.collect(), trials: trials.trim().chars().map(trial).collect() }
 }
@@ -145,7 +145,7 @@ fn outcomes(lines: &str, checks: &[toml::Table]) -> Vec<CaseOutcome> {
         };
         let checks: Vec<(u32, Status)> = checks.iter().enumerate().map(verdict).collect();
         let status = checks.iter().map(|c| c.1).find(|s| *s != Status::Pass).unwrap_or(Status::Pass);
-        let trial = TrialOutcome { status, checks };
+        let trial = TrialOutcome { status, checks: checks.into() };
         match cases.iter_mut().find(|c| c.id == id) {
             Some(case) => case.trials.push(trial),
             None => cases.push(CaseOutcome { id, tags: Vec::new(), trials: vec![trial] }),
