@@ -9,6 +9,7 @@ mod endings;
 mod examples;
 mod gate;
 mod html;
+mod hostile_telemetry;
 mod invariant;
 mod look;
 mod policy_and_price;
