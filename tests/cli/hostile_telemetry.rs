@@ -273,13 +273,16 @@ fn a_huge_span_is_left_out_in_bounded_memory() {
     let (before, after) = lines.split_once("@@").expect("the name");
     // A beginning that looks like text.
     let before = format!("{before}{}", "x".repeat(100_000));
-    // The frame of a message with nothing but zeros behind its first tag and length.
-    let head = [&[0x0a][..], &varint(HUGE - 6)].concat();
-    let frame = [&(HUGE as u32).to_be_bytes()[..], &head].concat();
+    // The frame of a message whose one span has an attribute of so many bytes.
+    let field = |tag: u8, body: &[u8]| [&[tag][..], &varint(body.len() as u64 + HUGE), body].concat();
+    let value = field(0x12, &field(0x0a, &[b'y'; 100_000]));
+    let ids = [&[0x0a, 16][..], &[1; 16], &[0x12, 8], &[2; 8]].concat();
+    let record = [ids, field(0x4a, &[&[0x0a, 1, b'k'][..], &value].concat())].concat();
+    let head = field(0x0a, &field(0x12, &field(0x12, &record)));
+    let size = u32::try_from(head.len() as u64 + HUGE).expect("a length");
+    let frame = [&size.to_be_bytes()[..], &head].concat();
     let rest = framed(&[message("a", "")]);
-    for (before, hole, after) in
-        [(before.as_bytes(), HUGE, after.as_bytes()), (&frame[..], HUGE - head.len() as u64, &rest[..])]
-    {
+    for (before, hole, after) in [(before.as_bytes(), HUGE, after.as_bytes()), (&frame[..], HUGE, &rest[..])] {
         let check = "[[session]]\nid = \"t\"\ncheck = \"turns\"\nmin = 1\n[gate]\nmax_left_out = 1\n";
         let recorded = "[recorded]\npaths = [\"huge\", \"pipe\"]\nformat = \"otlp\"\n";
         let project = Project::with(&format!("{recorded}{check}"), &[]);
@@ -295,9 +298,14 @@ fn a_huge_span_is_left_out_in_bounded_memory() {
         let last = json!({ "traceId": "1".repeat(32) });
         std::io::Write::write_all(&mut writer, request(&[span(ROOT, last)]).as_bytes()).expect("written");
         drop(writer);
-        assert_eq!(child.wait().expect("ends").code(), Some(0));
+        assert_eq!(child.wait().expect("ends").code(), Some(0), "{}", project.report("run.jsonl"));
         let sessions = &project.suite()["sessions"];
-        assert_eq!((&sessions["left_out"]["too_large"], &sessions["evaluated"]), (&json!(1), &json!(2)), "{sessions}");
+        assert_eq!(
+            (&sessions["left_out"]["too_large"], &sessions["evaluated"]),
+            (&json!(1), &json!(2)),
+            "{}",
+            project.report("run.jsonl")
+        );
         assert!(peak < 100 << 20, "{} MB with {hole} between", peak >> 20);
     }
 }
