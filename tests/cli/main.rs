@@ -23,3 +23,4 @@ mod selected;
 mod shards;
 mod suites;
 mod telemetry;
+mod telemetry_traps;
