@@ -7,7 +7,7 @@ use std::path::Path;
 
 use super::element::is_kept;
 use crate::eval::event::{Plan, SessionEvent};
-use crate::eval::shard::Keep;
+use crate::eval::keep::Keep;
 use crate::model::digest::Digest;
 use crate::store::lines::{Kind, Lines, kind};
 
