@@ -428,9 +428,12 @@ mod tests {
 
     #[test]
     fn a_literal_that_looks_like_a_matcher_is_written_as_one_that_is_taken_to_the_letter() {
-        for text in [r#"{"$eq":{"$matches":"a"}}"#, r#"{"a":{"$eq":[{"$x":1}]}}"#] {
+        for (text, written) in [
+            (r#"{"$eq":{"$matches":"a"}}"#, r#"{"$eq":{"$matches":"a"}}"#),
+            (r#"{"a":{"$eq":[{"$x":1}]}}"#, r#"{"$eq":{"a":[{"$x":1}]}}"#),
+        ] {
             let matcher: Matcher = serde_json::from_str(text).unwrap();
-            assert_eq!(matcher.to_value().to_string(), text);
+            assert_eq!(matcher.to_value().to_string(), written);
         }
     }
 
