@@ -3,14 +3,14 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::index::{Index, Key, Route};
 use super::resource;
 use super::session_id;
 use super::settled::Settled;
 use super::spill::SpillError;
-use super::store::Store;
+use super::store::{Full, Store};
 use crate::formats::RecordDecoder;
 use crate::formats::telemetry::codec::{self, Place};
 use crate::formats::telemetry::{Origin, Record, Sink};
@@ -25,7 +25,8 @@ pub struct Options {
     pub max_session: usize,
     /// Where records wait that do not fit in memory.
     pub spill_dir: PathBuf,
-    /// Bytes of records that are kept in memory; beyond them, all are on disk.
+    /// Bytes of records that are kept in memory as they are; beyond them, all are packed. As many bytes of packed ones
+    /// are kept in memory, and what is beyond them on disk.
     pub budget: usize,
     /// Bytes of records that are brought back into memory at once, unless one session is larger.
     pub load: usize,
@@ -116,23 +117,32 @@ impl Intake {
     /// Takes a draft over, and empties it.
     pub fn take(&self, draft: &mut Draft) -> Result<(), SpillError> {
         draft.bytes.truncate(draft.whole);
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let State { index, store, unassigned } = &mut *state;
-        draft.routes.iter().for_each(|route| index.learn(route));
-        let result = if draft.bytes.is_empty() { Ok(()) } else { store.add(&draft.bytes, index) };
-        for (file, n) in std::mem::take(&mut draft.unassigned) {
-            *unassigned.entry(file).or_default() += n;
-        }
-        drop(state);
+        let full = {
+            let mut state = self.lock();
+            let State { index, store, unassigned } = &mut *state;
+            draft.routes.iter().for_each(|route| index.learn(route));
+            for (file, n) in std::mem::take(&mut draft.unassigned) {
+                *unassigned.entry(file).or_default() += n;
+            }
+            if draft.bytes.is_empty() { Vec::new() } else { store.add(&draft.bytes, index) }
+        };
         draft.clear();
-        result
+        if full.is_empty() {
+            return Ok(());
+        }
+        let ready = full.into_iter().map(Full::pack).collect();
+        self.lock().store.put(ready)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// All records are there: what comes out are sessions. `stopped` ends the work early, after which nothing that
     /// comes out may be used.
     pub fn settle(self, stopped: &dyn Fn() -> bool) -> Result<Settled, SpillError> {
-        let State { index, store, unassigned } = self.state.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let kept = store.settle(&index, stopped)?;
+        let State { mut index, store, unassigned } = self.state.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let kept = store.settle(&mut index, stopped)?;
         let of_file = |(file, n): (u32, u64)| {
             let what = if n == 1 { "1 log record names" } else { &format!("{n} log records name") };
             (file, Problem::new(LeftOut::Unassigned, format!("{what} neither a trace nor a session")))

@@ -1,8 +1,8 @@
-//! Sessions one after the other, each as all its records: from memory or from disk, a bounded part at a time, in an order
-//! that depends on the input alone.
+//! Sessions one after the other, each as all its records: a bounded part at a time, in an order that depends on the input
+//! alone.
 //!
-//! From memory, sessions come in the order of their first records; from disk, partition by partition, and in that order
-//! within each.
+//! As long as records are kept as they came, sessions come in the order of their first records; once they are split by
+//! home, partition by partition, and in that order within each.
 
 use std::collections::{HashMap, VecDeque};
 use std::ops::Range;
@@ -11,7 +11,7 @@ use super::gather::{Content, Gather, Gathered, NOTHING, Size};
 use super::index::{Index, Key, PARTITIONS};
 use super::intake::Options;
 use super::spill::SpillError;
-use super::store::{Disk, Kept};
+use super::store::{Kept, Parts};
 use crate::formats::telemetry::codec::stored;
 use crate::model::{LeftOut, Problem};
 
@@ -26,9 +26,9 @@ pub struct Settled {
 }
 
 enum Source {
-    Memory(Vec<Box<[u8]>>),
-    Disk {
-        disk: Disk,
+    Blocks(Vec<Box<[u8]>>),
+    Parts {
+        parts: Parts,
         /// The next partition, and what is still to be brought in of the one before.
         next: usize,
         passes: VecDeque<HashMap<Key, Size>>,
@@ -51,16 +51,16 @@ pub struct Sessions {
 impl Settled {
     pub(super) fn new(index: Index, kept: Kept, problems: VecDeque<(u32, Problem)>, options: &Options) -> Self {
         let source = match kept {
-            Kept::Memory(blocks) => Source::Memory(blocks),
-            Kept::Disk(disk) => Source::Disk { disk, next: 0, passes: VecDeque::new(), load: options.load as u64 },
+            Kept::Blocks(blocks) => Source::Blocks(blocks),
+            Kept::Parts(parts) => Source::Parts { parts, next: 0, passes: VecDeque::new(), load: options.load as u64 },
         };
         let (max_session, batch) = (options.max_session as u64, options.batch);
         Self { index, source, problems, max_session, batch, current: None }
     }
 
-    /// Whether records had to wait on disk.
-    pub fn spilled(&self) -> bool {
-        matches!(self.source, Source::Disk { .. })
+    /// Whether the records were more than are kept as they came.
+    pub fn split(&self) -> bool {
+        matches!(self.source, Source::Parts { .. })
     }
 
     /// The next sessions, or `None` after the last. `recycled` is the buffer of sessions that are done with, or empty.
@@ -86,30 +86,33 @@ impl Settled {
     fn gather(&mut self) -> Result<Option<Gathered>, SpillError> {
         let index = &self.index;
         let mut gather = Gather::new(index, self.max_session);
-        let (disk, next, passes, load) = match &mut self.source {
-            Source::Memory(blocks) if blocks.is_empty() => return Ok(None),
-            Source::Memory(blocks) => {
+        let (parts, next, passes, load) = match &mut self.source {
+            Source::Blocks(blocks) if blocks.is_empty() => return Ok(None),
+            Source::Blocks(blocks) => {
                 std::mem::take(blocks).into_iter().for_each(|block| gather.add(block, |_| true));
                 return Ok(Some(gather.finish()));
             }
-            Source::Disk { disk, next, passes, load } => (disk, next, passes, *load),
+            Source::Parts { parts, next, passes, load } => (parts, next, passes, *load),
         };
         loop {
             if let Some(pass) = passes.pop_front() {
-                some(disk, *next - 1, index, &pass, self.max_session, &mut gather)?;
+                some(parts, *next - 1, index, &pass, self.max_session, &mut gather)?;
                 return Ok(Some(gather.finish()));
+            }
+            if let Some(done) = next.checked_sub(1) {
+                parts.forget(done);
             }
             let partition = *next;
             if partition == PARTITIONS {
                 return Ok(None);
             }
             *next += 1;
-            if disk.bytes(partition) > load {
-                *passes = plan(disk, partition, index, load, self.max_session)?;
-            } else if disk.chunks(partition) > 0 {
-                for chunk in 0..disk.chunks(partition) {
+            if parts.bytes(partition) > load {
+                *passes = plan(parts, partition, index, load, self.max_session)?;
+            } else if parts.chunks(partition) > 0 {
+                for chunk in 0..parts.chunks(partition) {
                     let mut block = Vec::new();
-                    disk.read(partition, chunk, &mut block)?;
+                    parts.read(partition, chunk, &mut block)?;
                     gather.add(block.into(), |home| home.partition() == partition);
                 }
                 return Ok(Some(gather.finish()));
@@ -120,7 +123,7 @@ impl Settled {
 
 /// Splits the sessions of a partition that is too large into passes that are not, in the order of their first records.
 fn plan(
-    disk: &mut Disk,
+    parts: &mut Parts,
     partition: usize,
     index: &Index,
     load: u64,
@@ -128,8 +131,8 @@ fn plan(
 ) -> Result<VecDeque<HashMap<Key, Size>>, SpillError> {
     let mut sizes: HashMap<Key, Size> = HashMap::new();
     let mut bytes = Vec::new();
-    for chunk in 0..disk.chunks(partition) {
-        disk.read(partition, chunk, &mut bytes)?;
+    for chunk in 0..parts.chunks(partition) {
+        parts.read(partition, chunk, &mut bytes)?;
         for (record, _) in stored(&bytes) {
             if let Some(home) = index.home(&record).filter(|home| home.partition() == partition) {
                 sizes.entry(home).or_insert(NOTHING).add(&record);
@@ -156,7 +159,7 @@ fn plan(
 
 /// Brings some sessions of a partition into memory.
 fn some(
-    disk: &mut Disk,
+    parts: &mut Parts,
     partition: usize,
     index: &Index,
     pass: &HashMap<Key, Size>,
@@ -164,8 +167,8 @@ fn some(
     gather: &mut Gather<'_>,
 ) -> Result<(), SpillError> {
     let mut bytes = Vec::new();
-    for chunk in 0..disk.chunks(partition) {
-        disk.read(partition, chunk, &mut bytes)?;
+    for chunk in 0..parts.chunks(partition) {
+        parts.read(partition, chunk, &mut bytes)?;
         let (mut block, mut last): (Vec<u8>, &[u8]) = (Vec::new(), &[]);
         for (record, _) in stored(&bytes) {
             let Some(home) = index.home(&record) else { continue };

@@ -1,30 +1,36 @@
-//! Records while they wait: in memory up to a budget, then on disk, split by home into partitions that each fit in
-//! memory.
+//! Records while they wait: as they came up to a budget, then split by home into partitions that each fit in memory.
 
+use std::collections::VecDeque;
 use std::ops::Range;
 use std::path::PathBuf;
 
-use super::index::{Index, PARTITIONS};
-use super::spill::{Chunk, SpillError, SpillFile};
+use super::index::{Index, Key, PARTITIONS};
+use super::spill::{Chunk, Packed, Spill, SpillError};
 use crate::formats::telemetry::codec::{Stored, stored};
 
-/// Bytes of a partition that are written at once.
+/// Bytes of a partition that are packed at once, unless the budget has no room for as many of every partition.
 const CHUNK: usize = 128 << 10;
+
+/// How many of the runs that came before there were partitions are split with every one that comes after: nobody is kept
+/// waiting for all of them.
+const AT_ONCE: usize = 4;
 
 /// All records.
 pub(super) struct Store {
     dir: PathBuf,
     budget: usize,
     held: usize,
-    /// Runs of records; each begins with a whole origin.
-    blocks: Vec<Box<[u8]>>,
-    disk: Option<Disk>,
+    /// Runs of records as they came; each begins with a whole origin.
+    blocks: VecDeque<Box<[u8]>>,
+    parts: Option<Parts>,
 }
 
-/// Records on disk.
-pub(super) struct Disk {
-    file: SpillFile,
+/// Records split by home.
+pub(super) struct Parts {
+    spill: Spill,
     partitions: Vec<Partition>,
+    /// Bytes of a partition that are packed at once.
+    chunk: usize,
 }
 
 /// Records whose homes share a part of their hashes.
@@ -32,137 +38,182 @@ pub(super) struct Disk {
 struct Partition {
     chunks: Vec<Chunk>,
     bytes: u64,
-    /// What is not yet written, and where in it the origin of its last record stands.
+    /// What is not yet packed, and where in it the origin of its last record stands.
     buffer: Vec<u8>,
     origin: Range<usize>,
 }
 
+/// A run of records of one partition that is to be packed.
+pub(super) struct Full {
+    partition: usize,
+    records: Vec<u8>,
+}
+
+/// The same, packed.
+pub(super) struct Ready {
+    partition: usize,
+    packed: Packed,
+}
+
+impl Full {
+    /// Packs the records, which takes longer than all else that is done with them: no lock should be held.
+    pub(super) fn pack(self) -> Ready {
+        Ready { partition: self.partition, packed: Packed::new(&self.records) }
+    }
+}
+
 /// Where records wait when all have arrived.
 pub(super) enum Kept {
-    Memory(Vec<Box<[u8]>>),
-    Disk(Disk),
+    /// As they came.
+    Blocks(Vec<Box<[u8]>>),
+    /// Split by home.
+    Parts(Parts),
 }
 
 impl Store {
     pub(super) fn new(dir: PathBuf, budget: usize) -> Self {
-        Self { dir, budget, held: 0, blocks: Vec::new(), disk: None }
+        Self { dir, budget, held: 0, blocks: VecDeque::new(), parts: None }
     }
 
-    /// Takes a run of records that the index has learned of.
-    pub(super) fn add(&mut self, bytes: &[u8], index: &mut Index) -> Result<(), SpillError> {
-        if let Some(disk) = &mut self.disk {
-            return disk.add(bytes, index);
+    /// Takes a run of records that the index has learned of. What is returned must be packed, and [`Store::put`] back.
+    pub(super) fn add(&mut self, bytes: &[u8], index: &mut Index) -> Vec<Full> {
+        let mut full = Vec::new();
+        let parts = match &mut self.parts {
+            Some(parts) => {
+                parts.add(bytes, index, &mut full);
+                parts
+            }
+            None => {
+                self.held += bytes.len();
+                self.blocks.push_back(bytes.into());
+                if self.held <= self.budget {
+                    return full;
+                }
+                self.parts.insert(Parts::new(Spill::new(&self.dir, self.budget), self.budget))
+            }
+        };
+        for block in self.blocks.drain(..AT_ONCE.min(self.blocks.len())) {
+            parts.add(&block, index, &mut full);
         }
-        self.held += bytes.len();
-        self.blocks.push(bytes.into());
-        if self.held <= self.budget {
-            return Ok(());
+        full
+    }
+
+    /// Keeps what was packed.
+    pub(super) fn put(&mut self, ready: Vec<Ready>) -> Result<(), SpillError> {
+        match &mut self.parts {
+            Some(parts) => ready.into_iter().try_for_each(|ready| parts.put(ready)),
+            None => Ok(()),
         }
-        let disk = self.disk.insert(Disk::new(&self.dir)?);
-        for block in std::mem::take(&mut self.blocks) {
-            disk.add(&block, index)?;
-        }
-        Ok(())
     }
 
     /// All records have arrived: brings those together whose home is now known to be another. Ends early, and of no use,
     /// when `stopped` says so.
-    pub(super) fn settle(self, index: &Index, stopped: &dyn Fn() -> bool) -> Result<Kept, SpillError> {
-        let Some(mut disk) = self.disk else { return Ok(Kept::Memory(self.blocks)) };
-        disk.settle(index, stopped)?;
-        Ok(Kept::Disk(disk))
+    pub(super) fn settle(self, index: &mut Index, stopped: &dyn Fn() -> bool) -> Result<Kept, SpillError> {
+        let Some(mut parts) = self.parts else { return Ok(Kept::Blocks(self.blocks.into())) };
+        for block in self.blocks {
+            if stopped() {
+                break;
+            }
+            let mut full = Vec::new();
+            parts.add(&block, index, &mut full);
+            full.into_iter().try_for_each(|full| parts.put(full.pack()))?;
+        }
+        parts.settle(index, stopped)?;
+        Ok(Kept::Parts(parts))
     }
 }
 
-impl Disk {
-    fn new(dir: &std::path::Path) -> Result<Self, SpillError> {
+impl Parts {
+    fn new(spill: Spill, budget: usize) -> Self {
         let partitions = (0..PARTITIONS).map(|_| Partition::default()).collect();
-        Ok(Self { file: SpillFile::new(dir)?, partitions })
+        Self { spill, partitions, chunk: CHUNK.min(budget / PARTITIONS) }
     }
 
-    fn add(&mut self, bytes: &[u8], index: &mut Index) -> Result<(), SpillError> {
+    fn add(&mut self, bytes: &[u8], index: &mut Index, full: &mut Vec<Full>) {
         for (record, _) in stored(bytes) {
             // The index has learned of every record that has a home.
             if let Some(home) = index.place(&record) {
-                self.partitions[home.partition()].push(&record, &mut self.file)?;
+                let partition = home.partition();
+                let records = self.partitions[partition].push(&record, self.chunk);
+                full.extend(records.map(|records| Full { partition, records }));
             }
         }
+    }
+
+    fn put(&mut self, ready: Ready) -> Result<(), SpillError> {
+        let chunk = self.spill.keep(ready.packed)?;
+        let partition = &mut self.partitions[ready.partition];
+        partition.bytes += chunk.len() as u64;
+        partition.chunks.push(chunk);
         Ok(())
     }
 
     fn settle(&mut self, index: &Index, stopped: &dyn Fn() -> bool) -> Result<(), SpillError> {
-        self.flush()?;
-        let counts: Vec<usize> = self.partitions.iter().map(|p| p.chunks.len()).collect();
         let mut bytes = Vec::new();
         for from in index.dirty() {
-            for i in 0..counts[from] {
+            // What moves here from another partition is where it belongs, and nothing moves from here to here.
+            for i in 0..self.chunks(from) {
                 if stopped() {
                     return Ok(());
                 }
-                // What moved here in this loop is where it belongs.
-                self.file.read(self.partitions[from].chunks[i], &mut bytes)?;
+                self.read(from, i, &mut bytes)?;
                 for (record, _) in stored(&bytes) {
-                    if let Some(to) = index.home(&record).map(super::index::Key::partition).filter(|to| *to != from) {
-                        self.partitions[to].push(&record, &mut self.file)?;
+                    let Some(to) = index.home(&record).map(Key::partition).filter(|to| *to != from) else { continue };
+                    if let Some(records) = self.partitions[to].push(&record, self.chunk) {
+                        self.put(Full { partition: to, records }.pack())?;
                     }
                 }
             }
-        }
-        self.flush()
-    }
-
-    /// Writes what is not yet written, and gives its memory back.
-    fn flush(&mut self) -> Result<(), SpillError> {
-        for partition in &mut self.partitions {
-            partition.flush(&mut self.file)?;
-            partition.buffer = Vec::new();
         }
         Ok(())
     }
 
     /// Bytes of a partition, those included that have moved away.
     pub(super) fn bytes(&self, partition: usize) -> u64 {
-        self.partitions[partition].bytes
+        let partition = &self.partitions[partition];
+        partition.bytes + partition.buffer.len() as u64
     }
 
     /// How many chunks a partition has.
     pub(super) fn chunks(&self, partition: usize) -> usize {
-        self.partitions[partition].chunks.len()
+        let partition = &self.partitions[partition];
+        partition.chunks.len() + usize::from(!partition.buffer.is_empty())
     }
 
-    /// Reads a chunk of a partition: a run of records.
+    /// Reads a chunk of a partition: a run of records. The last one may not have been packed.
     pub(super) fn read(&mut self, partition: usize, chunk: usize, out: &mut Vec<u8>) -> Result<(), SpillError> {
-        self.file.read(self.partitions[partition].chunks[chunk], out)
+        let partition = &self.partitions[partition];
+        match partition.chunks.get(chunk) {
+            Some(chunk) => self.spill.read(chunk, out),
+            None => {
+                out.clear();
+                out.extend_from_slice(&partition.buffer);
+                Ok(())
+            }
+        }
+    }
+
+    /// Gives back the memory of a partition that is done with.
+    pub(super) fn forget(&mut self, partition: usize) {
+        self.partitions[partition] = Partition::default();
     }
 }
 
 impl Partition {
-    fn push(&mut self, record: &Stored<'_>, file: &mut SpillFile) -> Result<(), SpillError> {
+    /// Appends a record; returns what has come together once it is enough to be packed.
+    fn push(&mut self, record: &Stored<'_>, chunk: usize) -> Option<Vec<u8>> {
         if self.buffer.capacity() == 0 {
-            self.buffer.reserve_exact(CHUNK + CHUNK / 8);
+            self.buffer.reserve_exact(chunk + chunk / 8);
         }
         let same = !self.buffer.is_empty() && self.buffer[self.origin.clone()] == *record.origin;
         let origin = record.put(!same, &mut self.buffer);
         if !same {
             self.origin = origin;
         }
-        if self.buffer.len() >= CHUNK { self.flush(file) } else { Ok(()) }
-    }
-
-    fn flush(&mut self, file: &mut SpillFile) -> Result<(), SpillError> {
-        if self.buffer.is_empty() {
-            return Ok(());
+        if self.buffer.len() < chunk {
+            return None;
         }
-        let chunk = file.append(&self.buffer)?;
-        self.bytes += chunk.len() as u64;
-        self.chunks.push(chunk);
         self.origin = 0..0;
-        // One that grew for a huge record is not kept.
-        if self.buffer.capacity() > 2 * CHUNK {
-            self.buffer = Vec::new()
-        } else {
-            self.buffer.clear()
-        }
-        Ok(())
+        Some(std::mem::take(&mut self.buffer))
     }
 }

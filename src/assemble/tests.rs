@@ -90,7 +90,7 @@ fn run(files: &[Vec<Vec<u8>>], options: Options, order: impl FnOnce(&mut Vec<(u3
     }
     intake.take(&mut draft).unwrap();
     let mut settled = intake.settle(&|| false).unwrap();
-    out.spilled = settled.spilled();
+    out.spilled = settled.split();
     let mut buffer = Vec::new();
     while let Some(sessions) = settled.next(std::mem::take(&mut buffer)).unwrap() {
         let Sessions { file, buffer: bytes, items } = sessions;

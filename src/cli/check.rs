@@ -145,10 +145,17 @@ fn gate(gate: &Gate) -> String {
         // A share has no more than a few digits; the rest is what binary fractions add.
         Limit::Share(share) => format!("{}%", (share * 1e8).round() / 1e6),
     };
-    let mut parts = vec![format!("pass_rate at least {}", gate.pass_rate.min)];
+    let sure = |confidence: Option<f64>| {
+        confidence.map(|c| format!(" ({}% sure)", (c * 1e6).round() / 1e4)).unwrap_or_default()
+    };
+    let pass_rate = &gate.pass_rate;
+    let mut parts = vec![format!("pass_rate at least {}{}", pass_rate.min, sure(pass_rate.confidence))];
     if let Some(r) = &gate.reliability {
         let min = r.min.map_or_else(|| "reported".to_owned(), |m| format!("at least {m}"));
-        parts.push(format!("pass^{} {min}", r.k));
+        parts.push(format!("pass^{} {min}{}", r.k, sure(r.confidence)));
+    }
+    if let Some(b) = &gate.baseline {
+        parts.push(format!("no worse than {} by {}", safe::terminal(&b.run), b.margin));
     }
     for (name, value) in [
         ("left out", gate.max_left_out),

@@ -1,5 +1,6 @@
 //! `seatrial explain`: the documentation of checks, formats and a few topics, from the definitions themselves.
 
+mod gate;
 mod reference;
 mod topics;
 
@@ -28,8 +29,8 @@ Examples:
   seatrial explain cases           the columns of a file of cases
   seatrial explain exit-codes")]
 pub struct Args {
-    /// A check, a trace format, or a topic: `cases`, `exit-codes`, `filter`, `formats`, `keys`, `matchers`, `metrics`,
-    /// `settings`, `suite`.
+    /// A check, a trace format, or a topic: `cases`, `exit-codes`, `filter`, `formats`, `gate`, `keys`, `matchers`,
+    /// `metrics`, `settings`, `suite`.
     name: Option<String>,
     /// Print the reference of all checks in Markdown.
     #[arg(long, conflicts_with = "name")]

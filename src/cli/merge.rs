@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
+use super::baselines;
 use super::context::{Context, Failure};
 use super::run::{Ended, Output, Shown};
 use crate::checks::system::SystemFinding;
@@ -39,6 +40,8 @@ pub struct Args {
     /// The shards: folders of their runs, their run.jsonl, or folders in which such folders lie.
     #[arg(required = true, value_name = "RUN")]
     runs: Vec<PathBuf>,
+    #[command(flatten)]
+    baseline: baselines::Args,
     /// The folder in which the run is written.
     #[arg(long, value_name = "DIR")]
     out: Option<String>,
@@ -79,7 +82,9 @@ pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
         shards.verify().map_err(refused)?;
     }
     note_unkept(&records, context);
-    decide(args, context, &records, plan.clone(), &planned)
+    let mut plan = plan.clone();
+    plan.suites.iter_mut().for_each(|suite| args.baseline.apply(suite, context));
+    decide(args, context, &records, plan, &planned)
 }
 
 /// A failure that lists everything that is wrong.
@@ -166,6 +171,9 @@ fn complete(records: &[ShardRecord], problems: &mut Vec<String>) {
     let name = |r: &ShardRecord| format!("shard {}", r.shard.shard);
     for record in &records[1..] {
         problems.extend(same::differences(&first.plan, &record.plan, &name(first), &name(record)));
+        if record.baselines != first.baselines {
+            problems.push(format!("{} was compared with another baseline than {}", name(record), name(first)));
+        }
         if record.shard.keep != first.shard.keep {
             problems.push(format!("{} keeps other sessions than {} (`--keep`)", name(record), name(first)));
         }
@@ -273,7 +281,11 @@ fn decide(
     plan: Plan,
     planned: &[Option<Planned<'_>>],
 ) -> Result<u8, Failure> {
-    let mut output = Output::begin(context, plan, jiff::Timestamp::now())?;
+    let baselines = match args.baseline.is_given() {
+        true => args.baseline.read(&plan.suites),
+        false => records.first().map(|r| r.baselines.clone()).unwrap_or_default(),
+    };
+    let mut output = Output::begin(context, plan, &baselines, jiff::Timestamp::now())?;
     let plan = output.plan.clone();
     let mut kept = kept::Writer::new(&output.dir);
     let (never, mut stopped) = (AtomicBool::new(false), None);
@@ -286,6 +298,8 @@ fn decide(
             end.files.iter().map(|name| RecordedFile { path: PathBuf::from(name), name: name.clone() }).collect();
         let system = planned.get(index).and_then(Option::as_ref);
         let mut fold = SuiteFold::new(suite, system.map_or(0, |p| p.columns.len()));
+        let own = baselines.iter().filter(|b| b.suite as usize == index);
+        fold.baselines = own.map(|b| (b.name.clone(), b.found.clone())).collect();
         let desk = Desk {
             index: index as u32,
             files: &files,

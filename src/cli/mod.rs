@@ -1,10 +1,13 @@
 //! Floor 5: the command line, one file per command. Only this floor turns errors into text and exit codes, and only
 //! here do time, environment, working directory and the terminal enter, as values.
 
+mod baselines;
 mod check;
 mod context;
+mod diff;
 mod explain;
 mod flags;
+mod gate;
 mod import;
 mod load;
 mod merge;
@@ -47,6 +50,8 @@ struct Cli {
 const EXAMPLES: &str = "Examples:
   seatrial run suites/                  evaluate every suite, exit 0 when all gates pass
   seatrial check suites/                validate suites and show the plan, run nothing
+  seatrial gate reports/latest          decide again, from the record alone
+  seatrial diff reports/main reports/latest   what newly fails and newly passes
   seatrial explain trajectory           what a check does, with examples
   seatrial show sessions.jsonl abc      one session as a transcript";
 
@@ -56,6 +61,10 @@ enum Command {
     Run(run::Args),
     /// Validate suites and show the plan, without running anything.
     Check(check::Args),
+    /// Decide again, from the record of a run.
+    Gate(gate::Args),
+    /// Show what newly fails and newly passes between two runs.
+    Diff(diff::Args),
     /// Put the shards of a run together, and decide as if it had never been split.
     Merge(merge::Args),
     /// Draw the reports of a run again, from its record.
@@ -109,6 +118,8 @@ fn dispatch(cli: Cli) -> u8 {
     let json = match &cli.command {
         Command::Run(args) => args.json,
         Command::Check(args) => args.json,
+        Command::Gate(args) => args.json,
+        Command::Diff(args) => args.json,
         Command::Merge(args) => args.json,
         Command::Report(args) => args.json,
         _ => false,
@@ -131,6 +142,8 @@ fn dispatch(cli: Cli) -> u8 {
     let result = match cli.command {
         Command::Run(args) => run::run(&args, &context),
         Command::Check(args) => check::run(&args, &context),
+        Command::Gate(args) => gate::run(&args, &context),
+        Command::Diff(args) => diff::run(&args, &context),
         Command::Merge(args) => merge::run(&args, &context),
         Command::Report(args) => report::run(&args, &context),
         Command::Show(args) => show::run(&args, &context),

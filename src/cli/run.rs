@@ -15,7 +15,7 @@ pub(super) use reports::{Copies, write as write_reports};
 use std::path::PathBuf;
 
 use super::context::{Context, Failure};
-use super::{flags, load};
+use super::{baselines, flags, load};
 use crate::eval::exit;
 use crate::eval::plan::Planned;
 use crate::eval::shard::Shard;
@@ -27,6 +27,7 @@ use crate::sources::discover::Discovery;
   seatrial run suites/
   seatrial run suites/airline.toml --sessions recordings/*.jsonl --subject airline@1.4.2
   seatrial run suites/ --filter 'tag(refund) and not level(system)'
+  seatrial run suites/ --baseline reports/main
   seatrial run suites/ --json --junit junit.xml
   seatrial run suites/ --shard 2/8
   seatrial run suites/ --resume
@@ -35,6 +36,8 @@ Exit codes: 0 passed, 1 failed, 2 usage, 3 held, 4 not shown, 5 incomplete, 70 b
 pub struct Args {
     #[command(flatten)]
     pub(super) load: load::Args,
+    #[command(flatten)]
+    baseline: baselines::Args,
     /// Print one machine-readable line instead of the report.
     #[arg(long)]
     pub(super) json: bool,
@@ -66,7 +69,8 @@ pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
         Ok(suites) => suites,
         Err(problems) => return usage(args, context, &problems),
     };
-    let planned: Vec<Planned<'_>> = suites.iter().filter_map(|s| Planned::new(s, filter.as_ref())).collect();
+    let mut planned: Vec<Planned<'_>> = suites.iter().filter_map(|s| Planned::new(s, filter.as_ref())).collect();
+    planned.iter_mut().for_each(|p| args.baseline.apply(&mut p.plan, context));
     let found: Vec<Discovery> = planned.iter().map(|p| args.load.recordings(p.suite, context)).collect();
     let unmatched = load::unmatched(&args.load, context, &planned, &found);
     if !unmatched.is_empty() {

@@ -7,9 +7,10 @@ use serde::{Deserialize, Serialize};
 use super::event::{ColumnPlan, SuitePlan};
 use super::fold::SuiteFold;
 use super::rollup;
-use crate::checks::system::{CaseOutcome, Folded, Sample, TrialOutcome};
+use crate::checks::system::{CaseOutcome, Folded, TrialOutcome};
 use crate::model::digest::Digest;
 use crate::model::{Level, Status};
+use crate::stats::samples::{Kept, Samples};
 use crate::suite::Subject;
 
 /// One suite of a run, as a later run is compared with it.
@@ -69,13 +70,24 @@ pub struct PastColumn {
     /// Which column.
     #[serde(flatten)]
     pub column: ColumnPlan,
-    /// The samples by group, in ordinal order of the sessions.
-    pub groups: Vec<Sample>,
+    /// The samples by group.
+    pub groups: Vec<PastGroup>,
     /// How many sessions were asked.
     pub sessions: u64,
     /// How many of them could not say.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub missing: u64,
+}
+
+/// The samples of one group of a column.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PastGroup {
+    /// One value per `by`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub group: Vec<String>,
+    /// Its samples.
+    #[serde(flatten)]
+    pub samples: Kept,
 }
 
 /// What became of looking for a baseline.
@@ -121,7 +133,7 @@ impl Baseline {
 impl PastColumn {
     fn of(plan: &ColumnPlan, folded: &Folded) -> Self {
         let sample =
-            |(group, values): (&Vec<String>, &Vec<f64>)| Sample { group: group.clone(), values: values.clone() };
+            |(group, samples): (&Vec<String>, &Samples)| PastGroup { group: group.clone(), samples: samples.kept() };
         Self {
             column: plan.clone(),
             groups: folded.groups.iter().map(sample).collect(),
@@ -152,7 +164,7 @@ fn past_case(plan: &SuitePlan, checks: &[PastCheck], index: usize, case: &CaseOu
 impl PastTrial {
     fn of(trial: &TrialOutcome, checks: &[PastCheck]) -> Self {
         let mut letters = vec![b'-'; checks.len()];
-        for (check, status) in &trial.checks {
+        for (check, status) in &*trial.checks {
             if let Some(letter) = letters.get_mut(*check as usize) {
                 *letter = letter_of(*status);
             }
@@ -225,7 +237,7 @@ mod tests {
     #[test]
     fn a_trial_that_could_not_be_measured_as_a_whole_is_an_error_of_every_check() {
         let checks = [PastCheck { id: "a".into(), digest: Digest::of(b""), blocks: true }];
-        let broken = PastTrial::of(&TrialOutcome { status: Error, checks: Vec::new() }, &checks);
+        let broken = PastTrial::of(&TrialOutcome { status: Error, checks: [].into() }, &checks);
         assert_eq!((broken.verdict(0), broken.status([0]), broken.status([])), (Some(Error), Error, Error));
     }
 

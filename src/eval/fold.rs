@@ -1,7 +1,10 @@
 //! All sessions of a suite, added up in ordinal order: counts, cases and their trials, and the columns of system
 //! checks. The gate decides from this alone.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
 
 use super::baseline::Found;
 use super::event::{SuiteEnd, SuitePlan};
@@ -46,7 +49,9 @@ pub struct SuiteFold<'p> {
     pub baselines: BTreeMap<String, Found>,
     /// What the end of the suite's sessions says; `None` while there may be more.
     pub end: Option<SuiteEnd>,
-    by_id: HashMap<Box<str>, usize>,
+    index: CaseIndex,
+    /// The ways in which trials went.
+    ways: HashSet<Arc<[(u32, Status)]>>,
     seen: Seen,
     blocking: Vec<bool>,
     critical: Vec<bool>,
@@ -69,7 +74,8 @@ impl<'p> SuiteFold<'p> {
             tools_seen: BTreeSet::new(),
             baselines: BTreeMap::new(),
             end: None,
-            by_id: HashMap::new(),
+            index: CaseIndex::default(),
+            ways: HashSet::new(),
             seen: Seen::default(),
             blocking: plan.checks.iter().map(|c| c.severity.blocks()).collect(),
             critical: plan.checks.iter().map(|c| c.severity == crate::model::Severity::Critical).collect(),
@@ -111,7 +117,7 @@ impl<'p> SuiteFold<'p> {
                 self.failed_weight += declared.map_or(1.0, |c| c.weight);
             }
         }
-        let checks = row.verdicts.iter().map(|v| (v.0, v.1)).collect();
+        let checks = self.way(row.verdicts.iter().map(|v| (v.0, v.1)).collect());
         let trials = &mut self.cases[case].trials;
         if trials.is_empty() {
             // Most cases have one trial; a vector would make room for four.
@@ -119,7 +125,7 @@ impl<'p> SuiteFold<'p> {
         }
         trials.push(TrialOutcome { status, checks });
         for (column, cell) in self.columns.iter_mut().zip(row.cells) {
-            column.add(cell);
+            column.add(u32::try_from(case).unwrap_or(u32::MAX), cell);
         }
     }
 
@@ -151,14 +157,52 @@ impl<'p> SuiteFold<'p> {
         }
     }
 
-    fn case(&mut self, id: &str, tags: &[String]) -> usize {
-        if let Some(&index) = self.by_id.get(id) {
-            return index;
+    /// What is known of this way for a trial to go.
+    fn way(&mut self, checks: Vec<(u32, Status)>) -> Arc<[(u32, Status)]> {
+        if let Some(known) = self.ways.get(&checks[..]) {
+            return Arc::clone(known);
         }
-        let index = self.cases.len();
-        self.by_id.insert(id.into(), index);
-        self.cases.push(CaseOutcome { id: id.to_owned(), tags: tags.to_vec(), trials: Vec::new() });
+        let new: Arc<[_]> = checks.into();
+        self.ways.insert(Arc::clone(&new));
+        new
+    }
+
+    fn case(&mut self, id: &str, tags: &[String]) -> usize {
+        let (index, new) = self.index.of(id, &self.cases);
+        if new {
+            self.cases.push(CaseOutcome { id: id.to_owned(), tags: tags.to_vec(), trials: Vec::new() });
+        }
         index
+    }
+}
+
+/// The position of each case by the hash of its id: the ids themselves are with the cases, and there may be millions.
+#[derive(Default)]
+struct CaseIndex {
+    positions: HashMap<u64, u32>,
+    hasher: RandomState,
+}
+
+impl CaseIndex {
+    /// The position of a case among those known, or that of a new one behind them; and whether it is new.
+    fn of(&mut self, id: &str, cases: &[CaseOutcome]) -> (usize, bool) {
+        let mut hash = self.hasher.hash_one(id);
+        loop {
+            match self.positions.entry(hash) {
+                Entry::Occupied(known) => {
+                    let position = *known.get() as usize;
+                    if cases.get(position).is_some_and(|case| case.id == id) {
+                        return (position, false);
+                    }
+                    // Another id of the same hash: look behind it.
+                    hash = hash.wrapping_add(1);
+                }
+                Entry::Vacant(free) => {
+                    free.insert(cases.len() as u32);
+                    return (cases.len(), true);
+                }
+            }
+        }
     }
 }
 

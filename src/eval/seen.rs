@@ -61,7 +61,7 @@ impl Seen {
 
 fn short(digest: &Digest) -> [u8; 16] {
     let mut short = [0; 16];
-    short.copy_from_slice(&digest.0[..16]);
+    short.copy_from_slice(&digest.bytes[..16]);
     short
 }
 

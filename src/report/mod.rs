@@ -3,6 +3,8 @@
 //! [`replay`] reads the record once to fold it (the decision) and once more to hand every session to the [`Sink`]s, so
 //! that no report holds a run in memory.
 
+pub mod decision;
+pub mod diff;
 pub mod html;
 pub mod json;
 pub mod junit;

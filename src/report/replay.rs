@@ -5,11 +5,12 @@ use std::path::Path;
 
 use super::{Drawn, RunSummary, Sink};
 use crate::checks::system::SystemFinding;
-use crate::eval::event::{Finished, Plan, RunEvent, Started, SuiteEnd};
+use crate::eval::event::{Finished, Plan, RunEvent, Started, SuiteEnd, SuitePlan};
 use crate::eval::exit;
 use crate::eval::fold::SuiteFold;
 use crate::eval::gate::{self, Stopped, SuiteSummary};
 use crate::eval::row::Row;
+use crate::store::baseline;
 use crate::store::record::{self, RecordError};
 
 /// A record, folded.
@@ -28,8 +29,16 @@ pub struct Replayed {
 
 /// Folds a record again and decides as the run did.
 pub fn fold(path: &Path) -> Result<Replayed, RecordError> {
+    fold_against(path, None)
+}
+
+/// Folds a record again and decides; `instead` names another baseline in the plan of each suite, which is then read.
+pub fn fold_against(path: &Path, instead: Option<&dyn Fn(&mut SuitePlan)>) -> Result<Replayed, RecordError> {
     let (mut started, mut finished): (Option<Started>, Option<Finished>) = (None, None);
-    let plan = record::plan(path)?;
+    let mut plan = record::plan(path)?;
+    if let Some(instead) = instead {
+        plan.suites.iter_mut().for_each(instead);
+    }
     let mut folds: Vec<SuiteFold<'_>> = plan.suites.iter().map(|s| SuiteFold::new(s, 0)).collect();
     let mut system: Vec<Vec<(u32, SystemFinding)>> = vec![Vec::new(); plan.suites.len()];
     let mut stray = None;
@@ -75,6 +84,12 @@ pub fn fold(path: &Path) -> Result<Replayed, RecordError> {
     })?;
     if let Some(why) = stray {
         return Err(RecordError::NotARecord { path: path.to_owned(), why: why.to_owned() });
+    }
+    let own = started.as_ref().map(|s| s.run.as_str());
+    for fold in folds.iter_mut().filter(|_| instead.is_some()) {
+        if let Some(bar) = &fold.plan.gate.baseline {
+            fold.baselines.insert(bar.run.clone(), baseline::read(&bar.path, &fold.plan.name, &[], own));
+        }
     }
     let stopped = finished.as_ref().map_or(Some("killed".to_owned()), |f| f.stopped.clone());
     let ended = match stopped.as_deref() {

@@ -7,6 +7,7 @@ use anstyle::{AnsiColor, Effects, Style};
 
 use super::junit::message;
 use super::{Drawn, Sink, safe};
+use crate::checks::system::words;
 use crate::eval::event::{LeftOutEvent, Ordinal, SessionEvent, SuiteEnd, SuitePlan};
 use crate::eval::gate::{CheckSummary, Decision, SuiteSummary};
 use crate::model::{Level, Status};
@@ -48,11 +49,11 @@ struct Example {
     message: String,
 }
 
-const BAD: Style = AnsiColor::Red.on_default().effects(Effects::BOLD);
-const GOOD: Style = AnsiColor::Green.on_default().effects(Effects::BOLD);
-const UNSURE: Style = AnsiColor::Yellow.on_default().effects(Effects::BOLD);
-const DIM: Style = Style::new().effects(Effects::DIMMED);
-const BOLD: Style = Style::new().effects(Effects::BOLD);
+pub(super) const BAD: Style = AnsiColor::Red.on_default().effects(Effects::BOLD);
+pub(super) const GOOD: Style = AnsiColor::Green.on_default().effects(Effects::BOLD);
+pub(super) const UNSURE: Style = AnsiColor::Yellow.on_default().effects(Effects::BOLD);
+pub(super) const DIM: Style = Style::new().effects(Effects::DIMMED);
+pub(super) const BOLD: Style = Style::new().effects(Effects::BOLD);
 
 impl<'d> Terminal<'d> {
     /// A report of a run. `ends` holds the end of each suite's sessions, which names the files; `verbose` lists checks
@@ -225,9 +226,12 @@ impl<'d> Terminal<'d> {
         }
         let flaky = if cases.flaky > 0 { format!(", {} of them flaky", cases.flaky) } else { String::new() };
         writeln!(out, "  {DIM}cases{DIM:#}    {}: {}{flaky}", cases.total, parts.join(", "))?;
-        // Not every case passed and yet the suite did: what allowed it.
-        if suite.decision == Decision::Passed && cases.passed < cases.total {
-            for rule in suite.rules.iter().filter(|r| r.rule.starts_with("pass_rate") || r.rule == "reliability") {
+        // Not every case passed and yet the suite did: what allowed it. And whatever statistics or a baseline decided.
+        let allowed = suite.decision == Decision::Passed && cases.passed < cases.total;
+        for rule in suite.rules.iter().filter(|r| r.decision == Decision::Passed) {
+            let name = rule.rule.as_str();
+            let sure = rule.measured.as_ref().is_some_and(|m| m.interval.is_some()) || name.starts_with("baseline");
+            if sure || (allowed && (name.starts_with("pass_rate") || name.starts_with("reliability"))) {
                 writeln!(out, "  {DIM}gate{DIM:#}     {}", safe::terminal(&rule.reason))?;
             }
         }
@@ -258,32 +262,32 @@ impl<'d> Terminal<'d> {
     }
 
     fn closing(&self, place: Option<&str>, out: &mut dyn Write) -> io::Result<()> {
-        let summary = self.drawn.summary;
-        if summary.suites.is_empty() {
-            writeln!(out, "nothing was run: the filter selects no check of any suite")?;
-        }
-        let passed = summary.suites.iter().filter(|s| s.decision == Decision::Passed).count();
-        let style = if summary.exit_code == 0 { GOOD } else { BAD };
-        let partial = match &self.drawn.plan.filter {
-            Some(_) => " (partial: --filter took something out)",
-            None => "",
-        };
-        let stopped = summary.stopped.as_ref().map(|s| format!(", stopped early: {s}")).unwrap_or_default();
-        let outcome = match self.drawn.plan.shard() {
-            Some(shard) => format!("shard {shard} is recorded, `seatrial merge` decides"),
-            None => format!("{passed} of {} suites passed", summary.suites.len()),
-        };
-        writeln!(
-            out,
-            "{style}{outcome}{style:#}{partial}{}; exit code {}",
-            safe::terminal(&stopped),
-            summary.exit_code
-        )?;
+        total(self.drawn, out)?;
         if let Some(place) = place {
             writeln!(out, "{DIM}reports in {}{DIM:#}", safe::terminal(place))?;
         }
         Ok(())
     }
+}
+
+/// The last line: how many suites passed, and the exit code.
+pub(super) fn total(drawn: Drawn<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let summary = drawn.summary;
+    if summary.suites.is_empty() {
+        writeln!(out, "nothing was run: the filter selects no check of any suite")?;
+    }
+    let passed = summary.suites.iter().filter(|s| s.decision == Decision::Passed).count();
+    let style = if summary.exit_code == 0 { GOOD } else { BAD };
+    let partial = match &drawn.plan.filter {
+        Some(_) => " (partial: --filter took something out)",
+        None => "",
+    };
+    let stopped = summary.stopped.as_ref().map(|s| format!(", stopped early: {s}")).unwrap_or_default();
+    let outcome = match drawn.plan.shard() {
+        Some(shard) => format!("shard {shard} is recorded, `seatrial merge` decides"),
+        None => format!("{passed} of {} suites passed", summary.suites.len()),
+    };
+    writeln!(out, "{style}{outcome}{style:#}{partial}{}; exit code {}", safe::terminal(&stopped), summary.exit_code)
 }
 
 impl Sink for Terminal<'_> {
@@ -332,7 +336,7 @@ impl Sink for Terminal<'_> {
     }
 }
 
-fn decision_style(decision: Decision) -> Style {
+pub(super) fn decision_style(decision: Decision) -> Style {
     match decision {
         Decision::Passed => GOOD,
         Decision::Failed => BAD,
@@ -378,7 +382,11 @@ fn numbers(check: &CheckSummary) -> String {
     if check.level == Level::System {
         return match (check.value, check.exercised) {
             // Four decimals are for the eye; summary.json has all of them.
-            (Some(value), _) => format!("{value:.4}").trim_end_matches('0').trim_end_matches('.').to_owned(),
+            (Some(value), _) => {
+                let number = format!("{value:.4}");
+                let spread = check.interval.map(|ends| format!(" (95% {})", words::range(ends)));
+                format!("{}{}", number.trim_end_matches('0').trim_end_matches('.'), spread.unwrap_or_default())
+            }
             (None, false) => "applied to nothing".to_owned(),
             (None, true) => "not measured".to_owned(),
         };
@@ -399,7 +407,7 @@ fn numbers(check: &CheckSummary) -> String {
 
 /// A message with what was expected, what happened and where they part on lines of their own. Only the places where
 /// lines break depend on it, so a recording that holds these words breaks a line and nothing else.
-fn spread(message: &str) -> String {
+pub(super) fn spread(message: &str) -> String {
     if message.chars().count() <= WIDE {
         return message.to_owned();
     }
@@ -409,7 +417,7 @@ fn spread(message: &str) -> String {
 }
 
 /// A word as a shell would take it.
-fn shell(word: &str) -> String {
+pub(super) fn shell(word: &str) -> String {
     let word = safe::terminal(word);
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@+,=#%".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
@@ -419,7 +427,7 @@ fn shell(word: &str) -> String {
     }
 }
 /// Where a session of a file is to be looked for: in the file, or in its folder when it may lie in several files there.
-fn place(end: &SuiteEnd, file: u32) -> Option<&str> {
+pub(super) fn place(end: &SuiteEnd, file: u32) -> Option<&str> {
     let folder = |name: &str| name.rfind(['/', '\\']).map(|at| at + 1);
     let file = end.files.get(file as usize)?;
     let inside = folder(file).map(|at| &file[..at]);

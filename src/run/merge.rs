@@ -11,7 +11,9 @@ use std::path::{Path, PathBuf};
 use super::commit::{AskSystem, Commit, Desk};
 use super::element::{Done, Item, is_kept};
 use super::engine::{Outcome, Sinks};
-use crate::eval::event::{Elsewhere, Finished, LeftOutEvent, Plan, SessionEvent, ShardPlan, Started, SuiteEnd};
+use crate::eval::event::{
+    BaselineEvent, Elsewhere, Finished, LeftOutEvent, Plan, SessionEvent, ShardPlan, Started, SuiteEnd,
+};
 use crate::eval::fold::SuiteFold;
 use crate::eval::row::Row;
 use crate::store::kept;
@@ -31,6 +33,8 @@ pub struct ShardRecord {
     pub ended: Result<u8, String>,
     /// The end of each suite's sessions.
     pub ends: Vec<Option<SuiteEnd>>,
+    /// The earlier runs that its suites are compared with.
+    pub baselines: Vec<BaselineEvent>,
 }
 
 /// What went wrong while shards were put together.
@@ -64,8 +68,10 @@ impl ShardRecord {
         let bad = |source| MergeError::Line { path: path.to_owned(), source };
         let mut lines = Lines::open(path).map_err(io)?;
         let (mut run, mut finished, mut ends) = (None, None::<Finished>, vec![None; plan.suites.len()]);
+        let mut baselines = Vec::new();
         while let Some(line) = lines.read().map_err(io)? {
             match kind(line) {
+                Kind::Baseline => baselines.push(serde_json::from_slice(line).map_err(bad)?),
                 Kind::SuiteEnd => {
                     let end: SuiteEnd = serde_json::from_slice(line).map_err(bad)?;
                     if let Some(slot) = ends.get_mut(end.suite as usize) {
@@ -87,7 +93,7 @@ impl ShardRecord {
             Some(Finished { stopped: Some(why), .. }) => Err(format!("it ended early ({why})")),
             Some(Finished { exit_code, .. }) => Ok(exit_code),
         };
-        Ok(Self { path: path.to_owned(), plan, shard, run: run.unwrap_or_default(), ended, ends })
+        Ok(Self { path: path.to_owned(), plan, shard, run: run.unwrap_or_default(), ended, ends, baselines })
     }
 
     /// The folder of the shard's run.

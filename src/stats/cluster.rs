@@ -87,8 +87,10 @@ impl Ratio {
         fractional((self.value * n).min(n), n, confidence)
     }
 
-    /// As many independent observations as tell this much of a rate.
-    fn effective(&self, confidence: f64) -> Option<f64> {
+    /// As many independent observations as tell this much of a rate; between 1 and how many there are.
+    ///
+    /// `None` as for [`Ratio::rate_interval`].
+    pub fn effective(&self, confidence: f64) -> Option<f64> {
         let (g, n, tail) = (self.clusters as f64, self.bottom, 1.0 - alpha(confidence)? / 2.0);
         if self.clusters < 2 || !(0.0..=1.0).contains(&self.value) {
             return None;

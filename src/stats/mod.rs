@@ -18,6 +18,7 @@
 //! | a mean or ratio of sums over sessions, or trials by case | [`cluster::ratio`] and its `interval`; of a rate its `rate_interval` |
 //! | two rates of events | [`poisson::p_above`], [`poisson::ratio_interval`] |
 //! | a percentile | [`quantile::nearest_rank`], its interval [`order::ranks`] |
+//! | all of these over a window, in bounded memory | [`samples::Samples`], with [`sketch`] for percentiles |
 //! | exact sums, so that a total does not depend on the order of its parts | [`sum`] |
 
 pub mod cluster;
@@ -32,6 +33,8 @@ pub mod power;
 pub mod proportion;
 pub mod quantile;
 pub mod reliability;
+pub mod samples;
+pub mod sketch;
 pub mod special;
 pub mod sum;
 pub mod tango;

@@ -19,6 +19,12 @@ impl Percentile {
     pub fn share(self) -> f64 {
         f64::from(self.milli) / WHOLE as f64
     }
+
+    /// The nearest rank among `n` samples, from 1; 0 of none.
+    pub fn rank(self, n: u64) -> u64 {
+        let rank = (u128::from(self.milli) * u128::from(n)).div_ceil(u128::from(WHOLE));
+        u64::try_from(rank).map_or(n, |rank| rank.min(n))
+    }
 }
 
 impl FromStr for Percentile {
@@ -56,8 +62,7 @@ pub fn nearest_rank(samples: &[f64], percentile: Percentile) -> Option<f64> {
     if samples.is_empty() || samples.iter().any(|s| s.is_nan()) {
         return None;
     }
-    let rank = (u64::from(percentile.milli) * samples.len() as u64).div_ceil(WHOLE);
-    let index = (rank as usize).clamp(1, samples.len()) - 1;
+    let index = (percentile.rank(samples.len() as u64) as usize).clamp(1, samples.len()) - 1;
     let mut copy = samples.to_vec();
     let (_, value, _) = copy.select_nth_unstable_by(index, f64::total_cmp);
     Some(*value)

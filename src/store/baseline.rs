@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::record;
 use crate::eval::baseline::{Baseline, Found};
-use crate::eval::event::{ColumnPlan, Finished, Plan, RunEvent};
+use crate::eval::event::{ColumnPlan, Finished, Plan, RunEvent, SuitePlan};
 use crate::eval::fold::SuiteFold;
 use crate::eval::row::Row;
 
@@ -30,51 +30,72 @@ pub fn read(path: &Path, suite: &str, wanted: &[ColumnPlan], own: Option<&str>) 
 }
 
 /// Reads a suite of a run by its position in the plan.
-pub fn of_suite(path: &Path, plan: &Plan, index: usize, wanted: &[ColumnPlan], own: Option<&str>) -> Found {
-    let Some(suite) = plan.suites.get(index) else {
-        return Found::Missing("the run holds no such suite".to_owned());
+fn of_suite(path: &Path, plan: &Plan, index: usize, wanted: &[ColumnPlan], own: Option<&str>) -> Found {
+    let whole = match whole(path, plan, Some(index), wanted) {
+        Ok(whole) => whole,
+        Err(why) => return Found::Missing(why),
     };
-    let mut fold = SuiteFold::new(suite, suite.columns.len());
+    match (whole.stopped, whole.suites.into_iter().next()) {
+        _ if own == Some(&*whole.run) => Found::Refused("it is the same run".to_owned()),
+        (Some(why), _) => Found::Refused(format!("it did not run to its end: {why}")),
+        (None, Some((true, baseline))) => Found::Baseline(baseline),
+        _ => Found::Refused("it did not run to its end".to_owned()),
+    }
+}
+
+/// What the record of a run holds, whether or not it may be a baseline.
+pub struct Whole {
+    /// The run's id.
+    pub run: String,
+    /// Why it ended before its end.
+    pub stopped: Option<String>,
+    /// Whether each suite ran to its end, and what is left of it for a comparison.
+    pub suites: Vec<(bool, Baseline)>,
+}
+
+/// Reads a record for comparisons: all suites, or `only` the one at a position. `Err` says why it cannot be read.
+pub fn whole(path: &Path, plan: &Plan, only: Option<usize>, wanted: &[ColumnPlan]) -> Result<Whole, String> {
+    let columns = |suite: &SuitePlan| if wanted.is_empty() { 0 } else { suite.columns.len() };
+    let mut folds: Vec<SuiteFold<'_>> = plan.suites.iter().map(|s| SuiteFold::new(s, columns(s))).collect();
     let (mut run, mut finished): (Option<String>, Option<Finished>) = (None, None);
     let mut stray = false;
-    let is_own = |event_suite: u32| event_suite as usize == index;
+    let is_wanted = |suite: u32| only.is_none_or(|only| only == suite as usize);
     let cut = record::read(path, |event| match event {
         RunEvent::Started(started) => run = Some(started.run),
         RunEvent::Finished(end) => finished = Some(end),
-        RunEvent::Session(event) if is_own(event.suite) => {
-            stray |= event.verdicts.iter().any(|v| v.check as usize >= suite.checks.len());
-            let row = Row::of(&event);
-            fold.admit(&row);
-            fold.add(row);
-        }
-        RunEvent::LeftOut(event) if is_own(event.suite) => fold.leave_out(event.kind),
-        RunEvent::SuiteEnd(end) if is_own(end.suite) => fold.end = Some(end),
+        RunEvent::Session(event) if is_wanted(event.suite) => match folds.get_mut(event.suite as usize) {
+            Some(fold) if event.verdicts.iter().all(|v| (v.check as usize) < fold.plan.checks.len()) => {
+                let row = Row::of(&event);
+                fold.admit(&row);
+                fold.add(row);
+            }
+            _ => stray = true,
+        },
+        RunEvent::SuiteEnd(end) => match folds.get_mut(end.suite as usize) {
+            Some(fold) => fold.end = Some(end),
+            None => stray = true,
+        },
         _ => {}
     });
-    let cut = match cut {
-        Ok(cut) => cut,
-        Err(why) => return Found::Missing(told(&why, path)),
-    };
+    let cut = cut.map_err(|why| told(&why, path))?;
     let (Some(run), false) = (run, stray) else {
-        return Found::Missing("its record does not hold together: it was edited".to_owned());
+        return Err("its record does not hold together: it was edited".to_owned());
     };
-    if own == Some(&*run) {
-        return Found::Refused("it is the same run".to_owned());
-    }
-    let stopped = match &finished {
-        Some(end) => end.stopped.clone(),
-        None => Some("it was killed".to_owned()),
+    let stopped = match finished {
+        Some(end) => end.stopped,
+        None if cut => Some("killed while it wrote".to_owned()),
+        None => Some("killed".to_owned()),
     };
-    match stopped {
-        Some(why) => Found::Refused(format!("it did not run to its end: {why}")),
-        None if cut || fold.end.is_none() => Found::Refused("it did not run to its end".to_owned()),
-        None => Found::Baseline(Baseline::of(&fold, &run, wanted)),
-    }
+    let folds = folds.iter().enumerate().filter(|(i, _)| only.is_none_or(|only| only == *i));
+    let suites = folds.map(|(_, fold)| (fold.end.is_some(), Baseline::of(fold, &run, wanted))).collect();
+    Ok(Whole { run, stopped, suites })
 }
 
 /// Why a run must not be a baseline, as far as its plan tells.
 fn refused(plan: &Plan) -> Option<String> {
-    plan.filter.as_ref().map(|_| "it is partial: --filter took something out of it".to_owned())
+    let shard =
+        plan.shard().map(|shard| format!("it is shard {shard} of a run; name the one that `seatrial merge` wrote"));
+    shard.or_else(|| plan.is_partial().then(|| "it is partial: --filter took something out of it".to_owned()))
 }
 
 /// Why a record cannot be read. Where it is stands beside it already, and may hold what must not be recorded.

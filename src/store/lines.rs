@@ -11,6 +11,8 @@ pub enum Kind {
     Header,
     /// What the run set out to do.
     Plan,
+    /// An earlier run that a suite is compared with.
+    Baseline,
     /// A session.
     Session,
     /// Something left out.
@@ -28,13 +30,14 @@ pub enum Kind {
 }
 
 /// The tag stands first in every line that seatrial writes.
-const TAGS: [(&[u8], Kind); 8] = [
+const TAGS: [(&[u8], Kind); 9] = [
     (b"{\"event\":\"session\",", Kind::Session),
     (b"{\"event\":\"left_out\",", Kind::LeftOut),
     (b"{\"event\":\"elsewhere\",", Kind::Elsewhere),
     (b"{\"event\":\"suite_end\",", Kind::SuiteEnd),
     (b"{\"event\":\"system\",", Kind::System),
     (b"{\"event\":\"plan\",", Kind::Plan),
+    (b"{\"event\":\"baseline\",", Kind::Baseline),
     (b"{\"event\":\"record\",", Kind::Header),
     (b"{\"volatile\":", Kind::Volatile),
 ];

@@ -53,7 +53,7 @@ pub(super) fn suite(suite: &Suite) -> Digest {
     let mut builder = Builder::new("seatrial suite 1");
     builder.part("tree", canonical(&tree).as_bytes());
     for (name, digest) in &suite.files {
-        builder.part(name, &digest.0);
+        builder.part(name, &digest.bytes);
     }
     builder.finish()
 }
@@ -90,7 +90,7 @@ pub(super) fn check(
     builder.part("require", format!("{require:?}").as_bytes());
     builder.part("case", case.unwrap_or_default().as_bytes());
     for (name, digest) in files {
-        builder.part(name, &digest.0);
+        builder.part(name, &digest.bytes);
     }
     builder.finish()
 }

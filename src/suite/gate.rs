@@ -44,6 +44,8 @@ pub struct GroupTable {
     pub pass_rate: Option<PassRate>,
     /// pass^k over its cases.
     pub reliability: Option<Reliability>,
+    /// With a baseline: how much lower the share of its passing cases may be.
+    pub margin: Option<f64>,
 }
 
 /// Lays a `[gate]` table over what fragments said before. `dir` is the folder of its file.
@@ -54,8 +56,6 @@ pub(super) fn overlay(
     (dir, vars): (&Path, Vars<'_>),
     sink: &mut Sink<'_>,
 ) {
-    // TEMPORARY
-    refuse_later(table, sink);
     check_numbers(table, whole, sink);
     let Some(read) = read_rest::<GateTable>(table, whole, Missing::Reported, sink) else { return };
     let keep = |over: Option<Limit>, under: Limit| over.unwrap_or(under);
@@ -72,51 +72,19 @@ pub(super) fn overlay(
     let mut seen: Vec<String> = Vec::new();
     for (i, group) in read.group.into_iter().flatten().enumerate() {
         let at = span_at(table, whole, &["group".to_owned(), i.to_string(), "tag".to_owned()]);
-        if group.pass_rate.is_none() && group.reliability.is_none() {
-            sink.missing(&at, "a group needs a bar", Some("add `pass_rate` or `reliability`".to_owned()));
+        if group.pass_rate.is_none() && group.reliability.is_none() && group.margin.is_none() {
+            sink.missing(&at, "a group needs a bar", Some("add `pass_rate`, `reliability` or `margin`".to_owned()));
         }
         if seen.contains(&group.tag) {
             sink.error(&at, format!("there is already a group for the tag `{}`", group.tag), None);
             continue;
         }
         seen.push(group.tag.clone());
-        let group = GateGroup { tag: group.tag, pass_rate: group.pass_rate, reliability: group.reliability };
+        let GroupTable { tag, pass_rate, reliability, margin } = group;
+        let group = GateGroup { tag, pass_rate, reliability, margin };
         match gate.groups.iter_mut().find(|g| g.tag == group.tag) {
             Some(inherited) => *inherited = group,
             None => gate.groups.push(group),
-        }
-    }
-}
-
-/// Keys of the gate that the language knows and this version does not yet decide by.
-fn refuse_later(table: &DeTable<'_>, sink: &mut Sink<'_>) {
-    if let Some((key, _)) = table.get_key_value("baseline") {
-        sink.error(
-            &key.span(),
-            "comparison with a baseline is not available in this version",
-            Some("remove `baseline`".to_owned()),
-        );
-    }
-    refuse_confidence(table, sink);
-    if let Some(DeValue::Array(groups)) = table.get("group").map(|g| g.get_ref()) {
-        for group in groups.iter() {
-            if let DeValue::Table(group) = group.get_ref() {
-                refuse_confidence(group, sink);
-            }
-        }
-    }
-}
-
-fn refuse_confidence(table: &DeTable<'_>, sink: &mut Sink<'_>) {
-    for key in ["pass_rate", "reliability"] {
-        if let Some(DeValue::Table(bar)) = table.get(key).map(|v| v.get_ref())
-            && let Some((key, _)) = bar.get_key_value("confidence")
-        {
-            sink.error(
-                &key.span(),
-                "confidence intervals are not available in this version",
-                Some("remove `confidence`; the point estimate is then compared with `min`".to_owned()),
-            );
         }
     }
 }
@@ -144,6 +112,12 @@ fn check_numbers(table: &DeTable<'_>, whole: &Pos, sink: &mut Sink<'_>) {
                 let help = "0.95 is usual: one gate in twenty passes an agent that is only just not good enough";
                 sink.error(&pos, "`confidence` is a share from 0.5 to below 1.0", help.to_owned());
             }
+        }
+        let path: Vec<String> = place.iter().cloned().chain(["margin".to_owned()]).collect();
+        if let Some(margin) = number_at(table, &path)
+            && !(margin > 0.0 && margin < 1.0)
+        {
+            sink.error(&span_at(table, whole, &path), baseline::WRONG_MARGIN, None);
         }
         if let (Some(k), pos) = at("reliability", "k")
             && k == 0.0

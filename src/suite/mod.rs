@@ -11,6 +11,7 @@ pub mod case_files;
 pub mod cases;
 mod check;
 pub mod common;
+mod confidence;
 mod declared;
 mod defaults;
 mod digests;
@@ -321,4 +322,7 @@ pub struct GateGroup {
     /// pass^k over its cases.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reliability: Option<Reliability>,
+    /// With a baseline: how much lower the share of its passing cases may be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub margin: Option<f64>,
 }

@@ -17,7 +17,7 @@ use super::paths::PathText;
 use super::problems::{choice, did_you_mean};
 use super::raw::{Missing, Pos, Sink, Source, key_pos, read_rest, span_at};
 use super::words::{self, FRAGMENT, LATER_TABLES, NOT_AVAILABLE, TOP};
-use super::{CheckDef, Gate, Recorded, Subject, Suite, digests, gate, referred};
+use super::{CheckDef, Gate, Recorded, Subject, Suite, confidence, digests, gate, referred};
 use crate::model::digest::Digest;
 
 /// `[suite]` as it is written.
@@ -128,6 +128,7 @@ impl<'r, 't, 's> Resolver<'r, 't, 's> {
         let priced = maker.priced.get();
         let (head, name_pos) = head?;
         self.warn_about_trials(own, &gate, head.trials);
+        confidence::check(&gate, cases.as_ref(), own, self.sink);
         let subject = self.env.subject.clone().or(subject);
         let mut suite = Suite {
             name: head.name,
@@ -305,7 +306,7 @@ pub(super) fn section_pos(layer: &Layer<'_>, section: &str, key: &str) -> Pos {
     section_path_pos(layer, section, &[key.to_owned()])
 }
 
-fn section_path_pos(layer: &Layer<'_>, section: &str, path: &[String]) -> Pos {
+pub(super) fn section_path_pos(layer: &Layer<'_>, section: &str, path: &[String]) -> Pos {
     match layer.table.get(section).map(|v| (v.span(), v.get_ref())) {
         Some((whole, DeValue::Table(table))) => span_at(table, &whole, path),
         Some((whole, _)) => whole,

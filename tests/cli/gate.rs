@@ -306,3 +306,37 @@ fn a_tool_that_only_filtered_sessions_call_is_no_misspelling() {
     project.run_with(&["--filter", "case(a)"]).code(0);
     Project::with(&never, &[&replies("a", "good")]).run().code(4).says("misspelled");
 }
+
+#[test]
+fn with_confidence_a_gate_passes_fails_or_is_inconclusive_and_says_what_would_settle_it() {
+    let suite = |min: &str| format!("{GOOD}[gate]\npass_rate = {{ min = {min}, confidence = 0.95 }}\n");
+    let of = |min: &str, good: usize, bad: usize| Project::with(&suite(min), &lines(&mixed(good, bad)));
+    of("0.9", 60, 1).run().code(0).says("95% sure that it is at least 0.92").says("clopper-pearson");
+    of("0.9", 50, 11).run().code(1);
+    let unsure = of("0.9", 29, 1);
+    unsure.run().code(4).says("INCONCLUSIVE").says("more cases like these would settle it");
+    let rule = unsure.suite()["rules"].as_array().expect("rules").iter().find(|r| r["rule"] == "pass_rate").cloned();
+    let rule = rule.expect("the rule");
+    assert!(rule["more_cases"].as_u64().expect("how many") > 0 && rule["interval"][0].as_f64() < Some(0.9), "{rule}");
+    assert!(unsure.report("junit.xml").contains("name=\"pass_rate\"><error"));
+}
+
+#[test]
+fn check_warns_when_the_known_cases_can_never_pass() {
+    let cases: String = (0..50).map(|i| format!("[[case]]\nid = \"c{i}\"\n")).collect();
+    let suite = |min: &str| format!("{cases}{GOOD}[gate]\npass_rate = {{ min = {min}, confidence = 0.95 }}\n");
+    let checked =
+        |min: &str| Project::with(&suite(min), &[&replies("c0", "good")]).seatrial(&["check", "suite.toml"]).code(0);
+    // 50 of 50 have the lower limit .942.
+    checked("0.95").complains("can never pass").complains("59 are needed").says("at least 0.95 (95% sure)");
+    assert!(!checked("0.94").err.contains("never"));
+    checked("1.0").complains("no number of cases");
+}
+
+#[test]
+fn confidence_counts_cases_and_refuses_weights() {
+    let suite = format!(
+        "[[case]]\nid = \"a\"\nweight = 3.0\n[[case]]\nid = \"b\"\n{GOOD}[gate]\npass_rate = {{ min = 0.5, confidence = 0.9 }}\n"
+    );
+    Project::with(&suite, &[&replies("a", "good")]).run().code(2).complains("different weights");
+}

@@ -262,7 +262,7 @@ fn the_record_holds_the_digests_of_suite_files_and_sessions() {
     let files: Vec<&String> = suite["files"].as_object().expect("files").keys().collect();
     assert_eq!(files, ["cases.jsonl", "suite.toml"]);
     assert!(suite["checks"][0]["digest"].as_str().expect("a digest").starts_with("sha256:"));
-    assert!(events.contains("\"id\":\"a\",\"case\":\"a\",\"digest\":\"sha256:"));
+    assert!(events.contains("\"id\":\"a\",\"case\":\"a\",\"digest\":\"blake3:"));
     let before = suite["digest"].clone();
     project.file("cases.jsonl", "{\"id\":\"a\",\"tags\":[\"x\"]}\n");
     project.run().code(0);

@@ -4,7 +4,9 @@
 
 mod adk;
 mod bad_input;
+mod baseline;
 mod browser;
+mod diff;
 mod endings;
 mod examples;
 mod gate;

@@ -25,8 +25,8 @@ fn generated(name: &str) -> String {
     }
 }
 
-const SECTIONS: [&str; 9] =
-    ["exit codes", "suite", "cases", "matchers", "checks", "metrics", "filter", "formats", "settings"];
+const SECTIONS: [&str; 10] =
+    ["exit codes", "gate", "suite", "cases", "matchers", "checks", "metrics", "filter", "formats", "settings"];
 
 #[test]
 fn the_generated_parts_of_the_readme_are_up_to_date() {

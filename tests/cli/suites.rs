@@ -92,11 +92,6 @@ fn a_duplicate_id_or_suite_name_is_refused() {
 
 #[test]
 fn what_a_later_version_brings_is_refused_clearly() {
-    refused(
-        &format!("{GOOD}[gate]\npass_rate = {{ min = 0.9, confidence = 0.95 }}\n"),
-        &["confidence", "not available"],
-    );
-    refused(&format!("{GOOD}[gate]\nbaseline = {{ run = \"x\" }}\n"), &["baseline", "not available"]);
     refused(&format!("{GOOD}[agent]\nkind = \"http\"\n"), &["agent", "not available"]);
     refused("[[session]]\nid = \"j\"\ncheck = \"judge\"\nrubric = \"nice\"\n", &["judge", "not available"]);
 }

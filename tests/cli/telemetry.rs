@@ -120,9 +120,16 @@ fn logs_that_belong_to_nothing_are_counted_and_what_is_too_large_is_named() {
 fn records_that_no_longer_fit_on_the_disk_are_exit_5_and_the_folder_is_named() {
     let project =
         Project::with("[recorded]\npaths = [\"t.jsonl\"]\n[[session]]\nid = \"t\"\ncheck = \"turns\"\nmin = 1\n", &[]);
-    // More than may wait in memory, and than a file may take.
-    let lines: Vec<String> =
-        (1..=8).map(|i| request(i, i, ("session.id", &format!("s{i}")), i, &"x".repeat(1 << 19))).collect();
+    // More than may wait in memory, and than a file may take; and nothing that packing makes smaller.
+    let mut state = 1u64;
+    let mut noise = || {
+        let words = (0..1 << 15).map(|_| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            format!("{:016x}", state ^ (state >> 29))
+        });
+        words.collect::<String>()
+    };
+    let lines: Vec<String> = (1..=8).map(|i| request(i, i, ("session.id", &format!("s{i}")), i, &noise())).collect();
     project.file("t.jsonl", lines.join("\n"));
     std::fs::create_dir(project.path("spill")).expect("a folder");
     project.file("seatrial.toml", "spill_dir = \"spill\"\nspill_after = \"1MiB\"\n");

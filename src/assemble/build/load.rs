@@ -1,5 +1,6 @@
 //! The stored records of a session read back: each span with its log records, its dialect, and what that says of it.
 
+use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
@@ -16,6 +17,8 @@ pub(super) struct Node<'a> {
     pub(super) logs: Vec<LogRecord<'a>>,
     pub(super) dialect: Option<&'static dyn Dialect>,
     pub(super) reading: Reading<'a>,
+    /// The messages that came out, once somebody asked for them.
+    said: OnceCell<Option<Vec<Message<'a>>>>,
     /// Where it stood in the input.
     pub(super) place: Place,
     /// Only log records that name it arrived.
@@ -50,16 +53,24 @@ impl<'a> Node<'a> {
     }
 
     /// The messages that came out.
-    pub(super) fn said(&self) -> Option<Vec<Message<'a>>> {
-        self.dialect?.said(&self.at())
+    pub(super) fn said(&self) -> Option<&[Message<'a>]> {
+        self.said.get_or_init(|| self.dialect?.said(&self.at())).as_deref()
+    }
+
+    /// The messages that came out, which are not asked for again.
+    pub(super) fn take_said(&mut self) -> Option<Vec<Message<'a>>> {
+        self.said();
+        self.said.take().flatten()
     }
 }
 
 /// Reads the records, ties logs to their spans and spans to their parents, and lets the dialects read.
 pub(super) fn load<'a>(bytes: &'a [u8]) -> Loaded<'a> {
     let mut origins: HashMap<&'a [u8], Rc<Origin<'a>>> = HashMap::new();
-    let mut spans: Vec<(Key<'a>, SpanRecord<'a>, Rc<Origin<'a>>, Place)> = Vec::new();
-    let mut last: HashMap<Key<'a>, usize> = HashMap::new();
+    // Spans are large: room for all of them is made once.
+    let count = codec::count(bytes);
+    let mut spans: Vec<(Key<'a>, SpanRecord<'a>, Rc<Origin<'a>>, Place)> = Vec::with_capacity(count);
+    let mut last: HashMap<Key<'a>, usize> = HashMap::with_capacity(count);
     let mut logs: HashMap<Key<'a>, Vec<Logged<'a>>> = HashMap::new();
     let (mut seen, mut loose, mut repeated) = (HashSet::new(), Vec::new(), 0);
     for (stored, _) in codec::stored(bytes) {
@@ -117,11 +128,12 @@ impl<'a> Node<'a> {
     fn new(span: SpanRecord<'a>, origin: Rc<Origin<'a>>, logs: Vec<LogRecord<'a>>, place: Place) -> Self {
         let at = At { span: &span, origin: &origin, logs: &logs };
         let dialect = dialect(&at);
-        let reading = match dialect {
+        let mut reading = match dialect {
             Some(dialect) => dialect.read(&at),
             None => Reading { kind: by_attributes(&span.attributes), ..Reading::default() },
         };
-        Self { span, origin, logs, dialect, reading, place, is_missing: false }
+        let said = reading.said.take().map_or_else(OnceCell::new, |said| OnceCell::from(Some(said)));
+        Self { span, origin, logs, dialect, reading, said, place, is_missing: false }
     }
 }
 

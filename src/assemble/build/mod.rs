@@ -89,17 +89,17 @@ fn build<'a>(mut loaded: Loaded<'a>, id: Text<'a>) -> Session<'a> {
         let mut turn = Turn::default();
         let models: Vec<usize> =
             members.iter().copied().filter(|i| loaded.nodes[*i].reading.kind == SpanKind::Llm).collect();
-        let said: Vec<Option<Vec<Message<'a>>>> = models.iter().map(|i| loaded.nodes[*i].said()).collect();
         let to_user: Vec<usize> = (0..models.len()).filter(|k| inner[models[*k]].is_none()).collect();
         asked(&mut session, &mut turn, &loaded, tops, to_user.first().map(|k| models[*k]));
-        let to_user: Vec<_> = to_user.into_iter().map(|k| (models[k], said[k].as_deref())).collect();
+        let to_user: Vec<_> = to_user.into_iter().map(|k| (models[k], loaded.nodes[models[k]].said())).collect();
         turn.reply = reply(&loaded, tops, &to_user);
         times(&mut turn, &loaded, tops);
         let closing = |i: &usize| find(&loaded.nodes[*i].span.attributes, own::CLOSING) == Some(&Value::Bool(true));
         turn.closing = tops.iter().any(closing);
         turn.spans = members.iter().map(|i| span(&loaded.nodes[*i], agents[*i].map(|a| &loaded.nodes[a]))).collect();
         let position = |i: &usize| members.binary_search(i).ok();
-        let spoken = models.iter().zip(said).filter_map(|(i, said)| Some((position(i)?, said?)));
+        let mut said = |i: &usize| loaded.nodes[*i].take_said();
+        let spoken = models.iter().filter_map(|i| Some((position(i)?, said(i)?)));
         join_calls(&mut turn, spoken);
         models_of.push(models);
         session.turns.push(turn);
@@ -175,7 +175,7 @@ fn reply<'a>(loaded: &Loaded<'a>, tops: &[usize], models: &[(usize, Option<&[Mes
         tops.iter().rev().find_map(|i| {
             let node = &loaded.nodes[*i];
             let well = node.span.status != SpanStatus::Error && node.reading.kind != SpanKind::Llm;
-            node.said().filter(|_| well).as_deref().and_then(text)
+            node.said().filter(|_| well).and_then(text)
         })
     };
     let Some((last, Some(messages))) = models.last() else { return own() };

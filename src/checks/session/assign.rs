@@ -3,7 +3,7 @@
 //!
 //! Equal elements are one *class* with a count, so that a thousand repetitions of one call cost as much as one.
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
 
@@ -59,13 +59,16 @@ pub struct Grid<'g> {
     /// Per pair of classes: not asked yet, or the answer.
     cells: Vec<Cell<Option<bool>>>,
     decide: Box<dyn Fn(usize, usize) -> bool + 'g>,
+    /// A largest assignment, once somebody asked for it: the verdict does, and so do its reasons.
+    assigned: OnceCell<Vec<Option<usize>>>,
 }
 
 impl<'g> Grid<'g> {
     /// A grid over a relation between elements; `None` when there are more distinct pairs than can be compared.
     pub fn new(rows: Classes, cols: Classes, decide: impl Fn(usize, usize) -> bool + 'g) -> Option<Self> {
         let cells = rows.first.len().checked_mul(cols.first.len()).filter(|n| *n <= LIMIT)?;
-        Some(Self { rows, cols, cells: vec![Cell::new(None); cells], decide: Box::new(decide) })
+        let cells = vec![Cell::new(None); cells];
+        Some(Self { rows, cols, cells, decide: Box::new(decide), assigned: OnceCell::new() })
     }
 
     fn class_matches(&self, row: usize, col: usize) -> bool {
@@ -127,7 +130,11 @@ impl<'g> Grid<'g> {
     }
 
     /// A largest assignment of rows to distinct columns: the column of each row that got one.
-    pub fn assign(&self) -> Vec<Option<usize>> {
+    pub fn assign(&self) -> &[Option<usize>] {
+        self.assigned.get_or_init(|| self.assignment())
+    }
+
+    fn assignment(&self) -> Vec<Option<usize>> {
         let flow = Flow::maximum(self);
         let (mut members, mut out) = (self.cols.members(), vec![None; self.rows.of.len()]);
         let mut shares: Vec<VecDeque<(usize, usize)>> = flow.shares();
@@ -374,7 +381,8 @@ mod tests {
         #[test]
         fn the_assignment_is_valid_and_the_largest(table in tables()) {
             let cols = table[0].len();
-            let assigned = grid(&table, cols).assign();
+            let grid = grid(&table, cols);
+            let assigned = grid.assign();
             let mut seen = vec![false; cols];
             for (r, c) in assigned.iter().enumerate().filter_map(|(r, c)| c.map(|c| (r, c))) {
                 prop_assert!(table[r][c]);

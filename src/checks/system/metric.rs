@@ -6,11 +6,12 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer, de};
 
 use super::columns::{self, Shape};
+use super::statistic::Stat;
 use super::{Bound, Column, Folded, GroupFinding, SystemFinding, Window, words};
 use crate::checks::build::{Build, Example, Params};
 use crate::checks::{Compiled, SystemCheck};
 use crate::model::{Level, Status};
-use crate::stats::{quantile, sum};
+use crate::stats::samples::Samples;
 
 /// A number over all sessions: a statistic of a metric, or a ratio of sums, held to a bound. Without `max` and `min`
 /// it only reports.
@@ -25,6 +26,14 @@ use crate::stats::{quantile, sum};
 /// samples than `min_count`. When there is nothing to measure in any session, the check is unexercised. Percentiles
 /// are by nearest rank, `stddev` is that of a sample (n - 1), sums are exact. `on` selects the sessions that count, as
 /// for a session check.
+///
+/// The number itself is held to the bound; its 95% interval is shown beside it, with its method. A mean has Student's t
+/// over cases (`clustered-t`): trials and turns of one case resemble each other and are not taken for independent. A
+/// ratio whose numerator is a part of its denominator has Clopper-Pearson's limits for the number of independent
+/// observations that the cases are worth (`korn-graubard`). A percentile has two of the samples, by their ranks
+/// (`order-statistics`), whatever the distribution. Sums, counts, extremes and `stddev` have none; nor has anything
+/// with too few cases for one. Beyond 65,536 samples of a group percentiles are known to within 0.5%; a bound nearer
+/// than that is inconclusive.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Metric {
@@ -91,82 +100,6 @@ impl JsonSchema for OneOrMany {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         schemars::json_schema!({ "anyOf": [{ "type": "string" }, { "type": "array", "items": { "type": "string" }, "minItems": 1 }] })
-    }
-}
-
-/// A statistic over samples.
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Stat {
-    Mean,
-    Min,
-    Max,
-    Sum,
-    Count,
-    Stddev,
-    Percentile(quantile::Percentile),
-}
-
-const STATS: &[&str] = &["mean", "min", "max", "sum", "count", "stddev", "p50", "p95", "p99", "p99.9"];
-
-impl<'de> Deserialize<'de> for Stat {
-    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        let name = String::deserialize(d)?;
-        Ok(match name.as_str() {
-            "mean" => Self::Mean,
-            "min" => Self::Min,
-            "max" => Self::Max,
-            "sum" => Self::Sum,
-            "count" => Self::Count,
-            "stddev" => Self::Stddev,
-            other => match other.parse() {
-                Ok(percentile) => Self::Percentile(percentile),
-                Err(_) => return Err(de::Error::unknown_variant(other, STATS)),
-            },
-        })
-    }
-}
-
-impl JsonSchema for Stat {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Stat".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        schemars::json_schema!({ "anyOf": [
-            { "enum": ["mean", "min", "max", "sum", "count", "stddev"] },
-            { "type": "string", "pattern": "^p[0-9]{1,2}(\\.[0-9]{1,3})?$" }
-        ] })
-    }
-}
-
-impl Stat {
-    fn name(self) -> String {
-        match self {
-            Self::Mean => "mean".to_owned(),
-            Self::Min => "smallest".to_owned(),
-            Self::Max => "largest".to_owned(),
-            Self::Sum => "sum".to_owned(),
-            Self::Count => "count".to_owned(),
-            Self::Stddev => "standard deviation".to_owned(),
-            Self::Percentile(p) => p.to_string(),
-        }
-    }
-
-    /// The statistic; `None` where it is not defined.
-    fn of(self, samples: &[f64]) -> Option<f64> {
-        match self {
-            Self::Mean => sum::mean(samples),
-            Self::Min => samples.iter().copied().min_by(f64::total_cmp),
-            Self::Max => samples.iter().copied().max_by(f64::total_cmp),
-            Self::Sum => sum::exact(samples),
-            Self::Count => Some(samples.len() as f64),
-            Self::Stddev => sum::stddev(samples),
-            Self::Percentile(p) => quantile::nearest_rank(samples, p),
-        }
     }
 }
 
@@ -261,6 +194,9 @@ impl Metric {
     }
 }
 
+/// The confidence of the intervals that are shown.
+const CONFIDENCE: f64 = 0.95;
+
 struct Measured {
     params: Metric,
     ratio: bool,
@@ -287,8 +223,7 @@ impl SystemCheck for Measured {
         if let Some(reason) = self.uncovered(column) {
             return SystemFinding { reason, ..blank };
         }
-        let all = whole.groups.values().flatten().copied().collect::<Vec<f64>>();
-        if all.is_empty() && column.groups.values().all(Vec::is_empty) && self.params.groups.is_none() {
+        if whole.is_empty() && column.is_empty() && self.params.groups.is_none() {
             let reason = if column.missing > 0 {
                 format!("no session has {}", self.params.metric)
             } else {
@@ -296,25 +231,32 @@ impl SystemCheck for Measured {
             };
             return SystemFinding { reason, unexercised: column.missing == 0, ..blank };
         }
-        let total = self.group(&[], &all);
+        let none = Samples::default();
+        let total = self.group(&[], whole.groups.get(&[][..]).unwrap_or(&none));
+        let blank = SystemFinding {
+            value: total.value,
+            interval: total.interval,
+            method: Some(self.statistic().method().to_owned()).filter(|m| !m.is_empty()),
+            count: total.count,
+            ..blank
+        };
         if self.params.by.0.is_empty() {
-            return SystemFinding {
-                status: total.status,
-                value: total.value,
-                count: total.count,
-                reason: total.reason,
-                ..blank
-            };
+            let (status, inconclusive) = (total.status, total.inconclusive);
+            return SystemFinding { status, inconclusive, reason: total.reason, ..blank };
         }
         let groups = self.by_group(column);
         let (status, reason) = self.roll_up(&groups, &total);
-        SystemFinding { status, value: total.value, count: total.count, groups, reason, ..blank }
+        let inconclusive = groups.iter().filter(|g| g.status == Status::Error).all(|g| g.inconclusive);
+        SystemFinding { status, inconclusive: inconclusive && status == Status::Error, groups, reason, ..blank }
     }
 }
 
 impl Measured {
     /// Why too few sessions have the value.
     fn uncovered(&self, column: &Folded) -> Option<String> {
+        if column.crowded {
+            return Some(format!("`by` makes more than {} groups, which cannot be told apart", column.groups.len()));
+        }
         let (sessions, present) = (column.sessions, column.sessions - column.missing);
         if column.missing == 0 || present as f64 >= self.params.min_coverage.unwrap_or(1.0) * sessions as f64 - 1e-9 {
             return None;
@@ -328,8 +270,15 @@ impl Measured {
         let mut found: Vec<GroupFinding> =
             column.groups.iter().map(|(group, values)| self.group(group, values)).collect();
         for wanted in self.params.groups.iter().flatten().filter(|g| !column.groups.contains_key(&g.0)) {
-            let reason = format!("the group {} does not occur in any session", self.label(&wanted.0));
-            found.push(GroupFinding { group: wanted.0.clone(), status: Status::Error, value: None, count: 0, reason });
+            found.push(GroupFinding {
+                group: wanted.0.clone(),
+                status: Status::Error,
+                value: None,
+                interval: None,
+                count: 0,
+                inconclusive: false,
+                reason: format!("the group {} does not occur in any session", self.label(&wanted.0)),
+            });
         }
         found.sort_by(|a, b| a.group.cmp(&b.group));
         found.dedup_by(|a, b| a.group == b.group);
@@ -337,33 +286,64 @@ impl Measured {
     }
 
     /// Measures one group's samples and holds them to the bound.
-    fn group(&self, group: &[String], samples: &[f64]) -> GroupFinding {
-        let (value, count) = if self.ratio { ratio(samples) } else { (self.stat(samples), samples.len() as u64) };
-        let finding = |status, reason| GroupFinding { group: group.to_vec(), status, value, count, reason };
+    fn group(&self, group: &[String], samples: &Samples) -> GroupFinding {
+        let statistic = self.statistic();
+        let value = statistic.of(samples);
+        let count = statistic.count(samples);
+        let interval = statistic.interval(samples, CONFIDENCE).filter(|_| value.is_some());
+        let finding = |status, reason| GroupFinding {
+            group: group.to_vec(),
+            status,
+            value,
+            interval: interval.map(|i| i.ends()),
+            count,
+            inconclusive: false,
+            reason,
+        };
         let least = self.params.min_count.unwrap_or(1);
         if count < least {
             let reason =
                 format!("{} has {}, fewer than min_count {least}", self.what(group), words::counted(count, "sample"));
-            return GroupFinding { value: None, ..finding(Status::Error, reason) };
+            return GroupFinding { value: None, interval: None, ..finding(Status::Error, reason) };
         }
         let Some(value) = value else {
             let reason = format!("{} is not defined over {}", self.what(group), words::counted(count, "sample"));
             return finding(Status::Error, reason);
         };
-        let measured =
-            format!("{} is {} over {}", self.what(group), words::number(value), words::counted(count, "sample"));
-        if let Some(max) = self.params.max.filter(|max| value > *max) {
-            return finding(Status::Fail, format!("{measured}, above max {}", words::number(max)));
-        }
-        if let Some(min) = self.params.min.filter(|min| value < *min) {
-            return finding(Status::Fail, format!("{measured}, below min {}", words::number(min)));
+        let spread = match interval {
+            Some(i) => format!(" (95% interval {})", words::range(i.ends())),
+            None => String::new(),
+        };
+        let measured = format!(
+            "{} is {}{spread} over {}",
+            self.what(group),
+            words::number(value),
+            words::counted(count, "sample")
+        );
+        let off = statistic.error(samples) * value.abs();
+        let bounds = [(self.params.max, 1.0, "above max"), (self.params.min, -1.0, "below min")];
+        for (bound, side, words) in bounds.into_iter().filter_map(|(b, side, words)| Some((b?, side, words))) {
+            let beyond = (value - bound) * side;
+            if beyond > off || (off == 0.0 && beyond > 0.0) {
+                return finding(Status::Fail, format!("{measured}, {words} {}", words::number(bound)));
+            }
+            if off > 0.0 && beyond > -off {
+                let reason = format!(
+                    "{measured}, too near to the bound {} to tell: over so many samples a percentile is known to within \
+                     {}%",
+                    words::number(bound),
+                    words::number(statistic.error(samples) * 100.0)
+                );
+                return GroupFinding { inconclusive: true, ..finding(Status::Error, reason) };
+            }
         }
         let reports = self.params.max.is_none() && self.params.min.is_none();
         finding(Status::Pass, if reports { measured } else { String::new() })
     }
 
-    fn stat(&self, samples: &[f64]) -> Option<f64> {
-        self.params.stat.filter(|_| !samples.is_empty()).and_then(|stat| stat.of(samples))
+    /// The statistic; of a ratio, the ratio.
+    fn statistic(&self) -> Stat {
+        if self.ratio { Stat::Ratio } else { self.params.stat.unwrap_or(Stat::Mean) }
     }
 
     /// "p95 of ttft_ms for agent=x".
@@ -395,14 +375,6 @@ impl Measured {
         let reports = self.params.max.is_none() && self.params.min.is_none();
         (Status::Pass, if reports { total.reason.clone() } else { String::new() })
     }
-}
-
-/// Numerators over denominators, which lie in pairs, and the sum of the latter.
-fn ratio(pairs: &[f64]) -> (Option<f64>, u64) {
-    let part = |at: usize| sum::exact(&pairs.chunks_exact(2).map(|p| p[at]).collect::<Vec<_>>());
-    let (top, bottom) = (part(0), part(1));
-    let count = bottom.map_or(0, |b| b as u64);
-    (top.zip(bottom).filter(|(_, b)| *b > 0.0).map(|(t, b)| t / b), count)
 }
 
 #[cfg(test)]

@@ -49,14 +49,14 @@ fn a_bound_includes_its_end_and_the_reason_has_number_and_bound() {
     assert_eq!((failed.status, failed.bound), (Status::Fail, Some(Bound { min: None, max: Some(2.5) })));
     assert_eq!(failed.reason, "largest of tool_calls is 3 over 2 samples, above max 2.5");
     let failed = over("stat = 'mean'\nmin = 2", &[1, 2]);
-    assert_eq!(failed.reason, "mean of tool_calls is 1.5 over 2 samples, below min 2");
+    assert_eq!(failed.reason, "mean of tool_calls is 1.5 (95% interval 0 to 7.853) over 2 samples, below min 2");
 }
 
 #[test]
 fn without_a_bound_it_only_reports() {
     let finding = over("stat = 'mean'", &[1, 2]);
     assert_eq!((finding.status, finding.bound), (Status::Pass, None));
-    assert_eq!(finding.reason, "mean of tool_calls is 1.5 over 2 samples");
+    assert_eq!(finding.reason, "mean of tool_calls is 1.5 (95% interval 0 to 7.853) over 2 samples");
 }
 
 #[test]
@@ -145,7 +145,10 @@ fn a_ratio_is_of_sums_and_not_a_mean_of_ratios() {
     );
     let finding = run::<Metric>("metric = 'tool_error_rate'\nmax = 0.2", lines);
     assert_eq!((finding.status, finding.value, finding.count), (Status::Fail, Some(0.25), 4));
-    assert_eq!(finding.reason, "tool_error_rate is 0.25 over 4 samples, above max 0.2");
+    assert_eq!(
+        finding.reason,
+        "tool_error_rate is 0.25 (95% interval 1.881e-7 to 0.9943) over 4 samples, above max 0.2"
+    );
     let by_tool = run::<Metric>("metric = 'tool_error_rate'\nby = 'tool'", lines);
     assert_eq!(
         by_tool.groups.iter().map(|g| (g.value, g.count)).collect::<Vec<_>>(),
@@ -197,4 +200,49 @@ fn the_order_of_sessions_changes_nothing() {
     let first: Vec<_> = ["mean", "sum", "stddev", "p50"].map(|s| value(&ratings, s)).to_vec();
     ratings.reverse();
     assert_eq!(["mean", "sum", "stddev", "p50"].map(|s| value(&ratings, s)).to_vec(), first);
+}
+
+#[test]
+fn a_number_has_its_interval_and_the_method_of_it() {
+    let counts: Vec<usize> = (0..40).map(|i| i % 5).collect();
+    let mean = over("stat = 'mean'", &counts);
+    // scipy.stats.t.interval(0.95, 39, 2, numpy.std(c, ddof=1) / sqrt(40))
+    let [low, high] = mean.interval.unwrap();
+    assert!((low - 1.5419507048139147).abs() < 1e-9 && (high - 2.4580492951860853).abs() < 1e-9, "{low} {high}");
+    assert_eq!(mean.method.as_deref(), Some("clustered-t"));
+    let median = over("stat = 'p50'", &counts);
+    assert_eq!((median.interval, median.method.as_deref()), (Some([1.0, 3.0]), Some("order-statistics")));
+    let sum = over("stat = 'sum'", &counts);
+    assert_eq!((sum.interval, sum.method), (None, None));
+}
+
+#[test]
+fn trials_of_one_case_do_not_narrow_the_interval() {
+    let line = |i: usize, case: usize| format!("{{\"id\":\"{i}\",\"case\":\"{case}\",\"rating\":{}}}", case % 5);
+    let lines = |per_case: usize| (0..20 * per_case).map(|i| line(i, i / per_case)).collect::<Vec<_>>().join("\n");
+    let mean = |per_case: usize| run::<Metric>("metric = 'csat'\nstat = 'mean'", &lines(per_case)).interval.unwrap();
+    let (once, often) = (mean(1), mean(8));
+    assert!((once[0] - often[0]).abs() < 1e-12 && (once[1] - often[1]).abs() < 1e-12, "{once:?} {often:?}");
+}
+
+#[test]
+fn no_spread_and_too_few_samples_have_no_interval() {
+    assert_eq!(over("stat = 'mean'", &[2, 2, 2]).interval, None);
+    assert_eq!(over("stat = 'mean'", &[2]).interval, None);
+    assert_eq!(over("stat = 'p95'", &[1, 2, 3, 4, 5]).interval, None);
+}
+
+#[test]
+fn a_bound_inside_the_error_of_a_sketch_is_inconclusive() {
+    let mut samples = Samples::default();
+    (0..2000).for_each(|i| samples.push(i, &[f64::from(i)]));
+    samples.summarise();
+    let decided = |max: f64| {
+        let params: Metric = toml::from_str(&format!("metric = 'tool_calls'\nstat = 'p50'\nmax = {max}")).unwrap();
+        let found = Measured { ratio: false, params }.group(&[], &samples);
+        (found.status, found.inconclusive)
+    };
+    assert_eq!(decided(1010.0), (Status::Pass, false));
+    assert_eq!(decided(1000.0), (Status::Error, true));
+    assert_eq!(decided(990.0), (Status::Fail, false));
 }

@@ -1,17 +1,21 @@
 //! Checks over all sessions of a window: they see compact rows of declared columns and the outcomes of cases.
 
 pub mod columns;
+pub mod folded;
 pub mod metric;
 pub mod pass_rate;
 pub mod reliability;
+pub(crate) mod statistic;
 #[cfg(test)]
 mod testing;
 mod trials;
 pub(crate) mod words;
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+
+pub use folded::Folded;
 
 use crate::model::Status;
 
@@ -51,39 +55,6 @@ pub struct Sample {
     pub values: Vec<f64>,
 }
 
-/// A column over a window.
-#[derive(Debug, Clone, Default)]
-pub struct Folded {
-    /// Samples by group, in ordinal order of the sessions.
-    pub groups: BTreeMap<Vec<String>, Vec<f64>>,
-    /// How many sessions were asked.
-    pub sessions: u64,
-    /// How many of them could not say.
-    pub missing: u64,
-    /// Why the first of those could not.
-    pub first_missing: Option<String>,
-}
-
-impl Folded {
-    /// Adds what one session contributes. Called in ordinal order.
-    pub fn add(&mut self, cell: Cell) {
-        match cell {
-            Cell::Unselected => {}
-            Cell::Missing(why) => {
-                self.sessions += 1;
-                self.missing += 1;
-                self.first_missing.get_or_insert(why);
-            }
-            Cell::Samples(samples) => {
-                self.sessions += 1;
-                for sample in samples {
-                    self.groups.entry(sample.group).or_default().extend(sample.values);
-                }
-            }
-        }
-    }
-}
-
 /// How one case went.
 #[derive(Debug, Clone)]
 pub struct CaseOutcome {
@@ -100,8 +71,9 @@ pub struct CaseOutcome {
 pub struct TrialOutcome {
     /// All blocking checks together.
     pub status: Status,
-    /// Each check that applied: its position in the suite and its verdict, by position.
-    pub checks: Vec<(u32, Status)>,
+    /// Each check that applied: its position in the suite and its verdict, by position. Shared by all trials that went
+    /// the same way, of which there are few kinds: a window may hold millions of trials.
+    pub checks: Arc<[(u32, Status)]>,
 }
 
 /// What a system check sees.
@@ -134,8 +106,14 @@ pub struct GroupFinding {
     pub status: Status,
     /// The number measured; `None` when it was not.
     pub value: Option<f64>,
+    /// The 95% interval of the number, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interval: Option<[f64; 2]>,
     /// How many samples are behind it.
     pub count: u64,
+    /// Whether it may well keep the bound, and the data do not tell: an error that more of them would settle.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub inconclusive: bool,
     /// Why, when it did not pass.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub reason: String,
@@ -148,8 +126,17 @@ pub struct SystemFinding {
     pub status: Status,
     /// The number measured over all groups; `None` when it was not.
     pub value: Option<f64>,
+    /// The 95% interval of the number, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interval: Option<[f64; 2]>,
+    /// The method of the intervals.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub method: Option<String>,
     /// How many samples are behind it.
     pub count: u64,
+    /// Whether it may well keep the bound, and the data do not tell: an error that more of them would settle.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub inconclusive: bool,
     /// By group, when `by` is given, in order of the group.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub groups: Vec<GroupFinding>,
@@ -170,7 +157,10 @@ impl SystemFinding {
         Self {
             status: Status::Error,
             value: None,
+            interval: None,
+            method: None,
             count: 0,
+            inconclusive: false,
             groups: Vec::new(),
             bound: None,
             reason: reason.into(),

@@ -48,11 +48,20 @@ pub fn run<P: Params>(toml: &str, lines: &str) -> SystemFinding {
 fn decide(check: &dyn SystemCheck, lines: &str, others: &[toml::Table]) -> SystemFinding {
     let columns = check.columns();
     let mut folded = vec![Folded::default(); columns.len()];
+    let mut met: Vec<String> = Vec::new();
     for line in lines.lines() {
         let session: Session<'_> = serde_json::from_str(line).unwrap();
+        let case = session.case.as_ref().unwrap_or(&session.id).to_string();
+        let case = met.iter().position(|c| *c == case).unwrap_or_else(|| {
+            met.push(case);
+            met.len() - 1
+        });
         let tags: Vec<String> = session.tags.iter().map(ToString::to_string).collect();
         for (column, fold) in columns.iter().zip(&mut folded) {
-            fold.add(columns::project(column, &session, &tags, &crate::checks::prices::Prices::default(), &|_| None));
+            fold.add(
+                case as u32,
+                columns::project(column, &session, &tags, &crate::checks::prices::Prices::default(), &|_| None),
+            );
         }
     }
     let cases = outcomes(lines, others);
@@ -86,7 +95,7 @@ fn case(text: &str) -> CaseOutcome {
             '?' => Vec::new(),
             _ => vec![(3, Status::Pass), (7, status)],
         };
-        TrialOutcome { status, checks }
+        TrialOutcome { status, checks: checks.into() }
     };
     CaseOutcome { id: names.next().unwrap(), tags: names.collect(), trials: trials.trim().chars().map(trial).collect() }
 }
@@ -136,7 +145,7 @@ fn outcomes(lines: &str, checks: &[toml::Table]) -> Vec<CaseOutcome> {
         };
         let checks: Vec<(u32, Status)> = checks.iter().enumerate().map(verdict).collect();
         let status = checks.iter().map(|c| c.1).find(|s| *s != Status::Pass).unwrap_or(Status::Pass);
-        let trial = TrialOutcome { status, checks };
+        let trial = TrialOutcome { status, checks: checks.into() };
         match cases.iter_mut().find(|c| c.id == id) {
             Some(case) => case.trials.push(trial),
             None => cases.push(CaseOutcome { id, tags: Vec::new(), trials: vec![trial] }),

@@ -14,6 +14,12 @@ pub fn number(x: f64) -> String {
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
+/// Both ends of an interval, in four digits: "10.2 to 15.33".
+pub fn range([low, high]: [f64; 2]) -> String {
+    let brief = |x: f64| number(format!("{x:.3e}").parse().unwrap_or(x));
+    format!("{} to {}", brief(low), brief(high))
+}
+
 /// "1 sample", "3 samples".
 pub fn counted(n: u64, what: &str) -> String {
     if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") }
@@ -50,6 +56,18 @@ mod tests {
         ];
         for (x, text) in cases {
             assert_eq!(number(x), text);
+        }
+    }
+
+    #[test]
+    fn ranges_have_four_digits() {
+        for (ends, text) in [
+            ([0.0, 7.8531023], "0 to 7.853"),
+            ([-0.0123456, 12345.6], "-0.01235 to 12350"),
+            ([1.8811553e-7, 1e300], "1.881e-7 to 1e300"),
+            ([0.252737, 0.367622], "0.2527 to 0.3676"),
+        ] {
+            assert_eq!(range(ends), text);
         }
     }
 

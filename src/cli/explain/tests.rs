@@ -121,7 +121,7 @@ fn every_matcher_is_explained_and_every_matcher_of_the_explanation_is_one() {
 fn every_table_of_a_suite_is_explained() {
     let text = explain("suite").unwrap();
     let lines = ["[suite]", "[subject]", "[recorded]", "[[case]]", "[[case.turn]]", "[case.reference]", "on", "[gate]"];
-    let more = ["[[gate.group]]", "[defaults.CHECK]", "[fragment]"];
+    let more = ["[[gate.group]]", "baseline", "[defaults.CHECK]", "[fragment]"];
     for name in lines.iter().chain(&more) {
         assert!(text.lines().any(|l| l == *name), "{name} in\n{text}");
     }
@@ -189,10 +189,15 @@ fn an_unknown_name_is_a_usage_error_that_names_the_nearest() {
 
 #[test]
 fn a_table_of_the_suite_language_is_explained_with_the_others() {
-    for name in ["gate", "[gate]", "case", "[[case]]", "recorded", "case.reference", "fragment", "gate.group"] {
+    for name in ["[gate]", "case", "[[case]]", "recorded", "case.reference", "fragment", "gate.group"] {
         assert_eq!(explain(name).expect(name), explain("suite").unwrap());
     }
     assert!(explain("[]").is_err());
+    // What decides has more to it than its keys.
+    let gate = explain("gate").unwrap();
+    for key in ["Clopper", "Tango", "McNemar", "Holm", "\n[gate]\n", "\nbaseline\n"] {
+        assert!(gate.contains(key), "{key} in\n{gate}");
+    }
 }
 
 #[test]

@@ -6,7 +6,7 @@ use crate::checks::RULES;
 use crate::checks::system::columns::{GROUPS, METRICS, NONE, Shape};
 use crate::eval::exit;
 use crate::formats::FORMATS;
-use crate::suite::schema::docs::{common_docs, table_docs};
+use crate::suite::schema::docs::{TableDoc, common_docs, table_docs};
 use crate::suite::settings::{KEYS, PRICES_DOC};
 
 /// A topic.
@@ -22,6 +22,7 @@ pub(super) static TOPICS: &[Topic] = &[
     Topic { name: "exit-codes", summary: "What the exit code of a run means.", text: exit_codes },
     Topic { name: "filter", summary: "The language of --filter.", text: || crate::suite::filter::DOC.to_owned() },
     Topic { name: "formats", summary: "The trace formats that are read.", text: formats },
+    Topic { name: "gate", summary: "What decides over a suite, and by which statistics.", text: super::gate::gate },
     Topic { name: "keys", summary: "The keys that every check has.", text: keys },
     Topic {
         name: "matchers",
@@ -65,17 +66,20 @@ expected of it. A text that is one expression keeps the value's type. {% raw %}{
 pub(super) fn suite() -> String {
     let mut out =
         String::from("The tables of a suite, beside its checks ([[span]], [[turn]], [[session]], [[system]]).\n");
-    for table in table_docs() {
-        let _ = write!(out, "\n{}\n{}\n", table.name, super::wrapped(&table.summary, 2, 0));
-        let width = table.keys.iter().map(|k| k.name.len()).max().unwrap_or(0);
-        for key in &table.keys {
-            let kind = if key.kind == "any value" { String::new() } else { format!(" ({})", key.kind) };
-            let required = if key.required { " Required." } else { "" };
-            let lines = super::wrapped(&format!("{}{required}{kind}", key.doc), width + 4, 0);
-            let _ = writeln!(out, "  {:width$}{}", key.name, &lines[width + 2..]);
-        }
-    }
+    table_docs().iter().for_each(|t| table(t, &mut out));
     out
+}
+
+/// A table of a suite and its keys.
+pub(super) fn table(table: &TableDoc, out: &mut String) {
+    let _ = write!(out, "\n{}\n{}\n", table.name, super::wrapped(&table.summary, 2, 0));
+    let width = table.keys.iter().map(|k| k.name.len()).max().unwrap_or(0);
+    for key in &table.keys {
+        let kind = if key.kind == "any value" { String::new() } else { format!(" ({})", key.kind) };
+        let required = if key.required { " Required." } else { "" };
+        let lines = super::wrapped(&format!("{}{required}{kind}", key.doc), width + 4, 0);
+        let _ = writeln!(out, "  {:width$}{}", key.name, &lines[width + 2..]);
+    }
 }
 
 fn metrics() -> String {

@@ -8,8 +8,8 @@ use super::output::{Ended, Output, Shown};
 use super::{folder, resume};
 use crate::cli::context::{Context, Failure};
 use crate::cli::progress::Progress;
-use crate::cli::sessions;
-use crate::eval::event::{Plan, ShardPlan};
+use crate::cli::{baselines, sessions};
+use crate::eval::event::{BaselineEvent, Plan, ShardPlan};
 use crate::eval::exit;
 use crate::eval::fold::SuiteFold;
 use crate::eval::gate::{self, Stopped};
@@ -31,6 +31,8 @@ pub struct Execution<'r> {
     context: &'r Context,
     planned: &'r [Planned<'r>],
     output: Output,
+    /// The earlier runs that suites are compared with.
+    baselines: Vec<BaselineEvent>,
     /// When it began, which is not when it was continued.
     began: jiff::Timestamp,
     past: Option<Past>,
@@ -57,19 +59,24 @@ impl<'r> Execution<'r> {
         if let Some(shard) = args.shard {
             tell_what_a_shard_does(context, shard);
         }
-        let run = |output| Self { args, context, planned, output, began: now, past: None, known: None };
+        let run =
+            |output, baselines| Self { args, context, planned, output, baselines, began: now, past: None, known: None };
         if let Some(which) = &args.resume {
             let out = context.cwd.join(&context.settings.out.value);
             if let Some(resumed) = resume::open(which.as_deref(), &out, &plan, keep(&context.settings), context)? {
                 let began = resumed.started.at.parse().unwrap_or(now);
+                // What was compared with stays what it was when the run began.
+                let baselines = resumed.baselines.clone();
                 let (output, past, known) = Output::resume(context, resumed)?;
                 let (id, sessions) = (&output.id, known.sessions());
                 context.note(&format!("seatrial: continuing {id}: {sessions} sessions need not be evaluated again\n"));
-                return Ok(Self { began, past: Some(past), known: Some(known), ..run(output) });
+                return Ok(Self { began, past: Some(past), known: Some(known), ..run(output, baselines) });
             }
             context.note("seatrial: there is no run that has not ended; beginning a new one\n");
         }
-        Ok(run(Output::begin(context, plan, now)?))
+        // Before the run has a folder: `latest` is still the one before.
+        let baselines = baselines::read(planned, None, context);
+        Ok(run(Output::begin(context, plan, &baselines, now)?, baselines))
     }
 
     /// Runs the suites one after another, decides, and draws the reports.
@@ -84,6 +91,8 @@ impl<'r> Execution<'r> {
         for (index, discovery) in found.into_iter().enumerate() {
             let planned = &self.planned[index];
             let mut fold = SuiteFold::new(&plan.suites[index], planned.columns.len());
+            let own = self.baselines.iter().filter(|b| b.suite as usize == index);
+            fold.baselines = own.map(|b| (b.name.clone(), b.found.clone())).collect();
             let mut outcome = engine::Outcome { stopped: None, system: Vec::new(), panicked: false };
             if stopped.is_none() {
                 outcome = self.suite(index, discovery, &mut fold, &mut kept, stop);

@@ -7,7 +7,7 @@ use std::time::Instant;
 use super::resume::Resumed;
 use super::{folder, reports};
 use crate::cli::context::{Context, Failure};
-use crate::eval::event::{Finished, Header, Plan, SCHEMA, Started, SuiteEnd};
+use crate::eval::event::{BaselineEvent, Finished, Header, Plan, SCHEMA, Started, SuiteEnd};
 use crate::eval::exit;
 use crate::eval::gate::SuiteSummary;
 use crate::model::Redactor;
@@ -54,8 +54,14 @@ pub struct Ended {
 }
 
 impl Output {
-    /// Makes the run's folder and writes the head of its record.
-    pub fn begin(context: &Context, plan: Plan, now: jiff::Timestamp) -> Result<Self, Failure> {
+    /// Makes the run's folder and writes the head of its record. The runs that it is compared with stand before the plan: a
+    /// record that has its plan has them all, too.
+    pub fn begin(
+        context: &Context,
+        plan: Plan,
+        baselines: &[BaselineEvent],
+        now: jiff::Timestamp,
+    ) -> Result<Self, Failure> {
         let began = Instant::now();
         let out = context.cwd.join(&context.settings.out.value);
         let (id, dir) = folder::make(&out, now).map_err(|e| Failure::write(&out.display().to_string(), &e))?;
@@ -73,6 +79,7 @@ impl Output {
         let mut head = Vec::new();
         record::event(&mut head, "record", &redactor.pass(&header))
             .and_then(|()| record::volatile(&mut head, "started", &redactor.pass(&started)))
+            .and_then(|()| baselines.iter().try_for_each(|b| record::event(&mut head, "baseline", &redactor.pass(b))))
             .and_then(|()| record::event(&mut head, "plan", &redactor.pass(&plan)))
             .and_then(|()| record.write_all(&head))
             .map_err(cannot)?;
@@ -88,7 +95,7 @@ impl Output {
             jobs: usize,
             sessions: usize,
         }
-        let Resumed { dir, started, plan, mut record, past, known } = resumed;
+        let Resumed { dir, started, plan, mut record, past, known, .. } = resumed;
         let again = Again {
             at: jiff::Timestamp::now().to_string(),
             args: std::env::args().collect(),

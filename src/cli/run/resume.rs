@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::folder::display as display_of;
 use crate::cli::context::{Context, Failure};
-use crate::eval::event::{Finished, Header, Plan, Started};
+use crate::eval::event::{BaselineEvent, Finished, Header, Plan, Started};
 use crate::eval::exit;
 use crate::eval::keep::Keep;
 use crate::eval::same;
@@ -23,6 +23,8 @@ pub struct Resumed {
     pub started: Started,
     /// What it set out to do.
     pub plan: Plan,
+    /// The earlier runs that its suites are compared with.
+    pub baselines: Vec<BaselineEvent>,
     /// Its record.
     pub record: Writer,
     /// What is recorded.
@@ -36,6 +38,7 @@ struct Head {
     header: Header,
     started: Started,
     plan: Plan,
+    baselines: Vec<BaselineEvent>,
 }
 
 /// Opens the run that is to be continued with `plan`: the one that `which` names, or the newest in `out` that has not
@@ -73,7 +76,7 @@ pub fn open(
     }
     let (past, known) = Past::open(&path, &head.plan, keep).map_err(|why| refused(&why))?;
     let dir = path.parent().unwrap_or(&context.cwd).to_owned();
-    Ok(Some(Resumed { dir, started: head.started, plan: head.plan, record, past, known }))
+    Ok(Some(Resumed { dir, started: head.started, plan: head.plan, baselines: head.baselines, record, past, known }))
 }
 
 /// The newest run that has not ended and that nobody writes, of the same shard.
@@ -104,21 +107,23 @@ fn newest_unfinished(out: &Path, plan: &Plan, context: &Context) -> Option<PathB
 
 fn head(path: &Path) -> Option<Head> {
     let mut lines = Lines::open(path).ok()?;
-    let (mut header, mut started) = (None, None);
-    for _ in 0..8 {
+    let (mut header, mut started, mut baselines) = (None, None, Vec::new());
+    loop {
         let line = lines.read().ok()??;
         match kind(line) {
+            Kind::Session => return None,
+            Kind::Baseline => baselines.push(serde_json::from_slice(line).ok()?),
             Kind::Header => header = serde_json::from_slice(line).ok(),
             Kind::Volatile if line.starts_with(b"{\"volatile\":\"started\"") => {
                 started = serde_json::from_slice(line).ok()
             }
             Kind::Plan => {
-                return Some(Head { header: header?, started: started?, plan: serde_json::from_slice(line).ok()? });
+                let plan = serde_json::from_slice(line).ok()?;
+                return Some(Head { header: header?, started: started?, plan, baselines });
             }
             _ => {}
         }
     }
-    None
 }
 
 /// Whether the last line says that the run came to its end.

@@ -1,9 +1,15 @@
 //! The decision over a suite, from its fold: every rule says pass, fail or why it could not be shown, in words with
 //! the numbers; the suite's decision is the worst of them.
 //!
-//! [`cases`] judges the cases, [`rules`] holds one function per rule, [`summary`] is what scripts read of it.
+//! [`cases`] judges the cases, [`rules`] holds one function per rule; [`rates`] are numbers over the cases, [`baseline`]
+//! compares them with an earlier run; [`measured`] is the number behind a rule, [`summary`] what scripts read of it all.
 
+mod baseline;
+#[cfg(test)]
+mod baseline_tests;
 mod cases;
+mod measured;
+mod rates;
 mod rules;
 mod summary;
 #[cfg(test)]
@@ -14,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use super::fold::SuiteFold;
 use super::shard::Shard;
 use crate::checks::system::SystemFinding;
+pub use measured::Measured;
 pub use summary::{CaseCounts, CheckSummary, SessionCounts, SuiteSummary};
 
 /// A suite's decision, also that of one rule.
@@ -49,7 +56,7 @@ impl Decision {
 }
 
 /// One rule of the gate.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RuleOutcome {
     /// Its name, unique in the suite.
     pub rule: String,
@@ -57,6 +64,18 @@ pub struct RuleOutcome {
     pub decision: Decision,
     /// Why, with the numbers.
     pub reason: String,
+    /// The number behind it; `None` where it is about none, or none could be measured.
+    #[serde(flatten, default, skip_serializing_if = "Option::is_none")]
+    pub measured: Option<Measured>,
+}
+
+impl RuleOutcome {
+    /// With the number behind it.
+    #[must_use]
+    fn with(mut self, measured: Measured) -> Self {
+        self.measured = Some(measured);
+        self
+    }
 }
 
 /// What stopped a run before its end.
@@ -83,7 +102,8 @@ pub fn defer(fold: &SuiteFold<'_>, shard: Shard, stopped: Stopped) -> SuiteSumma
         );
         summary.decision = Decision::Deferred;
         summary.reasons = vec![reason.clone()];
-        summary.rules = vec![RuleOutcome { rule: "deferred".to_owned(), decision: Decision::Deferred, reason }];
+        summary.rules =
+            vec![RuleOutcome { rule: "deferred".to_owned(), decision: Decision::Deferred, reason, measured: None }];
     }
     summary
 }

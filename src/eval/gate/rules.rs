@@ -1,10 +1,13 @@
-//! The rules of the gate, one function each: what it holds against what, and in words why it did not pass.
+//! The rules of the gate, one function each: what it holds against what, and in words why it did not pass. Those over a
+//! number have files of their own: [`super::rates`], [`super::baseline`].
 //!
 //! Held verdicts are taken both ways: a rule that they cannot change is final, one that they can is held.
 
 use std::collections::HashSet;
 
+use super::baseline;
 use super::cases::{Cases, Judged};
+use super::rates::{pass_rate, reliable};
 use super::summary::CheckSummary;
 use super::{Decision, RuleOutcome, Stopped};
 use crate::checks::nearest::nearest;
@@ -13,8 +16,6 @@ use crate::checks::system::{SystemFinding, words};
 use crate::eval::event::{CheckPlan, SuitePlan};
 use crate::eval::fold::SuiteFold;
 use crate::model::{LeftOut, Level, Severity, Status};
-use crate::stats::{reliability, sum};
-use crate::suite::{PassRate, Reliability};
 
 /// Every rule of a suite's gate, decided. What makes a check itself an error is noted in `checks`.
 pub(super) fn all(
@@ -48,6 +49,10 @@ pub(super) fn all(
         rules.extend(group.reliability.iter().map(|r| reliable(&name("reliability"), r, &members, tolerated)));
     }
     rules.extend(system_checks(plan, checks, system));
+    // What is absent is known when all sessions were read.
+    if stopped == Stopped::No {
+        rules.extend(baseline::rules(fold, judged));
+    }
     rules.extend(misnamed);
     rules
 }
@@ -57,12 +62,13 @@ pub(super) fn all(
 fn only_system(plan: &SuitePlan, checks: &[CheckSummary]) -> bool {
     let blocking = |c: &&CheckPlan| c.severity.blocks() && !c.inactive;
     plan.gate.pass_rate.min >= 1.0
+        && plan.gate.pass_rate.confidence.is_none()
         && plan.checks.iter().filter(blocking).all(|c| c.level == Level::System)
         && checks.iter().any(|c| c.severity.blocks() && c.bound.is_some() && c.exercised)
 }
 
-fn rule(rule: impl Into<String>, decision: Decision, reason: impl Into<String>) -> RuleOutcome {
-    RuleOutcome { rule: rule.into(), decision, reason: reason.into() }
+pub(super) fn rule(rule: impl Into<String>, decision: Decision, reason: impl Into<String>) -> RuleOutcome {
+    RuleOutcome { rule: rule.into(), decision, reason: reason.into(), measured: None }
 }
 
 fn complete(fold: &SuiteFold<'_>, stopped: Stopped) -> Option<RuleOutcome> {
@@ -203,91 +209,10 @@ fn skip_rate(plan: &SuitePlan, cases: &Cases<'_>) -> Option<RuleOutcome> {
 }
 
 /// The first names of a list, and how many more there are.
-fn listed(names: &[String]) -> String {
+pub(super) fn listed(names: &[String]) -> String {
     const MOST: usize = 5;
     let shown = names.iter().take(MOST).cloned().collect::<Vec<_>>().join(", ");
     if names.len() > MOST { format!("{shown} and {} more", names.len() - MOST) } else { shown }
-}
-
-fn pass_rate<'c>(
-    name: &str,
-    bar: &PassRate,
-    cases: &[impl std::borrow::Borrow<Judged<'c>>],
-    tolerated: bool,
-) -> RuleOutcome {
-    let counted = || cases.iter().map(std::borrow::Borrow::borrow).filter(|c| c.status != Status::Skip && !c.excused);
-    let exact = |weights: Vec<f64>| sum::exact(&weights).unwrap_or(f64::NAN);
-    let weight = |status: Status| exact(counted().filter(|c| c.status == status).map(|c| c.weight).collect());
-    let total = exact(counted().map(|c| c.weight).collect());
-    // No case, cases that all weigh nothing, or more than a number can hold.
-    if counted().next().is_none() || !(total > 0.0 && total.is_finite()) {
-        return rule(name, Decision::Unmeasured, format!("{name}: no case to measure it on"));
-    }
-    let (passed, error, held) = (weight(Status::Pass), weight(Status::Error), weight(Status::Held));
-    // A bar of 1 is met when no other case weighs anything. The room for rounding is relative: weights may be tiny.
-    let met = |reached: f64, all: bool| all || (bar.min < 1.0 && reached >= bar.min * total * (1.0 - 1e-12));
-    let only = |may: &[Status]| counted().all(|c| c.weight == 0.0 || may.contains(&c.status));
-    let n = counted().filter(|c| c.status == Status::Pass).count();
-    let number =
-        format!("{name} {:.4} ({n} of {} cases), at least {} wanted", passed / total, counted().count(), bar.min);
-    let reviewed = met(passed + held, only(&[Status::Pass, Status::Held]));
-    let possible = met(passed + held + error, only(&[Status::Pass, Status::Held, Status::Error]));
-    if met(passed, only(&[Status::Pass])) {
-        rule(name, Decision::Passed, number)
-    } else if !(if tolerated { reviewed } else { possible }) {
-        rule(name, Decision::Failed, number)
-    } else if reviewed {
-        rule(name, Decision::Held, format!("{number}; it depends on cases that wait for a person"))
-    } else {
-        rule(name, Decision::Unmeasured, format!("{number}; it depends on cases that could not be measured"))
-    }
-}
-
-fn reliable<'c>(
-    name: &str,
-    bar: &Reliability,
-    cases: &[impl std::borrow::Borrow<Judged<'c>>],
-    tolerated: bool,
-) -> RuleOutcome {
-    let k = u64::from(bar.k);
-    let (mut low, mut reviewed, mut high) = (Vec::new(), Vec::new(), Vec::new());
-    let mut short = Vec::new();
-    for case in cases.iter().map(std::borrow::Borrow::borrow).filter(|c| c.status != Status::Skip && !c.excused) {
-        let trials = &case.outcome.trials;
-        let count = |status| trials.iter().filter(|t| t.status == status).count() as u64;
-        let (total, passed, held) = (trials.len() as u64 + case.missing, count(Status::Pass), count(Status::Held));
-        let error = if tolerated { 0 } else { count(Status::Error) + case.missing };
-        let rate = |passed| reliability::pass_hat_k(total, passed, k);
-        match (rate(passed), rate(passed + held), rate(passed + held + error)) {
-            (Ok(a), Ok(b), Ok(c)) => {
-                low.push(a);
-                reviewed.push(b);
-                high.push(c);
-            }
-            _ => short.push(case.outcome.id.clone()),
-        }
-    }
-    let n = low.len();
-    if !short.is_empty() {
-        let reason = format!("{name}: pass^{k} needs {k} trials; fewer in {}", listed(&short));
-        return rule(name, Decision::Unmeasured, reason);
-    }
-    let (Some(low), Some(reviewed), Some(high)) = (sum::mean(&low), sum::mean(&reviewed), sum::mean(&high)) else {
-        return rule(name, Decision::Unmeasured, format!("{name}: no case to measure it on"));
-    };
-    let Some(min) = bar.min else {
-        return rule(name, Decision::Passed, format!("{name}: pass^{k} is {low:.4} over {n} cases"));
-    };
-    let number = format!("{name}: pass^{k} is {low:.4} over {n} cases, at least {min} wanted");
-    if low >= min - 1e-12 {
-        rule(name, Decision::Passed, number)
-    } else if high < min - 1e-12 {
-        rule(name, Decision::Failed, number)
-    } else if reviewed >= min - 1e-12 {
-        rule(name, Decision::Held, format!("{number}; it depends on trials that wait for a person"))
-    } else {
-        rule(name, Decision::Unmeasured, format!("{number}; it depends on trials that could not be measured"))
-    }
 }
 
 fn system_checks(plan: &SuitePlan, checks: &[CheckSummary], system: &[(u32, SystemFinding)]) -> Vec<RuleOutcome> {
@@ -302,6 +227,7 @@ fn system_checks(plan: &SuitePlan, checks: &[CheckSummary], system: &[(u32, Syst
         }
         let decision = match finding.status {
             Status::Fail if finding.bound.is_some() => Decision::Failed,
+            Status::Error if finding.inconclusive => Decision::Inconclusive,
             Status::Error => Decision::Unmeasured,
             Status::Held => Decision::Held,
             _ => Decision::Passed,

@@ -166,6 +166,8 @@ pub(super) fn summarise(fold: &SuiteFold<'_>, index: usize, system: &[(u32, Syst
         summary.sessions = tally;
         (summary.pass, summary.fail, summary.error, summary.held) = (tally.pass, tally.fail, tally.error, tally.held);
         summary.value = finding.value;
+        summary.interval = finding.interval;
+        summary.method = finding.method.clone().filter(|_| finding.value.is_some());
         summary.bound = finding.bound;
         summary.groups.clone_from(&finding.groups);
         summary.reason.clone_from(&finding.reason);

@@ -168,3 +168,98 @@ proptest::proptest! {
         proptest::prop_assert_eq!(decided(&plan, &cases).decision, expected);
     }
 }
+
+/// `passed` cases that pass and `failed` that fail.
+fn share(passed: usize, failed: usize) -> Vec<Status> {
+    [vec![Pass; passed], vec![Fail; failed]].concat()
+}
+
+#[test]
+fn with_confidence_the_lower_limit_must_reach_the_bar() {
+    let plan = with_gate("pass_rate = { min = 0.9, confidence = 0.95 }");
+    // Clopper-Pearson, one-sided at 95%: 49 of 50 .9087, 48 of 50 .8786.
+    let sure = decided(&plan, &share(49, 1));
+    assert_eq!(sure.decision, Decision::Passed);
+    let measured = rule(&sure, "pass_rate").measured.clone().unwrap();
+    assert_eq!((measured.value, measured.count, measured.confidence), (0.98, 50, Some(0.95)));
+    assert!((measured.interval.unwrap()[0] - 0.9086).abs() < 1e-3, "{measured:?}");
+    assert_eq!(measured.method.as_deref(), Some("clopper-pearson"));
+    let unsure = decided(&plan, &share(48, 2));
+    assert_eq!(unsure.decision, Decision::Inconclusive);
+    let more = rule(&unsure, "pass_rate").measured.clone().unwrap().more_cases.unwrap();
+    assert!(unsure.reasons[0].contains(&format!("{more} more cases like these would settle it")), "{unsure:?}");
+    // And so they would.
+    let n = 50 + more as usize;
+    let failed = (n as f64 * 0.04).floor() as usize;
+    assert_eq!(decided(&plan, &share(n - failed, failed)).decision, Decision::Passed);
+    assert_eq!(decided(&plan, &share(44, 6)).decision, Decision::Failed);
+}
+
+#[test]
+fn fifty_of_fifty_do_not_show_95_of_100() {
+    let plan = with_gate("pass_rate = { min = 0.95, confidence = 0.95 }");
+    assert_eq!(decided(&plan, &share(50, 0)).decision, Decision::Inconclusive);
+    assert_eq!(decided(&plan, &share(58, 0)).decision, Decision::Inconclusive);
+    assert_eq!(decided(&plan, &share(59, 0)).decision, Decision::Passed);
+}
+
+#[test]
+fn trials_of_a_case_are_not_independent_cases() {
+    let plan = with_gate("pass_rate = { min = 0.9, confidence = 0.95 }");
+    // 40 sessions that pass, of 10 cases: .9 needs 29 cases that all pass.
+    let names: Vec<String> = (0..40).map(|i| format!("c{}", i / 4)).collect();
+    let trials: Vec<(&str, Status)> = names.iter().map(|c| (c.as_str(), Pass)).collect();
+    let summary = decided_trials(&plan, &trials);
+    assert_eq!(summary.decision, Decision::Inconclusive);
+    assert_eq!(rule(&summary, "pass_rate").measured.as_ref().unwrap().count, 10);
+}
+
+#[test]
+fn reliability_with_confidence_counts_cases_too() {
+    let plan = with_gate("pass_rate = { min = 0.0 }\nreliability = { k = 2, min = 0.6, confidence = 0.95 }");
+    let over = |cases: usize| {
+        let names: Vec<String> = (0..4 * cases).map(|i| format!("c{}", i / 4)).collect();
+        let status = |i: usize| if i.is_multiple_of(8) { Fail } else { Pass };
+        let trials: Vec<(&str, Status)> = names.iter().enumerate().map(|(i, c)| (c.as_str(), status(i))).collect();
+        rule(&decided_trials(&plan, &trials), "reliability").clone()
+    };
+    // Every other case has 3 of 4: pass^2 is 1/2 there, 0.75 over all.
+    let (few, many) = (over(8), over(80));
+    assert_eq!((few.decision, many.decision), (Decision::Inconclusive, Decision::Passed));
+    assert_eq!(few.measured.unwrap().value, 0.75);
+}
+
+#[test]
+fn cases_that_wait_for_a_person_hold_a_statistical_gate_that_they_could_tip() {
+    let plan = with_gate("pass_rate = { min = 0.9, confidence = 0.95 }");
+    let with = |passed, failed, other: Status, n| {
+        let cases = [share(passed, failed), vec![other; n]].concat();
+        decided(&plan, &cases).decision
+    };
+    assert_eq!(with(48, 1, Held, 1), Decision::Held);
+    assert_eq!(with(48, 1, Error, 1), Decision::Unmeasured);
+    // Even in favour of the agent they would not settle it.
+    assert_eq!(with(18, 0, Held, 1), Decision::Inconclusive);
+    assert_eq!(with(99, 0, Held, 1), Decision::Passed);
+}
+
+proptest::proptest! {
+    /// One more case that passes never makes it worse, and one that turns from fail to pass neither.
+    #[test]
+    fn more_passes_never_turn_a_pass_into_anything_else(passed in 0usize..80, failed in 0usize..8, min in 50u32..99) {
+        let plan = with_gate(&format!("pass_rate = {{ min = 0.{min}, confidence = 0.95 }}"));
+        let of = |passed, failed| decided(&plan, &share(passed, failed)).decision;
+        proptest::prop_assume!(passed + failed > 0);
+        if of(passed, failed) == Decision::Passed {
+            proptest::prop_assert_eq!(of(passed + 1, failed), Decision::Passed);
+            if failed > 0 {
+                proptest::prop_assert_eq!(of(passed + 1, failed - 1), Decision::Passed);
+            }
+        }
+        // A pass with confidence is a pass without.
+        let point = with_gate(&format!("pass_rate = {{ min = 0.{min} }}"));
+        if of(passed, failed) == Decision::Passed {
+            proptest::prop_assert_eq!(decided(&point, &share(passed, failed)).decision, Decision::Passed);
+        }
+    }
+}

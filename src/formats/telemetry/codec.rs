@@ -98,6 +98,16 @@ pub fn stored(mut bytes: &[u8]) -> impl Iterator<Item = (Stored<'_>, &[u8])> {
     })
 }
 
+/// How many records there are.
+pub fn count(mut bytes: &[u8]) -> usize {
+    let next = || {
+        let (len, rest) = bytes.split_first_chunk::<4>()?;
+        bytes = rest.get(u32::from_le_bytes(*len) as usize..)?;
+        Some(())
+    };
+    std::iter::from_fn(next).count()
+}
+
 fn head<'a>(body: &'a [u8], last: &'a [u8]) -> Option<Stored<'a>> {
     let mut c = Cursor(body);
     let place = Place {

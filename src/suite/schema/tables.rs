@@ -176,7 +176,7 @@ fn baseline() -> Value {
                 "description": "How much lower the share of passing cases may be: the lower bound of the paired difference must lie above it.",
             },
             "alpha": {
-                "type": "number", "exclusiveMinimum": 0, "maximum": 0.5, "default": 0.05,
+                "type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 0.5, "default": 0.05,
                 "description": "The chance of taking a run that is worse by the margin for one that is not.",
             },
             "if_missing": {
@@ -201,6 +201,10 @@ fn gate() -> Value {
             "tag": { "type": "string", "description": "A tag that no case has makes the suite unmeasured." },
             "pass_rate": pass_rate(),
             "reliability": reliability(),
+            "margin": {
+                "type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1,
+                "description": "With a baseline: how much lower the share of its passing cases may be.",
+            },
         }),
         &["tag"],
     );

@@ -56,9 +56,9 @@ check = "says"
 review = { below = 0.8 }
 
 [gate]
-pass_rate = { min = 1.2, confidence = 0.95 }
+pass_rate = { min = 1.2, confidence = 1.0 }
 max_error_rate = 7.5
-baseline = { run = "x" }
+baseline = { run = "x", margin = 2, alpha = 0, marign = 1 }
 
 [turns]
 x = 1
@@ -215,16 +215,16 @@ x = 1
     error: `min` is a share, from 0.0 to 1.0
       --> bad.toml:53:21
        |
-    53 | pass_rate = { min = 1.2, confidence = 0.95 }
+    53 | pass_rate = { min = 1.2, confidence = 1.0 }
        |                     ^^^
 
-    error: confidence intervals are not available in this version
-      --> bad.toml:53:26
+    error: `confidence` is a share from 0.5 to below 1.0
+      --> bad.toml:53:39
        |
-    53 | pass_rate = { min = 1.2, confidence = 0.95 }
-       |                          ^^^^^^^^^^
+    53 | pass_rate = { min = 1.2, confidence = 1.0 }
+       |                                       ^^^
        |
-       = help: remove `confidence`; the point estimate is then compared with `min`
+       = help: 0.95 is usual: one gate in twenty passes an agent that is only just not good enough
 
     error: expected a count (an integer from 0) or a share (a float from 0.0 to 1.0), found floating point `7.5`
       --> bad.toml:54:18
@@ -232,13 +232,29 @@ x = 1
     54 | max_error_rate = 7.5
        |                  ^^^
 
-    error: comparison with a baseline is not available in this version
-      --> bad.toml:55:1
+    error: `margin` is a share above 0.0 and below 1.0
+      --> bad.toml:55:34
        |
-    55 | baseline = { run = "x" }
-       | ^^^^^^^^
+    55 | baseline = { run = "x", margin = 2, alpha = 0, marign = 1 }
+       |                                  ^
        |
-       = help: remove `baseline`
+       = help: 0.05 lets the share of passing cases be lower by 5 of 100
+
+    error: `alpha` is a chance above 0.0 and below 0.5
+      --> bad.toml:55:45
+       |
+    55 | baseline = { run = "x", margin = 2, alpha = 0, marign = 1 }
+       |                                             ^
+       |
+       = help: 0.05 is usual: one run in twenty that is worse by the margin passes
+
+    error: unknown key `marign`
+      --> bad.toml:55:48
+       |
+    55 | baseline = { run = "x", margin = 2, alpha = 0, marign = 1 }
+       |                                                ^^^^^^
+       |
+       = help: did you mean `margin`?
 
     error: unknown table `turns`
       --> bad.toml:57:2
@@ -435,17 +451,18 @@ fn a_cases_files_problems_name_its_lines() {
 #[test]
 fn the_gate_is_checked() {
     let text = with_head(
-        "trials = 2\n[gate]\nmax_left_out = -1\nmax_skip_rate = \"some\"\nreliability = { k = 0, min = -0.1 }\n[[gate.group]]\ntag = \"a\"\n[[gate.group]]\ntag = \"a\"\npass_rate = { min = 2, confidence = 0.9 }\n",
+        "trials = 2\n[gate]\nmax_left_out = -1\nmax_skip_rate = \"some\"\nreliability = { k = 0, min = -0.1 }\n[[gate.group]]\ntag = \"a\"\n[[gate.group]]\ntag = \"a\"\npass_rate = { min = 2, confidence = 0.3 }\nmargin = 1.5\n",
     );
     insta::assert_snapshot!(faults(&text).join("\n"), @r#"
     5: expected a count (an integer from 0) or a share (a float from 0.0 to 1.0), found integer `-1`
     6: expected a count (an integer from 0) or a share (a float from 0.0 to 1.0), found string "some"
     7: `k` is at least 1
     7: `min` is a share, from 0.0 to 1.0
-    9: a group needs a bar [add `pass_rate` or `reliability`]
+    9: a group needs a bar [add `pass_rate`, `reliability` or `margin`]
     11: there is already a group for the tag `a`
     12: `min` is a share, from 0.0 to 1.0
-    12: confidence intervals are not available in this version [remove `confidence`; the point estimate is then compared with `min`]
+    12: `confidence` is a share from 0.5 to below 1.0 [0.95 is usual: one gate in twenty passes an agent that is only just not good enough]
+    13: `margin` is a share above 0.0 and below 1.0
     "#);
 }
 

@@ -42,6 +42,8 @@ impl Dialect for Adk {
         let facts = Facts::of(at);
         let kind = kind(at, &facts);
         let mut reading = genai::read(at, &facts, kind);
+        // Gemini's response comes before what the conventions say.
+        reading.said = None;
         reading.session = facts::text(find(&at.span.attributes, "gcp.vertex.agent.session_id"));
         match kind {
             SpanKind::Tool => tool(at, &mut reading),

@@ -90,6 +90,7 @@ pub(super) fn read<'a>(at: &At<'_, 'a>, facts: &Facts<'_, 'a>, kind: SpanKind) -
             let said = said(at, facts);
             reading.withheld |= said.is_none() && facts.said.is_some();
             reading.output = message::output(said.as_deref());
+            reading.said = said;
         }
         _ => {
             let (query, found) = (Told::arguments(facts.query), Told::new(facts.found.map(Value::payload)));

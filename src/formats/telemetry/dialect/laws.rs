@@ -115,6 +115,9 @@ proptest! {
             let reading = dialect.read(&at);
             dialect.asked(&at);
             let said = dialect.said(&at);
+            if reading.said.is_some() {
+                prop_assert_eq!(&reading.said, &said, "{}", dialect.name());
+            }
             // A model that is known to have said nothing has no text.
             if reading.kind == SpanKind::Llm && reading.output.as_ref().is_some_and(|o| o.is_null()) {
                 prop_assert!(!said.is_some_and(|s| s.iter().any(|m| m.text.is_some())), "{}", dialect.name());

@@ -121,6 +121,8 @@ pub struct Reading<'a> {
     pub ttft_ns: Option<u64>,
     /// The operation failed although the span's status does not say so, with what is known of the error.
     pub failed: Option<Text<'a>>,
+    /// What [`Dialect::said`] says, where reading came upon it anyway: it need not be parsed twice.
+    pub said: Option<Vec<Message<'a>>>,
     /// Something was recorded and then withheld: redacted, truncated or dropped.
     pub withheld: bool,
     /// It is no run of an agent but what an application drew around one or several.

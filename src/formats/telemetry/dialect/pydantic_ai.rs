@@ -36,6 +36,7 @@ impl Dialect for PydanticAi {
         let facts = Facts::of(at);
         let kind = kind(at, &facts);
         let mut reading = genai::read(at, &facts, kind);
+        reading.said = None;
         let value = |name| find(&at.span.attributes, name);
         match kind {
             SpanKind::Tool => tool(at, &facts, &mut reading),
@@ -43,6 +44,7 @@ impl Dialect for PydanticAi {
                 let said = self.said(at);
                 reading.withheld |= said.is_none() && value("events").is_some();
                 reading.output = message::output(said.as_deref());
+                reading.said = said;
                 reading.cost = value("operation.cost").and_then(Value::number).and_then(NanoUsd::from_usd);
             }
             SpanKind::Agent => {

@@ -36,7 +36,8 @@ impl Dialect for Strands {
         let kind = kind(at, &facts);
         let mut reading = genai::read(at, &facts, kind);
         if kind == SpanKind::Agent {
-            reading.output = message::output(self.said(at).as_deref());
+            reading.said = self.said(at);
+            reading.output = message::output(reading.said.as_deref());
         }
         if kind == SpanKind::Tool {
             tool(at, &facts, &mut reading);

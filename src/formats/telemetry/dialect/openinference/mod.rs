@@ -278,11 +278,12 @@ impl<'s, 'a> Facts<'s, 'a> {
             let output = message::output(Some(&flat.messages));
             // A text that was withheld is not a model that said nothing.
             reading.output = output.filter(|o| !(flat.withheld && o.is_null()));
+            reading.said = flat.spoken();
             return;
         }
         reading.withheld |= self.output.and_then(Value::as_str).is_some_and(is_withheld);
-        let said = self.words(self.output, self.output_is_json, Role::Assistant);
-        reading.output = message::output(said.as_deref());
+        reading.said = self.words(self.output, self.output_is_json, Role::Assistant);
+        reading.output = message::output(reading.said.as_deref());
     }
 
     fn other(&self, reading: &mut Reading<'a>) {

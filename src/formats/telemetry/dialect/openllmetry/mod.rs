@@ -63,6 +63,7 @@ impl Dialect for OpenLlmetry {
                     let output = message::output(Some(&flat.messages));
                     // A text that was withheld is not a model that said nothing.
                     reading.output = output.filter(|o| !(flat.withheld && o.is_null()));
+                    reading.said = flat.spoken();
                 }
             }
             SpanKind::Tool => facts.tool(at, &mut reading),

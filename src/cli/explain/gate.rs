@@ -1,0 +1,50 @@
+//! What decides over a suite, in words: for `seatrial explain gate` and the README.
+
+use crate::suite::schema::docs::table_docs;
+
+/// The rules of the gate, then its keys.
+pub(super) fn gate() -> String {
+    let mut out = String::from(TEXT);
+    for table in table_docs().iter().filter(|t| ["[gate]", "[[gate.group]]", "baseline"].contains(&t.name)) {
+        super::topics::table(table, &mut out);
+    }
+    out
+}
+
+const TEXT: &str = r#"A trial passes when all its blocking checks pass, a case when all its trials do. Every rule of the gate says passed, failed,
+or why that could not be shown (inconclusive, held, unmeasured); the suite's decision is the gravest of them. What is not
+known (held verdicts, errors) is taken both ways: a rule that comes out the same either way is final.
+
+Always
+  complete, left_out, exercised   the run ended, everything read could be used, every blocking check met something
+  missing_cases, error_rate, skip_rate   what was not recorded, not measured, not looked at stays within its limit
+  critical                        no check with severity "critical" failed
+  system ID                       every system check keeps its bound
+
+pass_rate = { min = 0.9 }
+  The share of cases that pass is at least 0.9. Cases count by `weight`.
+
+pass_rate = { min = 0.9, confidence = 0.95 }
+  One is 95% sure of it: the lower limit of Clopper and Pearson (exact, one-sided) is at least 0.9. Where the share clears
+  `min` and the limit does not, the suite is inconclusive (exit code 4) and says how many more cases like these would settle
+  it. 50 of 50 cases have the limit 0.942, so they never show 0.95: `seatrial check` warns of that. A case counts once,
+  however many trials it has, since trials of a case are not independent; and all cases count alike.
+
+reliability = { k = 4, min = 0.6, confidence = 0.95 }
+  pass^k, the chance that k trials of a case all pass, C(c,k) / C(n,k) with c of n passed, as the mean over the cases; its
+  limit is that of Clopper and Pearson over the sum of these values, which spreads less than a count of the same mean.
+
+baseline = { run = "reports/main", margin = 0.05, alpha = 0.05 }      or --baseline RUN
+  This run is no worse than an earlier one. Cases are paired by id, over the blocking checks that are the same in both
+  (by digest; others are named), and over as many trials as both have.
+  passed        Tango's one-sided limit of the paired difference, at 1 - alpha, lies above -margin
+  failed        not that, and the exact McNemar test shows more cases that newly fail than that newly pass, at alpha; where
+                groups are compared too ([[gate.group]] margin), Holm's adjustment shares alpha among them
+  inconclusive  neither: the smallest margin that so many pairs show, and how many more cases would settle it, are said
+  unmeasured    the baseline is missing or unreadable (unless `if_missing = "skip"`, which is printed), or it is partial, a
+                shard, interrupted, or the same run; cases of it are absent now or were not measured in either run, beyond
+                `max_unpaired`
+  What the comparison needs of the baseline is embedded in the record: `seatrial gate RUN` decides again without it.
+
+Two runs side by side, with the evidence of what changed: `seatrial diff BEFORE AFTER`.
+"#;
