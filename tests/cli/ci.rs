@@ -57,7 +57,6 @@ fn annotations_point_at_the_suites_file_and_line() {
     let again = project.seatrial(&["report", "reports/latest", "--format=github"]).code(1);
     assert!(lines.iter().all(|line| again.out.contains(line)));
     let plain = project.run().code(1);
-    assert!(plain.out.contains("\\::error::fake"), "{}", plain.out);
     assert!(!plain.out.lines().any(|l| l.trim_start().starts_with("::")), "{}", plain.out);
 }
 
@@ -114,7 +113,7 @@ fn junit_is_what_jenkins_schema_and_gitlab_ask_for() {
     project.seatrial(&["run", "suite.toml", "--filter", "suite(zzz)"]);
     reports.push(project.report("junit.xml"));
     for report in reports {
-        assert_eq!(JENKINS.flaws(&report), [String::new(); 0], "{report}");
+        assert_eq!(JENKINS.flaws(&report), Vec::<String>::new(), "{report}");
     }
     let wrong =
         "<testsuites skipped=\"1\"><testsuite name=\"a\" tests=\"1\" errors=\"0\"><skipped/></testsuite></testsuites>";
