@@ -10,7 +10,7 @@ mod resume;
 mod watch;
 
 use execute::Execution;
-pub(super) use folder::display;
+pub(super) use folder::{below_root, display};
 pub(super) use output::{Ended, Output, Shown};
 pub(super) use reports::{Copies, write as write_reports};
 use rerun::Rerun;
@@ -23,6 +23,7 @@ use super::{baselines, flags, load};
 use crate::eval::exit;
 use crate::eval::plan::Planned;
 use crate::eval::shard::Shard;
+use crate::report::github;
 use crate::sources::discover::Discovery;
 use crate::suite::Suite;
 
@@ -51,6 +52,8 @@ pub struct Args {
     /// List checks that passed, too.
     #[arg(long, short)]
     verbose: bool,
+    #[command(flatten)]
+    format: Format,
     /// Record only the cases of this shard, as in 2/8, and leave the decision to `seatrial merge`.
     #[arg(long, value_name = "I/N")]
     shard: Option<Shard>,
@@ -107,11 +110,36 @@ fn once(args: &Args, context: &Context, seen: &mut dyn FnMut(&[Suite])) -> Resul
         .finish(found, stop)
 }
 
+/// What is printed for whom.
+#[derive(Debug, Default, clap::Args)]
+#[group(skip)]
+pub(super) struct Format {
+    /// What follows the report: with `github`, annotations of a workflow that point at the suite's file and line.
+    #[arg(long, value_name = "FOR", value_parser = ["text", "github"], default_value = "text", conflicts_with = "json")]
+    format: String,
+}
+
+impl Format {
+    /// Whether annotations are asked for.
+    pub(super) fn is_github(&self) -> bool {
+        self.format == "github"
+    }
+}
+
 fn usage(args: &Args, context: &Context, problems: &crate::suite::problems::Problems) -> Result<u8, Failure> {
     let message = problems.render(context.color_errors());
     if args.json {
         let line = serde_json::json!({ "schema": 1, "exit_code": exit::USAGE, "problems": problems.lines() });
         context.print(format!("{line}\n").as_bytes(), exit::USAGE)?;
+    }
+    if args.format.is_github() {
+        let (mut text, prefix) = (Vec::new(), below_root(&context.cwd));
+        for line in problems.lines() {
+            let help = line.help.map(|help| format!("\nhelp: {help}")).unwrap_or_default();
+            // Writing into memory does not fail.
+            let _ = github::problem(line.file, line.line, &format!("{}{help}", line.message), &prefix, &mut text);
+        }
+        context.print(&text, exit::USAGE)?;
     }
     Err(Failure { code: exit::USAGE, message, told: args.json })
 }

@@ -5,9 +5,12 @@
 
 pub mod decision;
 pub mod diff;
+pub mod gathered;
+pub mod github;
 pub mod html;
 pub mod json;
 pub mod junit;
+pub mod markdown;
 pub mod replay;
 pub mod safe;
 pub mod terminal;

@@ -64,6 +64,12 @@ impl<'d> Terminal<'d> {
 
     /// Writes the report; `place` is where the run's files are.
     pub fn write(&self, place: Option<&str>, out: &mut dyn Write) -> io::Result<()> {
+        let mut text = Vec::new();
+        self.draw(place, &mut text)?;
+        out.write_all(safe::commands(&String::from_utf8_lossy(&text)).as_bytes())
+    }
+
+    fn draw(&self, place: Option<&str>, out: &mut dyn Write) -> io::Result<()> {
         let summary = self.drawn.summary;
         let mut order: Vec<usize> = (0..summary.suites.len()).collect();
         // The worst last in a terminal would be what the eye meets; but pipes and CI logs are read from the top.

@@ -130,7 +130,7 @@ impl<'r> Execution<'r> {
         if let Err(why) = kept.close() {
             stopped.get_or_insert(format!("kept sessions could not be written: {why}"));
         }
-        let shown = Shown { json: self.args.json, verbose: self.args.verbose };
+        let shown = Shown { json: self.args.json, verbose: self.args.verbose, github: self.args.format.is_github() };
         self.output.close(self.context, shown, Ended { suites: summaries, ends, stopped, bug })
     }
 

@@ -47,6 +47,14 @@ pub fn latest(out: &Path) -> Option<PathBuf> {
     Some(out.join(name)).filter(|path| path.is_dir())
 }
 
+/// The way from the repository's root to a folder, with a slash at its end; empty at the root and outside of any.
+pub fn below_root(folder: &Path) -> String {
+    let root = folder.ancestors().find(|f| f.join(".git").exists());
+    let below = root.and_then(|root| folder.strip_prefix(root).ok()).unwrap_or(Path::new(""));
+    let below = below.display().to_string().replace('\\', "/");
+    if below.is_empty() { below } else { format!("{below}/") }
+}
+
 /// A path as a user would name it.
 pub fn display(path: &Path, cwd: &Path) -> String {
     path.strip_prefix(cwd).unwrap_or(path).display().to_string().replace('\\', "/")
