@@ -279,7 +279,9 @@ fn path(input: &[u8]) {
 /// A matcher says what it matches, and means the same when it is written out.
 fn matcher(input: &[u8]) {
     let Ok(matcher) = serde_json::from_slice::<Matcher>(input) else { return };
-    let again: Option<Matcher> = serde_json::from_value(matcher.to_value()).ok();
+    // A literal is written as it is, which is what templates see; it may look like a matcher then.
+    let quoted = input.windows(4).any(|w| w == b"$eq\"");
+    let again: Option<Matcher> = serde_json::from_value(matcher.to_value()).ok().filter(|_| !quoted);
     let values: Vec<Value> = MATCHERS.iter().filter_map(|v| serde_json::from_str(v).ok()).collect();
     for value in &values {
         let matches = matcher.matches(Some(value));
