@@ -38,6 +38,9 @@ impl Path {
     /// Reads a path. The error says where it stops making sense.
     pub fn parse(source: &str) -> Result<Self, String> {
         let kind = if source.starts_with('$') {
+            if nesting(source) > MAX_NESTING {
+                return Err(format!("not a JSONPath: brackets nested deeper than {MAX_NESTING} levels"));
+            }
             Kind::Json(JsonPath::parse(source).map_err(|e| format!("not a JSONPath: {e}"))?)
         } else {
             Kind::Dotted(Parser { text: source, at: 0 }.path()?)
@@ -80,6 +83,30 @@ impl Path {
             }
         }
     }
+}
+
+/// Deepest nesting of brackets in a JSONPath: the time that its parser takes doubles and more with each level.
+const MAX_NESTING: usize = 8;
+
+/// How deep the brackets of a JSONPath are nested, quoted names aside.
+fn nesting(source: &str) -> usize {
+    let (mut depth, mut deepest, mut quote) = (0usize, 0, None);
+    let mut chars = source.chars();
+    while let Some(c) = chars.next() {
+        match (quote, c) {
+            (Some(_), '\\') => drop(chars.next()),
+            (Some(open), c) if c == open => quote = None,
+            (Some(_), _) => {}
+            (None, '\'' | '"') => quote = Some(c),
+            (None, '[' | '(') => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            (None, ']' | ')') => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    deepest
 }
 
 fn step_into<'v>(value: &'v Value, segment: &Segment) -> Option<&'v Value> {
@@ -243,6 +270,16 @@ mod tests {
         let located: Vec<_> = path.locate(value).into_iter().map(|(p, v)| (p, v.clone())).collect();
         assert_eq!(path.select(value), located.iter().map(|(_, v)| v).collect::<Vec<_>>());
         located
+    }
+
+    #[test]
+    fn brackets_nested_beyond_reason_are_refused_in_good_time() {
+        let filters = |n: usize| format!("${}{}", ".items[?$".repeat(n), "]".repeat(n));
+        assert!(Path::parse(&filters(3)).is_ok());
+        for deep in [filters(40), filters(9), format!("$[?{}", "(".repeat(5000))] {
+            assert!(Path::parse(&deep).unwrap_err().contains("nested deeper than 8 levels"));
+        }
+        assert!(Path::parse(&format!("$['{}']", "[(".repeat(50))).is_ok(), "a name is no bracket");
     }
 
     #[test]

@@ -145,7 +145,9 @@ fn gate(gate: &Gate) -> String {
         // A share has no more than a few digits; the rest is what binary fractions add.
         Limit::Share(share) => format!("{}%", (share * 1e8).round() / 1e6),
     };
-    let sure = |confidence: Option<f64>| confidence.map(|c| format!(" ({}% sure)", c * 100.0)).unwrap_or_default();
+    let sure = |confidence: Option<f64>| {
+        confidence.map(|c| format!(" ({}% sure)", (c * 1e6).round() / 1e4)).unwrap_or_default()
+    };
     let pass_rate = &gate.pass_rate;
     let mut parts = vec![format!("pass_rate at least {}{}", pass_rate.min, sure(pass_rate.confidence))];
     if let Some(r) = &gate.reliability {

@@ -26,6 +26,7 @@ pub struct Context {
     /// What tokens cost.
     pub prices: Arc<Prices>,
     color: ColorChoice,
+    flags: Flags,
 }
 
 /// Why a command could not do its work.
@@ -86,7 +87,7 @@ impl Context {
                 told: false,
             }
         })?;
-        let context = Self::with(settings, cwd, quiet);
+        let context = Self { flags: flags.clone(), ..Self::with(settings, cwd, quiet) };
         let names: Vec<String> = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()).collect();
         let unknown = unknown_variables(names.iter().map(String::as_str)).into_iter().map(|problem| {
             let help = problem.help.map(|h| format!("; {h}")).unwrap_or_default();
@@ -94,6 +95,11 @@ impl Context {
         });
         context.note(&safe::terminal(&unknown.collect::<String>()));
         Ok(context)
+    }
+
+    /// The same with the settings as they are now; the exit code when they cannot be read, which is told.
+    pub fn again(&self) -> Result<Self, u8> {
+        Self::new(&self.flags, self.quiet).map_err(|failure| failure.print(false))
     }
 
     /// For commands that only tell what is built in: they work whatever the settings say, a broken file included.
@@ -117,7 +123,7 @@ impl Context {
         let color = color_of(settings.color.value, &io::stdout());
         let own = settings.prices.iter().map(|own| (own.model.clone(), own.price));
         let prices = Arc::new(Prices::new(own.collect()));
-        Self { settings, cwd, quiet, detectors, prices, color }
+        Self { settings, cwd, quiet, detectors, prices, color, flags: Flags::default() }
     }
 
     /// Prints a result to standard output. A closed pipe ends the printing and changes nothing else; any other failure

@@ -64,7 +64,8 @@ impl Args {
         discover::discover(&suite.recorded.paths, &self.base(suite, context), &context.cwd)
     }
 
-    fn base(&self, suite: &Suite, context: &Context) -> PathBuf {
+    /// The folder that the paths of a suite start from.
+    pub fn base(&self, suite: &Suite, context: &Context) -> PathBuf {
         match suite.path.parent() {
             Some(dir) if self.sessions.is_empty() => context.cwd.join(dir),
             _ => context.cwd.clone(),

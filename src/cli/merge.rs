@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicBool;
 
 use super::baselines;
 use super::context::{Context, Failure};
-use super::run::{Ended, Output, Shown};
+use super::run::{Ended, Format, Output, Shown};
 use crate::checks::system::SystemFinding;
 use crate::eval::event::{Plan, SuitePlan};
 use crate::eval::fold::SuiteFold;
@@ -54,6 +54,8 @@ pub struct Args {
     /// List checks that passed, too.
     #[arg(long, short)]
     verbose: bool,
+    #[command(flatten)]
+    format: Format,
 }
 
 impl Args {
@@ -325,6 +327,6 @@ fn decide(
         suites.push(gate::decide(&fold, &outcome.system, plan.as_of.as_deref(), early));
         ends.push(fold.end.take());
     }
-    let shown = Shown { json: args.json, verbose: args.verbose };
+    let shown = Shown { json: args.json, verbose: args.verbose, github: args.format.is_github() };
     output.close(context, shown, Ended { suites, ends, stopped, bug })
 }

@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 
 use super::context::{Context, Failure};
-use super::run::{Copies, display, write_reports};
+use super::run::{Copies, Format, below_root, display, write_reports};
 use crate::eval::exit;
 use crate::model::Redactor;
+use crate::report::gathered::Gathered;
 use crate::report::terminal::Terminal;
-use crate::report::{Drawn, json, replay, safe};
+use crate::report::{Drawn, github, json, replay, safe};
 use crate::store::record;
 
 /// Arguments of `seatrial report`.
@@ -16,7 +17,7 @@ use crate::store::record;
   seatrial report reports/latest
   seatrial report reports/latest --junit build/junit.xml
 
-Writes junit.xml, index.html and summary.json beside the record and prints the report. Ends with the run's own exit code.")]
+Writes junit.xml, index.html, summary.json and summary.md beside the record and prints the report. Ends with the run's own exit code.")]
 pub struct Args {
     /// The run: its folder or its run.jsonl.
     run: PathBuf,
@@ -32,6 +33,8 @@ pub struct Args {
     /// List checks that passed, too.
     #[arg(long, short)]
     verbose: bool,
+    #[command(flatten)]
+    format: Format,
 }
 
 /// Draws the reports.
@@ -52,7 +55,8 @@ pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     let copy = |path: &Option<PathBuf>| path.as_ref().map(|p| context.cwd.join(p));
     let copies = Copies { junit: copy(&args.junit), html: copy(&args.html) };
     let redactor = Redactor::default();
-    write_reports(dir, &copies, drawn, ends, &redactor, &mut terminal)
+    let mut gathered = Gathered::default();
+    write_reports(dir, &copies, drawn, ends, &redactor, &mut terminal, &mut gathered)
         .map_err(|why| Failure::new(exit::INCOMPLETE, why))?;
     let mut text = Vec::new();
     let written = if args.json {
@@ -61,5 +65,9 @@ pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
         terminal.write(Some(&display(dir, &context.cwd)), &mut text)
     };
     written.map_err(|why| Failure::write("the report", &why))?;
+    if args.format.is_github() {
+        // Writing into memory does not fail.
+        let _ = github::write(drawn, &gathered, &below_root(&context.cwd), &mut text);
+    }
     context.print(&text, replayed.summary.exit_code)
 }

@@ -5,13 +5,17 @@ mod folder;
 mod interrupt;
 mod output;
 mod reports;
+mod rerun;
 mod resume;
+mod watch;
 
 use execute::Execution;
-pub(super) use folder::display;
+pub(super) use folder::{below_root, display};
 pub(super) use output::{Ended, Output, Shown};
 pub(super) use reports::{Copies, write as write_reports};
+use rerun::Rerun;
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 
 use super::context::{Context, Failure};
@@ -19,7 +23,9 @@ use super::{baselines, flags, load};
 use crate::eval::exit;
 use crate::eval::plan::Planned;
 use crate::eval::shard::Shard;
+use crate::report::github;
 use crate::sources::discover::Discovery;
+use crate::suite::Suite;
 
 /// Arguments of `seatrial run`.
 #[derive(Debug, clap::Args)]
@@ -31,6 +37,8 @@ use crate::sources::discover::Discovery;
   seatrial run suites/ --json --junit junit.xml
   seatrial run suites/ --shard 2/8
   seatrial run suites/ --resume
+  seatrial run suites/ --rerun failed
+  seatrial run suites/ --watch
 
 Exit codes: 0 passed, 1 failed, 2 usage, 3 held, 4 not shown, 5 incomplete, 70 bug (seatrial explain exit-codes).")]
 pub struct Args {
@@ -44,6 +52,8 @@ pub struct Args {
     /// List checks that passed, too.
     #[arg(long, short)]
     verbose: bool,
+    #[command(flatten)]
+    format: Format,
     /// Record only the cases of this shard, as in 2/8, and leave the decision to `seatrial merge`.
     #[arg(long, value_name = "I/N")]
     shard: Option<Shard>,
@@ -51,6 +61,13 @@ pub struct Args {
     /// evaluated again.
     #[arg(long, num_args = 0..=1, require_equals = true, value_name = "RUN")]
     resume: Option<Option<PathBuf>>,
+    /// Only the cases that did not go well in an earlier run: `failed` or `errors` of the newest, a RUN (both), or
+    /// `failed:RUN`. System checks are left out, and the run is partial.
+    #[arg(long, value_name = "WHICH", conflicts_with_all = ["shard", "resume"])]
+    rerun: Option<Rerun>,
+    /// Run again whenever a suite, a recording or anything else that is read changes.
+    #[arg(long, conflicts_with_all = ["shard", "resume"])]
+    watch: bool,
     #[command(flatten)]
     settings: flags::Args,
 }
@@ -62,14 +79,26 @@ impl Args {
     }
 }
 
-/// Runs suites.
+/// Runs suites, once or whenever something changes.
 pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
+    if args.watch { watch::watch(args, context) } else { once(args, context, &mut |_| ()) }
+}
+
+/// Runs suites; `seen` is told which before any of them is run.
+fn once(args: &Args, context: &Context, seen: &mut dyn FnMut(&[Suite])) -> Result<u8, Failure> {
     let filter = args.load.filter()?;
     let suites = match args.load.suites(context) {
         Ok(suites) => suites,
         Err(problems) => return usage(args, context, &problems),
     };
-    let mut planned: Vec<Planned<'_>> = suites.iter().filter_map(|s| Planned::new(s, filter.as_ref())).collect();
+    seen(&suites);
+    let rerun = args.rerun.as_ref().map(|r| r.select(context)).transpose()?;
+    let none = HashSet::new();
+    let planned = suites.iter().filter_map(|suite| {
+        let only = rerun.as_ref().map(|r| r.cases.get(&suite.name).unwrap_or(&none));
+        Planned::of_cases(suite, filter.as_ref(), only)
+    });
+    let mut planned: Vec<Planned<'_>> = planned.collect();
     planned.iter_mut().for_each(|p| args.baseline.apply(&mut p.plan, context));
     let found: Vec<Discovery> = planned.iter().map(|p| args.load.recordings(p.suite, context)).collect();
     let unmatched = load::unmatched(&args.load, context, &planned, &found);
@@ -77,7 +106,24 @@ pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
         return usage(args, context, &unmatched);
     }
     let stop = interrupt::stop_on_interrupt()?;
-    Execution::begin(args, context, filter.as_ref(), &planned)?.finish(found, stop)
+    Execution::begin(args, context, filter.as_ref(), rerun.as_ref().map(|r| r.told.clone()), &planned)?
+        .finish(found, stop)
+}
+
+/// What is printed for whom.
+#[derive(Debug, Default, clap::Args)]
+#[group(skip)]
+pub(super) struct Format {
+    /// What follows the report: with `github`, annotations of a workflow that point at the suite's file and line.
+    #[arg(long, value_name = "FOR", value_parser = ["text", "github"], default_value = "text", conflicts_with = "json")]
+    format: String,
+}
+
+impl Format {
+    /// Whether annotations are asked for.
+    pub(super) fn is_github(&self) -> bool {
+        self.format == "github"
+    }
 }
 
 fn usage(args: &Args, context: &Context, problems: &crate::suite::problems::Problems) -> Result<u8, Failure> {
@@ -85,6 +131,15 @@ fn usage(args: &Args, context: &Context, problems: &crate::suite::problems::Prob
     if args.json {
         let line = serde_json::json!({ "schema": 1, "exit_code": exit::USAGE, "problems": problems.lines() });
         context.print(format!("{line}\n").as_bytes(), exit::USAGE)?;
+    }
+    if args.format.is_github() {
+        let (mut text, prefix) = (Vec::new(), below_root(&context.cwd));
+        for line in problems.lines() {
+            let help = line.help.map(|help| format!("\nhelp: {help}")).unwrap_or_default();
+            // Writing into memory does not fail.
+            let _ = github::problem(line.file, line.line, &format!("{}{help}", line.message), &prefix, &mut text);
+        }
+        context.print(&text, exit::USAGE)?;
     }
     Err(Failure { code: exit::USAGE, message, told: args.json })
 }

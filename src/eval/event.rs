@@ -39,6 +39,9 @@ pub struct Plan {
     /// The filter that took suites, cases or checks out; such a run is partial.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub filter: Option<String>,
+    /// Which cases of which earlier run are run again; such a run is partial.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rerun: Option<String>,
     /// The part of the run that is recorded here, and what `merge` must know of how; `None` when all of it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shard: Option<ShardPlan>,
@@ -65,9 +68,19 @@ impl Plan {
         self.shard.as_ref().map(|s| s.shard)
     }
 
+    /// What part of the suites this is, in words; `None` when it is all of them.
+    pub fn partial(&self) -> Option<String> {
+        match (&self.filter, &self.rerun, self.shard()) {
+            (Some(_), ..) => Some("--filter took something out".to_owned()),
+            (_, Some(rerun), _) => Some(format!("only {rerun}")),
+            (.., Some(shard)) => Some(format!("shard {shard}")),
+            (None, None, None) => None,
+        }
+    }
+
     /// Whether parts of the suites were left out, so that the run is no evidence of the whole.
     pub fn is_partial(&self) -> bool {
-        self.filter.is_some() || self.shard.is_some()
+        self.partial().is_some()
     }
 }
 

@@ -1,5 +1,7 @@
 //! From a resolved suite and a filter to the plan that the record keeps.
 
+use std::collections::HashSet;
+
 use super::event::{CasePlan, CheckPlan, ColumnPlan, SuitePlan};
 use crate::checks::system::Column;
 use crate::checks::system::past::Against;
@@ -17,6 +19,7 @@ pub struct Planned<'s> {
     /// The columns of all its system checks, each once.
     pub columns: Vec<PlannedColumn>,
     filter: Option<&'s Filter>,
+    only: Option<&'s HashSet<String>>,
 }
 
 /// An earlier run that a suite is compared with.
@@ -42,10 +45,20 @@ pub struct PlannedColumn {
 impl<'s> Planned<'s> {
     /// Plans a suite; `None` when the filter takes all of it out.
     pub fn new(suite: &'s Suite, filter: Option<&'s Filter>) -> Option<Self> {
-        let mut planned = Self { suite, plan: outline(suite), columns: Vec::new(), filter };
+        Self::of_cases(suite, filter, None)
+    }
+
+    /// Plans a suite over some of its cases only, if `only` says which; then it is not asked what all sessions together
+    /// are like.
+    pub fn of_cases(suite: &'s Suite, filter: Option<&'s Filter>, only: Option<&'s HashSet<String>>) -> Option<Self> {
+        if only.is_some_and(HashSet::is_empty) {
+            return None;
+        }
+        let mut planned = Self { suite, plan: outline(suite), columns: Vec::new(), filter, only };
         let mut any = filter.is_none();
         for index in 0..suite.checks.len() {
-            let active = planned.matches(index, None) != Tri::No;
+            let part = only.is_some() && suite.checks[index].level == Level::System;
+            let active = planned.matches(index, None) != Tri::No && !part;
             planned.plan.checks[index].inactive |= !active;
             any |= active && suite.checks[index].level != Level::System;
         }
@@ -130,10 +143,17 @@ impl<'s> Planned<'s> {
 
     /// Whether any check below system level applies to a case.
     pub fn looks_at(&self, case: &str, tags: &[String], index: Option<usize>) -> bool {
-        self.filter.is_none() || {
-            let below = |c: &CheckDef| c.level != Level::System && c.case.is_none_or(|x| Some(x) == index);
-            (0..self.suite.checks.len()).any(|i| below(&self.suite.checks[i]) && self.applies(i, case, tags))
-        }
+        let wanted = self.only.is_none_or(|only| only.contains(case));
+        wanted
+            && (self.filter.is_none() || {
+                let below = |c: &CheckDef| c.level != Level::System && c.case.is_none_or(|x| Some(x) == index);
+                (0..self.suite.checks.len()).any(|i| below(&self.suite.checks[i]) && self.applies(i, case, tags))
+            })
+    }
+
+    /// What takes cases out of the run, for a message.
+    pub fn taken_out_by(&self, case: &str) -> &'static str {
+        if self.only.is_some_and(|only| !only.contains(case)) { "--rerun" } else { "--filter" }
     }
 
     /// Whether a check applies to a case.

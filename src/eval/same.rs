@@ -37,6 +37,7 @@ pub fn differences(a: &Plan, b: &Plan, one: &str, other: &str) -> Vec<String> {
         }
     };
     told("--filter", &a.filter, &b.filter);
+    told("--rerun", &a.rerun, &b.rerun);
     let keys: std::collections::BTreeSet<&String> = a.settings.keys().chain(b.settings.keys()).collect();
     for key in keys {
         told(&format!("the setting `{key}`"), &a.settings.get(key).cloned(), &b.settings.get(key).cloned());

@@ -27,9 +27,14 @@ impl<'a> Payload<'a> {
         Self { text: text.into(), is_json: false, parsed: OnceCell::new() }
     }
 
-    /// A payload that was recorded as a JSON value; `raw` must be valid JSON.
+    /// A payload that was recorded as a JSON value; `raw` must be valid JSON. A JSON string becomes its text: written
+    /// back, the two could not be told apart.
     pub fn raw_json(raw: impl Into<Text<'a>>) -> Self {
-        Self { text: raw.into(), is_json: true, parsed: OnceCell::new() }
+        let raw = raw.into();
+        match raw.starts_with('"').then(|| serde_json::from_str::<String>(&raw)) {
+            Some(Ok(text)) => Self::text(text),
+            _ => Self { text: raw, is_json: true, parsed: OnceCell::new() },
+        }
     }
 
     /// From a raw element of a recording: a JSON string becomes its text, anything else stays JSON.
@@ -173,5 +178,21 @@ impl<'de: 'a, 'a> Deserialize<'de> for Attributes<'a> {
             }
         }
         d.deserialize_map(Visitor)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_json_string_is_its_text_wherever_it_comes_from() {
+        let payload = Payload::raw_json(r#""a \"b\"""#);
+        assert_eq!((payload.as_str(), payload.is_json()), ("a \"b\"", false));
+        for given in [r#""x""#, "{\"a\": [1]}", "null", "1.50"] {
+            let payload = Payload::raw_json(given);
+            let written = serde_json::to_string(&payload).unwrap();
+            assert_eq!(serde_json::from_str::<Payload<'_>>(&written).unwrap(), payload, "{given}");
+        }
     }
 }

@@ -5,9 +5,12 @@
 
 pub mod decision;
 pub mod diff;
+pub mod gathered;
+pub mod github;
 pub mod html;
 pub mod json;
 pub mod junit;
+pub mod markdown;
 pub mod replay;
 pub mod safe;
 pub mod terminal;
@@ -48,7 +51,7 @@ pub trait Sink {
     fn session(&mut self, event: &SessionEvent<'_>) -> io::Result<()>;
     /// Something left out.
     fn left_out(&mut self, event: &LeftOutEvent) -> io::Result<()>;
-    /// An earlier run that a suite is compared with.
+    /// An earlier run that a suite is compared with; they stand before all suites.
     fn baseline(&mut self, _event: &BaselineEvent) -> io::Result<()> {
         Ok(())
     }

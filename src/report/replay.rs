@@ -166,10 +166,7 @@ pub fn draw(path: &Path, drawn: Drawn<'_>, sinks: &mut [&mut dyn Sink]) -> Resul
             stage.up_to(event.suite as usize);
             stage.each(|sink| sink.left_out(&event));
         }
-        RunEvent::Baseline(event) => {
-            stage.up_to(event.suite as usize);
-            stage.each(|sink| sink.baseline(&event));
-        }
+        RunEvent::Baseline(event) => stage.each(|sink| sink.baseline(&event)),
         _ => {}
     })?;
     if let Some(last) = drawn.plan.suites.len().checked_sub(1) {

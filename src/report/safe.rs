@@ -17,6 +17,25 @@ pub fn line(text: &str) -> Cow<'_, str> {
     escape(text, |_| false)
 }
 
+/// Lines of a report without anything that a CI would obey: GitHub takes a line that begins with `::`, whatever white space
+/// is before it, for a command of the workflow, and older runners and Azure one that has `##[` or `##vso[` in it. What an
+/// agent said may be a line.
+pub fn commands(text: &str) -> Cow<'_, str> {
+    let begins = |line: &str| line.trim_start().starts_with("::");
+    let holds = |line: &str| line.contains("##[") || line.contains("##vso[");
+    if !text.lines().any(|line| begins(line) || holds(line)) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len() + 16);
+    for line in text.split_inclusive('\n') {
+        let (before, rest) = line.split_at(line.len() - line.trim_start().len());
+        let (space, rest) = if begins(line) { (before, format!("\\{rest}")) } else { ("", line.to_owned()) };
+        out.push_str(space);
+        out.push_str(&rest.replace("##[", "##\\[").replace("##vso[", "##vso\\["));
+    }
+    Cow::Owned(out)
+}
+
 fn escape(text: &str, allowed: impl Fn(char) -> bool) -> Cow<'_, str> {
     let bad = |c: char| is_hostile(c) && !allowed(c);
     let Some(first) = text.find(bad) else { return Cow::Borrowed(text) };
@@ -65,6 +84,14 @@ mod tests {
         assert_eq!(terminal("\x1b[2J\x07\r\u{9b}31m\x7f\0"), r"\x1b[2J\x07\r\x9b31m\x7f\x00");
         assert_eq!(terminal("a\nb\tc"), "a\nb\tc");
         assert_eq!(line("a\nb\tc"), r"a\nb\tc");
+    }
+
+    #[test]
+    fn nothing_is_a_command_of_a_ci() {
+        let text = "ok\n  said: x::y\n";
+        assert!(matches!(commands(text), Cow::Borrowed(t) if t == text));
+        let said = "a\n::error::x\n  \t::add-mask::y\nb ##[group]z\n##vso[task]";
+        assert_eq!(commands(said), "a\n\\::error::x\n  \t\\::add-mask::y\nb ##\\[group]z\n##vso\\[task]");
     }
 
     #[test]

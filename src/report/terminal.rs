@@ -64,6 +64,12 @@ impl<'d> Terminal<'d> {
 
     /// Writes the report; `place` is where the run's files are.
     pub fn write(&self, place: Option<&str>, out: &mut dyn Write) -> io::Result<()> {
+        let mut text = Vec::new();
+        self.draw(place, &mut text)?;
+        out.write_all(safe::commands(&String::from_utf8_lossy(&text)).as_bytes())
+    }
+
+    fn draw(&self, place: Option<&str>, out: &mut dyn Write) -> io::Result<()> {
         let summary = self.drawn.summary;
         let mut order: Vec<usize> = (0..summary.suites.len()).collect();
         // The worst last in a terminal would be what the eye meets; but pipes and CI logs are read from the top.
@@ -278,10 +284,8 @@ pub(super) fn total(drawn: Drawn<'_>, out: &mut dyn Write) -> io::Result<()> {
     }
     let passed = summary.suites.iter().filter(|s| s.decision == Decision::Passed).count();
     let style = if summary.exit_code == 0 { GOOD } else { BAD };
-    let partial = match &drawn.plan.filter {
-        Some(_) => " (partial: --filter took something out)",
-        None => "",
-    };
+    let why = drawn.plan.partial().filter(|_| drawn.plan.shard().is_none());
+    let partial = why.map(|why| format!(" (partial: {})", safe::terminal(&why))).unwrap_or_default();
     let stopped = summary.stopped.as_ref().map(|s| format!(", stopped early: {s}")).unwrap_or_default();
     let outcome = match drawn.plan.shard() {
         Some(shard) => format!("shard {shard} is recorded, `seatrial merge` decides"),

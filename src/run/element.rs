@@ -183,7 +183,7 @@ fn one(
     }
     let mut bound = bound.map_err(|(kind, why)| named(kind, why))?;
     if !planned.looks_at(&bound.case_id, &bound.tags, bound.case_index) {
-        return Err(named(LeftOut::Filtered, "taken out by --filter".into()));
+        return Err(named(LeftOut::Filtered, format!("taken out by {}", planned.taken_out_by(&bound.case_id))));
     }
     stale(job, &session).map_err(|why| named(LeftOut::Stale, why))?;
     let digest = digest::session(&session);

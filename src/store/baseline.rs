@@ -93,9 +93,13 @@ pub fn whole(path: &Path, plan: &Plan, only: Option<usize>, wanted: &[ColumnPlan
 
 /// Why a run must not be a baseline, as far as its plan tells.
 fn refused(plan: &Plan) -> Option<String> {
-    let shard =
-        plan.shard().map(|shard| format!("it is shard {shard} of a run; name the one that `seatrial merge` wrote"));
-    shard.or_else(|| plan.is_partial().then(|| "it is partial: --filter took something out of it".to_owned()))
+    let why = match (&plan.filter, &plan.rerun, plan.shard()) {
+        (Some(_), ..) => "it is partial: --filter took something out of it".to_owned(),
+        (_, Some(rerun), _) => format!("it is partial: only some cases were run again ({rerun})"),
+        (.., Some(shard)) => format!("it is shard {shard} of a run; name the one that `seatrial merge` wrote"),
+        (None, None, None) => return None,
+    };
+    Some(why)
 }
 
 /// Why a record cannot be read. Where it is stands beside it already, and may hold what must not be recorded.

@@ -6,4 +6,5 @@ pub mod baseline;
 pub mod kept;
 pub mod lines;
 pub mod record;
+pub mod unhappy;
 pub mod writer;

@@ -210,7 +210,7 @@ impl Settings {
         if let Some(profile) = profile.as_ref().filter(|p| readable && !file.profiles.contains_key(&p.value)) {
             problems.push(unknown_profile(profile, path.as_deref(), &file));
         }
-        let chosen = profile.as_ref().and_then(|p| file.profiles.remove(&p.value)).unwrap_or_default();
+        let chosen = profile.as_ref().map(|p| file.take(&p.value)).unwrap_or_default();
         let mut layers = keys::Layers { cwd, problems: &mut problems, given: Vec::new() };
         layers.file(file.values);
         layers.file(chosen);

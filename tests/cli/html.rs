@@ -219,3 +219,25 @@ fn the_policy_of_the_page_allows_its_own_program_and_nothing_else() {
     assert!(!policy.contains("unsafe") && !policy.contains("http"), "{policy}");
     assert!(!html.contains(" style=\"") && !html.contains("onclick=\""));
 }
+
+#[test]
+fn what_changed_against_the_baseline_is_in_the_report() {
+    let project = Project::with(GOOD, &[&replies("a", "good"), &replies("b", "bad"), &replies("c", "good")]);
+    project.seatrial(&["run", "suite.toml", "--out", "past"]).code(1);
+    let suite = std::fs::read_to_string(project.path("suite.toml")).expect("the suite");
+    project.file("suite.toml", format!("{suite}[gate]\nbaseline = {{ run = \"past/latest\", margin = 0.5 }}\n"));
+    project.file(
+        "sessions.jsonl",
+        format!("{}\n{}\n{}\n", replies("a", "bad"), replies("b", "good"), replies("c", "good")),
+    );
+    project.run();
+    let Some(mut browser) = Browser::start() else { return };
+    browser.open(&project.path("reports/latest/index.html"), "");
+    let said = text(&mut browser, "#pane");
+    assert!(
+        said.contains("Against the baseline") && said.contains("newly failing") && said.contains("newly passing"),
+        "{said}"
+    );
+    assert!(said.contains("passing as before"), "{said}");
+    no_complaints(&mut browser);
+}

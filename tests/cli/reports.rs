@@ -172,7 +172,10 @@ fn counts_in_junit_are_those_of_its_test_cases() {
         count("failure"),
         count("error")
     );
-    assert_eq!(xml.matches(&expected).count(), 2, "{expected} in {xml}");
+    assert_eq!(xml.matches(&expected).count(), 1, "{expected} in {xml}");
+    // Jenkins' schema knows no `skipped` of the whole.
+    let whole = expected.replace(&format!(" skipped=\"{}\"", count("skipped")), "");
+    assert!(xml.contains(&format!("<testsuites name=\"seatrial\" {whole}>")), "{whole} in {xml}");
 }
 
 #[test]

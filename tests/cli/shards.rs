@@ -191,6 +191,8 @@ fn a_shard_records_and_defers_also_when_it_is_empty() {
         );
         let xml = project.report("junit.xml");
         assert!(!xml.contains("<failure") && !xml.contains("<error"), "{xml}");
+        let html = project.report("index.html");
+        assert!(html.contains(">deferred</span></h1>") && html.contains(&format!("partial: shard {shard}")));
         let read = suite["sessions"]["read"].as_u64().expect("a count");
         assert_eq!(read + suite["sessions"]["elsewhere"].as_u64().unwrap_or(0), 1);
         empty += u32::from(read == 0);

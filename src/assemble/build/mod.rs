@@ -21,7 +21,7 @@ mod tests;
 #[cfg(test)]
 mod verdict_tests;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use self::load::{Loaded, Node};
 use super::session_id;
@@ -367,5 +367,9 @@ fn notes(session: &mut Session<'_>, loaded: &Loaded<'_>) {
         "spans that end before they start",
     );
     note(loaded.forest.cycles, "spans that were their own ancestors");
+    // A trace that another process began has one, which is nothing to say.
+    let traces = loaded.nodes.iter().map(|n| n.span.trace.as_str()).collect::<HashSet<_>>().len();
+    let dangling = Some(loaded.forest.dangling).filter(|n| *n > traces).unwrap_or(0);
+    note(dangling, "spans whose parent is not in the recording");
     note(loaded.repeated, "records that arrived again");
 }

@@ -322,6 +322,8 @@ mod tests {
             "name = { \"$not\" = \"a[\" }",
             "name = { \"$not\" = \"a\", \"$eq\" = \"b\" }",
             "name = { \"$nott\" = \"a\" }",
+            "name = { \"$one_of\" = [] }",
+            "name = { \"$one_of\" = \"a\" }",
         ] {
             let error = toml::from_str::<Selector>(bad).unwrap_err();
             assert!(error.span().is_some_and(|s| !s.is_empty()), "{bad}: {error}");
@@ -330,7 +332,7 @@ mod tests {
 
     #[test]
     fn a_selector_survives_being_written_out() {
-        let text = "kind = \"tool\"\nname = [\"a*\", { \"$eq\" = \"b*\" }, { \"$not\" = \"c*\" }]\nindex = [1, -1]\n\
+        let text = "kind = \"tool\"\nname = [\"a*\", { \"$eq\" = \"b*\" }, { \"$not\" = \"c*\" }, { \"$eq\" = [] }]\nindex = [1, -1]\n\
             attributes = { x = { \"$gte\" = 1 } }";
         let json = serde_json::to_value(selector(text)).unwrap();
         let again: Selector = serde_json::from_value(json.clone()).unwrap();

@@ -122,8 +122,10 @@ impl Serialize for Pattern {
             Self::Glob(glob) => glob.serialize(s),
             Self::AnyOf(patterns) => patterns.serialize(s),
             Self::Not(pattern) => s.collect_map([("$not", pattern)]),
-            // A string matcher was written as `$eq`; a plain string would be read back as a glob.
-            Self::Matcher(m) if m.as_plain_str().is_some() => s.collect_map([("$eq", m.to_value())]),
+            // Written as `$eq`: a plain string would be read back as a glob, a list as one of which any may match.
+            Self::Matcher(Matcher::Equals(value)) if !value.is_number() && !value.is_boolean() => {
+                s.collect_map([("$eq", value)])
+            }
             Self::Matcher(m) => m.to_value().serialize(s),
         }
     }
@@ -179,7 +181,10 @@ impl<'de> de::Visitor<'de> for PatternVisitor {
         let key: Option<String> = map.next_key()?;
         let pattern = match key.as_deref() {
             Some("$not") => Pattern::Not(Box::new(map.next_value()?)),
-            Some("$one_of") => Pattern::AnyOf(map.next_value()?),
+            Some("$one_of") => match map.next_value()? {
+                Pattern::AnyOf(patterns) => Pattern::AnyOf(patterns),
+                _ => return Err(de::Error::custom("`$one_of` takes a list")),
+            },
             _ => return Matcher::deserialize(MapAccessDeserializer::new(Again { key, map })).map(Pattern::Matcher),
         };
         match map.next_key::<String>()? {

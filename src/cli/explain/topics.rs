@@ -140,7 +140,8 @@ fn settings() -> String {
     }
     out.push_str(
         "\n[detectors.NAME] with `pattern` (a regular expression) and `description` adds a detector that `detect` names\n\
-         `custom.NAME`. [profile.NAME] holds any of the settings above.\n\n",
+         `custom.NAME`. [profile.NAME] holds any of the settings above; with\n\
+         `inherits = \"OTHER\"` it begins with those of another profile.\n\n",
     );
     out.push_str(PRICES_DOC);
     out

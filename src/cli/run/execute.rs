@@ -45,6 +45,7 @@ impl<'r> Execution<'r> {
         args: &'r Args,
         context: &'r Context,
         filter: Option<&Filter>,
+        rerun: Option<String>,
         planned: &'r [Planned<'r>],
     ) -> Result<Self, Failure> {
         let now = jiff::Timestamp::now();
@@ -52,6 +53,7 @@ impl<'r> Execution<'r> {
         let plan = Plan {
             as_of: planned.iter().any(expects).then(|| now.strftime("%Y-%m-%d").to_string()),
             filter: filter.map(ToString::to_string),
+            rerun,
             shard: args.shard.map(|shard| ShardPlan { shard, keep: keep(&context.settings) }),
             settings: measuring(args, context),
             suites: planned.iter().map(|p| p.plan.clone()).collect(),
@@ -128,7 +130,7 @@ impl<'r> Execution<'r> {
         if let Err(why) = kept.close() {
             stopped.get_or_insert(format!("kept sessions could not be written: {why}"));
         }
-        let shown = Shown { json: self.args.json, verbose: self.args.verbose };
+        let shown = Shown { json: self.args.json, verbose: self.args.verbose, github: self.args.format.is_github() };
         self.output.close(self.context, shown, Ended { suites: summaries, ends, stopped, bug })
     }
 

@@ -36,6 +36,25 @@ pub fn point_latest(dir: &Path) -> io::Result<()> {
     }
 }
 
+/// The newest run, as `latest` names it.
+pub fn latest(out: &Path) -> Option<PathBuf> {
+    let latest = out.join("latest");
+    if latest.is_dir() {
+        return Some(latest);
+    }
+    // Where there are no links, it is a file with the name.
+    let name = fs::read_to_string(latest).ok()?;
+    Some(out.join(name)).filter(|path| path.is_dir())
+}
+
+/// The way from the repository's root to a folder, with a slash at its end; empty at the root and outside of any.
+pub fn below_root(folder: &Path) -> String {
+    let root = folder.ancestors().find(|f| f.join(".git").exists());
+    let below = root.and_then(|root| folder.strip_prefix(root).ok()).unwrap_or(Path::new(""));
+    let below = below.display().to_string().replace('\\', "/");
+    if below.is_empty() { below } else { format!("{below}/") }
+}
+
 /// A path as a user would name it.
 pub fn display(path: &Path, cwd: &Path) -> String {
     path.strip_prefix(cwd).unwrap_or(path).display().to_string().replace('\\', "/")

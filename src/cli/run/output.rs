@@ -11,8 +11,9 @@ use crate::eval::event::{BaselineEvent, Finished, Header, Plan, SCHEMA, Started,
 use crate::eval::exit;
 use crate::eval::gate::SuiteSummary;
 use crate::model::Redactor;
+use crate::report::gathered::Gathered;
 use crate::report::terminal::Terminal;
-use crate::report::{Drawn, RunSummary, json};
+use crate::report::{Drawn, RunSummary, github, json};
 use crate::run::past::{Known, Past};
 use crate::store::record;
 use crate::store::writer::Writer;
@@ -39,6 +40,8 @@ pub struct Shown {
     pub json: bool,
     /// Checks that passed, too.
     pub verbose: bool,
+    /// Annotations of a workflow of GitHub after the report.
+    pub github: bool,
 }
 
 /// How a run ended.
@@ -161,11 +164,15 @@ impl Output {
         let ends: Vec<_> = ends.iter().map(Option::as_ref).collect();
         let drawn = Drawn { plan: &self.plan, summary };
         let mut terminal = Terminal::new(drawn, ends.clone(), shown.verbose);
-        let written = reports::write(&self.dir, &copies, drawn, ends, &self.redactor, &mut terminal);
+        let mut gathered = Gathered::default();
+        let written = reports::write(&self.dir, &copies, drawn, ends, &self.redactor, &mut terminal, &mut gathered);
         let place = folder::display(&self.dir, &context.cwd);
         let mut text = Vec::new();
         // Writing into memory does not fail.
         let _ = terminal.write(Some(&place), &mut text);
+        if shown.github {
+            let _ = github::write(drawn, &gathered, &folder::below_root(&context.cwd), &mut text);
+        }
         if let Err(why) = &written {
             // A report that could not be written is never exit 0, and what is printed says the same.
             let code = if summary.exit_code == exit::BUG { exit::BUG } else { exit::INCOMPLETE };

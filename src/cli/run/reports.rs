@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 
 use crate::eval::event::SuiteEnd;
 use crate::model::Redactor;
+use crate::report::gathered::Gathered;
 use crate::report::html::Html;
 use crate::report::junit::JUnit;
 use crate::report::terminal::Terminal;
-use crate::report::{Drawn, RunSummary, Sink, json, replay};
+use crate::report::{Drawn, RunSummary, Sink, json, markdown, replay};
 use crate::store::kept;
 
 /// Where copies of reports are put.
@@ -21,7 +22,8 @@ pub struct Copies {
     pub html: Option<PathBuf>,
 }
 
-/// Draws `junit.xml`, `index.html` and `summary.json` into the run's folder, and copies where a CI wants them.
+/// Draws `junit.xml`, `index.html`, `summary.json` and `summary.md` into the run's folder, and copies where a CI wants
+/// them. What the short reports show is left in `gathered`.
 pub fn write(
     dir: &Path,
     copies: &Copies,
@@ -29,15 +31,19 @@ pub fn write(
     ends: Vec<Option<&SuiteEnd>>,
     redactor: &Redactor,
     terminal: &mut Terminal<'_>,
+    gathered: &mut Gathered,
 ) -> Result<(), replay::DrawError> {
     let junit = dir.join("junit.xml");
     let mut out = JUnit::new(drawn, BufWriter::with_capacity(1 << 18, File::create(&junit)?))?;
     let html = dir.join("index.html");
     let page = BufWriter::with_capacity(1 << 18, File::create(&html)?);
     let mut page = Html::new(drawn, ends, kept::Reader::open(dir)?, page)?;
-    let sinks: &mut [&mut dyn Sink] = &mut [&mut out, &mut page, terminal];
+    let sinks: &mut [&mut dyn Sink] = &mut [&mut out, &mut page, terminal, gathered];
     replay::draw(&dir.join("run.jsonl"), drawn, sinks)?;
     write_summary(dir, drawn.summary, redactor)?;
+    let mut file = BufWriter::new(File::create(dir.join("summary.md"))?);
+    markdown::write(drawn, gathered, &mut file)?;
+    file.flush()?;
     for (report, copy) in [(&junit, &copies.junit), (&html, &copies.html)] {
         let Some(copy) = copy else { continue };
         if let Some(parent) = copy.parent() {

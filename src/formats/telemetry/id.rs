@@ -4,6 +4,9 @@
 
 use std::borrow::Cow;
 
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use base64::{Engine, alphabet};
+
 use crate::model::Text;
 
 /// Bytes of a trace id.
@@ -46,45 +49,22 @@ pub fn hex<'a>(bytes: &[u8]) -> Option<Text<'a>> {
     Some(Text(Cow::Owned(out)))
 }
 
+/// Padding is not asked for, and bits behind the last byte may be anything, as writers differ.
+const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
+    .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+    .with_decode_allow_trailing_bits(true);
+const PLAIN: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, LENIENT);
+const URL_SAFE: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, LENIENT);
+
 /// The bytes of padded or unpadded base64, of either alphabet; `None` for a text that is none.
 pub fn base64(text: &str) -> Option<Vec<u8>> {
-    let text = text.as_bytes();
-    let body = text.strip_suffix(b"==").or_else(|| text.strip_suffix(b"=")).unwrap_or(text);
-    // Four digits are three bytes; one digit alone is none.
-    if body.len() % 4 == 1 {
-        return None;
-    }
-    let (mut bits, mut held, mut out) = (0u32, 0u32, Vec::with_capacity(body.len() * 3 / 4));
-    for byte in body {
-        let digit = match byte {
-            b'A'..=b'Z' => byte - b'A',
-            b'a'..=b'z' => byte - b'a' + 26,
-            b'0'..=b'9' => byte - b'0' + 52,
-            b'+' | b'-' => 62,
-            b'/' | b'_' => 63,
-            _ => return None,
-        };
-        bits = bits << 6 | u32::from(digit);
-        held += 6;
-        if held >= 8 {
-            held -= 8;
-            out.push((bits >> held) as u8);
-            bits &= (1 << held) - 1;
-        }
-    }
-    Some(out)
+    let engine = if text.contains(['-', '_']) { URL_SAFE } else { PLAIN };
+    engine.decode(text).ok()
 }
 
 /// Bytes as padded base64.
 pub fn to_base64(bytes: &[u8], out: &mut String) {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    for part in bytes.chunks(3) {
-        let bits = (0..3).fold(0u32, |bits, i| bits << 8 | u32::from(part.get(i).copied().unwrap_or(0)));
-        for digit in 0..4 {
-            let index = (bits >> (18 - 6 * digit) & 63) as usize;
-            out.push(if digit <= part.len() { char::from(DIGITS[index]) } else { '=' });
-        }
-    }
+    PLAIN.encode_string(bytes, out);
 }
 
 #[cfg(test)]

@@ -31,7 +31,7 @@ pub fn write(diff: &Diff, all: bool, out: &mut dyn Write) -> io::Result<()> {
 }
 
 fn caution(run: &RunName) -> String {
-    let partial = if run.partial { " (partial: --filter took something out)" } else { "" };
+    let partial = if run.partial { " (partial)" } else { "" };
     let stopped = run.stopped.as_ref().map(|why| format!(" (ended early: {})", safe::terminal(why)));
     format!("{partial}{}", stopped.unwrap_or_default())
 }

@@ -43,7 +43,8 @@ pub struct Html<'d> {
     rows: Rows,
     details: Vec<u8>,
     left_out: LeftOut,
-    baselines: usize,
+    /// By suite: they stand before all sessions.
+    baselines: Vec<usize>,
     embedded: [Count; 2],
     files: Vec<Option<&'d SuiteEnd>>,
     suites: Vec<SuiteTail<'d>>,
@@ -120,7 +121,7 @@ impl<'d> Html<'d> {
             rows: Rows::default(),
             details: Vec::new(),
             left_out: LeftOut::default(),
-            baselines: 0,
+            baselines: vec![0; drawn.plan.suites.len()],
             embedded: [Count::default(); 2],
             files: ends,
             suites: Vec::new(),
@@ -178,7 +179,7 @@ impl<'d> Html<'d> {
             sessions: std::mem::take(&mut self.sessions),
             chunks: std::mem::take(&mut self.chunks),
             left_out: std::mem::take(&mut self.left_out),
-            baselines: std::mem::take(&mut self.baselines),
+            baselines: self.baselines.get(self.suite).copied().unwrap_or_default(),
             files: end.map_or(&[], |e| &e.files),
             put_together: end.is_some_and(|e| e.put_together),
         });
@@ -213,8 +214,9 @@ impl Sink for Html<'_> {
     }
 
     fn baseline(&mut self, event: &BaselineEvent) -> io::Result<()> {
-        let id = format!("baseline-{}-{}", self.suite, self.baselines);
-        self.baselines += 1;
+        let Some(count) = self.baselines.get_mut(event.suite as usize) else { return Ok(()) };
+        let id = format!("baseline-{}-{count}", event.suite);
+        *count += 1;
         self.page.packed(id, serde_json::to_vec(event)?)
     }
 

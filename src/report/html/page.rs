@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use super::embed::escape;
 use crate::eval::exit;
 use crate::eval::gate::{Decision, SuiteSummary};
-use crate::report::{Drawn, RunSummary};
+use crate::report::Drawn;
 
 const STYLE: &str = include_str!("page/style.css");
 
@@ -49,8 +49,8 @@ pub fn head(drawn: Drawn<'_>) -> String {
         hash(&program()),
         hash(STYLE)
     );
-    let title = format!("{}: {} - seatrial", word(drawn.summary.exit_code), drawn.summary.run);
-    fill(&[("{policy}", &policy), ("{style}", STYLE), ("{title}", &escape(&title)), ("{gate}", &gate(drawn.summary))])
+    let title = format!("{}: {} - seatrial", word(drawn), drawn.summary.run);
+    fill(&[("{policy}", &policy), ("{style}", STYLE), ("{title}", &escape(&title)), ("{gate}", &gate(drawn))])
 }
 
 /// The skeleton with its places filled, in order. What is put in is not looked at again.
@@ -72,8 +72,10 @@ pub fn tail() -> String {
 }
 
 /// The run's outcome in a word.
-fn word(code: u8) -> &'static str {
-    match code {
+fn word(drawn: Drawn<'_>) -> &'static str {
+    match drawn.summary.exit_code {
+        // Recorded, and nothing is decided.
+        exit::PASSED if drawn.plan.shard().is_some() => "deferred",
         exit::PASSED => "passed",
         exit::FAILED => "failed",
         exit::HELD => "held",
@@ -84,8 +86,9 @@ fn word(code: u8) -> &'static str {
 }
 
 /// The decision on top, with its reasons, those that did not pass first.
-fn gate(summary: &RunSummary) -> String {
-    let word = word(summary.exit_code);
+fn gate(drawn: Drawn<'_>) -> String {
+    let summary = drawn.summary;
+    let word = word(drawn);
     let class = word.replace(' ', "-");
     let mut out = format!(
         "<h1><span class=\"word {class}\">{word}</span></h1>\n<p class=\"run\">exit code {} <span class=\"dim\">run {}, \
@@ -94,8 +97,8 @@ fn gate(summary: &RunSummary) -> String {
         escape(&summary.run),
         escape(&summary.seatrial)
     );
-    if summary.partial {
-        out.push_str("<p class=\"note\">partial: a filter took part of the suites out</p>\n");
+    if let Some(why) = drawn.plan.partial() {
+        let _ = writeln!(out, "<p class=\"note\">partial: {}</p>", escape(&why));
     }
     if let Some(why) = &summary.stopped {
         let _ = writeln!(out, "<p class=\"note\">ended early: {}</p>", escape(why));

@@ -43,6 +43,7 @@ fn onto(room: usize, jobs: usize) -> (Outcome, Vec<u8>) {
     let plan = Plan {
         as_of: None,
         filter: None,
+        rerun: None,
         shard: None,
         settings: Default::default(),
         suites: vec![planned.plan.clone()],

@@ -20,9 +20,28 @@ const MAX_BYTES: u64 = 4 << 20;
 #[derive(Default)]
 pub(super) struct File {
     pub values: Vec<Given>,
-    pub profiles: BTreeMap<String, Vec<Given>>,
+    pub profiles: BTreeMap<String, Profile>,
     pub detectors: BTreeMap<String, CustomDetector>,
     pub prices: Vec<OwnPrice>,
+}
+
+/// What a profile says.
+#[derive(Default)]
+pub(super) struct Profile {
+    pub values: Vec<Given>,
+    /// The profile that it begins with, and where that is written.
+    pub inherits: Option<(String, Range<usize>)>,
+}
+
+impl File {
+    /// What a profile says, with what it inherits before it. Profiles that inherit each other are a problem when the
+    /// file is read, and end here.
+    pub fn take(&mut self, name: &str) -> Vec<Given> {
+        let Some(profile) = self.profiles.remove(name) else { return Vec::new() };
+        let mut values = profile.inherits.map(|(base, _)| self.take(&base)).unwrap_or_default();
+        values.extend(profile.values);
+        values
+    }
 }
 
 /// Reads a settings file. Problems are added with their position; what is sound is returned all the same.
@@ -111,11 +130,53 @@ impl Reader<'_> {
     fn profiles(&mut self, value: &Spanned<DeValue<'_>>, broken: bool) {
         for (key, value) in self.table("profile", value).into_iter().flatten() {
             let profile = key.get_ref().as_ref();
-            let mut values = Vec::new();
+            let mut read = Profile::default();
             for (key, value) in self.table(&format!("profile.{profile}"), value).into_iter().flatten() {
-                values.extend(self.setting(key.get_ref(), key.span(), value, Some(profile), broken));
+                if key.get_ref() == "inherits" {
+                    match value.get_ref().as_str() {
+                        Some(base) => read.inherits = Some((base.to_owned(), value.span())),
+                        None => {
+                            let found = found(value);
+                            self.problem(
+                                value.span(),
+                                format!("`inherits` is the name of a profile, not {found}"),
+                                None,
+                            );
+                        }
+                    }
+                    continue;
+                }
+                read.values.extend(self.setting(key.get_ref(), key.span(), value, Some(profile), broken));
             }
-            self.file.profiles.insert(profile.to_owned(), values);
+            self.file.profiles.insert(profile.to_owned(), read);
+        }
+        self.inherited();
+    }
+
+    /// What profiles inherit must be there, and not the profile itself by a detour.
+    fn inherited(&mut self) {
+        let mut wrong = Vec::new();
+        for (name, profile) in &self.file.profiles {
+            let Some((base, span)) = &profile.inherits else { continue };
+            let mut chain = vec![name.as_str()];
+            let mut next = Some(base.as_str());
+            while let Some(base) = next {
+                if chain.contains(&base) {
+                    if base == name {
+                        wrong.push((span.clone(), format!("the profile `{name}` inherits itself"), None));
+                    }
+                    break;
+                }
+                chain.push(base);
+                next = self.file.profiles.get(base).and_then(|p| p.inherits.as_ref()).map(|(base, _)| base.as_str());
+            }
+            if !self.file.profiles.contains_key(base) {
+                let help = nearest(base, self.file.profiles.keys().map(String::as_str)).map(did_you_mean);
+                wrong.push((span.clone(), format!("there is no profile `{base}` to inherit"), help));
+            }
+        }
+        for (span, message, help) in wrong {
+            self.problem(span, message, help);
         }
     }
 
@@ -155,7 +216,7 @@ impl Reader<'_> {
     }
 
     fn unknown(&mut self, name: &str, key: Range<usize>, in_profile: bool) {
-        let tables: &[&str] = if in_profile { &[] } else { &["profile", "detectors", "prices"] };
+        let tables: &[&str] = if in_profile { &["inherits"] } else { &["profile", "detectors", "prices"] };
         let names = || KEYS.iter().map(|k| k.name).chain(tables.iter().copied());
         let help = if in_profile && name == "detectors" {
             "detectors are the same in every profile: write `[detectors.NAME]`".to_owned()

@@ -218,3 +218,49 @@ fn what_is_no_price_is_refused_where_it_stands() {
     "prices": unknown setting `prices` (prices are the same in every profile: write `[prices]`)
     "#);
 }
+
+#[test]
+fn a_profile_inherits_another_and_every_value_says_where_it_stands() {
+    let text = "jobs = 1\nkeep_limit = 1\n[profile.base]\njobs = 2\nkeep = \"all\"\n\
+                [profile.ci]\ninherits = \"base\"\njobs = 3\n";
+    let dir = folder(text);
+    let flags = Flags { profile: Some("ci".to_owned()), ..Flags::default() };
+    let settings = resolve(dir.path(), &flags, &[]).unwrap();
+    assert_eq!((settings.jobs.value, settings.keep.value, settings.keep_limit.value), (3, Keep::All, 1));
+    assert_eq!(settings.jobs.origin.to_string(), "profile.ci (seatrial.toml:8)");
+    assert_eq!(settings.keep.origin.to_string(), "profile.base (seatrial.toml:5)");
+    assert_eq!(settings.keep_limit.origin.to_string(), "seatrial.toml:2");
+}
+
+#[test]
+fn profiles_that_inherit_nothing_or_themselves_are_problems() {
+    let none = Flags::default();
+    assert!(
+        problems("[profile.a]\ninherits = \"bb\"\n[profile.b]\n", &none, &[]).contains("no profile `bb` to inherit")
+    );
+    let said = problems("[profile.a]\ninherits = \"b\"\n[profile.b]\ninherits = \"a\"\n", &none, &[]);
+    assert!(said.contains("the profile `a` inherits itself") && said.contains("`b` inherits itself"), "{said}");
+    assert!(problems("[profile.a]\ninherits = 1\n", &none, &[]).contains("the name of a profile"));
+}
+
+#[test]
+fn every_documented_setting_can_be_set_in_a_profile() {
+    for key in KEYS {
+        let value = match key.name {
+            "keep" => "\"all\"",
+            "progress" | "color" => "\"never\"",
+            "fail_fast" => "true",
+            "out" | "junit" | "html" | "spill_dir" => "\"x\"",
+            name if key.takes.starts_with("a number") || key.takes.starts_with("a size") => {
+                let _ = name;
+                "7"
+            }
+            _ => "\"x\"",
+        };
+        let dir = folder(&format!("[profile.ci]\n{} = {value}\n", key.name));
+        let flags = Flags { profile: Some("ci".to_owned()), ..Flags::default() };
+        let settings = resolve(dir.path(), &flags, &[]).unwrap_or_else(|p| panic!("{}: {p:?}", key.name));
+        let row = settings.rows().into_iter().find(|r| r.0 == key.name).expect(key.name);
+        assert_eq!(row.2, "profile.ci (seatrial.toml:2)", "{}", key.name);
+    }
+}

@@ -32,7 +32,7 @@ function has(one, status) {
 function haystack(one) {
   if (one.haystack === undefined) {
     const checks = [...one.failing.keys()].map((c) => one.suite.checks[c].id);
-    const ids = one.trials.flatMap((t) => [t.id, t.trial || "", t.error || "", t.reasons || ""]);
+    const ids = one.trials.flatMap((t) => [t.id, t.trial || "", t.error || ""]);
     one.haystack = [one.suite.name, one.id, ...one.tags, ...checks, ...ids].join("\n").toLowerCase();
   }
   return one.haystack;
@@ -60,11 +60,18 @@ let reasons;
 function loadReasons() {
   reasons ??= (async () => {
     for (const suite of run.suites) {
+      let chunk = -1;
       for (const session of suite.sessions) {
+        if (session.chunk !== chunk) {
+          chunk = session.chunk;
+          await details(session);
+          // Between chunks the browser may do what somebody is waiting for.
+          await new Promise((next) => { setTimeout(next, 0); });
+        }
         const found = await details(session);
         if (!found.length) continue;
-        session.reasons = found.flatMap((v) => [v.reason || "", ...(v.findings || []).map((f) => f.reason || "")]).join("\n");
-        session.owner.haystack = undefined;
+        const said = found.flatMap((v) => [v.reason || "", ...(v.findings || []).map((f) => f.reason || "")]).join("\n");
+        session.owner.haystack = `${haystack(session.owner)}\n${said.toLowerCase()}`;
       }
     }
     if (filter.words) list.show();

@@ -38,7 +38,7 @@ function waterfall(session, found, go) {
     svg("title", {}, text),
     svg("rect", { class: "hit", x: 0, y: y - 1, width: WIDTH, height: BAR }),
     status && svg("text", { class: `label sign ${WORDS[status]}`, x: 1, y: y + 10 }, SIGNS[status]),
-    svg("text", { class: "label", x: 12 + Math.min(depth, 6) * 8, y: y + 10 }, cut(name, Math.max(8, 26 - Math.min(depth, 6)))),
+    svg("text", { class: "label", x: 12 + Math.min(depth, 6) * 8, y: y + 10 }, cut(name, 22 - Math.min(depth, 6))),
     svg("rect", { class: `span ${span.kind}${span.status === "error" ? " bad" : ""}`, x, y: y + 1, width, height: BAR - 5, rx: 1.5 }),
     span.ttft_ns !== undefined && svg("line", { class: "first", x1: axis.x(Number(span.start_ns) + Number(span.ttft_ns)), x2: axis.x(Number(span.start_ns) + Number(span.ttft_ns)), y1: y + 1, y2: y + BAR - 4 }),
     tookLabel(x, width, y, took)));

@@ -1,0 +1,91 @@
+//! What short reports show of the sessions: a few of each check, the worst first, and what was left out.
+
+use std::collections::BTreeMap;
+use std::io;
+
+use super::Sink;
+use super::junit::message;
+use crate::eval::event::{LeftOutEvent, SessionEvent};
+use crate::model::{LeftOut, Status};
+
+/// Sessions shown per check.
+const EXAMPLES: usize = 3;
+/// Things left out that are shown per suite.
+const LEFT_OUT: usize = 5;
+
+/// What is shown, suite by suite.
+#[derive(Debug, Default)]
+pub struct Gathered {
+    suites: Vec<OfSuite>,
+}
+
+/// What is shown of one suite.
+#[derive(Debug, Default)]
+pub struct OfSuite {
+    /// Examples by the position of their check.
+    pub examples: BTreeMap<u32, Vec<Example>>,
+    /// Sessions that could not be measured as a whole.
+    pub whole: Vec<Example>,
+    /// How many more of these there are.
+    pub whole_more: u64,
+    /// The first things that were left out.
+    pub left_out: Vec<LeftOutEvent>,
+    /// How many more of these there are.
+    pub left_out_more: u64,
+}
+
+/// A session that did not pass.
+#[derive(Debug)]
+pub struct Example {
+    /// How the check ended on it.
+    pub status: Status,
+    /// Its case and trial.
+    pub title: String,
+    /// Why.
+    pub message: String,
+}
+
+impl Gathered {
+    /// What is shown of the suite at `index`.
+    pub fn suite(&self, index: usize) -> Option<&OfSuite> {
+        self.suites.get(index)
+    }
+}
+
+impl Sink for Gathered {
+    fn suite(&mut self, _index: usize) -> io::Result<()> {
+        self.suites.push(OfSuite::default());
+        Ok(())
+    }
+
+    fn session(&mut self, event: &SessionEvent<'_>) -> io::Result<()> {
+        let Some(seen) = self.suites.last_mut() else { return Ok(()) };
+        let trial = event.trial.as_ref().map(|t| format!(", trial {t}")).unwrap_or_default();
+        let example = |status, message| Example { status, title: format!("case {}{trial}", event.case), message };
+        if let Some(why) = &event.error {
+            match seen.whole.len() < EXAMPLES {
+                true => seen.whole.push(example(Status::Error, why.clone())),
+                false => seen.whole_more += 1,
+            }
+            return Ok(());
+        }
+        for verdict in event.verdicts.iter().filter(|v| !matches!(v.status, Status::Pass | Status::Skip)) {
+            let examples = seen.examples.entry(verdict.check).or_default();
+            if examples.len() < EXAMPLES {
+                examples.push(example(verdict.status, message(verdict)));
+            }
+        }
+        Ok(())
+    }
+
+    fn left_out(&mut self, event: &LeftOutEvent) -> io::Result<()> {
+        if let Some(seen) = self.suites.last_mut().filter(|_| event.kind != LeftOut::Filtered) {
+            if seen.left_out.len() < LEFT_OUT { seen.left_out.push(event.clone()) } else { seen.left_out_more += 1 }
+        }
+        Ok(())
+    }
+
+    fn end(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
