@@ -43,7 +43,7 @@ impl Params for Drift {
     const NAME: &'static str = "drift";
     const LEVELS: &'static [Level] = &[Level::System];
     const EXAMPLES: &'static [Example] = &[Example {
-        check: "[[system]]\nid = \"same-effort\"\ncheck = \"drift\"\nmetric = \"turns\"\nagainst = \"reports/main\"\nmax_shift = 0.5\n",
+        check: "[[system]]\nid = \"same-effort\"\ncheck = \"drift\"\nmetric = \"turns\"\nagainst = \"main/latest\"\nmax_shift = 0.5\n",
         passes: "{\"id\":\"a\",\"turns\":[{},{}]}\n{\"id\":\"b\",\"turns\":[{},{},{}]}",
         fails: "{\"id\":\"a\",\"turns\":[{},{},{},{},{}]}\n{\"id\":\"b\",\"turns\":[{},{},{},{}]}",
     }];

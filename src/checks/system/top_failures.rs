@@ -43,7 +43,7 @@ impl Params for TopFailures {
     const NAME: &'static str = "top_failures";
     const LEVELS: &'static [Level] = &[Level::System];
     const EXAMPLES: &'static [Example] = &[Example {
-        check: "[[session]]\nid = \"solved\"\ncheck = \"reward\"\nseverity = \"info\"\n\n[[system]]\nid = \"worst\"\ncheck = \"top_failures\"\nby = \"case\"\nmax = 1\n",
+        check: "[[session]]\nid = \"solved\"\ncheck = \"reward\"\nseverity = \"info\"\n\n[[system]]\nid = \"worst\"\ncheck = \"top_failures\"\nmax = 1\n",
         passes: "{\"id\":\"a\",\"case\":\"1\",\"reward\":1,\"turns\":[]}\n{\"id\":\"b\",\"case\":\"1\",\"reward\":0,\"turns\":[]}",
         fails: "{\"id\":\"a\",\"case\":\"1\",\"reward\":0,\"turns\":[]}\n{\"id\":\"b\",\"case\":\"1\",\"reward\":0,\"turns\":[]}",
     }];
