@@ -159,7 +159,8 @@ fn an_interrupt_ends_the_run_orderly_with_exit_5() {
     let (done, wait) = std::sync::mpsc::channel::<()>();
     let feeder = std::thread::spawn(move || {
         use std::io::Write;
-        let mut pipe = std::fs::OpenOptions::new().write(true).open(path).expect("the pipe");
+        // Opened for both, so that it opens also when the run is interrupted before it has come to the pipe.
+        let mut pipe = std::fs::OpenOptions::new().read(true).write(true).open(path).expect("the pipe");
         let _ = pipe.write_all(line.as_bytes());
         let _ = wait.recv_timeout(std::time::Duration::from_secs(20));
     });
