@@ -21,6 +21,8 @@
 //! | whether two sets of samples have one distribution | [`ks::distance`], [`ks::p_value`], [`ks::band`] |
 //! | all of these over a window, in bounded memory | [`samples::Samples`], with [`sketch`] for percentiles |
 //! | exact sums, so that a total does not depend on the order of its parts | [`sum`] |
+//!
+//! `statistics.md` beside this file says which method is behind each number of a run, and how often it keeps its promise.
 
 pub mod cluster;
 pub mod interval;

@@ -1,7 +1,7 @@
 //! Whether intervals cover as often as they say, and how often a gate promotes what it must not: by simulation, many
 //! times over, with a fixed seed.
 //!
-//! `cargo bench --bench simulation` prints the tables; `-- --write` puts them into docs/statistics.md.
+//! `cargo bench --bench simulation` prints the tables; `-- --write` puts them into src/stats/statistics.md.
 
 #![allow(
     clippy::expect_used,
@@ -83,12 +83,12 @@ fn table(rows: &[Row], what: &str, misses: fn(f64) -> bool) -> String {
 
 /// Puts the tables between the marks of the page.
 fn write(text: &str) {
-    const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/statistics.md");
-    let page = std::fs::read_to_string(PAGE).expect("docs/statistics.md is there");
+    const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/stats/statistics.md");
+    let page = std::fs::read_to_string(PAGE).expect("src/stats/statistics.md is there");
     let (before, rest) = page.split_once("<!-- simulation -->\n").expect("it has a mark");
     let (_, after) = rest.split_once("<!-- end of simulation -->").expect("and another");
     let page = format!("{before}<!-- simulation -->\n{text}\n<!-- end of simulation -->{after}");
-    std::fs::write(PAGE, page).expect("docs/statistics.md can be written");
+    std::fs::write(PAGE, page).expect("src/stats/statistics.md can be written");
 }
 
 /// Rates of independent cases.
