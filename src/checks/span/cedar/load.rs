@@ -7,6 +7,7 @@ use std::str::FromStr;
 use cedar_policy::{AuthorizationError, Entities, Policy, PolicyId, PolicySet, Schema, ValidationMode, Validator};
 use miette::Diagnostic;
 
+use super::depth::{MAX, Text, string_end, too_deep};
 use super::reads::Reads;
 use crate::checks::build::Build;
 
@@ -97,6 +98,16 @@ impl<'s> Source<'s> {
         format!("{}:{}", self.name, 1 + before.iter().filter(|b| **b == b'\n').count())
     }
 
+    /// Whether Cedar may parse it: false when it is nested too deep, which is then reported.
+    fn is_shallow(&self, build: &mut Build<'_>, kind: Text) -> bool {
+        let Some(offset) = too_deep(&self.text, kind) else { return true };
+        let keys: Vec<&str> = self.path.iter().map(String::as_str).collect();
+        let message = format!("{}: it is nested more than {MAX} deep", self.at(offset));
+        let help = "brackets and chained operators count: split the policy, or write a set instead of a chain";
+        build.problem(&keys, message, help.to_owned());
+        false
+    }
+
     /// Reports something that Cedar says of it, where Cedar says it is.
     fn report(&self, build: &mut Build<'_>, said: &dyn Diagnostic, warning: bool) {
         let place = match said.labels().and_then(|mut labels| labels.next()) {
@@ -134,6 +145,9 @@ fn read_schema(build: &mut Build<'_>, name: &str) -> Option<Schema> {
                 None
             }
         };
+    }
+    if !source.is_shallow(build, Text::Schema) {
+        return None;
     }
     match Schema::from_cedarschema_str(&source.text) {
         Ok((schema, warnings)) => {
@@ -176,6 +190,9 @@ struct Set<'s> {
 impl<'s> Set<'s> {
     /// Adds the policies of a file; false when something is wrong with them, which is then reported.
     fn add(&mut self, build: &mut Build<'_>, source: Source<'s>) -> bool {
+        if !source.is_shallow(build, Text::Policies) {
+            return false;
+        }
         let found = match PolicySet::from_str(&source.text) {
             Ok(found) => found,
             Err(errors) => {
@@ -292,15 +309,6 @@ fn statements(text: &str) -> Vec<usize> {
         at += 1;
     }
     starts
-}
-
-/// The closing quote of the string that opens at `at`.
-fn string_end(bytes: &[u8], at: usize) -> usize {
-    let mut end = at + 1;
-    while end < bytes.len() && bytes[end] != b'"' {
-        end += if bytes[end] == b'\\' { 2 } else { 1 };
-    }
-    end
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! - [`entity`]: who, what and upon what, from names and templates.
 //! - [`values`]: JSON as Cedar values, and [`reads`]: what of the context the policies look at.
 
+mod depth;
 mod entity;
 mod load;
 mod reads;

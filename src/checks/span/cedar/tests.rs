@@ -52,10 +52,14 @@ when { resource.owner == context.user && context.session.tier == "gold" };"#,
 ]);
 
 fn compile(toml: &str) -> Result<Compiled, Vec<String>> {
+    compile_with(&FILES, toml)
+}
+
+fn compile_with(files: &Fixed, toml: &str) -> Result<Compiled, Vec<String>> {
     let detectors = Detectors::default();
     let mut build = Build {
         level: Level::Span,
-        files: &FILES,
+        files,
         detectors: &detectors,
         prices: &std::sync::Arc::default(),
         problems: Vec::new(),
@@ -263,6 +267,71 @@ fn what_is_wrong_with_files_is_found_when_they_are_loaded_with_its_line() {
     ] {
         let found = problems(toml);
         assert!(found.contains(expected), "{toml}\n{found}");
+    }
+}
+
+/// What is wrong when the only policy, the schema or the entities are this text.
+fn problems_of(name: &'static str, text: String) -> Vec<String> {
+    let files: &'static [(&str, &str)] =
+        Box::leak(Box::new([("any.cedar", "permit(principal, action, resource);"), (name, String::leak(text))]));
+    let key = match name.rsplit_once('.') {
+        Some((_, "cedarschema")) => format!("policies = 'any.cedar'\nschema = '{name}'"),
+        Some((_, "json")) => format!("policies = 'any.cedar'\n{} = '{name}'", name.trim_end_matches(".json")),
+        _ => format!("policies = '{name}'"),
+    };
+    compile_with(&Fixed(files), &key).err().unwrap_or_default()
+}
+
+#[test]
+fn nesting_that_no_stack_holds_is_a_located_problem() {
+    const MANY: usize = 100_000;
+    for step in ["(", "[", "{", "!", "-", "if ", "if a then b else ", "true && ", "true || ", "1 + ", "a.", "{a: [("] {
+        let text = format!("permit(principal, action, resource)\nwhen {{\n{} }};", step.repeat(MANY));
+        let problems = problems_of("deep.cedar", text);
+        assert_eq!(problems, ["policies: deep.cedar:3: it is nested more than 100 deep"], "{step}");
+    }
+    let whens = format!("permit(principal, action, resource){};", "when { true }\n".repeat(MANY));
+    assert!(problems_of("deep.cedar", whens)[0].contains("is nested more than"));
+    let types = format!("entity A;\ntype T = {}Long{};", "Set<".repeat(MANY), ">".repeat(MANY));
+    assert_eq!(problems_of("deep.cedarschema", types), ["schema: deep.cedarschema:2: it is nested more than 100 deep"]);
+    // The JSON forms are bounded by their parser.
+    for (name, begin, step) in [
+        ("schema.json", r#"{"":{"commonTypes":{"T":"#, r#"{"type":"Set","element":"#),
+        ("entities.json", r#"[{"uid":{"type":"A","id":"a"},"parents":[],"attrs":{"x":"#, "["),
+        ("entities.json", r#"[{"uid":{"type":"A","id":"a"},"parents":[],"attrs":{"x":"#, "{\"a\":"),
+    ] {
+        let problems = problems_of(name, format!("{begin}{}", step.repeat(MANY)));
+        assert!(problems[0].contains(name) && problems[0].contains("recursion limit exceeded"), "{problems:?}");
+    }
+}
+
+#[test]
+fn what_is_nested_as_deep_as_it_may_be_is_parsed_and_decided() {
+    // The stack of the threads that load and evaluate.
+    std::thread::Builder::new().stack_size(8 << 20).spawn(deepest_is_decided).unwrap().join().unwrap();
+}
+
+fn deepest_is_decided() {
+    let deepest = |open: &str, inner: &str, close: &str, by: usize| {
+        let (open, close) = (open.repeat(by), close.repeat(by));
+        format!("permit(principal, action, resource) when {{ {open}{inner}{close} }};")
+    };
+    for (open, inner, close, each) in [
+        ("(", "true", ")", 1),
+        ("[", "true", "]", 1),
+        ("{a: ", "true", "}", 1),
+        ("", "true", " && true", 1),
+        ("", "true", " || true", 1),
+        ("", "context", ".a", 1),
+        ("if true then true else ", "true", "", 1),
+        ("if (", "true", ") then true else true", 2),
+    ] {
+        let text = deepest(open, inner, close, (super::depth::MAX - 2) / each);
+        let files: &'static [(&str, &str)] = Box::leak(Box::new([("deep.cedar", &*String::leak(text))]));
+        // Whatever is decided, it is decided.
+        let compiled = compile_with(&Fixed(files), "policies = 'deep.cedar'").unwrap();
+        let session = r#"{"id":"s","agent":"a","turns":[{"spans":[{"kind":"tool","name":"f","input":{}}]}]}"#;
+        assert_eq!(findings(&compiled, &Selector::default(), session).len(), 1, "{open}{close}");
     }
 }
 
