@@ -16,9 +16,13 @@
 //!    ([`store`]), every row to the fold ([`eval::fold`]).
 //! 5. System checks see the folded columns; [`eval::gate`] decides from the fold alone; [`eval::exit`] turns decisions
 //!    into the exit code.
-//! 6. [`report`] draws terminal, JUnit, HTML and JSON from the record, session by session; transcripts come from the
-//!    sessions that were kept beside it. `seatrial report` does the same
+//! 6. [`report`] draws terminal, JUnit, HTML, JSON, markdown and annotations from the record, session by session;
+//!    transcripts come from the sessions that were kept beside it ([`store::kept`]). `seatrial report` does the same
 //!    later, from the same bytes.
+//!
+//! Because a decision is made from the record alone, `seatrial gate` can make it again, `seatrial merge` can put the
+//! shards of a run together ([`eval::shard`], [`run::merge`]), and `run --resume` goes on where a record ends
+//! ([`run::past`]). What a decision needs of an earlier run is read once and embedded ([`eval::baseline`]).
 //!
 //! The folders are rooms on floors, and imports go downwards only:
 //!
