@@ -166,7 +166,10 @@ impl Moved {
             let interval = ks::band(n, m, 0.95).map(|b| [(distance.least - b).max(0.0), (distance.most + b).min(1.0)]);
             return SystemFinding { value: Some(distance.least), interval, method: Some(DKW.to_owned()), ..found };
         }
-        let alpha = self.params.alpha.unwrap_or_default();
+        // The suite's reader asks for one of the two.
+        let Some(alpha) = self.params.alpha else {
+            return said(Status::Error, false, "neither `max_shift` nor `alpha` is given".to_owned());
+        };
         let ((p, method), (p_most, _)) = (ks::p_value(distance.least, n, m), ks::p_value(distance.most, n, m));
         let chance = format!("{measured}: p = {p:.2e} ({method}), alpha {}", words::number(alpha));
         let found = match (p < alpha, p_most < alpha, ks::critical(n, m, alpha)) {
