@@ -388,7 +388,8 @@ fn numbers(check: &CheckSummary) -> String {
             // Four decimals are for the eye; summary.json has all of them.
             (Some(value), _) => {
                 let number = format!("{value:.4}");
-                let spread = check.interval.map(|ends| format!(" (95% {})", words::range(ends)));
+                let about = if check.doubt.is_some() { "about " } else { "" };
+                let spread = check.interval.map(|ends| format!(" ({about}95% {})", words::range(ends)));
                 format!("{}{}", number.trim_end_matches('0').trim_end_matches('.'), spread.unwrap_or_default())
             }
             (None, false) => "applied to nothing".to_owned(),

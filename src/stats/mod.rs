@@ -7,12 +7,11 @@
 //! | question | function |
 //! | --- | --- |
 //! | a pass rate over cases, to decide | [`proportion::lower`], [`proportion::clopper_pearson`]; weighted: [`proportion::fractional_lower`] |
-//! | the same, to look at | [`proportion::wilson`] |
-//! | how many cases it takes to pass at all; how many more at this rate | [`needed::to_pass_at_all`], [`needed::more_at_this_rate`], [`needed::more_passes`], [`needed::failures_allowed`] |
+//! //! | how many cases it takes to pass at all; how many more at this rate | [`needed::to_pass_at_all`], [`needed::more_at_this_rate`], [`needed::more_passes`], [`needed::failures_allowed`] |
 //! | pass^k, pass@k of a case; their mean over cases | [`reliability::pass_hat_k`], [`reliability::pass_at_k`], [`reliability::over_cases`] |
-//! | no worse than the baseline by the margin | [`tango::non_inferiority`], [`tango::more_pairs`]; the interval [`tango::interval`] |
+//! | no worse than the baseline by the margin | [`tango::non_inferiority`], [`tango::more_pairs`], [`tango::detectable_margin`]; the interval to look at [`tango::interval`] |
 //! | worse than, or different from, the baseline | [`mcnemar::worse`], [`mcnemar::exact`], [`mcnemar::mid_p`] |
-//! | the mean of a metric against the baseline | [`paired::mean_difference`] |
+//! | the mean of a metric against the baseline | [`paired::mean_difference`]; nothing where its `doubt` says so |
 //! | several of these at once | [`multiple::holm`] to block, [`multiple::benjamini_hochberg`] to diagnose |
 //! | what so many pairs can show; how many it takes | [`power`] |
 //! | a mean or ratio of sums over sessions, or trials by case | [`cluster::ratio`] and its `interval`; of a rate its `rate_interval` |
@@ -39,6 +38,7 @@ pub mod quantile;
 pub mod reliability;
 pub mod samples;
 pub mod sketch;
+pub mod skew;
 pub mod special;
 pub mod sum;
 pub mod tango;

@@ -1,10 +1,11 @@
 //! Means of paired numbers: the mean of the differences by case, by Student's t.
 //!
 //! The case is the unit: where a case has several trials, its value on each side is the mean of its trials, so that
-//! repeats are never taken for independent observations.
+//! repeats are never taken for independent observations. Skewed differences widen the limits ([`super::skew`]); where
+//! [`MeanDifference::doubt`] says that so few cases do not bear them, a decision by them is inconclusive.
 
 use super::interval::{Interval, alpha};
-use super::special::{t_cdf, t_quantile};
+use super::skew::{Doubt, Shape};
 use super::sum;
 
 /// How the method is called in reports.
@@ -19,6 +20,8 @@ pub struct MeanDifference {
     pub mean: f64,
     /// The standard error of the mean. 0 when all are the same; limits are then the mean itself.
     pub se: f64,
+    /// How they lie about their mean.
+    shape: Shape,
 }
 
 /// The mean of the differences, candidate less baseline, one a case.
@@ -27,7 +30,8 @@ pub struct MeanDifference {
 pub fn mean_difference(differences: &[f64]) -> Option<MeanDifference> {
     let (mean, spread) = (sum::mean(differences)?, sum::stddev(differences)?);
     let n = differences.len() as u64;
-    Some(MeanDifference { n, mean, se: spread / (n as f64).sqrt() })
+    let shape = Shape::of(differences.iter().map(|d| d - mean));
+    Some(MeanDifference { n, mean, se: spread / (n as f64).sqrt(), shape })
 }
 
 impl MeanDifference {
@@ -35,44 +39,52 @@ impl MeanDifference {
         self.n as f64 - 1.0
     }
 
+    /// Why limits and p-values may hold less often than they say, so that nothing is decided by them; `None` when
+    /// nothing speaks against them.
+    pub fn doubt(&self) -> Option<Doubt> {
+        self.shape.doubt()
+    }
+
     /// The two-sided interval; `None` when there is no such confidence.
     pub fn interval(&self, confidence: f64) -> Option<Interval> {
-        let reach = t_quantile(1.0 - alpha(confidence)? / 2.0, self.df()) * self.se;
-        Some(Interval { low: self.mean - reach, high: self.mean + reach })
+        let (below, above) = self.shape.reach(alpha(confidence)? / 2.0, self.df());
+        Some(Interval { low: self.mean - below * self.se, high: self.mean + above * self.se })
     }
 
     /// The one-sided lower limit; `None` when there is no such confidence.
     pub fn lower(&self, confidence: f64) -> Option<f64> {
-        Some(self.mean - t_quantile(1.0 - alpha(confidence)?, self.df()) * self.se)
+        Some(self.mean - self.shape.reach(alpha(confidence)?, self.df()).0 * self.se)
     }
 
     /// The one-sided upper limit; `None` when there is no such confidence.
     pub fn upper(&self, confidence: f64) -> Option<f64> {
-        Some(self.mean + t_quantile(1.0 - alpha(confidence)?, self.df()) * self.se)
+        Some(self.mean + self.shape.reach(alpha(confidence)?, self.df()).1 * self.se)
     }
 
     /// The one-sided p-value against "the mean difference is at most `than`". With no spread at all it is 0, 1, or 1/2
     /// at `than` itself.
     pub fn p_above(&self, than: f64) -> f64 {
-        let distance = self.mean - than;
+        self.p_beyond(self.mean - than, self.shape)
+    }
+
+    /// The one-sided p-value against "the mean difference is at least `than`".
+    pub fn p_below(&self, than: f64) -> f64 {
+        self.p_beyond(than - self.mean, Shape { skewness: -self.shape.skewness, ..self.shape })
+    }
+
+    /// The two-sided p-value against "the mean difference is `than`".
+    pub fn p_other(&self, than: f64) -> f64 {
+        (2.0 * self.p_above(than).min(self.p_below(than))).min(1.0)
+    }
+
+    fn p_beyond(&self, distance: f64, shape: Shape) -> f64 {
         if self.se > 0.0 {
-            t_cdf(-distance / self.se, self.df())
+            shape.p_above(distance / self.se, self.df())
         } else if distance == 0.0 {
             0.5
         } else {
             f64::from(u8::from(distance < 0.0))
         }
-    }
-
-    /// The one-sided p-value against "the mean difference is at least `than`".
-    pub fn p_below(&self, than: f64) -> f64 {
-        1.0 - self.p_above(than)
-    }
-
-    /// The two-sided p-value against "the mean difference is `than`".
-    pub fn p_other(&self, than: f64) -> f64 {
-        let above = self.p_above(than);
-        (2.0 * above.min(1.0 - above)).min(1.0)
     }
 }
 
@@ -97,6 +109,20 @@ mod tests {
     }
 
     #[test]
+    fn what_so_few_or_so_skewed_differences_show_is_doubted() {
+        let of = |values: &[f64]| mean_difference(values).unwrap().doubt();
+        assert_eq!(of(&DIFFERENCES), Some(Doubt::Few(8)));
+        let even: Vec<f64> = (0..40).map(f64::from).collect();
+        assert_eq!(of(&even), None);
+        let skewed: Vec<f64> = (0..40).map(|i| if i == 7 { 100.0 } else { f64::from(i % 5) }).collect();
+        assert!(matches!(of(&skewed), Some(Doubt::Skewed { n: 40, .. })));
+        // A long tail above makes the upper limit reach further than the lower one.
+        let found = mean_difference(&skewed).unwrap();
+        let i = found.interval(0.95).unwrap();
+        assert!(i.high - found.mean > 1.2 * (found.mean - i.low), "{i:?}");
+    }
+
+    #[test]
     fn one_difference_has_no_spread() {
         assert_eq!(mean_difference(&[1.0]), None);
         assert_eq!(mean_difference(&[]), None);
@@ -116,6 +142,8 @@ mod tests {
             let found = mean_difference(&d).unwrap();
             prop_assume!(found.se > 1e-9 && (found.p_above(than) - 0.05).abs() > 1e-9);
             prop_assert_eq!(found.lower(0.95).unwrap() > than, found.p_above(than) < 0.05);
+            prop_assume!((found.p_below(than) - 0.05).abs() > 1e-9);
+            prop_assert_eq!(found.upper(0.95).unwrap() < than, found.p_below(than) < 0.05);
         }
     }
 }

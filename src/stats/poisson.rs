@@ -2,8 +2,8 @@
 //! first rate is r times the second, the first count is binomial among all events.
 
 use super::interval::Interval;
-use super::proportion::{clopper_pearson, lower};
-use super::special::binomial_tail;
+use super::proportion::{fractional, fractional_lower};
+use super::special::beta_cdf;
 
 /// How the method is called in reports.
 pub const EXACT_CONDITIONAL: &str = "exact-conditional";
@@ -11,26 +11,26 @@ pub const EXACT_CONDITIONAL: &str = "exact-conditional";
 /// Events over an exposure.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Rate {
-    /// How many events.
-    pub events: u64,
+    /// How many events; as many as they are worth where they come in clusters, which need not be whole.
+    pub events: f64,
     /// Over how much; above 0.
     pub exposure: f64,
 }
 
 impl Rate {
     fn is_sound(self) -> bool {
-        self.exposure > 0.0 && self.exposure.is_finite()
+        self.exposure > 0.0 && self.exposure.is_finite() && self.events >= 0.0 && self.events.is_finite()
     }
 }
 
 /// How often the first rate is the second; infinite when the second has no event and the first does.
 ///
-/// `None` when neither has an event, or an exposure is not above 0.
+/// `None` when neither has an event, a count is below 0, or an exposure is not above 0.
 pub fn rate_ratio(first: Rate, second: Rate) -> Option<f64> {
-    if !(first.is_sound() && second.is_sound()) || first.events + second.events == 0 {
+    if !(first.is_sound() && second.is_sound()) || first.events + second.events == 0.0 {
         return None;
     }
-    Some((first.events as f64 / first.exposure) / (second.events as f64 / second.exposure))
+    Some((first.events / first.exposure) / (second.events / second.exposure))
 }
 
 /// The one-sided exact p-value against "the first rate is at most `times` the second".
@@ -41,7 +41,8 @@ pub fn p_above(first: Rate, second: Rate, times: f64) -> Option<f64> {
         return None;
     }
     let share = times * first.exposure / (times * first.exposure + second.exposure);
-    Some(binomial_tail(first.events, first.events + second.events, share))
+    // The tail of the binomial distribution, which goes through counts that are not whole.
+    Some(if first.events == 0.0 { 1.0 } else { beta_cdf(share, first.events, second.events + 1.0) })
 }
 
 /// The exact two-sided interval of the ratio; its upper end is infinite when the second has no event.
@@ -49,7 +50,7 @@ pub fn p_above(first: Rate, second: Rate, times: f64) -> Option<f64> {
 /// `None` when neither has an event, an exposure is not above 0, or no such confidence.
 pub fn ratio_interval(first: Rate, second: Rate, confidence: f64) -> Option<Interval> {
     rate_ratio(first, second)?;
-    let share = clopper_pearson(first.events, first.events + second.events, confidence)?;
+    let share = fractional(first.events, first.events + second.events, confidence)?;
     let odds = |share: f64| share / (1.0 - share) * second.exposure / first.exposure;
     Some(Interval { low: odds(share.low), high: odds(share.high) })
 }
@@ -59,7 +60,7 @@ pub fn ratio_interval(first: Rate, second: Rate, confidence: f64) -> Option<Inte
 /// `None` as for [`ratio_interval`].
 pub fn ratio_lower(first: Rate, second: Rate, confidence: f64) -> Option<f64> {
     rate_ratio(first, second)?;
-    let share = lower(first.events, first.events + second.events, confidence)?;
+    let share = fractional_lower(first.events, first.events + second.events, confidence)?;
     Some(share / (1.0 - share) * second.exposure / first.exposure)
 }
 
@@ -68,8 +69,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const A: Rate = Rate { events: 12, exposure: 1000.0 };
-    const B: Rate = Rate { events: 20, exposure: 5000.0 };
+    const A: Rate = Rate { events: 12.0, exposure: 1000.0 };
+    const B: Rate = Rate { events: 20.0, exposure: 5000.0 };
 
     #[test]
     fn agrees_with_the_reference_numbers() {
@@ -89,7 +90,7 @@ mod tests {
 
     #[test]
     fn no_event_on_either_side_has_no_ratio() {
-        let none = Rate { events: 0, exposure: 10.0 };
+        let none = Rate { events: 0.0, exposure: 10.0 };
         assert_eq!((rate_ratio(none, none), ratio_interval(none, none, 0.95)), (None, None));
         assert_eq!(rate_ratio(A, none), Some(f64::INFINITY));
         assert_eq!(p_above(none, B, 1.0), Some(1.0));
@@ -99,7 +100,7 @@ mod tests {
     proptest! {
         #[test]
         fn more_events_make_a_higher_rate_likelier(x in 0u64..100, y in 0u64..100, t in 1.0..100.0f64) {
-            let rate = |events| Rate { events, exposure: t };
+            let rate = |events: u64| Rate { events: events as f64, exposure: t };
             prop_assert!(p_above(rate(x + 1), B, 1.0) <= p_above(rate(x), B, 1.0));
             prop_assert!(p_above(rate(x), rate(y), 2.0) >= p_above(rate(x), rate(y), 1.0));
         }

@@ -1,7 +1,7 @@
-//! One rate: Clopper-Pearson's exact limits to decide by, Wilson's score interval to look at.
+//! One rate: the exact limits of Clopper and Pearson.
 
 use super::interval::{Interval, alpha};
-use super::special::{beta_quantile, normal_quantile};
+use super::special::beta_quantile;
 
 /// How the exact method is called in reports.
 pub const CLOPPER_PEARSON: &str = "clopper-pearson";
@@ -51,24 +51,6 @@ pub fn fractional_lower(passed: f64, n: f64, confidence: f64) -> Option<f64> {
     Some(beta_quantile(alpha, passed, n - passed + 1.0)).filter(|low| low.is_finite())
 }
 
-/// The score interval (Wilson, 1927): shorter than the exact one and right on average, but not at its stated
-/// confidence for every chance. To look at, never to decide by.
-///
-/// `None` as for [`clopper_pearson`].
-pub fn wilson(passed: u64, n: u64, confidence: f64) -> Option<Interval> {
-    let z = normal_quantile(1.0 - alpha(confidence)? / 2.0);
-    if n == 0 || passed > n {
-        return None;
-    }
-    let (n, rate) = (n as f64, passed as f64 / n as f64);
-    let spread = z / (1.0 + z * z / n) * (rate * (1.0 - rate) / n + z * z / (4.0 * n * n)).sqrt();
-    let centre = (rate + z * z / (2.0 * n)) / (1.0 + z * z / n);
-    // At the ends the limit is the end itself, which rounding would miss.
-    let low = if passed == 0 { 0.0 } else { (centre - spread).max(0.0) };
-    let high = if rate == 1.0 { 1.0 } else { (centre + spread).min(1.0) };
-    Some(Interval { low, high })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -82,10 +64,8 @@ mod tests {
 
     #[test]
     fn agree_with_the_reference_numbers() {
-        // statsmodels.stats.proportion.proportion_confint, method="wilson" and "beta".
-        close(wilson(81, 263, 0.95), 0.255289, 0.366210);
+        // statsmodels.stats.proportion.proportion_confint, method="beta".
         close(clopper_pearson(81, 263, 0.95), 0.252737, 0.367622);
-        close(wilson(8, 10, 0.95), 0.490162, 0.943318);
         close(clopper_pearson(8, 10, 0.95), 0.443905, 0.974789);
         close(clopper_pearson(0, 10, 0.95), 0.0, 0.308497);
         close(clopper_pearson(10, 10, 0.95), 0.691503, 1.0);
@@ -110,10 +90,7 @@ mod tests {
     fn no_trial_says_nothing() {
         assert_eq!(clopper_pearson(0, 0, 0.95), None);
         assert_eq!(clopper_pearson(3, 2, 0.95), None);
-        assert_eq!(
-            (lower(1, 2, 1.0), lower(1, 2, 0.0), upper(3, 2, 0.95), wilson(0, 0, 0.95)),
-            (None, None, None, None)
-        );
+        assert_eq!((lower(1, 2, 1.0), lower(1, 2, 0.0), upper(3, 2, 0.95)), (None, None, None));
         assert_eq!((fractional(f64::NAN, 2.0, 0.95), fractional(1.0, f64::INFINITY, 0.95)), (None, None));
     }
 
@@ -137,12 +114,6 @@ mod tests {
             let passed = (n as f64 * share) as u64;
             prop_assert!(lower(passed + 1, n, 0.95) > lower(passed, n, 0.95));
             prop_assert!(lower(passed + 1, n + 1, 0.95) >= lower(passed, n, 0.95));
-        }
-
-        #[test]
-        fn wilson_lies_about_the_rate(n in 1u64..500, share in 0.0..=1.0f64) {
-            let passed = (n as f64 * share) as u64;
-            prop_assert!(wilson(passed, n, 0.95).unwrap().contains(passed as f64 / n as f64));
         }
     }
 }

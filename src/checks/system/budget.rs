@@ -123,8 +123,8 @@ impl Budget {
                 Some(_) => (Status::Pass, String::new()),
                 None => (Status::Error, "the sum is larger than any number can hold".to_owned()),
             };
-            let (interval, inconclusive) = (None, false);
-            GroupFinding { group: group.clone(), status, value, interval, count: samples.len(), inconclusive, reason }
+            let (group, count) = (group.clone(), samples.len());
+            GroupFinding { group, status, value, interval: None, doubt: None, count, inconclusive: false, reason }
         };
         column.groups.iter().map(one).collect()
     }

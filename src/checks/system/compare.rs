@@ -24,8 +24,8 @@ pub struct Compared {
 }
 
 /// Holds a statistic to `max_ratio` times the earlier one. What is not more passes. What is more fails; only a rate, a
-/// share of few events, must also be higher than chance explains (exact conditional test of two Poisson rates) and have
-/// at least 5 events, else the comparison is inconclusive.
+/// share of few events, must also be higher than chance explains (exact conditional test of two Poisson rates, each with as
+/// many events as its cases are worth independent ones) and have at least 5 events, else the comparison is inconclusive.
 pub fn compare(stat: Stat, now: &Samples, before: &Samples, max_ratio: f64) -> Compared {
     let error = |reason: String| Compared { status: Status::Error, inconclusive: false, reason };
     let Some(then) = stat.of(before) else { return error("it is not defined in the earlier run".to_owned()) };
@@ -47,13 +47,16 @@ pub fn compare(stat: Stat, now: &Samples, before: &Samples, max_ratio: f64) -> C
     }
     let limit = format!("above max_ratio {}", words::number(max_ratio));
     if stat == Stat::Ratio {
-        let (Some(first), Some(second)) = (rate(now), rate(before)) else {
+        let (Some(seen), Some(_)) = (events(now), events(before)) else {
             return error("its events are no counts".to_owned());
         };
+        let (Some(first), Some(second)) = (worth(now), worth(before)) else {
+            return unsure(format!("{limit}, but a single case does not tell how far chance goes"));
+        };
         let Some(p) = poisson::p_above(first, second, 1.0) else { return error("it has no exposure".to_owned()) };
-        let events = words::counted(first.events, "event");
+        let events = words::counted(seen, "event");
         let p_words = format!("p = {p:.2e} that it is no higher ({})", poisson::EXACT_CONDITIONAL);
-        if first.events < EVENTS || p >= LEVEL {
+        if seen < EVENTS || p >= LEVEL {
             return unsure(format!("{limit}, but by {events}, {p_words}: more sessions would tell"));
         }
         return Compared {
@@ -65,10 +68,17 @@ pub fn compare(stat: Stat, now: &Samples, before: &Samples, max_ratio: f64) -> C
     Compared { status: Status::Fail, inconclusive: false, reason: format!("{against}, {limit}") }
 }
 
-/// Events over their exposure, where they are counts.
-fn rate(samples: &Samples) -> Option<Rate> {
-    let (events, exposure) = (samples.sum()?, samples.bottom()?);
-    (events >= 0.0 && events == events.trunc() && events < 1e15).then_some(Rate { events: events as u64, exposure })
+/// How many events, where they are counts.
+fn events(samples: &Samples) -> Option<u64> {
+    let events = samples.sum()?;
+    (events >= 0.0 && events == events.trunc() && events < 1e15).then_some(events as u64)
+}
+
+/// The rate of as many independent observations as the samples are worth: events of one case resemble each other.
+/// `None` for a single case.
+fn worth(samples: &Samples) -> Option<Rate> {
+    let (events, exposure, worth) = (samples.sum()?, samples.bottom()?, samples.worth(1.0 - LEVEL)?);
+    (exposure > 0.0).then(|| Rate { events: events * (worth / exposure), exposure: worth })
 }
 
 #[cfg(test)]
@@ -81,9 +91,10 @@ mod tests {
         samples
     }
 
-    fn events(events: f64, exposure: f64) -> Samples {
+    /// So many calls of as many cases, of which the first are events.
+    fn calls(events: u32, calls: u32) -> Samples {
         let mut samples = Samples::default();
-        samples.push(0, &[events, exposure]);
+        (0..calls).for_each(|i| samples.push(i, &[f64::from(u8::from(i < events)), 1.0]));
         samples
     }
 
@@ -108,14 +119,27 @@ mod tests {
 
     #[test]
     fn a_rate_fails_only_when_it_is_more_than_chance() {
-        let rate = |k: f64, max: f64| compare(Stat::Ratio, &events(k, 1000.0), &events(20.0, 5000.0), max);
+        let rate = |k: u32, max: f64| compare(Stat::Ratio, &calls(k, 1000), &calls(20, 5000), max);
         // 12 of 1000 against 20 of 5000 is three times as many, p = .0038.
-        assert_eq!(said(&rate(12.0, 3.0)), (Status::Pass, false));
-        assert_eq!(said(&rate(12.0, 2.9)), (Status::Fail, false));
-        let few = compare(Stat::Ratio, &events(4.0, 100.0), &events(20.0, 5000.0), 3.0);
+        assert_eq!(said(&rate(12, 3.0)), (Status::Pass, false));
+        assert_eq!(said(&rate(12, 2.9)), (Status::Fail, false));
+        let few = compare(Stat::Ratio, &calls(4, 100), &calls(20, 5000), 3.0);
         assert_eq!(said(&few), (Status::Error, true));
-        let chance = compare(Stat::Ratio, &events(6.0, 1000.0), &events(20.0, 5000.0), 1.2);
+        let chance = compare(Stat::Ratio, &calls(6, 1000), &calls(20, 5000), 1.2);
         assert_eq!(said(&chance), (Status::Error, true));
+    }
+
+    #[test]
+    fn events_of_one_session_count_as_what_the_sessions_are_worth() {
+        // Twelve errors of 1,000 calls are three times the earlier rate; all in one of fifty sessions they tell nothing.
+        let mut now = Samples::default();
+        (0..50).for_each(|i| now.push(i, &[if i == 7 { 12.0 } else { 0.0 }, 20.0]));
+        let found = compare(Stat::Ratio, &now, &calls(20, 5000), 2.0);
+        assert_eq!(said(&found), (Status::Error, true), "{}", found.reason);
+        assert!(found.reason.contains("12 events"), "{}", found.reason);
+        let mut single = Samples::default();
+        single.push(0, &[12.0, 1000.0]);
+        assert_eq!(said(&compare(Stat::Ratio, &single, &calls(20, 5000), 2.0)), (Status::Error, true));
     }
 
     #[test]

@@ -30,9 +30,11 @@ use crate::stats::samples::Samples;
 /// for a session check.
 ///
 /// The number itself is held to the bound; its 95% interval is shown beside it, with its method. A mean has Student's t
-/// over cases (`clustered-t`): trials and turns of one case resemble each other and are not taken for independent. A
-/// ratio whose numerator is a part of its denominator has Clopper-Pearson's limits for the number of independent
-/// observations that the cases are worth (`korn-graubard`). A percentile has two of the samples, by their ranks
+/// over cases (`clustered-t`): trials and turns of one case resemble each other and are not taken for independent. With
+/// fewer than 20 cases, or where a few values are far from the others, such an interval may hold less often, and is said
+/// to be of about 95%, with the reason (`doubt` in `summary.json`). A ratio whose numerator is a part of its denominator
+/// has Clopper-Pearson's limits for the number of independent observations that the cases are worth (`korn-graubard`);
+/// where fewer than ten whole cases' worth is of the rarer kind, each case counts once (`clopper-pearson`). A percentile has two of the samples, by their ranks
 /// (`order-statistics`), whatever the distribution. Sums, counts, extremes and `stddev` have none; nor has anything
 /// with too few cases for one. Beyond 65,536 samples of a group percentiles are known to within 0.5%; a bound nearer
 /// than that is inconclusive.
@@ -49,8 +51,8 @@ pub struct Metric {
     /// At least this.
     min: Option<f64>,
     /// At most so many times the number of the earlier run `against`, above 0. A ratio that is more fails only when it is
-    /// also higher than chance explains (exact conditional test at 0.05) and has at least 5 events; else it is
-    /// inconclusive.
+    /// also higher than chance explains (exact conditional test at 0.05, with as many events as the cases are worth
+    /// independent ones) and has at least 5 events; else it is inconclusive.
     max_ratio: Option<f64>,
     /// The run that `max_ratio` is about: its folder or run.jsonl, relative to this file, or `baseline` for that of the
     /// gate.
@@ -269,7 +271,8 @@ impl SystemCheck for Measured {
         let blank = SystemFinding {
             value: total.value,
             interval: total.interval,
-            method: Some(self.statistic().method().to_owned()).filter(|m| !m.is_empty()),
+            doubt: total.doubt.clone(),
+            method: Some(self.statistic().method(samples).to_owned()).filter(|m| !m.is_empty()),
             count: total.count,
             ..blank
         };
@@ -339,6 +342,7 @@ impl Measured {
                 status: Status::Error,
                 value: None,
                 interval: None,
+                doubt: None,
                 count: 0,
                 inconclusive: false,
                 reason: format!("the group {} does not occur in any session", self.label(&wanted.0)),
@@ -355,11 +359,13 @@ impl Measured {
         let value = statistic.of(samples);
         let count = statistic.count(samples);
         let interval = statistic.interval(samples, CONFIDENCE).filter(|_| value.is_some());
+        let doubt = interval.and_then(|_| statistic.doubt(samples));
         let finding = |status, reason| GroupFinding {
             group: group.to_vec(),
             status,
             value,
             interval: interval.map(|i| i.ends()),
+            doubt: doubt.clone(),
             count,
             inconclusive: false,
             reason,
@@ -368,15 +374,16 @@ impl Measured {
         if count < least {
             let reason =
                 format!("{} has {}, fewer than min_count {least}", self.what(group), words::counted(count, "sample"));
-            return GroupFinding { value: None, interval: None, ..finding(Status::Error, reason) };
+            return GroupFinding { value: None, interval: None, doubt: None, ..finding(Status::Error, reason) };
         }
         let Some(value) = value else {
             let reason = format!("{} is not defined over {}", self.what(group), words::counted(count, "sample"));
             return finding(Status::Error, reason);
         };
-        let spread = match interval {
-            Some(i) => format!(" (95% interval {})", words::range(i.ends())),
-            None => String::new(),
+        let spread = match (interval, &doubt) {
+            (Some(i), None) => format!(" (95% interval {})", words::range(i.ends())),
+            (Some(i), Some(doubt)) => format!(" (interval {} of about 95%: {doubt})", words::range(i.ends())),
+            (None, _) => String::new(),
         };
         let measured = format!(
             "{} is {}{spread} over {}",

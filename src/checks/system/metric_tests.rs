@@ -49,14 +49,20 @@ fn a_bound_includes_its_end_and_the_reason_has_number_and_bound() {
     assert_eq!((failed.status, failed.bound), (Status::Fail, Some(Bound { max: Some(2.5), ..Bound::default() })));
     assert_eq!(failed.reason, "largest of tool_calls is 3 over 2 samples, above max 2.5");
     let failed = over("stat = 'mean'\nmin = 2", &[1, 2]);
-    assert_eq!(failed.reason, "mean of tool_calls is 1.5 (95% interval 0 to 7.853) over 2 samples, below min 2");
+    assert_eq!(
+        failed.reason,
+        "mean of tool_calls is 1.5 (interval 0 to 7.853 of about 95%: 2 cases are few for a mean, 20 are wanted) over 2 samples, below min 2"
+    );
 }
 
 #[test]
 fn without_a_bound_it_only_reports() {
     let finding = over("stat = 'mean'", &[1, 2]);
     assert_eq!((finding.status, finding.bound), (Status::Pass, None));
-    assert_eq!(finding.reason, "mean of tool_calls is 1.5 (95% interval 0 to 7.853) over 2 samples");
+    assert_eq!(
+        finding.reason,
+        "mean of tool_calls is 1.5 (interval 0 to 7.853 of about 95%: 2 cases are few for a mean, 20 are wanted) over 2 samples"
+    );
 }
 
 #[test]
@@ -147,7 +153,7 @@ fn a_ratio_is_of_sums_and_not_a_mean_of_ratios() {
     assert_eq!((finding.status, finding.value, finding.count), (Status::Fail, Some(0.25), 4));
     assert_eq!(
         finding.reason,
-        "tool_error_rate is 0.25 (95% interval 1.881e-7 to 0.9943) over 4 samples, above max 0.2"
+        "tool_error_rate is 0.25 (95% interval 3.821e-5 to 0.9661) over 4 samples, above max 0.2"
     );
     let by_tool = run::<Metric>("metric = 'tool_error_rate'\nby = 'tool'", lines);
     assert_eq!(
@@ -209,11 +215,21 @@ fn a_number_has_its_interval_and_the_method_of_it() {
     // scipy.stats.t.interval(0.95, 39, 2, numpy.std(c, ddof=1) / sqrt(40))
     let [low, high] = mean.interval.unwrap();
     assert!((low - 1.5419507048139147).abs() < 1e-9 && (high - 2.4580492951860853).abs() < 1e-9, "{low} {high}");
-    assert_eq!(mean.method.as_deref(), Some("clustered-t"));
+    assert_eq!((mean.method.as_deref(), mean.doubt), (Some("clustered-t"), None));
     let median = over("stat = 'p50'", &counts);
     assert_eq!((median.interval, median.method.as_deref()), (Some([1.0, 3.0]), Some("order-statistics")));
     let sum = over("stat = 'sum'", &counts);
     assert_eq!((sum.interval, sum.method), (None, None));
+}
+
+#[test]
+fn an_interval_that_may_hold_less_often_says_so() {
+    let counts: Vec<usize> = (0..40).map(|i| if i == 7 { 90 } else { i % 5 }).collect();
+    let skewed = over("stat = 'mean'", &counts);
+    assert!(skewed.doubt.is_some_and(|d| d.starts_with("a few values are far from the others")));
+    assert!(skewed.reason.contains(" of about 95%: a few values"), "{}", skewed.reason);
+    // A percentile and a rate need no such word.
+    assert_eq!(over("stat = 'p50'", &counts).doubt, None);
 }
 
 #[test]

@@ -130,6 +130,9 @@ pub struct GroupFinding {
     /// The 95% interval of the number, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interval: Option<[f64; 2]>,
+    /// Why the interval may cover less often than in 95%; `None` when nothing speaks against it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub doubt: Option<String>,
     /// How many samples are behind it.
     pub count: u64,
     /// Whether it may well keep the bound, and the data do not tell: an error that more of them would settle.
@@ -150,6 +153,9 @@ pub struct SystemFinding {
     /// The 95% interval of the number, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interval: Option<[f64; 2]>,
+    /// Why the interval may cover less often than in 95%; `None` when nothing speaks against it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub doubt: Option<String>,
     /// The method of the intervals.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub method: Option<String>,
@@ -179,6 +185,7 @@ impl SystemFinding {
             status: Status::Error,
             value: None,
             interval: None,
+            doubt: None,
             method: None,
             count: 0,
             inconclusive: false,

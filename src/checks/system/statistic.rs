@@ -127,11 +127,17 @@ impl Stat {
         }
     }
 
+    /// Why its interval may cover less often than it says; `None` when nothing speaks against it.
+    pub fn doubt(self, samples: &Samples) -> Option<String> {
+        let doubted = (self == Self::Mean).then(|| samples.ratio()?.doubt()).flatten();
+        doubted.map(|doubt| doubt.to_string())
+    }
+
     /// The method of its interval; nothing where it has none.
-    pub const fn method(self) -> &'static str {
+    pub fn method(self, samples: &Samples) -> &'static str {
         match self {
             Self::Mean => cluster::CLUSTERED_T,
-            Self::Ratio => cluster::KORN_GRAUBARD,
+            Self::Ratio => samples.ratio().map_or(cluster::KORN_GRAUBARD, |ratio| ratio.rate_method()),
             Self::Percentile(_) => order::ORDER_STATISTICS,
             Self::Min | Self::Max | Self::Sum | Self::Count | Self::Stddev => "",
         }

@@ -110,6 +110,7 @@ impl SystemCheck for TopFailures {
             status: if self.max.is_some_and(|max| count.failed > max) { Status::Fail } else { Status::Pass },
             value: Some(count.failed as f64),
             interval: None,
+            doubt: None,
             count: count.measured,
             inconclusive: false,
             reason: String::new(),

@@ -87,8 +87,11 @@ pub struct CheckSummary {
     pub sessions: Tally,
     /// pass / (pass + fail), or the number a system check measured; null where nothing was measured.
     pub value: Option<f64>,
-    /// Interval of the value; none in this version.
+    /// The 95% interval of the value; null where there is none.
     pub interval: Option<[f64; 2]>,
+    /// Why the interval may cover less often than in 95%; `None` when nothing speaks against it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub doubt: Option<String>,
     /// Method of the interval.
     pub method: Option<String>,
     /// The bound of a system check.
@@ -151,6 +154,7 @@ pub(super) fn summarise(fold: &SuiteFold<'_>, index: usize, system: &[(u32, Syst
         sessions: fold.checks[index].sessions,
         value: tally.rate(),
         interval: None,
+        doubt: None,
         method: None,
         bound: None,
         groups: Vec::new(),
@@ -167,6 +171,7 @@ pub(super) fn summarise(fold: &SuiteFold<'_>, index: usize, system: &[(u32, Syst
         (summary.pass, summary.fail, summary.error, summary.held) = (tally.pass, tally.fail, tally.error, tally.held);
         summary.value = finding.value;
         summary.interval = finding.interval;
+        summary.doubt.clone_from(&finding.doubt);
         summary.method = finding.method.clone().filter(|_| finding.value.is_some());
         summary.bound = finding.bound;
         summary.groups.clone_from(&finding.groups);

@@ -52,14 +52,14 @@ function checksTable(suite) {
   const number = (n, status) => el("td", { class: `n ${n ? status : "zero"}` }, n ? grouped(n) : "");
   const rows = active.map(([c, plan]) => {
     const said = [c.invalid, c.reason, !c.exercised && !c.reason && (c.optional ? "unexercised (optional)" : "applied to nothing")].filter(Boolean);
-    const interval = c.interval ? ` [${c.interval.map(short).join(", ")}]` : "";
+    const interval = c.interval ? ` ${c.doubt ? "about " : ""}[${c.interval.map(short).join(", ")}]` : "";
     return [
       el("tr", { class: blocks(c) ? "" : "minor" },
         el("th", { scope: "row", title: line([plan.about.description, plan.location].filter(Boolean).join("\n")) },
           line(c.id), c.severity !== "block" && el("span", { class: "badge" }, c.severity)),
         el("td", { class: "dim" }, `${c.level} ${line(c.check)}`),
         number(c.pass, "pass"), number(c.fail, "fail"), number(c.error, "error"), number(c.held, "held"), number(c.skip, "skip"),
-        el("td", { class: "n" }, value(c), interval && el("span", { class: "dim", title: c.method || "" }, interval)),
+        el("td", { class: "n" }, value(c), interval && el("span", { class: "dim", title: [c.method, c.doubt].filter(Boolean).join(": ") }, interval)),
         el("td", { class: "dim" }, bounds(c))),
       said.length > 0 && el("tr", { class: "said" }, el("td", { colspan: 9 }, said.join("; "))),
       (c.groups || []).slice(0, 50).map((g) => el("tr", { class: "group" },

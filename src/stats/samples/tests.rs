@@ -1,6 +1,8 @@
 //! A summary answers as the samples themselves do, to within its stated error.
 
 use super::*;
+use crate::stats::quantile::Percentile;
+use crate::stats::sketch;
 use proptest::prelude::*;
 
 fn of(samples: &[(u32, f64)]) -> Samples {
@@ -36,8 +38,11 @@ fn pairs_make_a_ratio_of_sums() {
     }
     for samples in [&pairs, &summary(&pairs), &summary(&pairs).kept().samples(), &pairs.kept().samples()] {
         assert_eq!((samples.len(), samples.bottom(), samples.mean()), (3, Some(27.0), Some(4.0 / 27.0)));
+    }
+    for samples in [&summary(&pairs), &pairs.kept().samples()] {
         assert!((samples.ratio().unwrap().se_cr0 - pairs.ratio().unwrap().se_cr0).abs() < 1e-15);
     }
+    assert_eq!(summary(&pairs).kept().samples().ratio(), None);
 }
 
 #[test]
@@ -86,8 +91,10 @@ proptest! {
             prop_assert_eq!((other.smallest(), other.largest()), (exact.smallest(), exact.largest()));
             let (a, b) = (exact.stddev().unwrap(), other.stddev().unwrap());
             prop_assert!((a - b).abs() <= 1e-9 * (1.0 + a), "{} {}", a, b);
-            let (a, b) = (exact.ratio().unwrap(), other.ratio().unwrap());
-            prop_assert!((a.se_cr0 - b.se_cr0).abs() < 1e-9 && a.clusters == b.clusters);
+            if let Some(b) = other.ratio() {
+                let a = exact.ratio().unwrap();
+                prop_assert!((a.se_cr0 - b.se_cr0).abs() < 1e-9 && a.clusters == b.clusters);
+            }
             for name in ["p1", "p50", "p95", "p99.9"] {
                 let (a, b) = (exact.percentile(p(name)).unwrap(), other.percentile(p(name)).unwrap());
                 prop_assert!((a - b).abs() <= 2.0 * sketch::ERROR * a.abs() + 1e-8, "{name} {a} {b}");
