@@ -1,9 +1,9 @@
 //! The comparison with an earlier run: paired by case, over the checks that are the same in both.
 //!
-//! A comparison passes when the run is shown to be no worse than the baseline by the margin (Tango's one-sided limit of
-//! the paired difference), fails when it is shown to be worse (exact McNemar test; Holm where there are several), and is
-//! inconclusive otherwise. All comparisons have to pass, so that each is made at the level alpha itself; a failure of
-//! any fails the suite, so that the tests behind it share the level.
+//! A comparison passes when the run is shown to be no worse than the baseline by the margin (Tango's score of the paired
+//! difference, so that at worst alpha of those that are worse by it pass), fails when it is shown to be worse (exact
+//! McNemar test; Holm where there are several), and is inconclusive otherwise. All comparisons have to pass, so that each
+//! is made at the level alpha itself; a failure of any fails the suite, so that the tests behind it share the level.
 
 use std::collections::HashSet;
 
@@ -270,8 +270,7 @@ fn reached(family: &[Comparison], counts: fn(&Comparison) -> Counts, alpha: f64)
     let each = family.iter().zip(adjusted).map(|(comparison, p)| {
         let c = counts(comparison);
         let margin = comparison.margin;
-        let shown = tango::non_inferiority(c.wins, c.losses, c.n, margin, alpha).is_some_and(|t| t.holds(margin));
-        let reached = match shown {
+        let reached = match tango::shows(c.wins, c.losses, c.n, margin, alpha) {
             true => Reached::Yes,
             false if p <= alpha => Reached::No,
             false => Reached::Unsure,
@@ -302,7 +301,7 @@ fn said(
         shown.difference,
         percent(1.0 - alpha),
         shown.lower,
-        tango::TANGO,
+        shown.method,
         -margin
     ));
     let more =
@@ -318,7 +317,7 @@ fn said(
     let measured = Measured {
         interval: Some([shown.lower, shown.upper]),
         confidence: Some(1.0 - alpha),
-        method: Some(tango::TANGO.to_owned()),
+        method: Some(shown.method.to_owned()),
         p_worse: Some(p_worse),
         more_cases: more,
         ..Measured::new(shown.difference, Some(-margin), n)
@@ -330,7 +329,7 @@ fn said(
 fn underpowered(counts: Counts, margin: f64, alpha: f64, more: Option<u64>) -> String {
     let Counts { n, wins, losses, .. } = counts;
     let discordant = (wins + losses) as f64 / n as f64;
-    let detectable = power::detectable_margin(n, discordant, alpha, power::POWER);
+    let detectable = tango::detectable_margin(n, discordant, alpha, power::POWER);
     let detectable = detectable
         .map(|least| {
             let power = percent(power::POWER);

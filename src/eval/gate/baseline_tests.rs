@@ -45,13 +45,14 @@ fn decision(plan: &SuitePlan, (then, now): (Vec<Status>, Vec<Status>)) -> Decisi
 
 #[test]
 fn a_run_that_is_shown_to_be_no_worse_by_the_margin_passes() {
-    // The page of statistics: b=8, c=12, n=400, margin .05 has the lower limit -.029919.
+    // b=8, c=12, n=400, margin .05: by the normal quantile the lower limit were -.029919; to keep the level at worst it
+    // reaches a little further.
     let (then, now) = pairs(400, 8, 12);
     let summary = against(&with_bar(""), &then, &now);
     assert_eq!(summary.decision, Decision::Passed, "{:?}", summary.reasons);
     let measured = rule(&summary, "baseline").measured.clone().unwrap();
-    assert!((measured.interval.unwrap()[0] + 0.029919).abs() < 1e-6, "{measured:?}");
-    assert_eq!((measured.value, measured.count, measured.method.as_deref()), (-0.01, 400, Some("tango")));
+    assert!((measured.interval.unwrap()[0] + 0.030101).abs() < 1e-6, "{measured:?}");
+    assert_eq!((measured.value, measured.count, measured.method.as_deref()), (-0.01, 400, Some("tango-exact")));
     assert_eq!(measured.bound.unwrap().min, Some(-0.05));
 }
 

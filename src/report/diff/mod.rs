@@ -102,7 +102,7 @@ pub struct Test {
     pub newly_pass: u64,
     /// The difference of the shares that pass, later less earlier.
     pub difference: f64,
-    /// Its interval at 95%, by Tango's score method.
+    /// Its interval at about 95%, by Tango's score method: to look at.
     pub interval: Option<[f64; 2]>,
     /// The two-sided p-value of the exact McNemar test.
     pub p: f64,

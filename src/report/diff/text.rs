@@ -98,7 +98,7 @@ fn in_words(test: &Test) -> String {
     );
     if let Some([low, high]) = interval {
         text.push_str(&format!(
-            "\n  difference {difference:+.4}, {:.0}% interval {low:+.4} to {high:+.4} (tango)",
+            "\n  difference {difference:+.4}, between {low:+.4} and {high:+.4} in about {:.0}% (tango)",
             CONFIDENCE * 100.0
         ));
     }
