@@ -35,7 +35,7 @@ fn a_run_that_is_no_worse_passes_and_says_the_difference_its_limit_and_the_metho
     let rule = suite["rules"].as_array().expect("rules").iter().find(|r| r["rule"] == "baseline").expect("the rule");
     assert_eq!(
         (rule["value"].as_f64(), rule["count"].as_u64(), rule["method"].as_str()),
-        (Some(0.0), Some(120), Some("tango"))
+        (Some(0.0), Some(120), Some("tango-exact"))
     );
     assert_eq!(rule["bound"]["min"].as_f64(), Some(-0.05));
     assert!(rule["interval"][0].as_f64().expect("a limit") > -0.05);

@@ -167,6 +167,8 @@ fn a_group_with_a_margin_is_compared_by_itself() {
 }
 
 proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(64))]
+
     /// A case that newly fails turned into one that passes as it did never makes the decision worse.
     #[test]
     fn fewer_losses_and_more_wins_never_turn_a_pass_into_anything_else(

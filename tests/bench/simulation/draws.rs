@@ -1,7 +1,7 @@
 //! Random draws with a fixed seed, of the kinds that sessions and trials are.
 
 use seatrial::stats::cluster::Part;
-use seatrial::stats::reliability;
+use seatrial::stats::{reliability, special};
 
 /// A seeded source of draws.
 pub struct Dice(fastrand::Rng);
@@ -22,6 +22,49 @@ impl CaseRates {
     /// The true mean of pass^k.
     pub fn pass_hat(self, k: i32) -> f64 {
         f64::midpoint(self.easy.powi(k), self.hard.powi(k))
+    }
+}
+
+/// How values are spread.
+#[derive(Clone, Copy)]
+pub enum Spread {
+    /// Evenly, about 0.
+    Normal,
+    /// The times between events, of mean 1.
+    Exponential,
+    /// The exponential of a normal value: one in a hundred is ten times the median.
+    LogNormal,
+}
+
+impl Spread {
+    /// Every kind.
+    pub const ALL: [Self; 3] = [Self::Normal, Self::Exponential, Self::LogNormal];
+
+    /// What it is called in a table.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Normal => "normal",
+            Self::Exponential => "exponential",
+            Self::LogNormal => "log-normal",
+        }
+    }
+
+    /// The true mean.
+    pub fn mean(self) -> f64 {
+        match self {
+            Self::Normal => 0.0,
+            Self::Exponential => 1.0,
+            Self::LogNormal => 0.5_f64.exp(),
+        }
+    }
+
+    /// What a standard normal value becomes.
+    fn of(self, normal: f64) -> f64 {
+        match self {
+            Self::Normal => normal,
+            Self::Exponential => -(1.0 - special::normal_cdf(normal)).ln(),
+            Self::LogNormal => normal.exp(),
+        }
     }
 }
 
@@ -49,10 +92,9 @@ impl Dice {
         (-2.0 * u.ln()).sqrt() * (std::f64::consts::TAU * v).cos()
     }
 
-    /// A standard normal value, or its exponential.
-    pub fn value(&mut self, skewed: bool) -> f64 {
-        let value = self.normal();
-        if skewed { value.exp() } else { value }
+    /// A value that is spread so.
+    pub fn value(&mut self, spread: Spread) -> f64 {
+        spread.of(self.normal())
     }
 
     /// An exponential value of mean 1.
@@ -81,15 +123,20 @@ impl Dice {
         (wins, losses)
     }
 
-    /// A case of 1 to 7 trials whose values share a part: normal of mean 0, or log-normal of mean sqrt(e).
-    pub fn cluster(&mut self, shared: f64, skewed: bool) -> Part {
-        let (own, trials) = (self.normal(), self.0.u32(1..=7));
+    /// A case of one or several trials, up to `most`, whose values share a part.
+    pub fn cluster(&mut self, most: u32, shared: f64, spread: Spread) -> Part {
+        let (own, trials) = (self.normal(), self.0.u32(1..=most));
         let mut part = Part { top: 0.0, bottom: f64::from(trials) };
         for _ in 0..trials {
-            let value = shared.sqrt() * own + (1.0 - shared).sqrt() * self.normal();
-            part.top += if skewed { value.exp() } else { value };
+            part.top += spread.of(shared.sqrt() * own + (1.0 - shared).sqrt() * self.normal());
         }
         part
+    }
+
+    /// As [`Dice::rate`], of 1 to `most` calls.
+    pub fn uneven_rate(&mut self, p: f64, most: u32, alike: f64) -> Part {
+        let size = self.0.u32(1..=most);
+        self.rate(p, size, alike)
     }
 
     /// A case of `size` calls, each of which goes as the case goes with the chance `alike`, else on its own.
@@ -97,6 +144,14 @@ impl Dice {
         let own = self.chance(p);
         let so = (0..size).filter(|_| if self.chance(alike) { own } else { self.chance(p) }).count();
         Part { top: so as f64, bottom: f64::from(size) }
+    }
+
+    /// A sum in as many parts.
+    pub fn split(&mut self, sum: u64, parts: u32) -> Vec<u64> {
+        let mut cuts: Vec<u64> = (1..parts).map(|_| self.0.u64(0..=sum)).collect();
+        cuts.extend([0, sum]);
+        cuts.sort_unstable();
+        cuts.windows(2).map(|two| two[1] - two[0]).collect()
     }
 
     /// pass^k of each case, over some trials each.

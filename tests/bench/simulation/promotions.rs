@@ -1,13 +1,11 @@
 //! How often every rule of a gate promotes a candidate that is exactly at the border of what it must refuse, and how
 //! often it calls one worse that is not.
 
-use seatrial::stats::{mcnemar, multiple, paired, proportion, reliability, tango};
+use seatrial::stats::{mcnemar, multiple, proportion, reliability, tango};
 
-use crate::Row;
 use crate::draws::CaseRates;
-
-/// The stated level of every rule: 1 - confidence, or alpha.
-pub const LEVEL: f64 = 0.05;
+use crate::rows::Promise::Errs;
+use crate::rows::{LEVEL, Row};
 
 /// Every rule.
 pub fn all() -> Vec<Row> {
@@ -15,7 +13,6 @@ pub fn all() -> Vec<Row> {
     pass_rate(&mut rows);
     reliable(&mut rows);
     baseline(&mut rows);
-    metrics(&mut rows);
     rows
 }
 
@@ -24,16 +21,21 @@ fn pass_rate(rows: &mut Vec<Row>) {
     for (n, min) in [(29, 0.9), (59, 0.95), (100, 0.5), (100, 0.9), (300, 0.99), (1000, 0.9)] {
         let enough: Vec<bool> =
             (0..=n).map(|k| proportion::lower(k, n, 1.0 - LEVEL).is_some_and(|low| low >= min)).collect();
-        rows.push(Row::of("pass_rate", format!("true rate = min = {min}, {n} cases"), |d| enough[d.count(n, min)]));
+        rows.push(Row::of(Errs, "pass_rate", format!("true rate = min = {min}, {n} cases"), |d| {
+            enough[d.count(n, min)]
+        }));
     }
     // A case passes when its four trials do: the share of such cases is what is promised.
     let share: f64 = CaseRates::ALIKE.pass_hat(4);
     for n in [30, 100] {
         let enough: Vec<bool> =
             (0..=n).map(|k| proportion::lower(k, n, 1.0 - LEVEL).is_some_and(|low| low >= share)).collect();
-        rows.push(Row::of("pass_rate", format!("4 trials a case, true rate = min = {share:.4}, {n} cases"), |dice| {
-            enough[(0..n).filter(|_| dice.count(4, 0.8) == 4).count()]
-        }));
+        rows.push(Row::of(
+            Errs,
+            "pass_rate",
+            format!("4 trials a case, true rate = min = {share:.4}, {n} cases"),
+            |dice| enough[(0..n).filter(|_| dice.count(4, 0.8) == 4).count()],
+        ));
     }
 }
 
@@ -44,7 +46,7 @@ fn reliable(rows: &mut Vec<Row>) {
             for k in [1, 2, 4] {
                 let min = rates.pass_hat(k);
                 let setting = format!("pass^{k} of 4 trials = min = {min:.4}, {cases} cases, {name}");
-                rows.push(Row::of("reliability", setting, |dice| {
+                rows.push(Row::of(Errs, "reliability", setting, |dice| {
                     let found = reliability::over_cases(&dice.pass_hat(cases, 4, k.unsigned_abs().into(), rates));
                     found.and_then(|f| f.lower(1.0 - LEVEL)).is_some_and(|low| low >= min)
                 }));
@@ -55,22 +57,30 @@ fn reliable(rows: &mut Vec<Row>) {
 
 /// `baseline`: the candidate is worse by the margin itself; and one that is as good is called worse.
 fn baseline(rows: &mut Vec<Row>) {
-    for n in [20, 50, 100, 400, 1000] {
-        for (margin, extra) in [(0.05, 0.0), (0.05, 0.05), (0.05, 0.2), (0.1, 0.0), (0.1, 0.1)] {
+    for n in [20, 50, 100, 400, 1000, 5000] {
+        for (margin, extra) in
+            [(0.0, 0.1), (0.05, 0.0), (0.05, 0.05), (0.05, 0.2), (0.05, 0.475), (0.1, 0.0), (0.1, 0.1), (0.1, 0.45)]
+        {
+            let rule = tango::Rule::new(n, margin, LEVEL).expect("a rule");
             let setting = format!("worse by the margin {margin}, {n} pairs, {extra} win");
-            rows.push(Row::of("non-inferiority", setting, |dice| {
+            rows.push(Row::of(Errs, "non-inferiority", setting, |dice| {
                 let (wins, losses) = dice.pairs(n, extra, extra + margin);
-                tango::non_inferiority(wins, losses, n, margin, LEVEL).is_some_and(|f| f.holds(margin))
+                rule.passes(wins, losses)
             }));
         }
     }
     for n in [20, 100, 400] {
-        rows.push(Row::of("mcnemar (called worse)", format!("no difference, {n} pairs, 0.1 win and lose"), |dice| {
-            let (wins, losses) = dice.pairs(n, 0.1, 0.1);
-            mcnemar::worse(wins, losses) <= LEVEL
-        }));
+        rows.push(Row::of(
+            Errs,
+            "mcnemar (called worse)",
+            format!("no difference, {n} pairs, 0.1 win and lose"),
+            |dice| {
+                let (wins, losses) = dice.pairs(n, 0.1, 0.1);
+                mcnemar::worse(wins, losses) <= LEVEL
+            },
+        ));
     }
-    rows.push(Row::of("holm (any called worse)", "5 comparisons without a difference, 200 pairs", |dice| {
+    rows.push(Row::of(Errs, "holm (any called worse)", "5 comparisons without a difference, 200 pairs", |dice| {
         let p: Vec<f64> = (0..5)
             .map(|_| {
                 let (wins, losses) = dice.pairs(200, 0.1, 0.1);
@@ -79,14 +89,4 @@ fn baseline(rows: &mut Vec<Row>) {
             .collect();
         multiple::holm(&p).expect("p-values").iter().any(|p| *p <= LEVEL)
     }));
-}
-
-/// A mean that is worse by the margin itself.
-fn metrics(rows: &mut Vec<Row>) {
-    for n in [5, 20, 100] {
-        rows.push(Row::of("mean of differences", format!("worse by the margin, {n} cases, normal"), |dice| {
-            let values: Vec<f64> = (0..n).map(|_| dice.normal() - 0.3).collect();
-            paired::mean_difference(&values).is_some_and(|d| d.p_above(-0.3) <= LEVEL)
-        }));
-    }
 }
