@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::io;
 
 use super::Sink;
-use super::junit::message;
+use super::reasons::message;
 use crate::eval::event::{LeftOutEvent, Ordinal, SessionEvent};
 use crate::model::{LeftOut, Status};
 
