@@ -56,6 +56,7 @@ pub static RULES: &[Rule] = &[
     entry::<span::tokens::Tokens>(),
     entry::<span::cost::Cost>(),
     entry::<span::cedar::Cedar>(),
+    entry::<span::recovers::Recovers>(),
     entry::<turn::ttft::Ttft>(),
     entry::<expr::Expr>(),
     entry::<session::trajectory::Trajectory>(),
