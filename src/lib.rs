@@ -11,7 +11,8 @@
 //!    session, on disk where memory does not hold them; [`formats::telemetry::dialect`] says what each SDK meant.
 //! 3. [`eval`] binds a session to its case and what is expected of it, applies every check to every subject that it
 //!    selects, and rolls the findings up into verdicts. A check is pure: it sees its subject and answers with a
-//!    [`model::Finding`]. What could not be measured is an `error`, never a pass and never a zero.
+//!    [`model::Finding`]. What could not be measured is an `error`, never a pass and never a zero. A check that needs
+//!    to know more than its subject asks for it ([`checks::asking`]), and [`evidence`] fetches the answer.
 //! 4. [`run`] does 2 and 3 on all cores and commits the results in ordinal order: every event to the record
 //!    ([`store`]), every row to the fold ([`eval::fold`]).
 //! 5. System checks see the folded columns; [`eval::gate`] decides from the fold alone; [`eval::exit`] turns decisions
@@ -31,7 +32,7 @@
 //! | 0 | [`model`] | the nouns: sessions, verdicts, evidence, problems, digests |
 //! | 1 | [`stats`], [`formats`], [`checks`] | pure functions: numbers, bytes to sessions, rules |
 //! | 2 | [`suite`], [`assemble`], [`eval`] | TOML to suites; telemetry to sessions; sessions to verdicts to a decision |
-//! | 3 | [`sources`], [`store`], [`report`] | files in, the record, reports out |
+//! | 3 | [`sources`], [`evidence`], [`store`], [`report`] | files in, what checks ask for, the record, reports out |
 //! | 4 | [`run`] | the engine |
 //! | 5 | [`cli`] | one file per command; text, exit codes, clock, environment |
 //!
@@ -42,6 +43,7 @@ pub mod assemble;
 pub mod checks;
 pub mod cli;
 pub mod eval;
+pub mod evidence;
 pub mod formats;
 pub mod model;
 pub mod report;

@@ -4,6 +4,7 @@
 //! examples, its implementation and its tests; it is then one line in [`RULES`]. Checks are pure and synchronous:
 //! they see their subject and nothing else, and answer with a [`Finding`].
 //!
+//! - [`asking`]: checks that ask outside before they decide.
 //! - [`build`]: how parameters become a compiled check, and how problems with them are reported.
 //! - [`subject`]: what a check at each level is given.
 //! - [`expect`]: the reference that holds for a session, and [`matcher`], [`path`], [`select`]: the small languages
@@ -12,7 +13,9 @@
 //! - [`prices`]: what tokens cost.
 //! - [`detect`]: detectors of card numbers, secrets and the like.
 
+pub mod asking;
 pub mod build;
+pub mod command;
 pub mod conform;
 pub mod context;
 pub mod detect;
@@ -35,6 +38,7 @@ pub mod text;
 pub mod turn;
 
 use crate::model::{Finding, Level};
+use asking::AskingCheck;
 use build::{Rule, rule as entry};
 use subject::{Scope, SessionSubject, SpanSubject, TurnSubject};
 use system::{Column, SystemFinding, Window};
@@ -56,8 +60,10 @@ pub static RULES: &[Rule] = &[
     entry::<span::tokens::Tokens>(),
     entry::<span::cost::Cost>(),
     entry::<span::cedar::Cedar>(),
+    entry::<span::recovers::Recovers>(),
     entry::<turn::ttft::Ttft>(),
     entry::<expr::Expr>(),
+    entry::<command::Command>(),
     entry::<session::trajectory::Trajectory>(),
     entry::<session::calls::Calls>(),
     entry::<session::order::Order>(),
@@ -136,6 +142,8 @@ pub enum Compiled {
     Turn(Box<dyn TurnCheck>),
     /// Judges sessions.
     Session(Box<dyn SessionCheck>),
+    /// Judges spans, turns or sessions by answers from outside.
+    Asking(Box<dyn AskingCheck>),
     /// Judges the whole window.
     System(Box<dyn SystemCheck>),
 }

@@ -51,18 +51,17 @@ pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     let dir = path.parent().unwrap_or(&context.cwd);
     let drawn = Drawn { plan: &replayed.plan, summary: &replayed.summary };
     let ends: Vec<_> = replayed.ends.iter().map(Option::as_ref).collect();
-    let mut terminal = Terminal::new(drawn, ends.clone(), args.verbose);
     let copy = |path: &Option<PathBuf>| path.as_ref().map(|p| context.cwd.join(p));
     let copies = Copies { junit: copy(&args.junit), html: copy(&args.html) };
     let redactor = Redactor::default();
     let mut gathered = Gathered::default();
-    write_reports(dir, &copies, drawn, ends, &redactor, &mut terminal, &mut gathered)
+    write_reports(dir, &copies, drawn, ends.clone(), &redactor, &mut gathered)
         .map_err(|why| Failure::new(exit::INCOMPLETE, why))?;
     let mut text = Vec::new();
     let written = if args.json {
         json::line(&redactor.pass(&replayed.summary), &mut text)
     } else {
-        terminal.write(Some(&display(dir, &context.cwd)), &mut text)
+        Terminal::new(drawn, ends, &gathered, args.verbose).write(Some(&display(dir, &context.cwd)), &mut text)
     };
     written.map_err(|why| Failure::write("the report", &why))?;
     if args.format.is_github() {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::bind::Bound;
 use super::rollup::RollUp;
+use crate::checks::asking::{Edge, Subject, settle};
 use crate::checks::select::Selector;
 use crate::checks::subject::{Scene, SessionSubject, SpanSubject, TurnSubject};
 use crate::checks::{Compiled, context};
@@ -21,7 +22,14 @@ pub struct Evaluated {
 }
 
 /// Applies the checks for which `active` holds to one session.
-pub fn evaluate(suite: &Suite, session: &Session<'_>, bound: &Bound<'_>, active: &dyn Fn(usize) -> bool) -> Evaluated {
+/// What a check asks for, `edge` answers.
+pub fn evaluate(
+    suite: &Suite,
+    session: &Session<'_>,
+    bound: &Bound<'_>,
+    active: &dyn Fn(usize) -> bool,
+    edge: &dyn Edge,
+) -> Evaluated {
     let applies = |index: usize, check: &CheckDef| {
         check.level != Level::System && active(index) && check.case.is_none_or(|c| Some(c) == bound.case_index)
     };
@@ -32,7 +40,7 @@ pub fn evaluate(suite: &Suite, session: &Session<'_>, bound: &Bound<'_>, active:
     if let Some(reason) = bound.case.and_then(|c| c.skip.as_ref()) {
         return uniform(checks, Status::Skip, reason);
     }
-    with_scene(session, bound, |scene| each_check(checks, scene))
+    with_scene(session, bound, |scene| each_check(checks, scene, edge))
 }
 
 /// Whether the `on` of a system check selects a session. `Err` says why nobody can tell.
@@ -55,11 +63,15 @@ fn with_scene<T>(session: &Session<'_>, bound: &Bound<'_>, f: impl FnOnce(&Scene
     })
 }
 
-fn each_check<'c>(checks: impl Iterator<Item = (usize, &'c CheckDef)>, scene: &Scene<'_>) -> Evaluated {
+fn each_check<'c>(
+    checks: impl Iterator<Item = (usize, &'c CheckDef)>,
+    scene: &Scene<'_>,
+    edge: &dyn Edge,
+) -> Evaluated {
     let mut out = Evaluated { verdicts: Vec::new(), panicked: false };
     for (index, check) in checks {
         let mut rolled = RollUp::default();
-        let ran = catch_unwind(AssertUnwindSafe(|| apply(check, scene, &mut rolled)));
+        let ran = catch_unwind(AssertUnwindSafe(|| apply(check, scene, edge, &mut rolled)));
         if ran.is_err() {
             out.panicked = true;
             rolled.add(
@@ -91,7 +103,7 @@ fn uniform<'c>(checks: impl Iterator<Item = (usize, &'c CheckDef)>, status: Stat
 }
 
 /// Applies one check to every subject it selects.
-fn apply(check: &CheckDef, scene: &Scene<'_>, rolled: &mut RollUp) {
+fn apply(check: &CheckDef, scene: &Scene<'_>, edge: &dyn Edge, rolled: &mut RollUp) {
     let on = match check.on.resolve(|| scene.context().clone()) {
         Ok(on) => on,
         // Without a selector nobody can say what the subjects are, not even that there are none.
@@ -106,6 +118,7 @@ fn apply(check: &CheckDef, scene: &Scene<'_>, rolled: &mut RollUp) {
                         || span_context(scene, &subject),
                         |compiled| match compiled {
                             Compiled::Span(c) => c.check(&subject),
+                            Compiled::Asking(c) => settle(&**c, &Subject::Span(subject), edge),
                             _ => wrong_level(),
                         },
                     );
@@ -125,6 +138,7 @@ fn apply(check: &CheckDef, scene: &Scene<'_>, rolled: &mut RollUp) {
                         || turn_context(scene, &subject),
                         |compiled| match compiled {
                             Compiled::Turn(c) => c.check(&subject),
+                            Compiled::Asking(c) => settle(&**c, &Subject::Turn(subject), edge),
                             _ => wrong_level(),
                         },
                     );
@@ -149,6 +163,7 @@ fn apply(check: &CheckDef, scene: &Scene<'_>, rolled: &mut RollUp) {
                     || scene.context().clone(),
                     |compiled| match compiled {
                         Compiled::Session(c) => c.check(&subject),
+                        Compiled::Asking(c) => settle(&**c, &Subject::Session(subject), edge),
                         _ => wrong_level(),
                     },
                 );
@@ -246,6 +261,7 @@ pub fn last_panic() -> String {
 mod tests {
     use super::*;
     use crate::checks::SessionCheck;
+    use crate::checks::asking::Nobody;
     use crate::eval::{bind, testing};
 
     struct Panics;
@@ -264,7 +280,7 @@ mod tests {
         let session: Session<'_> = serde_json::from_str(r#"{"id":"a","turns":[{"reply":"good"}]}"#).unwrap();
         let bound = bind::bind(&suite, &session).unwrap();
         keep_panics_quiet();
-        let evaluated = evaluate(&suite, &session, &bound, &|_| true);
+        let evaluated = evaluate(&suite, &session, &bound, &|_| true, &Nobody);
         let _ = std::panic::take_hook();
         assert!(evaluated.panicked);
         let statuses: Vec<Status> = evaluated.verdicts.iter().map(|v| v.status).collect();

@@ -7,6 +7,7 @@
 
 mod calls;
 pub mod digest;
+pub mod duration;
 pub mod json;
 mod payload;
 mod problem;

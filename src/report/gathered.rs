@@ -1,15 +1,16 @@
-//! What short reports show of the sessions: a few of each check, the worst first, and what was left out.
+//! What short reports (terminal, markdown, annotations) show of the sessions: the first few of each check, and what was
+//! left out.
 
 use std::collections::BTreeMap;
 use std::io;
 
 use super::Sink;
-use super::junit::message;
-use crate::eval::event::{LeftOutEvent, SessionEvent};
+use super::reasons::message;
+use crate::eval::event::{LeftOutEvent, Ordinal, SessionEvent};
 use crate::model::{LeftOut, Status};
 
 /// Sessions shown per check.
-const EXAMPLES: usize = 3;
+pub const EXAMPLES: usize = 3;
 /// Things left out that are shown per suite.
 const LEFT_OUT: usize = 5;
 
@@ -41,6 +42,10 @@ pub struct Example {
     pub status: Status,
     /// Its case and trial.
     pub title: String,
+    /// The session's id.
+    pub id: String,
+    /// Where it lies.
+    pub at: Ordinal,
     /// Why.
     pub message: String,
 }
@@ -61,7 +66,13 @@ impl Sink for Gathered {
     fn session(&mut self, event: &SessionEvent<'_>) -> io::Result<()> {
         let Some(seen) = self.suites.last_mut() else { return Ok(()) };
         let trial = event.trial.as_ref().map(|t| format!(", trial {t}")).unwrap_or_default();
-        let example = |status, message| Example { status, title: format!("case {}{trial}", event.case), message };
+        let example = |status, message| Example {
+            status,
+            title: format!("case {}{trial}", event.case),
+            id: event.id.to_string(),
+            at: event.at,
+            message,
+        };
         if let Some(why) = &event.error {
             match seen.whole.len() < EXAMPLES {
                 true => seen.whole.push(example(Status::Error, why.clone())),

@@ -1,23 +1,33 @@
 //! `junit.xml`: one `<testsuite>` a suite, one `<testcase>` per check and trial, and one per gate rule, so that a tool
 //! which reads only JUnit agrees with the exit code.
 //!
+//! GitLab's own parser knows `classname`, `name`, `time` and `file` of a test case and shows the text of what did not pass;
+//! Jenkins and others show `message`. So both are written: `message` is the beginning, the text is the whole. GitLab
+//! refuses a file of more than 30 MB, and a `type` that it takes for one of XML's conversions: none is ever written.
+//!
 //! The totals stand in front of the test cases, which therefore wait in a temporary file: a report of a million cases
 //! is never in memory. quick-junit, which knows the format, would hold it there and takes every string through a
 //! parser of terminal escapes (half of a whole run, measured); it is what the tests read these reports with.
+
+mod xml;
 
 use std::collections::HashMap;
 use std::fs::File;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
 
+use super::reasons::message;
 use super::{Drawn, Sink};
 use crate::eval::event::{CheckPlan, LeftOutEvent, SessionEvent, SuitePlan};
 use crate::eval::gate::{Decision, SuiteSummary};
-use crate::model::{Level, Status, SubjectFinding, SubjectRef, Verdict};
+use crate::model::{Level, Status, Verdict};
 use crate::suite::ExpectedFail;
+use xml::escaped;
 
-/// Longest message, in characters.
-const MAX_MESSAGE: usize = 1000;
+/// Longest text of a failure or an error, in characters.
+const MAX_TEXT: usize = 1000;
+/// Longest `message`, in characters: the title over that text.
+const MAX_MESSAGE: usize = 200;
 
 /// Draws a run as JUnit.
 pub struct JUnit<'d, W: Write> {
@@ -72,11 +82,11 @@ impl<'d, W: Write> JUnit<'d, W> {
         let line = &mut self.line;
         line.clear();
         line.push_str("        <testcase classname=\"");
-        attribute(line, suite);
+        escaped(line, suite);
         line.push('.');
-        attribute(line, level);
+        escaped(line, level);
         line.push_str("\" name=\"");
-        attribute(line, name);
+        escaped(line, name);
         match outcome {
             Outcome::Passed => line.push_str("\"/>\n"),
             Outcome::Not(tag, message) => {
@@ -85,11 +95,9 @@ impl<'d, W: Write> JUnit<'d, W> {
                     ERROR => totals.errors += 1,
                     _ => totals.skipped += 1,
                 }
-                line.push_str("\"><");
-                line.push_str(tag);
-                line.push_str(" message=\"");
-                attribute(line, cut(&message));
-                line.push_str("\"/></testcase>\n");
+                line.push_str("\">");
+                unhappy(line, tag, &message);
+                line.push_str("</testcase>\n");
             }
         }
         totals.bytes += line.len() as u64;
@@ -246,19 +254,19 @@ impl<W: Write> Sink for JUnit<'_, W> {
         writeln!(self.out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"seatrial\" {total}>")?;
         for (suite, totals) in self.drawn.plan.suites.iter().zip(&self.suites) {
             let mut name = String::new();
-            attribute(&mut name, &suite.name);
+            escaped(&mut name, &suite.name);
             let total = counts(totals.tests, totals.failures, totals.errors, totals.skipped);
             writeln!(self.out, "    <testsuite name=\"{name}\" {total}>")?;
             io::copy(&mut Read::by_ref(body).take(totals.bytes), &mut self.out)?;
             writeln!(self.out, "    </testsuite>")?;
         }
         if let Some(why) = run {
-            let (mut message, total) = (String::new(), counts(1, 0, 1, 0));
-            attribute(&mut message, cut(&why));
+            let (mut error, total) = (String::new(), counts(1, 0, 1, 0));
+            unhappy(&mut error, ERROR, &why);
             writeln!(
                 self.out,
                 "    <testsuite name=\"seatrial run\" {total}>\n        <testcase classname=\"seatrial.run\" \
-                 name=\"complete\"><error message=\"{message}\"/></testcase>\n    </testsuite>"
+                 name=\"complete\">{error}</testcase>\n    </testsuite>"
             )?;
         }
         writeln!(self.out, "</testsuites>")?;
@@ -305,29 +313,6 @@ fn status(check: &CheckPlan, verdict: &Verdict, excuse: &Excuse) -> Outcome {
     }
 }
 
-/// The reasons of a verdict with the places they point at.
-pub fn message(verdict: &Verdict) -> String {
-    let mut parts = Vec::new();
-    if !verdict.reason.is_empty() {
-        parts.push(verdict.reason.clone());
-    }
-    parts.extend(verdict.findings.iter().take(5).map(finding_text));
-    let unseen = verdict.findings.len().saturating_sub(5);
-    if unseen > 0 {
-        parts.push(format!("and {unseen} more"));
-    }
-    parts.join("; ")
-}
-
-fn finding_text(finding: &SubjectFinding) -> String {
-    let place = match finding.subject {
-        SubjectRef::Span(i) => format!("span {i}: "),
-        SubjectRef::Turn(i) => format!("turn {}: ", i + 1),
-        SubjectRef::Session => String::new(),
-    };
-    format!("{place}{}", finding.reason)
-}
-
 fn unexercised(check: &CheckPlan) -> Outcome {
     if check.optional {
         skipped("unexercised (optional)")
@@ -352,53 +337,27 @@ fn skipped(message: &str) -> Outcome {
     Outcome::Not(SKIPPED, message.to_owned())
 }
 
+/// Adds the element of an unhappy end. Of what was skipped the message is all there is to say.
+fn unhappy(line: &mut String, tag: &str, message: &str) {
+    line.push('<');
+    line.push_str(tag);
+    line.push_str(" message=\"");
+    escaped(line, cut(message, if tag == SKIPPED { MAX_TEXT } else { MAX_MESSAGE }));
+    if tag == SKIPPED {
+        line.push_str("\"/>");
+        return;
+    }
+    line.push_str("\">");
+    escaped(line, cut(message, MAX_TEXT));
+    line.push_str("</");
+    line.push_str(tag);
+    line.push('>');
+}
+
 /// The first part of a message, cut at a character.
-fn cut(message: &str) -> &str {
-    if message.len() <= MAX_MESSAGE {
+fn cut(message: &str, most: usize) -> &str {
+    if message.len() <= most {
         return message;
     }
-    message.char_indices().nth(MAX_MESSAGE).map_or(message, |(end, _)| &message[..end])
-}
-
-/// Adds a text as the value of an attribute: escaped, and without what XML forbids or what could disguise a message
-/// (bidirectional overrides), which U+FFFD replaces.
-fn attribute(out: &mut String, text: &str) {
-    let mut rest = text;
-    loop {
-        // Runs of harmless characters are copied whole.
-        let plain = rest.bytes().position(|b| !PLAIN[usize::from(b)]).unwrap_or(rest.len());
-        let (run, odd) = rest.split_at(plain);
-        out.push_str(run);
-        let mut odd = odd.chars();
-        let Some(c) = odd.next() else { return };
-        rest = odd.as_str();
-        match c {
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '&' => out.push_str("&amp;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&apos;"),
-            // A reader turns these into spaces unless they are references.
-            '\n' => out.push_str("&#10;"),
-            '\t' => out.push_str("&#9;"),
-            c if allowed(c) => out.push(c),
-            _ => out.push('\u{fffd}'),
-        }
-    }
-}
-
-/// The bytes that an attribute holds as they are.
-const PLAIN: [bool; 256] = {
-    let mut plain = [false; 256];
-    let mut b = b' ';
-    while b <= b'~' {
-        plain[b as usize] = !matches!(b, b'<' | b'>' | b'&' | b'"' | b'\'');
-        b += 1;
-    }
-    plain
-};
-
-fn allowed(c: char) -> bool {
-    matches!(c, ' '..='\u{7e}' | '\u{a0}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)
-        && !matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    message.char_indices().nth(most).map_or(message, |(end, _)| &message[..end])
 }

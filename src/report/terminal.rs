@@ -1,52 +1,25 @@
 //! The summary in the terminal: what failed comes first, each with its reason and where to look.
 
-use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Effects, Style};
 
-use super::junit::message;
-use super::{Drawn, Sink, safe};
+use super::gathered::{EXAMPLES, Example, Gathered};
+use super::{Drawn, safe};
 use crate::checks::system::words;
-use crate::eval::event::{LeftOutEvent, Ordinal, SessionEvent, SuiteEnd, SuitePlan};
+use crate::eval::event::{SuiteEnd, SuitePlan};
 use crate::eval::gate::{CheckSummary, Decision, SuiteSummary};
 use crate::model::{Level, Status};
 
-/// Sessions shown per check.
-const EXAMPLES: usize = 3;
-
 /// Longest message that stays on one line, in characters.
 const WIDE: usize = 80;
-
-/// Things left out that are shown per suite.
-const LEFT_OUT: usize = 5;
 
 /// Draws a run for people.
 pub struct Terminal<'d> {
     drawn: Drawn<'d>,
     ends: Vec<Option<&'d SuiteEnd>>,
-    suites: Vec<Seen>,
+    gathered: &'d Gathered,
     verbose: bool,
-}
-
-/// What is shown of one suite's sessions.
-#[derive(Default)]
-struct Seen {
-    examples: BTreeMap<u32, Vec<Example>>,
-    /// Sessions that could not be measured as a whole, which is the same under every check.
-    whole: Vec<Example>,
-    whole_more: usize,
-    left_out: Vec<LeftOutEvent>,
-    left_out_more: usize,
-}
-
-struct Example {
-    status: Status,
-    case: String,
-    trial: Option<String>,
-    id: String,
-    at: Ordinal,
-    message: String,
 }
 
 pub(super) const BAD: Style = AnsiColor::Red.on_default().effects(Effects::BOLD);
@@ -56,10 +29,10 @@ pub(super) const DIM: Style = Style::new().effects(Effects::DIMMED);
 pub(super) const BOLD: Style = Style::new().effects(Effects::BOLD);
 
 impl<'d> Terminal<'d> {
-    /// A report of a run. `ends` holds the end of each suite's sessions, which names the files; `verbose` lists checks
-    /// that passed, too.
-    pub fn new(drawn: Drawn<'d>, ends: Vec<Option<&'d SuiteEnd>>, verbose: bool) -> Self {
-        Self { drawn, ends, suites: Vec::new(), verbose }
+    /// A report of a run. `ends` holds the end of each suite's sessions, which names the files; `gathered` what is shown
+    /// of the sessions; `verbose` lists checks that passed, too.
+    pub fn new(drawn: Drawn<'d>, ends: Vec<Option<&'d SuiteEnd>>, gathered: &'d Gathered, verbose: bool) -> Self {
+        Self { drawn, ends, gathered, verbose }
     }
 
     /// Writes the report; `place` is where the run's files are.
@@ -106,7 +79,7 @@ impl<'d> Terminal<'d> {
     }
 
     fn whole_sessions(&self, index: usize, out: &mut dyn Write) -> io::Result<()> {
-        let Some(seen) = self.suites.get(index).filter(|s| !s.whole.is_empty()) else { return Ok(()) };
+        let Some(seen) = self.gathered.suite(index).filter(|s| !s.whole.is_empty()) else { return Ok(()) };
         writeln!(out, "  {UNSURE}error{UNSURE:#} whole sessions, under every check that applies to them")?;
         for example in &seen.whole {
             self.example(index, example, out)?;
@@ -153,7 +126,7 @@ impl<'d> Terminal<'d> {
             let name = group.group.join(", ");
             writeln!(out, "        {}: {}", safe::terminal(&name), safe::terminal(&group.reason))?;
         }
-        let Some(examples) = self.suites.get(suite).and_then(|s| s.examples.get(&(position as u32))) else {
+        let Some(examples) = self.gathered.suite(suite).and_then(|s| s.examples.get(&(position as u32))) else {
             return Ok(());
         };
         for example in examples {
@@ -168,9 +141,7 @@ impl<'d> Terminal<'d> {
     }
 
     fn example(&self, suite: usize, example: &Example, out: &mut dyn Write) -> io::Result<()> {
-        let trial = example.trial.as_ref().map(|t| format!(", trial {t}")).unwrap_or_default();
-        let title = format!("case {}{trial}", example.case);
-        writeln!(out, "        {} {}", example.status.name(), safe::terminal(&title))?;
+        writeln!(out, "        {} {}", example.status.name(), safe::terminal(&example.title))?;
         for line in spread(&example.message).lines() {
             writeln!(out, "          {}", safe::terminal(line))?;
         }
@@ -182,7 +153,7 @@ impl<'d> Terminal<'d> {
     }
 
     fn left_out(&self, index: usize, suite: &SuiteSummary, out: &mut dyn Write) -> io::Result<()> {
-        let Some(seen) = self.suites.get(index) else { return Ok(()) };
+        let Some(seen) = self.gathered.suite(index) else { return Ok(()) };
         for event in &seen.left_out {
             let place = match (event.line, event.offset.filter(|o| *o > 0)) {
                 (Some(line), _) => format!(" at line {line}"),
@@ -292,52 +263,6 @@ pub(super) fn total(drawn: Drawn<'_>, out: &mut dyn Write) -> io::Result<()> {
         None => format!("{passed} of {} suites passed", summary.suites.len()),
     };
     writeln!(out, "{style}{outcome}{style:#}{partial}{}; exit code {}", safe::terminal(&stopped), summary.exit_code)
-}
-
-impl Sink for Terminal<'_> {
-    fn suite(&mut self, _index: usize) -> io::Result<()> {
-        self.suites.push(Seen::default());
-        Ok(())
-    }
-
-    fn session(&mut self, event: &SessionEvent<'_>) -> io::Result<()> {
-        let Some(seen) = self.suites.last_mut() else { return Ok(()) };
-        let example = |status: Status, message: String| Example {
-            status,
-            case: event.case.to_string(),
-            trial: event.trial.as_ref().map(ToString::to_string),
-            id: event.id.to_string(),
-            at: event.at,
-            message,
-        };
-        if let Some(why) = &event.error {
-            match seen.whole.len() < EXAMPLES {
-                true => seen.whole.push(example(Status::Error, why.clone())),
-                false => seen.whole_more += 1,
-            }
-            return Ok(());
-        }
-        for verdict in event.verdicts.iter().filter(|v| !matches!(v.status, Status::Pass | Status::Skip)) {
-            let examples = seen.examples.entry(verdict.check).or_default();
-            if examples.len() < EXAMPLES {
-                examples.push(example(verdict.status, message(verdict)));
-            }
-        }
-        Ok(())
-    }
-
-    fn left_out(&mut self, event: &LeftOutEvent) -> io::Result<()> {
-        if let Some(seen) = self.suites.last_mut()
-            && event.kind != crate::model::LeftOut::Filtered
-        {
-            if seen.left_out.len() < LEFT_OUT { seen.left_out.push(event.clone()) } else { seen.left_out_more += 1 }
-        }
-        Ok(())
-    }
-
-    fn end(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }
 
 pub(super) fn decision_style(decision: Decision) -> Style {

@@ -204,7 +204,7 @@ fn one(
         return Ok(());
     }
     let active = |check: usize| planned.applies(check, &bound.case_id, &bound.tags);
-    let evaluated = evaluate::evaluate(planned.suite, &session, &bound, &active);
+    let evaluated = evaluate::evaluate(planned.suite, &session, &bound, &active, job.edge);
     done.panicked |= evaluated.panicked;
     let row = cells(planned, &session, &bound, &evaluated.verdicts);
     let event = SessionEvent {

@@ -19,6 +19,7 @@ use super::{element, system};
 use crate::assemble::SpillError;
 use crate::assemble::build::Builder;
 use crate::assemble::intake::{Draft, Intake, Options};
+use crate::checks::asking::Edge;
 use crate::checks::system::SystemFinding;
 use crate::eval::fold::SuiteFold;
 pub use crate::eval::keep::Keep;
@@ -63,6 +64,8 @@ pub struct Job<'j> {
     pub redactor: &'j Redactor,
     /// How telemetry is put together.
     pub assemble: &'j Options,
+    /// Answers what checks ask for.
+    pub edge: &'j dyn Edge,
 }
 
 /// Where the engine writes.

@@ -15,7 +15,6 @@ mod confidence;
 mod declared;
 mod defaults;
 mod digests;
-mod duration;
 pub mod files;
 pub mod filter;
 pub mod gate;

@@ -257,7 +257,7 @@ impl<'r, 't, 's> Resolver<'r, 't, 's> {
             }
         }
         if let Some(text) = read.max_age {
-            match super::duration::parse(&text) {
+            match crate::model::duration::parse(&text) {
                 Ok(age) => recorded.max_age = Some(age),
                 Err(message) => {
                     let help = "write it as `\"30s\"`, `\"15m\"`, `\"24h\"` or `\"7d\"`".to_owned();

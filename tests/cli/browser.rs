@@ -166,6 +166,14 @@ impl Browser {
         self.call("Input.dispatchKeyEvent", json!({ "type": "keyUp", "key": key }));
     }
 
+    /// Presses a key that does something by itself, such as Tab; `code` is its number.
+    pub fn press(&mut self, key: &str, code: u32) {
+        let text = if key == "Enter" { "\r" } else { "" };
+        let down = json!({ "type": "keyDown", "key": key, "text": text, "windowsVirtualKeyCode": code });
+        self.call("Input.dispatchKeyEvent", down);
+        self.call("Input.dispatchKeyEvent", json!({ "type": "keyUp", "key": key, "windowsVirtualKeyCode": code }));
+    }
+
     /// Errors in the console and exceptions.
     pub fn complaints(&mut self) -> Vec<Value> {
         self.eval("new Promise((done) => setTimeout(done, 50))");

@@ -102,7 +102,7 @@ fn every_flaky_case_is_named_in_every_report() {
 }
 
 #[test]
-fn junit_is_what_jenkins_schema_and_gitlab_ask_for() {
+fn junit_is_what_jenkins_schema_asks_for() {
     let project = mixed();
     project.run().code(1);
     let mut reports = vec![project.report("junit.xml")];
@@ -123,11 +123,41 @@ fn junit_is_what_jenkins_schema_and_gitlab_ask_for() {
     );
 }
 
+/// GitLab publishes no schema. What its parser (`Gitlab::Ci::Parsers::Test::Junit`) does: it turns the document into a
+/// hash; walks one `testsuites` and the `testsuite` in it; of each `testcase` there reads `classname`, `name`, `file` and
+/// `time`; takes the first of `failure`, `error` and `skipped` that is in it for how it ended, and what that key holds for
+/// what is shown. An element with a text is that text in such a hash and its attributes are lost; one without is a hash
+/// of its attributes, and shown as such. A `type` asks for a conversion there, and some of them are refused. Of several
+/// test cases that ended alike with the same suite, class and name only one is kept.
+#[test]
+fn gitlab_shows_every_test_case_and_all_that_is_said_of_it() {
+    let long = format!("good {}", "and then some ".repeat(40));
+    let suite = format!("{GOOD}[[session]]\nid = \"same\"\ncheck = \"equals\"\nvalue = \"{long}\"\n");
+    let project = Project::with(&suite, &[&trial("a", 0, "good"), &trial("a", 1, "<bad> & \"worse\""), "{broken"]);
+    project.run();
+    let report = quick_junit::Report::deserialize_from_str(&project.report("junit.xml")).expect("JUnit");
+    let (mut seen, mut shown) = (std::collections::HashSet::new(), Vec::new());
+    for suite in &report.test_suites {
+        for case in &suite.test_cases {
+            let class = case.classname.as_ref().expect("a class");
+            assert!(seen.insert((suite.name.as_str(), class.as_str(), case.name.as_str())), "{case:?}");
+            if let quick_junit::TestCaseStatus::NonSuccess { message, ty, description, .. } = &case.status {
+                assert_eq!(*ty, None);
+                let (title, text) = (message.as_deref().expect("a title"), description.as_deref().expect("a text"));
+                assert!(text.starts_with(title), "{title}: {text}");
+                shown.push(text.to_string());
+            }
+        }
+    }
+    assert!(shown.iter().any(|text| text.contains("got \"<bad> & \\\"worse\\\"\"")), "{shown:#?}");
+    assert!(shown.iter().any(|text| text.len() > 250), "{shown:#?}");
+}
+
 /// What an element may hold: its name, attributes that must be there, others that may, and elements in it.
 type Element = (&'static str, &'static [&'static str], &'static [&'static str], &'static [&'static str]);
 
-/// The structure that Jenkins' xUnit plugin documents as `junit-10.xsd`; GitLab documents a part of it. It has neither an
-/// order nor counts that our reports could break.
+/// The structure that Jenkins' xUnit plugin documents as `junit-10.xsd`. It has neither an order nor counts that our reports
+/// could break.
 const JENKINS: Schema = Schema(&[
     ("testsuites", &[], &["name", "time", "tests", "failures", "errors"], &["testsuite"]),
     (

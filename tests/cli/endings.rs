@@ -232,5 +232,5 @@ fn what_is_wrong_with_a_whole_session_is_said_once() {
     assert_eq!(said.out.matches(why).count(), 1, "{}", said.out);
     said.says("seatrial show sessions.jsonl w");
     // A report of every test on its own says it at every test.
-    assert_eq!(project.report("junit.xml").matches("is of agent").count(), 2);
+    assert_eq!(project.report("junit.xml").matches("message=\"the session is of agent").count(), 2);
 }

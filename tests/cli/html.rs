@@ -97,6 +97,8 @@ fn a_run_opens_filters_and_shows_each_verdict_beside_its_evidence() {
         "{}",
         text(&mut browser, ".against .diff")
     );
+    let differs = "[...document.querySelectorAll('.against .ins em')].map((e) => e.textContent)";
+    assert_eq!(browser.eval(differs), serde_json::json!(["\"", "\""]));
     // Numbers are shown as they were recorded, also where a browser cannot hold them.
     assert!(text(&mut browser, "#pane").contains("12345678901234567890"));
     browser.key("[");
@@ -105,6 +107,40 @@ fn a_run_opens_filters_and_shows_each_verdict_beside_its_evidence() {
     browser.wait("location.hash === '#/'");
     browser.key("?");
     assert_eq!(browser.eval("document.getElementById('keys').open"), true);
+    no_complaints(&mut browser);
+}
+
+#[test]
+fn everything_can_be_reached_and_told_by_the_keyboard_alone() {
+    let project = project();
+    project.run().code(1);
+    let Some(mut browser) = Browser::start() else { return };
+    browser.open(&project.path("reports/latest/index.html"), "");
+    // The first stop leads past the filters, and is no address of the report.
+    browser.press("Tab", 9);
+    assert_eq!(browser.eval("document.activeElement.className"), "skip-link");
+    browser.press("Enter", 13);
+    assert_eq!(browser.eval("document.activeElement.id"), "list");
+    assert_eq!(browser.eval("location.hash"), "");
+    // What is selected in the list is told by its name, and holds nothing that is operated by itself.
+    browser.key("j");
+    assert_eq!(
+        browser.eval("document.getElementById(document.activeElement.getAttribute('aria-activedescendant')).id"),
+        "row-1"
+    );
+    assert_eq!(browser.eval("document.querySelectorAll('[role=option] :is(a, button, [tabindex])').length"), 0);
+    // What is opened has the focus, so that the keys move it; what is wider than the screen can be reached in it.
+    browser.key("k");
+    browser.press("Enter", 13);
+    browser.wait("document.querySelector('#pane .waterfall') !== null");
+    assert_eq!(browser.eval("document.activeElement.id"), "pane");
+    assert_eq!(
+        browser.eval("[...document.querySelectorAll('.wide')].every((w) => w.tabIndex === 0 && w.ariaLabel)"),
+        true
+    );
+    assert_eq!(browser.eval("document.querySelector('.waterfall .op title').textContent"), "llm chat, 1 s");
+    browser.press("Escape", 27);
+    browser.wait("document.activeElement.id === 'list'");
     no_complaints(&mut browser);
 }
 

@@ -7,6 +7,7 @@ mod bad_input;
 mod baseline;
 mod browser;
 mod ci;
+mod command;
 mod diff;
 mod endings;
 mod examples;

@@ -4,6 +4,7 @@
 pub mod cedar;
 pub mod cost;
 pub mod duration;
+pub mod recovers;
 pub mod schema;
 pub mod status;
 pub mod tokens;

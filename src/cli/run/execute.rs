@@ -15,6 +15,7 @@ use crate::eval::fold::SuiteFold;
 use crate::eval::gate::{self, Stopped};
 use crate::eval::plan::Planned;
 use crate::eval::shard::Shard;
+use crate::evidence::Outside;
 use crate::report::safe;
 use crate::run::engine::{self, Early, Job};
 use crate::run::past::{Known, Past};
@@ -37,6 +38,8 @@ pub struct Execution<'r> {
     began: jiff::Timestamp,
     past: Option<Past>,
     known: Option<Known>,
+    /// Answers what checks ask for; what it started ends with the run.
+    outside: Outside,
 }
 
 impl<'r> Execution<'r> {
@@ -61,8 +64,17 @@ impl<'r> Execution<'r> {
         if let Some(shard) = args.shard {
             tell_what_a_shard_does(context, shard);
         }
-        let run =
-            |output, baselines| Self { args, context, planned, output, baselines, began: now, past: None, known: None };
+        let run = |output, baselines| Self {
+            args,
+            context,
+            planned,
+            output,
+            baselines,
+            began: now,
+            past: None,
+            known: None,
+            outside: Outside::default(),
+        };
         if let Some(which) = &args.resume {
             let out = context.cwd.join(&context.settings.out.value);
             if let Some(resumed) = resume::open(which.as_deref(), &out, &plan, keep(&context.settings), context)? {
@@ -168,6 +180,7 @@ impl<'r> Execution<'r> {
             progress: &told,
             redactor: &self.output.redactor,
             assemble: &assemble,
+            edge: &self.outside,
         };
         let reader = Reader::new(files.clone(), options);
         let outcome = engine::run(

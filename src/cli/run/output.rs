@@ -163,13 +163,12 @@ impl Output {
         let copies = reports::Copies { junit: copy(&settings.junit.value), html: copy(&settings.html.value) };
         let ends: Vec<_> = ends.iter().map(Option::as_ref).collect();
         let drawn = Drawn { plan: &self.plan, summary };
-        let mut terminal = Terminal::new(drawn, ends.clone(), shown.verbose);
         let mut gathered = Gathered::default();
-        let written = reports::write(&self.dir, &copies, drawn, ends, &self.redactor, &mut terminal, &mut gathered);
+        let written = reports::write(&self.dir, &copies, drawn, ends.clone(), &self.redactor, &mut gathered);
         let place = folder::display(&self.dir, &context.cwd);
         let mut text = Vec::new();
         // Writing into memory does not fail.
-        let _ = terminal.write(Some(&place), &mut text);
+        let _ = Terminal::new(drawn, ends, &gathered, shown.verbose).write(Some(&place), &mut text);
         if shown.github {
             let _ = github::write(drawn, &gathered, &folder::below_root(&context.cwd), &mut text);
         }

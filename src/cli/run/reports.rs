@@ -9,7 +9,6 @@ use crate::model::Redactor;
 use crate::report::gathered::Gathered;
 use crate::report::html::Html;
 use crate::report::junit::JUnit;
-use crate::report::terminal::Terminal;
 use crate::report::{Drawn, RunSummary, Sink, json, markdown, replay};
 use crate::store::kept;
 
@@ -30,7 +29,6 @@ pub fn write(
     drawn: Drawn<'_>,
     ends: Vec<Option<&SuiteEnd>>,
     redactor: &Redactor,
-    terminal: &mut Terminal<'_>,
     gathered: &mut Gathered,
 ) -> Result<(), replay::DrawError> {
     let junit = dir.join("junit.xml");
@@ -38,7 +36,7 @@ pub fn write(
     let html = dir.join("index.html");
     let page = BufWriter::with_capacity(1 << 18, File::create(&html)?);
     let mut page = Html::new(drawn, ends, kept::Reader::open(dir)?, page)?;
-    let sinks: &mut [&mut dyn Sink] = &mut [&mut out, &mut page, terminal, gathered];
+    let sinks: &mut [&mut dyn Sink] = &mut [&mut out, &mut page, gathered];
     replay::draw(&dir.join("run.jsonl"), drawn, sinks)?;
     write_summary(dir, drawn.summary, redactor)?;
     let mut file = BufWriter::new(File::create(dir.join("summary.md"))?);

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::eval::event::{Ordinal, RunEvent, SessionEvent, SuiteEnd};
 use crate::model::Status;
-use crate::report::junit::message;
+use crate::report::reasons::message;
 use crate::report::terminal;
 use crate::store::record::{self, RecordError};
 

@@ -1,9 +1,11 @@
 //! `index.html`: one file that opens offline and asks nobody. The decision on top, then what failed; for each session
 //! that was kept its transcript and waterfall with every verdict beside what it points at.
 //!
-//! [`page`] is what is compiled in, [`embed`] how data gets into it, [`rows`] the list; the files in `page/` are the
-//! program that a browser runs. The page is written as the record is read: a drawing holds a few hundred sessions.
+//! [`page`] is what is compiled in, [`embed`] how data gets into it, [`rows`] the list, [`difference`] expected against
+//! actual; the files in `page/` are the program that a browser runs. The page is written as the record is read: a drawing
+//! holds a few hundred sessions.
 
+mod difference;
 mod embed;
 mod page;
 mod rows;
@@ -18,6 +20,7 @@ use crate::eval::facts::Facts;
 use crate::model::Verdict;
 use crate::store::against::Against;
 use crate::store::kept;
+use difference::Difference;
 use embed::Page;
 use rows::Rows;
 
@@ -169,7 +172,8 @@ impl<'d> Html<'d> {
         if against.is_empty() {
             return Ok(());
         }
-        self.page.packed(format!("against-{name}"), serde_json::to_vec(against)?)
+        let drawn: Vec<_> = against.iter().map(Difference::of).collect();
+        self.page.packed(format!("against-{name}"), serde_json::to_vec(&drawn)?)
     }
 
     fn close_suite(&mut self) -> io::Result<()> {

@@ -162,8 +162,8 @@ fn a_row_says_what_the_recording_says() {
 fn partial_token_counts_say_so() {
     let json =
         r#"{"id":"s","spans":[{"kind":"llm","name":"m","usage":{"input":5,"output":7}},{"kind":"llm","name":"m"}]}"#;
-    assert_eq!(tokens(&load(json)).as_deref(), Some("5 in, 7 out (of 1 of 2 model calls)"));
-    assert_eq!(tokens(&load(r#"{"id":"s","spans":[{"kind":"llm","name":"m"}]}"#)), None);
+    assert_eq!(facts::tokens(&load(json)).as_deref(), Some("5 in, 7 out (of 1 of 2 model calls)"));
+    assert_eq!(facts::tokens(&load(r#"{"id":"s","spans":[{"kind":"llm","name":"m"}]}"#)), None);
 }
 
 #[test]

@@ -88,6 +88,7 @@ fn run_over(texts: &[String], jobs: usize, options: &Options, stop: bool) -> (Ou
         progress: &|_, _| (),
         redactor: &redactor,
         assemble: options,
+        edge: &crate::checks::asking::Nobody,
     };
     let mut fold = SuiteFold::new(&planned.plan, 0);
     let read = ReadOptions { batch: 200, ..ReadOptions::default() };

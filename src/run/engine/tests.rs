@@ -68,6 +68,7 @@ fn onto(room: usize, jobs: usize) -> (Outcome, Vec<u8>) {
         progress: &|_, _| (),
         redactor: &redactor,
         assemble: &Options::default(),
+        edge: &crate::checks::asking::Nobody,
     };
     let mut fold = SuiteFold::new(&planned.plan, 0);
     let reader = Reader::new(files.to_vec(), ReadOptions::default());

@@ -19,13 +19,18 @@ function exact(_key, value, context) {
   return typeof value === "number" && source !== undefined && String(value) !== source ? new Exact(source) : value;
 }
 
+function decoded(base64) {
+  if (Uint8Array.fromBase64) return Uint8Array.fromBase64(base64);
+  const text = atob(base64);
+  const bytes = new Uint8Array(text.length);
+  for (let i = 0; i < text.length; i += 1) bytes[i] = text.charCodeAt(i);
+  return bytes;
+}
+
 async function unpacked(id, reviver) {
   const node = byId(id);
   if (!node) return null;
-  const text = atob(node.textContent);
-  const bytes = new Uint8Array(text.length);
-  for (let i = 0; i < text.length; i += 1) bytes[i] = text.charCodeAt(i);
-  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+  const stream = new Blob([decoded(node.textContent)]).stream().pipeThrough(new DecompressionStream("gzip"));
   return JSON.parse(await new Response(stream).text(), reviver);
 }
 

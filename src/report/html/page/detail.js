@@ -58,7 +58,7 @@ function matrix(one, trial) {
     return bad(a) - bad(b) || a - b;
   });
   const row = (name, cell, title) => el("tr", {}, el("th", { scope: "row", title }, name), one.trials.map((t, i) => el("td", { class: t === trial ? "at" : "" }, cell(t, i))));
-  return el("div", { class: "wide" }, el("table", { class: "matrix" },
+  return wide("Trials", el("table", { class: "matrix" },
     el("thead", {}, el("tr", {}, el("td", {}), one.trials.map((t) => el("th", { scope: "col", class: t === trial ? "at" : "" },
       el("a", { href: link(suite.name, one.id, t.key), "aria-current": t === trial ? "true" : undefined }, sign(t.status), " ", cut(line(t.key), 14)))))),
     el("tbody", {},
@@ -148,27 +148,16 @@ function differences(against, trial) {
   return el("details", { class: "more" }, el("summary", {}, "Differences from what was expected that its checks allow"), against.map(difference));
 }
 
-// Expected against actual. Pairs of lines that replace each other show where they begin and end to differ.
+// Expected against actual. Every second piece of a line is one that the line it replaces, or is replaced by, has not.
 function difference(against) {
-  const { lines } = against;
-  const shown = lines.map(([sign_, text], i) => {
-    const other = sign_ === "-" ? lines[i + 1] : sign_ === "+" ? lines[i - 1] : null;
-    const paired = other && ((sign_ === "-" && other[0] === "+") || (sign_ === "+" && other[0] === "-"));
-    const kind = sign_ === "-" ? "del" : sign_ === "+" ? "ins" : "";
-    return el("span", { class: kind }, `${sign_} `, paired ? emphasised(text, other[1]) : text, "\n");
+  const shown = against.lines.map(([mark, pieces]) => {
+    const kind = mark === "-" ? "del" : mark === "+" ? "ins" : "";
+    return el("span", { class: kind }, `${mark} `, pieces.map((piece, i) => (i % 2 ? el("em", {}, piece) : piece)), "\n");
   });
   return el("section", { class: "against" },
     el("h3", {}, "Expected against actual: ", line(against.what)),
     el("p", { class: "legend" }, el("span", { class: "del" }, "- expected, not there"), " ", el("span", { class: "ins" }, "+ there, not expected")),
     el("pre", { class: "diff" }, shown));
-}
-
-function emphasised(text, other) {
-  let from = 0;
-  while (from < text.length && from < other.length && text[from] === other[from]) from += 1;
-  let end = 0;
-  while (end < text.length - from && end < other.length - from && text[text.length - 1 - end] === other[other.length - 1 - end]) end += 1;
-  return [text.slice(0, from), el("em", {}, text.slice(from, text.length - end)), text.slice(text.length - end)];
 }
 
 // Where the transcript is, when it is not here.

@@ -41,6 +41,11 @@ function badge(word, title) {
   return el("span", { class: `badge ${word.replace(/ /g, "-")}`, title }, word);
 }
 
+// What may be wider than the screen, and is then moved by the keyboard too.
+function wide(name, content) {
+  return el("div", { class: "wide", tabindex: "0", role: "group", "aria-label": name }, content);
+}
+
 function link(...parts) {
   return `#/${parts.map(encodeURIComponent).join("/")}`;
 }

@@ -41,18 +41,39 @@ function haystack(one) {
 function matching() {
   const words = filter.words.toLowerCase().split(/\s+/).filter(Boolean);
   const { statuses, suite, check } = filter;
-  const kept = run.cases.filter((one) => {
+  return inOrder(filter.sort).filter((one) => {
     if (suite && one.suite.name !== suite) return false;
     if (statuses.size && ![...statuses].some((s) => has(one, s))) return false;
     if (check && ![...one.failing.keys()].some((c) => one.suite.checks[c].id === check)) return false;
     return words.every((word) => haystack(one).includes(word));
   });
-  const keys = new Map(kept.map((c) => [c, SORTS[filter.sort].of(c)]));
-  return kept.sort((a, b) => {
-    const [x, y] = [keys.get(a), keys.get(b)];
-    for (let i = 0; i < x.length; i += 1) if (x[i] !== y[i]) return x[i] < y[i] ? -1 : 1;
-    return a.order - b.order;
-  });
+}
+
+// All cases in an order, put so when it is first asked for: a filter then only leaves some out.
+const ORDERED = new Map();
+function inOrder(sort) {
+  if (!ORDERED.has(sort)) {
+    const keyed = run.cases.map((one) => [SORTS[sort].of(one), one]);
+    keyed.sort(([x, a], [y, b]) => {
+      for (let i = 0; i < x.length; i += 1) if (x[i] !== y[i]) return x[i] < y[i] ? -1 : 1;
+      return a.order - b.order;
+    });
+    ORDERED.set(sort, keyed.map(([, one]) => one));
+  }
+  return ORDERED.get(sort);
+}
+
+// Lets the browser do what somebody is waiting for.
+function pause() {
+  return new Promise((next) => { setTimeout(next, 0); });
+}
+
+// Puts the texts together while nobody searches yet, so that the first key does not wait for all of them.
+async function prepareSearch() {
+  for (const [i, one] of run.cases.entries()) {
+    haystack(one);
+    if (i % 500 === 499) await pause();
+  }
 }
 
 // Reasons are packed: they are unpacked when somebody begins to search, and found from then on.
@@ -65,13 +86,13 @@ function loadReasons() {
         if (session.chunk !== chunk) {
           chunk = session.chunk;
           await details(session);
-          // Between chunks the browser may do what somebody is waiting for.
-          await new Promise((next) => { setTimeout(next, 0); });
+          await pause();
         }
         const found = await details(session);
         if (!found.length) continue;
         const said = found.flatMap((v) => [v.reason || "", ...(v.findings || []).map((f) => f.reason || "")]).join("\n");
-        session.owner.haystack = `${haystack(session.owner)}\n${said.toLowerCase()}`;
+        // As one text: a text that is only joined is put together by the first search in it.
+        session.owner.haystack = `${haystack(session.owner)}\n${said}`.toLowerCase();
       }
     }
     if (filter.words) list.show();

@@ -19,9 +19,11 @@ const list = {
     }
     this.sheet.addEventListener("click", (e) => {
       const row = e.target.closest(".row");
-      if (!row || e.target.closest("a")) return;
+      if (!row) return;
       this.select(Number(row.dataset.n));
-      this.open();
+      const trial = e.target.closest(".trial");
+      if (trial) location.hash = trial.dataset.to;
+      else this.open();
     });
     new ResizeObserver(() => this.draw()).observe(this.box);
     addEventListener("beforeprint", () => this.draw(MAX_PRINTED));
@@ -56,8 +58,9 @@ const list = {
 
   row(n) {
     const one = this.cases[n];
-    const trials = one.trials.slice(0, MAX_TRIALS).map((t) => el("a", {
-      class: `trial ${WORDS[t.status]}`, href: link(one.suite.name, one.id, t.key), tabindex: "-1",
+    // No links: an option of a list holds nothing that could be operated by itself. Keys reach them in the case.
+    const trials = one.trials.slice(0, MAX_TRIALS).map((t) => el("span", {
+      class: `trial ${WORDS[t.status]}`, "data-to": link(one.suite.name, one.id, t.key), role: "img",
       title: `trial ${line(t.key)}: ${SAID[t.status]}`, "aria-label": `trial ${line(t.key)} ${SAID[t.status]}`,
     }, SIGNS[t.status]));
     const more = one.trials.length - trials.length;
@@ -72,7 +75,7 @@ const list = {
     },
     sign(one.status),
     el("span", { class: "name", title: `${line(one.suite.name)}: ${line(one.id)}` },
-      run.suites.length > 1 && el("span", { class: "dim" }, `${line(one.suite.name)} / `), line(one.id)),
+      run.suites.length > 1 && [el("span", { class: "dim" }, line(one.suite.name)), "\u00a0/\u00a0"], el("span", { class: "id" }, line(one.id))),
     one.flaky && el("span", { class: "badge flaky" }, "flaky"),
     one.missing > 0 && el("span", { class: "badge error" }, one.trials.length ? `${one.missing} trials missing` : "no session"),
     excuse(one),
@@ -99,7 +102,10 @@ const list = {
 
   open() {
     const one = this.cases[this.at];
-    if (one) location.hash = link(one.suite.name, one.id);
+    if (!one) return;
+    location.hash = link(one.suite.name, one.id);
+    // From here on the arrow keys move what was opened; Esc leads back.
+    byId("pane").focus({ preventScroll: true });
   },
 };
 

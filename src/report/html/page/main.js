@@ -50,6 +50,11 @@ async function main() {
   showTheme(storedTheme());
   byId("theme").addEventListener("click", nextTheme);
   byId("help").addEventListener("click", help);
+  document.querySelector(".skip-link").addEventListener("click", (e) => {
+    e.preventDefault();
+    // On a narrow screen there is a list or a case, not both.
+    byId(document.body.classList.contains("reading") && !list.box.offsetParent ? "pane" : "list").focus();
+  });
   if (typeof DecompressionStream === "undefined") {
     byId("gate").append(el("p", { class: "note" }, "This browser cannot unpack the sessions in this file: it has no DecompressionStream. Any browser of 2023 or later has."));
     return;
@@ -70,4 +75,5 @@ async function main() {
   });
   await show();
   document.documentElement.dataset.ready = String(Math.round(performance.now()));
+  await prepareSearch();
 }

@@ -68,7 +68,7 @@ function checksTable(suite) {
         el("td", { class: "n" }, g.value === null ? "" : short(g.value)), el("td", {}))),
     ];
   });
-  return el("div", { class: "wide" }, el("table", { class: "checktable" },
+  return wide("Checks", el("table", { class: "checktable" },
     el("thead", {}, el("tr", {}, ["check", "level and rule", "pass", "fail", "error", "held", "skip", "value", "bound"].map((t) => el("th", { scope: "col" }, t)))),
     el("tbody", {}, rows)));
 }

@@ -48,10 +48,14 @@ function worstOf(notes) {
   return notes ? together(notes.map((n) => LETTERS[n.finding.status])) : null;
 }
 
-// A reason; the lines of a difference in it are coloured.
+// A reason. What was expected, what happened and where they part are lines of their own where they are long, as in the
+// terminal; the lines of a difference in it are coloured.
 function reason(text) {
   const [first, ...rest] = text.split("\n");
-  if (!rest.length) return el("p", {}, long(first, 700, (t) => document.createTextNode(safe(t))));
+  if (!rest.length) {
+    return (text.length > 80 ? text.split(/; (?=actual: |first difference: )/) : [text])
+      .map((part) => el("p", {}, long(part, 700, (t) => document.createTextNode(safe(t)))));
+  }
   const lines = rest.map((l) => el("span", { class: l.startsWith("+") ? "ins" : l.startsWith("-") ? "del" : "" }, `${l}\n`));
   return [el("p", {}, first), el("pre", { class: "diff" }, lines)];
 }

@@ -32,20 +32,20 @@ function waterfall(session, found, go) {
     const text = `${span.kind} ${name}, ${took}${span.status === "error" ? ", ended in an error" : ""}${status ? `, ${SAID[status]}` : ""}`;
     const open = () => go(`span:${ordinal}`);
     picture.append(svg("g", {
-      class: "op", tabindex: "0", role: "link", "aria-label": text,
+      class: "op", tabindex: "0", role: "link",
       onclick: open, onkeydown: (e) => { if (e.key === "Enter") { e.stopPropagation(); open(); } },
     },
     svg("title", {}, text),
     svg("rect", { class: "hit", x: 0, y: y - 1, width: WIDTH, height: BAR }),
-    status && svg("text", { class: `label sign ${WORDS[status]}`, x: 1, y: y + 10 }, SIGNS[status]),
-    svg("text", { class: "label", x: 12 + Math.min(depth, 6) * 8, y: y + 10 }, cut(name, 22 - Math.min(depth, 6))),
+    status && svg("text", { class: `label sign ${WORDS[status]}`, "aria-hidden": "true", x: 1, y: y + 10 }, SIGNS[status]),
+    svg("text", { class: "label", "aria-hidden": "true", x: 12 + Math.min(depth, 6) * 8, y: y + 10 }, cut(name, 22 - Math.min(depth, 6))),
     svg("rect", { class: `span ${span.kind}${span.status === "error" ? " bad" : ""}`, x, y: y + 1, width, height: BAR - 5, rx: 1.5 }),
     span.ttft_ns !== undefined && svg("line", { class: "first", x1: axis.x(Number(span.start_ns) + Number(span.ttft_ns)), x2: axis.x(Number(span.start_ns) + Number(span.ttft_ns)), y1: y + 1, y2: y + BAR - 4 }),
     tookLabel(x, width, y, took)));
   });
   const kinds = [...new Set(shown.map(({ span }) => span.kind))];
   return [
-    el("div", { class: "wide" }, picture),
+    wide("Waterfall", picture),
     el("p", { class: "legend" }, kinds.map((k) => [el("i", { class: `k ${k}` }), ` ${k} `]),
       spans.length > shown.length && ` ${grouped(spans.length - shown.length)} more operations are not drawn`),
   ];
@@ -53,9 +53,10 @@ function waterfall(session, found, go) {
 
 // How long it took: behind the bar, before it, or within it, where there is room.
 function tookLabel(x, width, y, took) {
-  if (x + width <= WIDTH - 60) return svg("text", { class: "label dim", x: x + width + 4, y: y + 10 }, took);
-  if (x - LABEL > 60) return svg("text", { class: "label dim", x: x - 4, y: y + 10, "text-anchor": "end" }, took);
-  return svg("text", { class: "label inside", x: x + width - 4, y: y + 10, "text-anchor": "end" }, took);
+  const label = (kind, at, anchor) => svg("text", { class: `label ${kind}`, "aria-hidden": "true", x: at, y: y + 10, "text-anchor": anchor }, took);
+  if (x + width <= WIDTH - 60) return label("dim", x + width + 4);
+  if (x - LABEL > 60) return label("dim", x - 4, "end");
+  return label("inside", x + width - 4, "end");
 }
 
 // From times to places: pieces in which something ran, with cut waits between them.

@@ -1,9 +1,9 @@
-//! Durations in suites, such as `24h`.
+//! Durations as people write them in suites, such as `24h`.
 
 use std::time::Duration;
 
 /// A duration such as `24h`, `1h30m` or `7d`: whole numbers with the units ms, s, m, h, d, w.
-pub(super) fn parse(text: &str) -> Result<Duration, String> {
+pub fn parse(text: &str) -> Result<Duration, String> {
     let wrong = || format!("`{text}` is not a duration");
     let mut total = Duration::ZERO;
     let mut rest = text.trim();
