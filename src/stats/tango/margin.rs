@@ -129,7 +129,7 @@ pub fn detectable_margin(n: u64, discordant: f64, level: f64, power: f64) -> Opt
     if n > PLANNED_UP_TO {
         return power::detectable_margin(n, discordant, level, power);
     }
-    if !(0.0..=1.0).contains(&discordant) || !(power > 0.0 && power < 1.0) {
+    if !((0.0..=1.0).contains(&discordant) && power > 0.0 && power < 1.0) {
         return None;
     }
     let enough = |margin: f64| {

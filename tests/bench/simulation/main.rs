@@ -1,7 +1,8 @@
 //! Whether intervals cover as often as they say, and how often a gate promotes what it must not: by simulation, many
 //! times over, with a fixed seed.
 //!
-//! `cargo bench --bench simulation` prints the tables; `-- --write` puts them into src/stats/statistics.md.
+//! `cargo bench --bench simulation` prints the tables, `-- checks` one of them; `-- --write` puts all of them into
+//! src/stats/statistics.md.
 
 #![allow(
     clippy::expect_used,
@@ -16,26 +17,40 @@ mod means;
 mod promotions;
 mod rows;
 
-use rows::{DRAWS, counted, table};
+use rows::{DRAWS, Row, table};
+
+/// A table: its name on the command line, what stands above it, what its share is called, and how its rows are made.
+type Part = (&'static str, &'static str, &'static str, fn() -> Vec<Row>);
+
+const PARTS: [Part; 4] = [
+    ("coverage", "Intervals at 95%:", "covered", coverage::all),
+    (
+        "means",
+        "Means, of which no method is right for everything: intervals at 95% that miss without saying that they may, and \
+         gates at the level 5% that pass what is worse by just the margin (in doubt, they are inconclusive):",
+        "wrong without a word",
+        means::all,
+    ),
+    ("promotions", "Gates at the level 5%, of something that is just not good enough:", "promoted", promotions::all),
+    ("checks", "Checks against an earlier run, and of a budget, by the checks themselves:", "wrong", checks::all),
+];
 
 fn main() {
-    let (coverage, means) = (coverage::all(), means::all());
-    let (promotions, alarms) = (promotions::all(), checks::all());
-    let (all, kept) = counted(&[&coverage, &means, &promotions, &alarms]);
-    let text = format!(
-        "{DRAWS} draws a row; {kept} of {all} rows keep what they promise.\n\n\
-         Intervals at 95%:\n\n{}\n\
-         Means, of which no method is right for everything: intervals at 95% that miss without saying that they may, and \
-         gates at the level 5% that pass what is worse by just the margin (in doubt, they are inconclusive):\n\n{}\n\
-         Gates at the level 5%, of something that is just not good enough:\n\n{}\n\
-         Checks against an earlier run, and of a budget, by the checks themselves:\n\n{}",
-        table(&coverage, "covered"),
-        table(&means, "wrong without a word"),
-        table(&promotions, "promoted"),
-        table(&alarms, "wrong"),
-    );
+    // What cargo adds are flags.
+    let wanted: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with("--")).collect();
+    let mut text = String::new();
+    let (mut all, mut kept) = (0, 0);
+    for (name, title, what, rows) in PARTS {
+        if wanted.is_empty() || wanted.iter().any(|w| w == name) {
+            let rows = rows();
+            all += rows.len();
+            kept += rows.iter().filter(|r| r.keeps()).count();
+            text.push_str(&format!("{title}\n\n{}\n", table(&rows, what)));
+        }
+    }
+    let text = format!("{DRAWS} draws a row; {kept} of {all} rows keep what they promise.\n\n{text}");
     println!("{text}");
-    if std::env::args().any(|a| a == "--write") {
+    if wanted.is_empty() && std::env::args().any(|a| a == "--write") {
         write(&text);
     }
 }
@@ -46,6 +61,6 @@ fn write(text: &str) {
     let page = std::fs::read_to_string(PAGE).expect("src/stats/statistics.md is there");
     let (before, rest) = page.split_once("<!-- simulation -->\n").expect("it has a mark");
     let (_, after) = rest.split_once("<!-- end of simulation -->").expect("and another");
-    let page = format!("{before}<!-- simulation -->\n{text}\n<!-- end of simulation -->{after}");
+    let page = format!("{before}<!-- simulation -->\n{text}<!-- end of simulation -->{after}");
     std::fs::write(PAGE, page).expect("src/stats/statistics.md can be written");
 }

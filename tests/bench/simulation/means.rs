@@ -18,7 +18,7 @@ pub fn all() -> Vec<Row> {
 
 /// The mean of a metric over cases with some trials each.
 fn clustered(rows: &mut Vec<Row>) {
-    for clusters in [5, 10, 20, 30, 100, 400] {
+    for clusters in [5, 10, 20, 30, 100, 300] {
         for spread in Spread::ALL {
             for most in [1, 7] {
                 let trials = if most == 1 { "one trial".to_owned() } else { format!("1 to {most} trials") };

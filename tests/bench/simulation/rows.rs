@@ -5,7 +5,7 @@ use std::fmt::Write;
 use crate::draws::Dice;
 
 /// Draws of every row.
-pub const DRAWS: u32 = 20_000;
+pub const DRAWS: u32 = 10_000;
 
 /// The confidence of every interval.
 pub const CONFIDENCE: f64 = 0.95;
@@ -69,7 +69,7 @@ impl Row {
     }
 
     /// Whether the promise is kept, up to what chance explains (three standard errors).
-    fn keeps(&self) -> bool {
+    pub fn keeps(&self) -> bool {
         let chance = 3.0 * (LEVEL * (1.0 - LEVEL) / f64::from(DRAWS)).sqrt();
         let share = f64::from(self.hits) / f64::from(DRAWS);
         match self.promise {
@@ -100,10 +100,4 @@ pub fn table(rows: &[Row], what: &str) -> String {
             .expect("text takes all");
     }
     out
-}
-
-/// How many rows there are and how many keep their promise.
-pub fn counted(rows: &[&[Row]]) -> (usize, usize) {
-    let all = || rows.iter().flat_map(|r| r.iter());
-    (all().count(), all().filter(|r| r.keeps()).count())
 }
