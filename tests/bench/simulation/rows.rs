@@ -31,8 +31,8 @@ pub struct Row {
     promise: Promise,
     /// How often what is promised happened.
     hits: u32,
-    /// How often the product said that its number may not hold.
-    doubted: Option<u32>,
+    /// How often the product said that its number may not hold, and how often it was wrong in all.
+    doubted: Option<(u32, u32)>,
 }
 
 /// What a draw says that has a doubt to it.
@@ -59,13 +59,14 @@ impl Row {
 
     /// As [`Row::of`], for what is in doubt at times: what is wrong and not doubted counts.
     pub fn doubted(method: &'static str, setting: impl Into<String>, mut draw: impl FnMut(&mut Dice) -> Said) -> Self {
-        let mut doubted = 0;
+        let (mut doubted, mut wrong) = (0, 0);
         let row = Self::of(Promise::Errs, method, setting, |dice| {
             let said = draw(dice);
             doubted += u32::from(said.doubted);
+            wrong += u32::from(said.wrong);
             said.wrong && !said.doubted
         });
-        Self { doubted: Some(doubted), ..row }
+        Self { doubted: Some((doubted, wrong)), ..row }
     }
 
     /// Whether the promise is kept, up to what chance explains (three standard errors).
@@ -83,12 +84,12 @@ impl Row {
 /// A table in Markdown.
 pub fn table(rows: &[Row], what: &str) -> String {
     let doubts = rows.iter().any(|r| r.doubted.is_some());
-    let (title, line) = if doubts { (" said to be in doubt |", " --- |") } else { ("", "") };
+    let (title, line) = if doubts { (" said to be in doubt | wrong |", " --- | --- |") } else { ("", "") };
     let mut out = format!("| method | setting |{title} {what} | promised | kept |\n");
     writeln!(out, "| --- | --- |{line} --- | --- | --- |").expect("text takes all");
     for row in rows {
         let percent = |n: u32| format!("{:.2}%", f64::from(n) / f64::from(DRAWS) * 100.0);
-        let doubted = row.doubted.map(|n| format!(" {} |", percent(n))).unwrap_or_default();
+        let doubted = row.doubted.map(|(n, all)| format!(" {} | {} |", percent(n), percent(all))).unwrap_or_default();
         let promised = match row.promise {
             Promise::Covers => "at least 95%",
             Promise::Errs => "at most 5%",
