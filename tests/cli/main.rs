@@ -15,6 +15,7 @@ mod exports;
 mod gate;
 mod hostile_telemetry;
 mod html;
+mod init;
 mod invariant;
 mod look;
 mod policy_and_price;
