@@ -1,6 +1,7 @@
 //! Floor 5: the command line, one file per command. Only this floor turns errors into text and exit codes, and only
 //! here do time, environment, working directory and the terminal enter, as values.
 
+mod again;
 mod baselines;
 mod check;
 mod context;
