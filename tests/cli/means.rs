@@ -89,10 +89,10 @@ fn too_few_cases_are_inconclusive_and_say_how_many_more_it_takes() {
     project.file("sessions.jsonl", sessions(&tokens(12, noisy)));
     project.run().code(4).says("INCONCLUSIVE").says("more cases like these would settle it");
     assert!(rule(&project, "baseline mean tokens")["more_cases"].as_u64().is_some_and(|n| n > 100));
-    // Alike as they are, four pairs are no more than four coins.
+    // Alike as they are, four pairs do not tell of the case in twenty that costs far more.
     let few = self::project(4, "means = [{ metric = \"tokens\", max_rise = 15 }]");
     few.file("sessions.jsonl", sessions(&tokens(4, |_| 0)));
-    few.run().code(4).says("1 more case like these would settle it");
+    few.run().code(4).says("4 cases are few for a mean, 20 are wanted: 16 more cases like these would settle it");
 }
 
 #[test]

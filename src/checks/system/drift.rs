@@ -146,16 +146,16 @@ impl Moved {
         let said =
             |status, inconclusive, reason: String| SystemFinding { status, inconclusive, reason, ..blank.clone() };
         if let Some(max) = self.params.max_shift {
-            let chance = match ks::critical(n, m, 0.05) {
+            let chance = || match ks::critical(n, m, 0.05) {
                 Some(by_chance) => format!(
                     "; chance alone reaches {} in one of 20",
                     words::range([by_chance; 2]).split(' ').next().unwrap_or_default()
                 ),
                 None => "; so few are any distance apart by chance".to_owned(),
             };
-            let above = format!("{measured}, above max_shift {}{chance}", words::number(max));
+            let above = || format!("{measured}, above max_shift {}{}", words::number(max), chance());
             let found = match (distance.least > max, distance.most > max) {
-                (true, _) => said(Status::Fail, false, above),
+                (true, _) => said(Status::Fail, false, above()),
                 (false, false) => said(Status::Pass, false, String::new()),
                 (false, true) => said(
                     Status::Error,
@@ -171,11 +171,14 @@ impl Moved {
             return said(Status::Error, false, "neither `max_shift` nor `alpha` is given".to_owned());
         };
         let ((p, method), (p_most, _)) = (ks::p_value(distance.least, n, m), ks::p_value(distance.most, n, m));
+        let never = ks::p_value(1.0, n, m).0 >= alpha;
         let chance = format!("{measured}: p = {p:.2e} ({method}), alpha {}", words::number(alpha));
-        let found = match (p < alpha, p_most < alpha, ks::critical(n, m, alpha)) {
+        let found = match (p < alpha, p_most < alpha, never) {
             (true, ..) => said(Status::Fail, false, chance),
-            (_, _, None) => said(Status::Error, true, format!("{chance}; so few can never show a change")),
-            (false, true, _) => said(Status::Error, true, format!("{chance}; too near to tell over so many samples")),
+            (_, _, true) => said(Status::Error, true, format!("{chance}; so few can never show a change")),
+            (false, true, false) => {
+                said(Status::Error, true, format!("{chance}; too near to tell over so many samples"))
+            }
             (false, false, _) => said(Status::Pass, false, String::new()),
         };
         SystemFinding { value: Some(p), method: Some(method.to_owned()), ..found }

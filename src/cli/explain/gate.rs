@@ -61,7 +61,8 @@ means = [{ metric = "tokens", max_rise = "10%" }, { metric = "csat", max_fall = 
   inconclusive  neither, and how many more cases would settle it is said; so few pairs that chance alone could put all of
                 them on one side (4 at alpha 0.05) show nothing
   unmeasured    one of the runs did not measure the metric, or has no value of it in some cases, beyond `max_unpaired`
-  Student's t wants hundreds of cases where a few of them take far more than the rest (see the table of its coverage).
+  With fewer than 20 cases, or where a few of them take so much more than the rest that so many do not bear a mean, it never
+  passes and says how many it takes (see the table of how often means are wrong).
 
   What the comparison needs of the baseline is embedded in the record: `seatrial gate RUN` decides again without it.
 

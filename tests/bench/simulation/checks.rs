@@ -28,7 +28,7 @@ pub fn all() -> Vec<Row> {
 /// covers.
 fn drift(rows: &mut Vec<Row>) {
     let check = Check::new("drift", r#"{"metric": "turns", "against": "baseline", "alpha": 0.05}"#);
-    for (now, before) in [(10, 10), (20, 50), (100, 60)] {
+    for (now, before) in [(10, 10), (20, 50), (60, 60)] {
         for (name, whole) in [("spread out", false), ("whole numbers from 0 to 4", true)] {
             let one = |dice: &mut Dice| {
                 let value = dice.value(Spread::LogNormal);
