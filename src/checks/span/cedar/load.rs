@@ -4,10 +4,13 @@
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
-use cedar_policy::{AuthorizationError, Entities, Policy, PolicyId, PolicySet, Schema, ValidationMode, Validator};
+use cedar_policy::{
+    AuthorizationError, Entities, Policy, PolicyId, PolicySet, Schema, SchemaFragment, ValidationMode, Validator,
+};
 use miette::Diagnostic;
 
 use super::depth::{MAX, Text, string_end, too_deep};
+use super::expanded::{self, TooLarge};
 use super::reads::Reads;
 use crate::checks::build::Build;
 
@@ -108,6 +111,16 @@ impl<'s> Source<'s> {
         false
     }
 
+    /// Reports what would become too large of it, where its name first stands.
+    fn refuse(&self, build: &mut Build<'_>, too_large: &TooLarge) {
+        let keys: Vec<&str> = self.path.iter().map(String::as_str).collect();
+        let TooLarge { name, message } = too_large;
+        let short = name.rsplit([':', ' ']).next().unwrap_or(name).trim_matches('"');
+        let place = self.text.find(short).map_or_else(|| self.name.to_owned(), |offset| self.at(offset));
+        let help = "the types and parents that it names count with those that they name";
+        build.problem(&keys, format!("{place}: `{name}`: {message}"), help.to_owned());
+    }
+
     /// Reports something that Cedar says of it, where Cedar says it is.
     fn report(&self, build: &mut Build<'_>, said: &dyn Diagnostic, warning: bool) {
         let place = match said.labels().and_then(|mut labels| labels.next()) {
@@ -137,30 +150,36 @@ fn one_line(said: &dyn Diagnostic) -> String {
 
 fn read_schema(build: &mut Build<'_>, name: &str) -> Option<Schema> {
     let source = Source::read(build, vec!["schema".to_owned()], name)?;
-    if name.ends_with(".json") {
-        return match Schema::from_json_str(&source.text) {
-            Ok(schema) => Some(schema),
+    let fragment = if name.ends_with(".json") {
+        SchemaFragment::from_json_str(&source.text)
+    } else {
+        if !source.is_shallow(build, Text::Schema) {
+            return None;
+        }
+        match SchemaFragment::from_cedarschema_str(&source.text) {
+            Ok((fragment, warnings)) => {
+                warnings.for_each(|warning| source.report(build, &warning, true));
+                Ok(fragment)
+            }
             Err(e) => {
                 source.report(build, &e, false);
-                None
+                return None;
             }
-        };
-    }
-    if !source.is_shallow(build, Text::Schema) {
-        return None;
-    }
-    match Schema::from_cedarschema_str(&source.text) {
-        Ok((schema, warnings)) => {
-            for warning in warnings {
-                source.report(build, &warning, true);
-            }
-            Some(schema)
         }
-        Err(e) => {
-            source.report(build, &e, false);
-            None
+    };
+    // Names are followed only when fragments become a schema.
+    let whole = fragment.and_then(|fragment| {
+        let becomes = fragment.clone().to_json_value().map_or(Ok(()), |json| expanded::schema(&json));
+        if let Err(too_large) = becomes {
+            source.refuse(build, &too_large);
+            return Ok(None);
         }
-    }
+        Schema::from_schema_fragments([fragment]).map(Some)
+    });
+    whole.unwrap_or_else(|e| {
+        source.report(build, &e, false);
+        None
+    })
 }
 
 /// The entities, those that the schema itself declares (actions and their groups) among them.
@@ -169,6 +188,12 @@ fn read_entities(build: &mut Build<'_>, name: Option<&str>, schema: Option<&Sche
         Some(name) => Source::read(build, vec!["entities".to_owned()], name)?,
         None => Source { path: vec!["schema".to_owned()], name: "", text: "[]".to_owned() },
     };
+    // What is no JSON is Cedar's to refuse.
+    let becomes = serde_json::from_str(&source.text).map_or(Ok(()), |json| expanded::entities(&json));
+    if let Err(too_large) = becomes {
+        source.refuse(build, &too_large);
+        return None;
+    }
     match Entities::from_json_str(&source.text, schema) {
         Ok(entities) => Some(entities),
         Err(e) => {
