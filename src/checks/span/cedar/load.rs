@@ -150,36 +150,46 @@ fn one_line(said: &dyn Diagnostic) -> String {
 
 fn read_schema(build: &mut Build<'_>, name: &str) -> Option<Schema> {
     let source = Source::read(build, vec!["schema".to_owned()], name)?;
-    let fragment = if name.ends_with(".json") {
-        SchemaFragment::from_json_str(&source.text)
-    } else {
-        if !source.is_shallow(build, Text::Schema) {
-            return None;
+    let fragment = read_fragment(build, &source)?;
+    // Names are followed only when fragments become a schema.
+    let becomes = fragment.clone().to_json_value().map_or(Ok(()), |json| expanded::schema(&json));
+    if let Err(too_large) = becomes {
+        source.refuse(build, &too_large);
+        return None;
+    }
+    match Schema::from_schema_fragments([fragment]) {
+        Ok(schema) => Some(schema),
+        Err(e) => {
+            source.report(build, &e, false);
+            None
         }
-        match SchemaFragment::from_cedarschema_str(&source.text) {
-            Ok((fragment, warnings)) => {
-                warnings.for_each(|warning| source.report(build, &warning, true));
-                Ok(fragment)
-            }
+    }
+}
+
+/// A schema as it is written, in either form.
+fn read_fragment(build: &mut Build<'_>, source: &Source<'_>) -> Option<SchemaFragment> {
+    if source.name.ends_with(".json") {
+        return match SchemaFragment::from_json_str(&source.text) {
+            Ok(fragment) => Some(fragment),
             Err(e) => {
                 source.report(build, &e, false);
-                return None;
+                None
             }
+        };
+    }
+    if !source.is_shallow(build, Text::Schema) {
+        return None;
+    }
+    match SchemaFragment::from_cedarschema_str(&source.text) {
+        Ok((fragment, warnings)) => {
+            warnings.for_each(|warning| source.report(build, &warning, true));
+            Some(fragment)
         }
-    };
-    // Names are followed only when fragments become a schema.
-    let whole = fragment.and_then(|fragment| {
-        let becomes = fragment.clone().to_json_value().map_or(Ok(()), |json| expanded::schema(&json));
-        if let Err(too_large) = becomes {
-            source.refuse(build, &too_large);
-            return Ok(None);
+        Err(e) => {
+            source.report(build, &e, false);
+            None
         }
-        Schema::from_schema_fragments([fragment]).map(Some)
-    });
-    whole.unwrap_or_else(|e| {
-        source.report(build, &e, false);
-        None
-    })
+    }
 }
 
 /// The entities, those that the schema itself declares (actions and their groups) among them.
