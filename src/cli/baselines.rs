@@ -1,10 +1,11 @@
 //! The earlier runs that suites are compared with: `--baseline`, and reading each before anything is run.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::context::Context;
+use crate::eval::baseline::Wanted;
 use crate::eval::event::{BaselineEvent, SuitePlan};
-use crate::eval::plan::Planned;
+use crate::eval::plan::{EarlierRun, Planned};
 use crate::store::baseline;
 use crate::suite::BaselineBar;
 
@@ -24,15 +25,9 @@ impl Args {
         self.baseline.is_some()
     }
 
-    /// Reads the run that the plans name by now.
-    pub fn read(&self, suites: &[SuitePlan]) -> Vec<BaselineEvent> {
-        let bars = suites.iter().enumerate().filter_map(|(i, s)| Some((i, s, s.gate.baseline.as_ref()?)));
-        let event = |(index, suite, bar): (usize, &SuitePlan, &BaselineBar)| BaselineEvent {
-            suite: index as u32,
-            name: bar.run.clone(),
-            found: baseline::read(&bar.path, &suite.name, &[], None),
-        };
-        bars.map(event).collect()
+    /// The run that is named, as it is.
+    pub fn path(&self) -> Option<&PathBuf> {
+        self.baseline.as_ref()
     }
 
     /// Puts the named run in the place of a suite's own.
@@ -49,11 +44,36 @@ impl Args {
 /// Reads every earlier run that a suite is compared with. `own` is the id of the run that compares.
 pub fn read(planned: &[Planned<'_>], own: Option<&str>, context: &Context) -> Vec<BaselineEvent> {
     let suites = planned.iter().enumerate();
-    let wanted = suites.flat_map(|(index, planned)| planned.baselines().into_iter().map(move |w| (index, planned, w)));
-    let event = |(index, planned, wanted): (usize, &Planned<'_>, crate::eval::plan::Wanted)| {
-        let path: &Path = &context.cwd.join(&wanted.path);
-        let found = baseline::read(path, &planned.plan.name, &wanted.columns, own);
-        BaselineEvent { suite: index as u32, name: wanted.name, found }
-    };
-    wanted.map(event).collect()
+    let runs = suites.flat_map(|(index, p)| p.baselines().into_iter().map(move |run| (index, p, run)));
+    runs.map(|(index, p, run)| event(index, &p.plan.name, run, own, context)).collect()
+}
+
+/// Reads the run that the gates of a recorded run name by now, and keeps what was recorded of the runs that system checks
+/// name themselves. `planned` are the suites whose system checks are asked again.
+pub fn read_again(
+    suites: &[SuitePlan],
+    planned: &[Option<Planned<'_>>],
+    recorded: &[BaselineEvent],
+    own: Option<&str>,
+    context: &Context,
+) -> Vec<BaselineEvent> {
+    let mut events = Vec::new();
+    for (index, suite) in suites.iter().enumerate() {
+        let Some(bar) = &suite.gate.baseline else { continue };
+        let kept = |name: &str| recorded.iter().find(|e| e.suite as usize == index && e.name == name).cloned();
+        let runs = match planned.get(index).and_then(Option::as_ref) {
+            Some(planned) => planned.baselines(),
+            None => vec![EarlierRun { name: bar.run.clone(), path: bar.path.clone(), wanted: Wanted::of_gate(bar) }],
+        };
+        events.extend(runs.into_iter().map(|run| match kept(&run.name).filter(|_| run.name != bar.run) {
+            Some(recorded) => recorded.only(&run.wanted),
+            None => event(index, &suite.name, run, own, context),
+        }));
+    }
+    events
+}
+
+fn event(index: usize, suite: &str, run: EarlierRun, own: Option<&str>, context: &Context) -> BaselineEvent {
+    let found = baseline::read(&context.cwd.join(&run.path), suite, &run.wanted, own);
+    BaselineEvent { suite: index as u32, name: run.name, found }
 }

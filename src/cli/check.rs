@@ -9,6 +9,7 @@ use crate::eval::exit;
 use crate::eval::plan::Planned;
 use crate::model::Level;
 use crate::report::safe;
+use crate::suite::means::Worse;
 use crate::suite::{Gate, Limit, Require};
 
 /// Arguments of `seatrial check`.
@@ -79,8 +80,7 @@ fn suite(planned: &Planned<'_>, args: &Args, context: &Context, out: &mut dyn Wr
         writeln!(out, "  {}", safe::terminal(&plan.description))?;
     }
     if let Some(subject) = &plan.subject {
-        let version = subject.version.as_ref().map(|v| format!("@{v}")).unwrap_or_default();
-        writeln!(out, "  judges      {}{version}", safe::terminal(&subject.agent))?;
+        writeln!(out, "  judges      {}", safe::terminal(&subject.to_string()))?;
     }
     let recorded = &planned.suite.recorded;
     let found = args.load.recordings(planned.suite, context);
@@ -156,6 +156,13 @@ fn gate(gate: &Gate) -> String {
     }
     if let Some(b) = &gate.baseline {
         parts.push(format!("no worse than {} by {}", safe::terminal(&b.run), b.margin));
+        parts.extend(b.means.iter().filter_map(|bar| {
+            let (way, amount) = match bar.worse()? {
+                Worse::Up(amount) => ("rises", amount),
+                Worse::Down(amount) => ("falls", amount),
+            };
+            Some(format!("mean {} {way} by less than {amount}", safe::terminal(&bar.metric)))
+        }));
     }
     for (name, value) in [
         ("left out", gate.max_left_out),

@@ -5,9 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
-use super::baselines;
 use super::context::{Context, Failure};
 use super::run::{Ended, Format, Output, Shown};
+use super::{again, baselines};
 use crate::checks::system::SystemFinding;
 use crate::eval::event::{Plan, SuitePlan};
 use crate::eval::fold::SuiteFold;
@@ -23,8 +23,6 @@ use crate::run::system;
 use crate::sources::RecordedFile;
 use crate::store::{kept, record};
 use crate::suite::filter::Filter;
-use crate::suite::load::{self, Env};
-use crate::suite::{Suite, problems::Problems};
 
 /// Arguments of `seatrial merge`.
 #[derive(Debug, clap::Args)]
@@ -77,15 +75,16 @@ pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
         return Err(listed("the shards are not those of one run", &problems));
     };
     let filter = plan.filter.as_deref().map(Filter::parse).transpose().map_err(Failure::usage)?;
-    let suites = system_suites(&plan, context)?;
-    let planned = planned(&plan, &suites, filter.as_ref())?;
+    let suites = again::suites(&plan, &has_system_checks, "merge where the shards were run", context)?;
+    let mut planned = again::planned(&plan, &suites, filter.as_ref(), &has_system_checks, "the shards")?;
     let mut shards = Shards::open(&records, &plan).map_err(refused)?;
     for _ in &plan.suites {
         shards.verify().map_err(refused)?;
     }
     note_unkept(&records, context);
     let mut plan = plan.clone();
-    plan.suites.iter_mut().for_each(|suite| args.baseline.apply(suite, context));
+    let suites = plan.suites.iter_mut().chain(planned.iter_mut().flatten().map(|p| &mut p.plan));
+    suites.for_each(|suite| args.baseline.apply(suite, context));
     decide(args, context, &records, plan, &planned)
 }
 
@@ -202,65 +201,6 @@ fn has_system_checks(plan: &SuitePlan) -> bool {
     plan.checks.iter().any(|c| c.level == Level::System && !c.inactive)
 }
 
-/// The suites that have system checks, from their files: only they are asked again.
-fn system_suites(plan: &Plan, context: &Context) -> Result<Vec<Suite>, Failure> {
-    let mut suites = Vec::new();
-    let mut problems = Problems::default();
-    let vars = |name: &str| std::env::var(name).ok();
-    for suite in plan.suites.iter().filter(|s| has_system_checks(s)) {
-        let path = PathBuf::from(&suite.path);
-        if !context.cwd.join(&path).is_file() {
-            return Err(Failure::usage(format_args!(
-                "suite `{}` has system checks and is not at `{}` any more\nhelp: merge where the shards were run, with the \
-                 suites in place",
-                safe::line(&suite.name),
-                safe::line(&suite.path)
-            )));
-        }
-        let subject = suite.subject.clone();
-        let env = Env { detectors: &context.detectors, prices: &context.prices, vars: &vars, subject, sessions: None };
-        match load::load(&[path], &env) {
-            Ok(loaded) => suites.extend(loaded.suites.into_iter().filter(|s| s.name == suite.name)),
-            Err(found) => problems.append(found),
-        }
-    }
-    if problems.is_empty() {
-        return Ok(suites);
-    }
-    Err(Failure { code: exit::USAGE, message: problems.render(context.color_errors()), told: false })
-}
-
-/// Every suite of the plan with its system checks; `None` where it has none. What the checks are must not have changed.
-fn planned<'s>(
-    plan: &Plan,
-    suites: &'s [Suite],
-    filter: Option<&'s Filter>,
-) -> Result<Vec<Option<Planned<'s>>>, Failure> {
-    let mut all = Vec::new();
-    for suite in &plan.suites {
-        if !has_system_checks(suite) {
-            all.push(None);
-            continue;
-        }
-        let found = suites.iter().find(|s| s.name == suite.name).and_then(|s| Planned::new(s, filter));
-        let asked = |p: &SuitePlan| -> Vec<_> {
-            let system = p.checks.iter().enumerate().filter(|(_, c)| c.level == Level::System);
-            system.map(|(i, c)| (i, c.id.clone(), c.digest, c.inactive)).collect()
-        };
-        match found {
-            Some(found) if asked(&found.plan) == asked(suite) => all.push(Some(found)),
-            _ => {
-                return Err(Failure::usage(format_args!(
-                    "the system checks of suite `{}` are not those of the shards any more (`{}` was changed)",
-                    safe::line(&suite.name),
-                    safe::line(&suite.path)
-                )));
-            }
-        }
-    }
-    Ok(all)
-}
-
 /// Says that sessions which a shard kept are not there.
 fn note_unkept(records: &[ShardRecord], context: &Context) {
     for record in records {
@@ -283,9 +223,10 @@ fn decide(
     plan: Plan,
     planned: &[Option<Planned<'_>>],
 ) -> Result<u8, Failure> {
+    let recorded = records.first().map(|r| r.baselines.clone()).unwrap_or_default();
     let baselines = match args.baseline.is_given() {
-        true => args.baseline.read(&plan.suites),
-        false => records.first().map(|r| r.baselines.clone()).unwrap_or_default(),
+        true => baselines::read_again(&plan.suites, planned, &recorded, None, context),
+        false => recorded,
     };
     let mut output = Output::begin(context, plan, &baselines, jiff::Timestamp::now())?;
     let plan = output.plan.clone();

@@ -1,6 +1,7 @@
 //! Floor 5: the command line, one file per command. Only this floor turns errors into text and exit codes, and only
 //! here do time, environment, working directory and the terminal enter, as values.
 
+mod again;
 mod baselines;
 mod check;
 mod context;
@@ -9,6 +10,7 @@ mod explain;
 mod flags;
 mod gate;
 mod import;
+mod init;
 mod load;
 mod merge;
 mod progress;
@@ -48,6 +50,7 @@ struct Cli {
 }
 
 const EXAMPLES: &str = "Examples:
+  seatrial init                         a suite that works, to begin with
   seatrial run suites/                  evaluate every suite, exit 0 when all gates pass
   seatrial check suites/                validate suites and show the plan, run nothing
   seatrial gate reports/latest          decide again, from the record alone
@@ -57,6 +60,8 @@ const EXAMPLES: &str = "Examples:
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Set up a folder with a suite that works, settings and a file for the CI.
+    Init(init::Args),
     /// Evaluate suites and decide.
     Run(run::Args),
     /// Validate suites and show the plan, without running anything.
@@ -125,7 +130,10 @@ fn dispatch(cli: Cli) -> u8 {
         _ => false,
     };
     let mut values = Vec::new();
-    let builtin = matches!(cli.command, Command::Explain(_) | Command::Schema(_) | Command::Completions { .. });
+    let builtin = matches!(
+        cli.command,
+        Command::Init(_) | Command::Explain(_) | Command::Schema(_) | Command::Completions { .. }
+    );
     let context = builtin.then(|| Context::without_file(cli.color.as_deref(), cli.quiet));
     values.extend(cli.color.map(|color| ("color", color)));
     match &cli.command {
@@ -140,6 +148,7 @@ fn dispatch(cli: Cli) -> u8 {
         Err(failure) => return failure.print(json),
     };
     let result = match cli.command {
+        Command::Init(args) => init::run(&args, &context),
         Command::Run(args) => run::run(&args, &context),
         Command::Check(args) => check::run(&args, &context),
         Command::Gate(args) => gate::run(&args, &context),

@@ -1,17 +1,19 @@
 //! What a decision needs of an earlier run, and nothing else of it: how every trial of every case went by every check,
-//! and the columns that checks compare. It is read once, before the run, and embedded in the record, so that the same
+//! which sessions those were, the means of metrics by case, and the columns that checks compare. It is read once, before the run, and embedded in the record, so that the same
 //! decision can be made again from the record alone.
 
 use serde::{Deserialize, Serialize};
 
 use super::event::{ColumnPlan, SuitePlan};
 use super::fold::SuiteFold;
+use super::prints::Prints;
+use super::remembered::{CaseMean, OfCase};
 use super::rollup;
 use crate::checks::system::past::Past;
 use crate::checks::system::{CaseOutcome, TrialOutcome};
 use crate::model::digest::Digest;
 use crate::model::{Level, Status};
-use crate::suite::Subject;
+use crate::suite::{BaselineBar, Subject};
 
 /// One suite of a run, as a later run is compared with it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -27,9 +29,28 @@ pub struct Baseline {
     pub checks: Vec<PastCheck>,
     /// The cases, in order.
     pub cases: Vec<PastCase>,
+    /// The metrics whose means by case are known, in the order of [`PastCase::means`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub means: Vec<String>,
     /// The columns that are compared.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub columns: Vec<PastColumn>,
+}
+
+/// What is wanted of an earlier run beside how its trials went.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Wanted {
+    /// Columns that checks compare.
+    pub columns: Vec<ColumnPlan>,
+    /// Metrics whose means by case are compared.
+    pub means: Vec<String>,
+}
+
+impl Wanted {
+    /// What a bar of the gate wants by itself.
+    pub fn of_gate(bar: &BaselineBar) -> Self {
+        Self { columns: Vec::new(), means: bar.means.iter().map(|mean| mean.metric.clone()).collect() }
+    }
 }
 
 /// A check of a baseline.
@@ -44,7 +65,7 @@ pub struct PastCheck {
 }
 
 /// A case of a baseline.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PastCase {
     /// Its id.
     pub id: String,
@@ -53,6 +74,12 @@ pub struct PastCase {
     /// Trials that were wanted and not recorded.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub missing: u64,
+    /// Which sessions its trials were, in the same order.
+    #[serde(default, skip_serializing_if = "Prints::is_empty")]
+    pub sessions: Prints,
+    /// Its mean of each metric of [`Baseline::means`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub means: Vec<CaseMean>,
 }
 
 fn is_zero(n: &u64) -> bool {
@@ -97,15 +124,31 @@ impl Baseline {
             blocks: c.severity.blocks() && c.level != Level::System && !c.inactive,
         });
         let checks: Vec<PastCheck> = checks.collect();
-        let cases = fold.cases.iter().enumerate().filter_map(|(i, case)| past_case(plan, &checks, i, case)).collect();
+        let remembered = fold.remembered.as_ref();
+        let mut of_cases = remembered.map(|r| r.cases(fold.cases.len())).unwrap_or_default().into_iter();
+        let cases = fold.cases.iter().enumerate().filter_map(|(i, case)| {
+            let of_case = of_cases.next().unwrap_or_default();
+            past_case(plan, &checks, i, case, of_case)
+        });
+        let cases: Vec<PastCase> = cases.collect();
         let columns = plan.columns.iter().zip(&fold.columns).filter(|(c, _)| wanted.contains(c));
         Self {
             run: run.to_owned(),
             suite: plan.digest,
             subject: plan.subject.clone(),
             cases,
+            means: remembered.into_iter().flat_map(|r| r.metrics()).map(str::to_owned).collect(),
             columns: columns.map(|(c, folded)| PastColumn { column: c.clone(), past: Past::of(folded) }).collect(),
             checks,
+        }
+    }
+
+    /// Gives up what is not wanted.
+    pub fn keep(&mut self, wanted: &Wanted) {
+        self.columns.retain(|past| wanted.columns.contains(&past.column));
+        if wanted.means.is_empty() {
+            self.means.clear();
+            self.cases.iter_mut().for_each(|case| case.means.clear());
         }
     }
 
@@ -116,7 +159,13 @@ impl Baseline {
 }
 
 /// A case of the run; `None` for one that the filter or the suite takes out.
-fn past_case(plan: &SuitePlan, checks: &[PastCheck], index: usize, case: &CaseOutcome) -> Option<PastCase> {
+fn past_case(
+    plan: &SuitePlan,
+    checks: &[PastCheck],
+    index: usize,
+    case: &CaseOutcome,
+    of_case: OfCase,
+) -> Option<PastCase> {
     let declared = plan.cases.as_ref().and_then(|c| c.get(index));
     if declared.is_some_and(|c| c.filtered || c.skip.is_some()) {
         return None;
@@ -130,6 +179,8 @@ fn past_case(plan: &SuitePlan, checks: &[PastCheck], index: usize, case: &CaseOu
         id: case.id.clone(),
         trials: case.trials.iter().map(|trial| PastTrial::of(trial, checks)).collect(),
         missing,
+        sessions: of_case.sessions,
+        means: of_case.means,
     })
 }
 

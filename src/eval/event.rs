@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::baseline::Found;
+use super::baseline::{Found, Wanted};
 use super::facts::Facts;
 use super::keep::Keep;
 use super::shard::Shard;
@@ -162,6 +162,9 @@ pub struct CheckPlan {
     /// Tool names that must be seen or known.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tool_names: Vec<String>,
+    /// The earlier run that it compares this one with: `baseline` for that of the gate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub against: Option<String>,
     /// Parameters, rule and files behind it.
     pub digest: Digest,
     /// `file:line` of its table.
@@ -329,6 +332,17 @@ pub struct BaselineEvent {
     pub name: String,
     /// What was found there.
     pub found: Found,
+}
+
+impl BaselineEvent {
+    /// The same with only what is wanted of the earlier run.
+    #[must_use]
+    pub fn only(mut self, wanted: &Wanted) -> Self {
+        if let Found::Baseline(baseline) = &mut self.found {
+            baseline.keep(wanted);
+        }
+        self
+    }
 }
 
 /// When and where the run began.

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::baseline::Found;
 use super::event::{SuiteEnd, SuitePlan};
+use super::remembered::Remembered;
 use super::rollup;
 use super::row::Row;
 pub use super::seen::Admission;
@@ -49,6 +50,8 @@ pub struct SuiteFold<'p> {
     pub baselines: BTreeMap<String, Found>,
     /// What the end of the suite's sessions says; `None` while there may be more.
     pub end: Option<SuiteEnd>,
+    /// What a comparison needs of every session; `None` where nothing is compared.
+    pub remembered: Option<Remembered>,
     index: CaseIndex,
     /// The ways in which trials went.
     ways: HashSet<Arc<[(u32, Status)]>>,
@@ -74,6 +77,7 @@ impl<'p> SuiteFold<'p> {
             tools_seen: BTreeSet::new(),
             baselines: BTreeMap::new(),
             end: None,
+            remembered: None,
             index: CaseIndex::default(),
             ways: HashSet::new(),
             seen: Seen::default(),
@@ -86,7 +90,16 @@ impl<'p> SuiteFold<'p> {
         for case in plan.cases.iter().flatten() {
             fold.case(&case.id, &case.tags);
         }
+        let means = plan.gate.baseline.iter().flat_map(|bar| &bar.means);
+        if plan.gate.baseline.is_some() || plan.checks.iter().any(|c| c.against.is_some()) {
+            fold.remember(means.map(|bar| bar.metric.as_str()));
+        }
         fold
+    }
+
+    /// From here on remembers what a comparison needs of every session, with the means of these metrics.
+    pub fn remember<'m>(&mut self, metrics: impl Iterator<Item = &'m str>) {
+        self.remembered = Some(Remembered::of(self.plan, metrics));
     }
 
     /// Whether a row counts, and notes that it was read. Called once per row, in ordinal order.
@@ -124,6 +137,9 @@ impl<'p> SuiteFold<'p> {
             trials.reserve_exact(1);
         }
         trials.push(TrialOutcome { status, checks });
+        if let Some(remembered) = &mut self.remembered {
+            remembered.add(case, &row);
+        }
         for (column, cell) in self.columns.iter_mut().zip(row.cells) {
             column.add(u32::try_from(case).unwrap_or(u32::MAX), cell);
         }

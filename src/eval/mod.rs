@@ -17,6 +17,8 @@ pub mod fold;
 pub mod gate;
 pub mod keep;
 pub mod plan;
+pub mod prints;
+pub mod remembered;
 pub mod rollup;
 pub mod row;
 pub mod same;

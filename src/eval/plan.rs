@@ -2,13 +2,15 @@
 
 use std::collections::HashSet;
 
+use super::baseline::Wanted;
 use super::event::{CasePlan, CheckPlan, ColumnPlan, SuitePlan};
+use super::remembered;
 use crate::checks::system::Column;
 use crate::checks::system::past::Against;
 use crate::checks::{Compiled, SystemCheck};
 use crate::model::Level;
 use crate::suite::filter::{Filter, FilterSubject, Tri};
-use crate::suite::{CheckDef, Program, Suite};
+use crate::suite::{BaselineBar, CheckDef, Program, Suite};
 
 /// A suite with what the run needs of it.
 pub struct Planned<'s> {
@@ -24,13 +26,13 @@ pub struct Planned<'s> {
 
 /// An earlier run that a suite is compared with.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Wanted {
+pub struct EarlierRun {
     /// The run as the suite names it.
     pub name: String,
     /// Where it is: its folder or its record.
     pub path: std::path::PathBuf,
-    /// The columns that are compared.
-    pub columns: Vec<ColumnPlan>,
+    /// What is wanted of it.
+    pub wanted: Wanted,
 }
 
 /// A column, over all sessions or over those that a check's `on` selects.
@@ -79,6 +81,12 @@ impl<'s> Planned<'s> {
                 planned.columns.extend(missing);
             }
         }
+        for bar in suite.gate.baseline.iter().flat_map(|bar| &bar.means) {
+            let column = PlannedColumn { column: remembered::column(&bar.metric), on: None };
+            if !planned.columns.contains(&column) {
+                planned.columns.push(column);
+            }
+        }
         planned.plan.columns = planned.columns.iter().map(|c| planned.column_plan(c)).collect();
         any.then_some(planned)
     }
@@ -91,26 +99,29 @@ impl<'s> Planned<'s> {
 
     /// The earlier runs that the suite is compared with, each once: how it is named, where it is, and which columns of
     /// it are wanted.
-    pub fn baselines(&self) -> Vec<Wanted> {
-        let bar = self.plan.gate.baseline.iter();
-        let gate = |bar: &crate::suite::BaselineBar| Wanted {
-            name: bar.run.clone(),
-            path: bar.path.clone(),
-            columns: self.compared(&Against::Gate),
-        };
-        let mut wanted: Vec<Wanted> = bar.map(gate).collect();
+    pub fn baselines(&self) -> Vec<EarlierRun> {
+        let mut runs: Vec<EarlierRun> = self.plan.gate.baseline.iter().map(|bar| self.gate_baseline(bar)).collect();
         for against in self.system_checks().filter_map(|(_, check)| check.against()) {
             let Against::Run { name, path } = against else { continue };
             let columns = self.compared(against);
-            match wanted.iter_mut().find(|w| w.name == *name) {
-                Some(same) => {
+            match runs.iter_mut().find(|run| run.name == *name) {
+                Some(EarlierRun { wanted: same, .. }) => {
                     let more: Vec<ColumnPlan> = columns.into_iter().filter(|c| !same.columns.contains(c)).collect();
                     same.columns.extend(more);
                 }
-                None => wanted.push(Wanted { name: name.clone(), path: path.clone(), columns }),
+                None => {
+                    let wanted = Wanted { columns, means: Vec::new() };
+                    runs.push(EarlierRun { name: name.clone(), path: path.clone(), wanted });
+                }
             }
         }
-        wanted
+        runs
+    }
+
+    /// The run behind a bar of the gate, with what the gate and the checks against its baseline want of it.
+    pub fn gate_baseline(&self, bar: &BaselineBar) -> EarlierRun {
+        let wanted = Wanted { columns: self.compared(&Against::Gate), ..Wanted::of_gate(bar) };
+        EarlierRun { name: bar.run.clone(), path: bar.path.clone(), wanted }
     }
 
     /// The columns that the checks against one run compare.
@@ -175,6 +186,14 @@ impl<'s> Planned<'s> {
     }
 }
 
+/// The earlier run that a check compares with.
+pub fn against(check: &CheckDef) -> Option<&Against> {
+    match &check.program {
+        Program::Fixed(Compiled::System(system)) => system.against(),
+        _ => None,
+    }
+}
+
 fn outline(suite: &Suite) -> SuitePlan {
     let case = |index: usize| suite.cases.as_ref().map(|c| c.list[index].id.clone());
     let check = |c: &CheckDef| CheckPlan {
@@ -188,6 +207,7 @@ fn outline(suite: &Suite) -> SuitePlan {
         require: c.require,
         case: c.case.and_then(case),
         tool_names: c.tool_names.clone(),
+        against: against(c).map(|against| against.name().to_owned()),
         digest: c.digest,
         location: c.location.clone(),
         inactive: false,

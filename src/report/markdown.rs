@@ -10,6 +10,9 @@ use crate::model::Status;
 
 /// Longest message, in characters.
 const MAX_MESSAGE: usize = 300;
+
+/// The longest reason of a decision, in characters: what would settle it stands at its end.
+const MAX_REASON: usize = 2000;
 /// Most checks of a run that are told with their sessions: a step's summary may not exceed a mebibyte.
 const MAX_CHECKS: usize = 100;
 /// Most names in a list.
@@ -47,7 +50,10 @@ fn suite(drawn: Drawn<'_>, index: usize, gathered: &Gathered, room: &mut usize, 
     let word = suite.decision.name().to_uppercase();
     writeln!(out, "### {word}: {}\n", text(&suite.name))?;
     for reason in &suite.reasons {
-        writeln!(out, "- {}", text(reason))?;
+        writeln!(out, "- {}", within(reason, MAX_REASON))?;
+    }
+    for rule in suite.rules.iter().filter(|r| r.decision == Decision::Passed && r.is_of_statistics()) {
+        writeln!(out, "- {}: {}", Decision::Passed.name(), within(&rule.reason, MAX_REASON))?;
     }
     writeln!(out, "\n{}\n", counts(suite))?;
     for (label, names) in [
@@ -154,8 +160,13 @@ fn list(names: &[String]) -> String {
 /// A text of anybody's as Markdown that shows it and does nothing else: no markup, links, mentions, images or HTML, and
 /// on one line.
 fn text(text: &str) -> String {
+    within(text, MAX_MESSAGE)
+}
+
+/// The same, of at most so many characters.
+fn within(text: &str, most: usize) -> String {
     let line: String = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    let end = line.char_indices().nth(MAX_MESSAGE).map(|(at, _)| at);
+    let end = line.char_indices().nth(most).map(|(at, _)| at);
     let shown = safe::line(end.map_or(line.as_str(), |at| &line[..at]));
     let mut out = String::with_capacity(shown.len() + 16);
     for c in shown.chars() {

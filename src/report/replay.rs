@@ -5,12 +5,11 @@ use std::path::Path;
 
 use super::{Drawn, RunSummary, Sink};
 use crate::checks::system::SystemFinding;
-use crate::eval::event::{Finished, Plan, RunEvent, Started, SuiteEnd, SuitePlan};
+use crate::eval::event::{BaselineEvent, Finished, Plan, RunEvent, Started, SuiteEnd};
 use crate::eval::exit;
 use crate::eval::fold::SuiteFold;
 use crate::eval::gate::{self, Stopped, SuiteSummary};
 use crate::eval::row::Row;
-use crate::store::baseline;
 use crate::store::record::{self, RecordError};
 
 /// A record, folded.
@@ -27,19 +26,42 @@ pub struct Replayed {
     pub ends: Vec<Option<SuiteEnd>>,
 }
 
-/// Folds a record again and decides as the run did.
-pub fn fold(path: &Path) -> Result<Replayed, RecordError> {
-    fold_against(path, None)
+/// What is decided with in the place of what the record holds.
+pub struct Instead<'i> {
+    /// The plan, with other bars in its gates.
+    pub plan: Plan,
+    /// How many columns of the suite at a position are folded.
+    pub columns: &'i dyn Fn(usize) -> usize,
+    /// The earlier runs that suites are compared with.
+    pub baselines: OtherBaselines<'i>,
+    /// System checks that are asked again, once all sessions of the suite are folded; whether one panicked.
+    pub ask: AskAgain<'i>,
 }
 
-/// Folds a record again and decides; `instead` names another baseline in the plan of each suite, which is then read.
-pub fn fold_against(path: &Path, instead: Option<&dyn Fn(&mut SuitePlan)>) -> Result<Replayed, RecordError> {
+/// The earlier runs, given those that were recorded and the run's own id.
+pub type OtherBaselines<'i> = &'i dyn Fn(&[BaselineEvent], Option<&str>) -> Vec<BaselineEvent>;
+
+/// System checks of the suite at a position, asked again; whether one panicked.
+pub type AskAgain<'i> = &'i dyn Fn(usize, &SuiteFold<'_>) -> (Vec<(u32, SystemFinding)>, bool);
+
+/// Folds a record again and decides as the run did.
+pub fn fold(path: &Path) -> Result<Replayed, RecordError> {
+    let none = Instead {
+        plan: record::plan(path)?,
+        columns: &|_| 0,
+        baselines: &|recorded, _| recorded.to_vec(),
+        ask: &|_, _| (Vec::new(), false),
+    };
+    fold_instead(path, none)
+}
+
+/// Folds a record again and decides with something else in the place of what it holds.
+pub fn fold_instead(path: &Path, instead: Instead<'_>) -> Result<Replayed, RecordError> {
+    let plan = instead.plan;
     let (mut started, mut finished): (Option<Started>, Option<Finished>) = (None, None);
-    let mut plan = record::plan(path)?;
-    if let Some(instead) = instead {
-        plan.suites.iter_mut().for_each(instead);
-    }
-    let mut folds: Vec<SuiteFold<'_>> = plan.suites.iter().map(|s| SuiteFold::new(s, 0)).collect();
+    let folds = plan.suites.iter().enumerate().map(|(i, s)| SuiteFold::new(s, (instead.columns)(i)));
+    let mut folds: Vec<SuiteFold<'_>> = folds.collect();
+    let mut baselines: Vec<BaselineEvent> = Vec::new();
     let mut system: Vec<Vec<(u32, SystemFinding)>> = vec![Vec::new(); plan.suites.len()];
     let mut stray = None;
     record::read(path, |event| match event {
@@ -75,20 +97,28 @@ pub fn fold_against(path: &Path, instead: Option<&dyn Fn(&mut SuitePlan)>) -> Re
                 found.push((event.check, event.finding));
             }
         }
-        RunEvent::Baseline(event) => {
-            if let Some(fold) = folds.get_mut(event.suite as usize) {
-                fold.baselines.insert(event.name, event.found);
-            }
-        }
+        RunEvent::Baseline(event) => baselines.push(*event),
         RunEvent::Plan(_) | RunEvent::Header(_) => {}
     })?;
     if let Some(why) = stray {
         return Err(RecordError::NotARecord { path: path.to_owned(), why: why.to_owned() });
     }
     let own = started.as_ref().map(|s| s.run.as_str());
-    for fold in folds.iter_mut().filter(|_| instead.is_some()) {
-        if let Some(bar) = &fold.plan.gate.baseline {
-            fold.baselines.insert(bar.run.clone(), baseline::read(&bar.path, &fold.plan.name, &[], own));
+    for event in (instead.baselines)(&baselines, own) {
+        if let Some(fold) = folds.get_mut(event.suite as usize) {
+            fold.baselines.insert(event.name, event.found);
+        }
+    }
+    drop(baselines);
+    let mut bug = false;
+    for (index, (fold, system)) in folds.iter().zip(&mut system).enumerate().filter(|(_, (f, _))| f.end.is_some()) {
+        let (again, panicked) = (instead.ask)(index, fold);
+        bug |= panicked;
+        for (check, finding) in again {
+            match system.iter_mut().find(|(known, _)| *known == check) {
+                Some(known) => known.1 = finding,
+                None => system.push((check, finding)),
+            }
         }
     }
     let stopped = finished.as_ref().map_or(Some("killed".to_owned()), |f| f.stopped.clone());
@@ -112,7 +142,7 @@ pub fn fold_against(path: &Path, instead: Option<&dyn Fn(&mut SuitePlan)>) -> Re
     let ends = folds.into_iter().map(|fold| fold.end).collect();
     let incomplete = stopped.as_deref().is_some_and(|why| why != exit::FAIL_FAST);
     // Only that a bug was met cannot be seen from the sessions.
-    let bug = finished.as_ref().is_some_and(|f| f.exit_code == exit::BUG);
+    bug |= finished.as_ref().is_some_and(|f| f.exit_code == exit::BUG);
     let code = exit::code(suites.iter().map(|s| s.decision), incomplete, bug);
     let summary = RunSummary {
         schema: 1,

@@ -197,7 +197,7 @@ impl<'d> Terminal<'d> {
         let allowed = suite.decision == Decision::Passed && cases.passed < cases.total;
         for rule in suite.rules.iter().filter(|r| r.decision == Decision::Passed) {
             let name = rule.rule.as_str();
-            let sure = rule.measured.as_ref().is_some_and(|m| m.interval.is_some()) || name.starts_with("baseline");
+            let sure = rule.is_of_statistics();
             if sure || (allowed && (name.starts_with("pass_rate") || name.starts_with("reliability"))) {
                 writeln!(out, "  {DIM}gate{DIM:#}     {}", safe::terminal(&rule.reason))?;
             }

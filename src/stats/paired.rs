@@ -4,6 +4,7 @@
 //! repeats are never taken for independent observations.
 
 use super::interval::{Interval, alpha};
+use super::needed::first;
 use super::special::{t_cdf, t_quantile};
 use super::sum;
 
@@ -31,6 +32,19 @@ pub fn mean_difference(differences: &[f64]) -> Option<MeanDifference> {
 }
 
 impl MeanDifference {
+    /// How many more differences like these would put the one-sided upper limit at `1 - alpha` below `bar`; 0 when it is.
+    ///
+    /// `None` when no number would: the mean itself is not below.
+    pub fn more_below(&self, bar: f64, alpha: f64) -> Option<u64> {
+        let spread = self.se * (self.n as f64).sqrt();
+        let holds = |more: u64| {
+            let n = self.n + more;
+            let like = Self { n, mean: self.mean, se: spread / (n as f64).sqrt() };
+            least_p(n) <= alpha && like.upper(1.0 - alpha).is_some_and(|upper| upper < bar)
+        };
+        if self.mean < bar { first(0, holds) } else { None }
+    }
+
     fn df(&self) -> f64 {
         self.n as f64 - 1.0
     }
@@ -76,6 +90,12 @@ impl MeanDifference {
     }
 }
 
+/// The smallest p-value that so many differences can have whatever their distribution: that of all of them on one side by
+/// chance. Differences that happen to be all alike have no spread and would otherwise show anything.
+pub fn least_p(n: u64) -> f64 {
+    0.5f64.powi(i32::try_from(n).unwrap_or(i32::MAX))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -108,6 +128,24 @@ mod tests {
         let found = mean_difference(&[0.5; 4]).unwrap();
         assert_eq!(found.interval(0.95), Some(Interval { low: 0.5, high: 0.5 }));
         assert_eq!((found.p_above(0.4), found.p_above(0.5), found.p_above(0.6)), (0.0, 0.5, 1.0));
+    }
+
+    #[test]
+    fn so_many_more_are_needed_and_one_less_is_not_enough() {
+        let found = mean_difference(&DIFFERENCES).unwrap();
+        let upper = |n: u64| {
+            let like = MeanDifference { n, se: found.se * (8.0 / n as f64).sqrt(), ..found };
+            like.upper(0.95).unwrap()
+        };
+        let more = found.more_below(0.2, 0.05).unwrap();
+        assert!(more > 0 && upper(8 + more) < 0.2 && upper(8 + more - 1) >= 0.2, "{more}");
+        assert_eq!((found.more_below(0.4, 0.05), found.more_below(0.1, 0.05)), (Some(0), None));
+    }
+
+    #[test]
+    fn four_differences_that_are_alike_show_nothing_and_five_do() {
+        assert!(least_p(4) > 0.05 && least_p(5) < 0.05 && least_p(u64::MAX) == 0.0);
+        assert_eq!(mean_difference(&[0.0; 3]).unwrap().more_below(1.0, 0.05), Some(2));
     }
 
     proptest! {

@@ -4,14 +4,14 @@
 use std::path::Path;
 
 use super::record;
-use crate::eval::baseline::{Baseline, Found};
-use crate::eval::event::{ColumnPlan, Finished, Plan, RunEvent, SuitePlan};
+use crate::eval::baseline::{Baseline, Found, Wanted};
+use crate::eval::event::{Finished, Plan, RunEvent, SuitePlan};
 use crate::eval::fold::SuiteFold;
 use crate::eval::row::Row;
 
-/// Reads what a suite needs of a run. `path` is the run's folder or its record, `wanted` are the columns that are kept,
-/// `own` is the id of the run that is compared with it, which cannot be its own baseline.
-pub fn read(path: &Path, suite: &str, wanted: &[ColumnPlan], own: Option<&str>) -> Found {
+/// Reads what a suite needs of a run. `path` is the run's folder or its record, `wanted` is what is kept beside the
+/// outcomes, `own` is the id of the run that is compared with it, which cannot be its own baseline.
+pub fn read(path: &Path, suite: &str, wanted: &Wanted, own: Option<&str>) -> Found {
     let path = record::locate(path);
     if !path.exists() {
         return Found::Missing("there is no run at this place".to_owned());
@@ -30,7 +30,7 @@ pub fn read(path: &Path, suite: &str, wanted: &[ColumnPlan], own: Option<&str>) 
 }
 
 /// Reads a suite of a run by its position in the plan.
-fn of_suite(path: &Path, plan: &Plan, index: usize, wanted: &[ColumnPlan], own: Option<&str>) -> Found {
+fn of_suite(path: &Path, plan: &Plan, index: usize, wanted: &Wanted, own: Option<&str>) -> Found {
     let whole = match whole(path, plan, Some(index), wanted) {
         Ok(whole) => whole,
         Err(why) => return Found::Missing(why),
@@ -54,9 +54,10 @@ pub struct Whole {
 }
 
 /// Reads a record for comparisons: all suites, or `only` the one at a position. `Err` says why it cannot be read.
-pub fn whole(path: &Path, plan: &Plan, only: Option<usize>, wanted: &[ColumnPlan]) -> Result<Whole, String> {
-    let columns = |suite: &SuitePlan| if wanted.is_empty() { 0 } else { suite.columns.len() };
+pub fn whole(path: &Path, plan: &Plan, only: Option<usize>, wanted: &Wanted) -> Result<Whole, String> {
+    let columns = |suite: &SuitePlan| if wanted.columns.is_empty() { 0 } else { suite.columns.len() };
     let mut folds: Vec<SuiteFold<'_>> = plan.suites.iter().map(|s| SuiteFold::new(s, columns(s))).collect();
+    folds.iter_mut().for_each(|fold| fold.remember(wanted.means.iter().map(String::as_str)));
     let (mut run, mut finished): (Option<String>, Option<Finished>) = (None, None);
     let mut stray = false;
     let is_wanted = |suite: u32| only.is_none_or(|only| only == suite as usize);
@@ -87,7 +88,7 @@ pub fn whole(path: &Path, plan: &Plan, only: Option<usize>, wanted: &[ColumnPlan
         None => Some("killed".to_owned()),
     };
     let folds = folds.iter().enumerate().filter(|(i, _)| only.is_none_or(|only| only == *i));
-    let suites = folds.map(|(_, fold)| (fold.end.is_some(), Baseline::of(fold, &run, wanted))).collect();
+    let suites = folds.map(|(_, fold)| (fold.end.is_some(), Baseline::of(fold, &run, &wanted.columns))).collect();
     Ok(Whole { run, stopped, suites })
 }
 

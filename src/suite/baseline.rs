@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Limit;
+use super::means::{self, MeanBar};
 use super::paths::{PathText, Vars};
 use super::raw::{Pos, Sink};
 
@@ -33,6 +34,8 @@ pub struct BaselineTable {
     /// Cases of the baseline that are absent now, or could not be measured in either run: an integer is a count, a float
     /// a share. 0 unless given.
     pub max_unpaired: Option<Limit>,
+    /// Metrics whose mean must not become worse.
+    pub means: Option<Vec<MeanBar>>,
 }
 
 /// What is decided where the baseline is missing or cannot be read.
@@ -60,6 +63,9 @@ pub struct BaselineBar {
     pub if_missing: IfMissing,
     /// Cases of the baseline that are absent now, or could not be measured in either run.
     pub max_unpaired: Limit,
+    /// Metrics whose mean must not become worse.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub means: Vec<MeanBar>,
     /// Where the run is, with environment variables in place; these never enter a record.
     #[serde(skip)]
     pub path: PathBuf,
@@ -68,8 +74,8 @@ pub struct BaselineBar {
 impl PartialEq for BaselineBar {
     /// By what a record says of it: where the run lies is not part of that.
     fn eq(&self, other: &Self) -> bool {
-        (&self.run, self.margin, self.alpha, self.if_missing, self.max_unpaired)
-            == (&other.run, other.margin, other.alpha, other.if_missing, other.max_unpaired)
+        (&self.run, self.margin, self.alpha, self.if_missing, self.max_unpaired, &self.means)
+            == (&other.run, other.margin, other.alpha, other.if_missing, other.max_unpaired, &other.means)
     }
 }
 
@@ -82,6 +88,7 @@ impl BaselineBar {
             alpha: ALPHA,
             if_missing: IfMissing::Unmeasured,
             max_unpaired: Limit::Count(0),
+            means: Vec::new(),
             path,
         }
     }
@@ -99,26 +106,28 @@ pub(super) fn resolve(
     read: BaselineTable,
     dir: &Path,
     vars: Vars<'_>,
-    at: &dyn Fn(&str) -> Pos,
+    at: &dyn Fn(&[&str]) -> Pos,
     sink: &mut Sink<'_>,
 ) -> Option<BaselineBar> {
     let (margin, alpha) = (read.margin.unwrap_or(MARGIN), read.alpha.unwrap_or(ALPHA));
     if !(margin > 0.0 && margin < 1.0) {
         let help = "0.05 lets the share of passing cases be lower by 5 of 100".to_owned();
-        sink.error(&at("margin"), WRONG_MARGIN, help);
+        sink.error(&at(&["margin"]), WRONG_MARGIN, help);
     }
     if !(alpha > 0.0 && alpha < 0.5) {
         let help = "0.05 is usual: one run in twenty that is worse by the margin passes".to_owned();
-        sink.error(&at("alpha"), "`alpha` is a chance above 0.0 and below 0.5", help);
+        sink.error(&at(&["alpha"]), "`alpha` is a chance above 0.0 and below 0.5", help);
     }
+    let means = read.means.unwrap_or_default();
+    means::check(&means, &|i, key| at(&["means", &i.to_string(), key]), sink);
     let path = match PathText::new(&read.run).and_then(|text| text.fill(vars)) {
         Ok(path) if path.trim().is_empty() => {
-            sink.error(&at("run"), "an empty path", "name a run's folder or its run.jsonl".to_owned());
+            sink.error(&at(&["run"]), "an empty path", "name a run's folder or its run.jsonl".to_owned());
             return None;
         }
         Ok(path) => dir.join(path),
         Err((message, help)) => {
-            sink.error(&at("run"), message, help);
+            sink.error(&at(&["run"]), message, help);
             return None;
         }
     };
@@ -128,6 +137,7 @@ pub(super) fn resolve(
         alpha,
         if_missing: read.if_missing.unwrap_or_default(),
         max_unpaired: read.max_unpaired.unwrap_or(Limit::Count(0)),
+        means,
         path,
     })
 }

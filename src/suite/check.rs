@@ -1,34 +1,33 @@
 //! One check: from its table to a compiled [`CheckDef`].
 
+mod compiling;
+mod filling;
+
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, HashMap};
-use std::path::{Path, PathBuf};
+use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use serde_json::Value;
 use toml::Spanned;
-use toml::de::{DeString, DeTable, DeValue};
+use toml::de::{DeTable, DeValue};
 
 use super::common::{COMMON, CommonKeys, RunsIn};
 use super::defaults::{Defaults, unknown_rule};
-use super::files::{FilesAt, SuiteFiles, relative};
+use super::files::SuiteFiles;
 use super::jinja::Template;
 use super::load::bad_id;
-use super::own::{own_keys, type_check, without};
-use super::paths::{PathText, Vars, is_path_key};
-use super::raw::{Missing, Pos, Sink, collect_rest, key_pos, read_rest, read_table, span_at, table_json};
-use super::rendering::{Found, Names, find_templates, settle_constants, templates_of, try_cases};
-use super::template::{CompileError, Filled, On, Templated, TemplatedOn};
+use super::own::{own_keys, type_check};
+use super::paths::Vars;
+use super::raw::{Missing, Pos, Sink, read_rest, span_at, table_json};
 use super::words;
-use super::{About, Case, Cases, CheckDef, Program, Require, digests};
+use super::{About, Cases, CheckDef, Program, Require, digests};
 use crate::checks::Compiled;
-use crate::checks::build::{Build, BuildProblem, Files, Rule};
+use crate::checks::build::Rule;
 use crate::checks::detect::Detectors;
 use crate::checks::prices::Prices;
-use crate::checks::select::{Selector, SelectorProblem};
+use crate::checks::select::Selector;
 use crate::model::Level;
-use crate::model::digest::Digest;
 
 /// What the price table is called among the files behind a check.
 pub(super) const PRICES: &str = "[prices]";
@@ -246,208 +245,9 @@ impl<'t> Maker<'_, 't> {
     fn keys_of(&self, rule: &'static Rule) -> Rc<[String]> {
         self.keys.borrow_mut().entry(rule.name).or_insert_with(|| own_keys(rule).into()).clone()
     }
-
-    /// Adds the defaults of the rule for keys that the check lacks; the folders of those, by key.
-    fn add_defaults(&self, rule: &Rule, own: &mut DeTable<'t>) -> BTreeMap<String, PathBuf> {
-        let mut dirs = BTreeMap::new();
-        for default in self.defaults.of(rule.name) {
-            let key = default.key.get_ref().as_ref();
-            if !own.contains_key(key) {
-                dirs.insert(key.to_owned(), default.dir.clone());
-                own.insert(default.key.clone(), default.value.clone());
-            }
-        }
-        dirs
-    }
-
-    /// Puts environment variables into parameters that name files, and makes those that come from a fragment's
-    /// defaults relative to the check's own folder. False when one is wrong.
-    fn fill_paths(
-        &self,
-        rule: &Rule,
-        own: &mut DeTable<'_>,
-        dir: &Path,
-        defaults: &BTreeMap<String, PathBuf>,
-        sink: &mut Sink<'_>,
-    ) -> bool {
-        let mut ok = true;
-        for (key, value) in own.iter_mut() {
-            let key = key.get_ref().to_string();
-            if !is_path_key(rule, &key) {
-                continue;
-            }
-            for value in one_or_many(value) {
-                let pos = value.span();
-                let DeValue::String(text) = value.get_mut() else { continue };
-                let from = defaults.get(&key).map_or(dir, PathBuf::as_path);
-                ok &= self.fill_path(text, &pos, from, dir, sink);
-            }
-        }
-        ok
-    }
-
-    /// Puts environment variables into one path that is written in the folder `from`, and makes it relative to `dir`.
-    fn fill_path(&self, text: &mut DeString<'_>, pos: &Pos, from: &Path, dir: &Path, sink: &mut Sink<'_>) -> bool {
-        let written = text.to_string();
-        match PathText::new(&written).and_then(|p| p.fill(self.vars)) {
-            Ok(path) => {
-                let path = if from == dir { path } else { relative(&from.join(path), dir) };
-                if Template::is_in(&written) {
-                    self.files.name_as(dir.join(&path), &written);
-                }
-                *text = path.into();
-                true
-            }
-            Err((message, help)) => {
-                sink.error(pos, message, help);
-                *text = String::new().into();
-                false
-            }
-        }
-    }
-
-    /// Compiles the rule's own table: its program, the tools it is about, and digests of the files it read.
-    fn program(
-        &self,
-        check: &CheckTable<'_>,
-        level: Level,
-        own: &Own<'_>,
-        on: Option<&On>,
-        files: FilesAt,
-        sink: &mut Sink<'_>,
-    ) -> Option<(Program, Vec<String>, BTreeMap<String, Digest>)> {
-        let mut settled = Own { table: own.table.clone(), ..*own };
-        let found = settle_constants(&mut settled.table, templates_of(own.rule, &own.table));
-        let own = &settled;
-        if found.is_empty() {
-            let (compiled, names) = self.fixed(&check.whole, level, own, &files, sink)?;
-            return Some((Program::Fixed(compiled), names, files.digests()));
-        }
-        type_check(own.rule, &own.table, &check.whole, sink);
-        let slots = parse_templates(found, Names::Subject(level), sink)?;
-        let filled = Filled::new(table_json(&own.table), slots);
-        let templated = Templated::new(filled, own.rule, level, files, self.detectors.clone(), self.prices.clone());
-        let mut names: Vec<String> = Vec::new();
-        let applies = |i: usize, case: &Case| check.case.is_none_or(|only| only == i) && looks_at(on, case);
-        let fine = try_cases(templated.filled(), self.cases, applies, &own.table, &check.whole, sink, |table| {
-            let (_, tools) = templated.compile(table)?;
-            names.extend(tools.into_iter().filter(|t| !names.contains(t)).collect::<Vec<_>>());
-            Ok(())
-        });
-        let read = templated.files().digests();
-        fine.then_some((Program::Templated(Box::new(templated)), names, read))
-    }
-
-    fn fixed(
-        &self,
-        whole: &Pos,
-        level: Level,
-        own: &Own<'_>,
-        files: &dyn Files,
-        sink: &mut Sink<'_>,
-    ) -> Option<(crate::checks::Compiled, Vec<String>)> {
-        let mut problems: Vec<BuildProblem> = Vec::new();
-        let missing = if own.unknown { Missing::Tolerated } else { Missing::Reported };
-        let (built, dropped) = collect_rest(&own.table, whole, missing, sink, |table| {
-            let mut build =
-                Build { level, files, detectors: &self.detectors, prices: &self.prices, problems: Vec::new() };
-            let built = (own.rule.from_toml)(table, &mut build);
-            problems = build.problems;
-            built
-        })?;
-        // What a rule has to say of a table from which something was dropped may only follow from that.
-        let partial = own.unknown || !dropped.is_empty();
-        let follows = |p: &BuildProblem| {
-            partial && (p.path.is_empty() || dropped.iter().any(|key| p.message.contains(&format!("`{key}`"))))
-        };
-        for problem in problems.into_iter().filter(|p| !follows(p)) {
-            let pos = span_at(&own.table, whole, &problem.path);
-            if problem.warning {
-                sink.warn(&pos, problem.message, problem.help);
-            } else {
-                sink.error(&pos, problem.message, problem.help);
-            }
-        }
-        built.filter(|_| dropped.is_empty())
-    }
-
-    fn on(
-        &self,
-        check: &CheckTable<'_>,
-        level: Level,
-        on: Option<&Spanned<DeValue<'_>>>,
-        sink: &mut Sink<'_>,
-    ) -> Option<On> {
-        let Some(value) = on else { return Some(On::Fixed(Box::default())) };
-        let whole = value.span();
-        let DeValue::Table(table) = value.get_ref() else {
-            let help = "such as `on = { kind = \"tool\", name = \"book_*\" }`".to_owned();
-            sink.error(&whole, "`on` is a table", help);
-            return None;
-        };
-        let mut settled = table.clone();
-        let found = settle_constants(&mut settled, find_templates(table));
-        let table = &settled;
-        if found.is_empty() {
-            let selector = read_table::<Selector>(table, &whole, Missing::Reported, sink)?;
-            for problem in selector.problems(level) {
-                sink.error(&key_pos(table, problem.key, &whole), problem.message, problem.help);
-            }
-            return Some(On::Fixed(Box::new(selector)));
-        }
-        let literal = without(table, &found);
-        read_table::<Selector>(&literal, &whole, Missing::Tolerated, sink);
-        let slots = parse_templates(found, Names::Selector, sink)?;
-        let applies = |i: usize, _: &Case| check.case.is_none_or(|only| only == i);
-        let on = TemplatedOn::new(Filled::new(table_json(table), slots));
-        let fine = try_cases(on.filled(), self.cases, applies, table, &whole, sink, |table| {
-            let selector = on.selector(table).map_err(CompileError::Shape)?;
-            let problems: Vec<_> = selector.problems(level).into_iter().map(on_problem).collect();
-            if problems.is_empty() { Ok(()) } else { Err(CompileError::Problems(problems)) }
-        });
-        fine.then(|| On::Templated(Box::new(on)))
-    }
 }
 
 /// Whether a check sees the outcomes of cases and no session.
 fn over_cases(program: &Program) -> bool {
     matches!(program, Program::Fixed(Compiled::System(check)) if check.columns().is_empty())
-}
-
-/// Whether a check is sure to look at the sessions of a case, as far as the case decides. A session may have tags that
-/// its case does not declare, and a selector may have templates: such cases are left to the run.
-fn looks_at(on: Option<&On>, case: &Case) -> bool {
-    match on {
-        None => true,
-        Some(On::Templated(_)) => false,
-        Some(On::Fixed(on)) => {
-            let tagged = |want: &crate::checks::select::Glob| case.tags.iter().any(|t| want.is_match(t));
-            on.case.as_ref().is_none_or(|p| p.text(Some(&case.id)))
-                && on.tags.as_ref().is_none_or(|want| want.0.iter().all(tagged))
-        }
-    }
-}
-
-/// A value, or the values of a list.
-fn one_or_many<'v, 'i>(value: &'v mut Spanned<DeValue<'i>>) -> Vec<&'v mut Spanned<DeValue<'i>>> {
-    match value.get_ref() {
-        DeValue::Array(_) => match value.get_mut() {
-            DeValue::Array(items) => items.iter_mut().collect(),
-            _ => Vec::new(),
-        },
-        _ => vec![value],
-    }
-}
-
-/// A selector's problem as one of its table.
-fn on_problem(problem: SelectorProblem) -> BuildProblem {
-    let path = vec![problem.key.to_owned()];
-    BuildProblem { path, message: problem.message, help: Some(problem.help), warning: false }
-}
-
-/// A table's templates, parsed; `None` when one is wrong.
-fn parse_templates(found: Vec<Found>, names: Names, sink: &mut Sink<'_>) -> Option<Vec<(Vec<String>, Template)>> {
-    let count = found.len();
-    let slots: Vec<_> = found.into_iter().filter_map(|f| Some((f.path.clone(), f.parse(names, sink)?))).collect();
-    (slots.len() == count).then_some(slots)
 }

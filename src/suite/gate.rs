@@ -66,7 +66,10 @@ pub(super) fn overlay(
     gate.max_error_rate = keep(read.max_error_rate, gate.max_error_rate);
     gate.max_skip_rate = keep(read.max_skip_rate, gate.max_skip_rate);
     if let Some(read) = read.baseline {
-        let at = |key: &str| span_at(table, whole, &["baseline".to_owned(), key.to_owned()]);
+        let at = |path: &[&str]| {
+            let path: Vec<String> = ["baseline"].iter().chain(path).map(|step| (*step).to_owned()).collect();
+            span_at(table, whole, &path)
+        };
         gate.baseline = baseline::resolve(read, dir, vars, &at, sink);
     }
     let mut seen: Vec<String> = Vec::new();

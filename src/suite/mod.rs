@@ -20,6 +20,7 @@ pub mod filter;
 pub mod gate;
 pub mod jinja;
 pub mod load;
+pub mod means;
 mod order;
 pub mod own;
 mod paths;
@@ -91,6 +92,14 @@ pub struct Subject {
     /// Its version; a session of another or of no version is then an error.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
+}
+
+impl std::fmt::Display for Subject {
+    /// As `--subject` takes it: `agent`, or `agent@version`.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.agent)?;
+        self.version.iter().try_for_each(|version| write!(f, "@{version}"))
+    }
 }
 
 /// Where recorded sessions come from.

@@ -125,7 +125,8 @@ impl<'r, 't, 's> Resolver<'r, 't, 's> {
         };
         referred::check(&entries, self.sink);
         let checks: Vec<CheckDef> = entries.iter().filter_map(|entry| maker.make(&entry.check, self.sink)).collect();
-        let priced = maker.priced.get();
+        let mut means = gate.baseline.iter().flat_map(|bar| &bar.means);
+        let priced = maker.priced.get() || means.any(|bar| bar.metric == "cost_usd");
         let (head, name_pos) = head?;
         self.warn_about_trials(own, &gate, head.trials);
         confidence::check(&gate, cases.as_ref(), own, self.sink);

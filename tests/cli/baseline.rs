@@ -1,15 +1,15 @@
 //! A run against an earlier one: what may be a baseline, what decides, and that the record alone decides the same again.
 
-use crate::project::{GOOD, Project, replies, trial};
+use crate::project::{GOOD, Project, again, replies, trial};
 
 fn lines(sessions: &[String]) -> String {
     sessions.join("\n") + "\n"
 }
 
-/// `n` sessions, of which those at `bad` do not say `good`.
+/// `n` sessions recorded anew, of which those at `bad` do not say `good`.
 fn sessions(n: usize, bad: &[usize]) -> String {
     let reply = |i: usize| if bad.contains(&i) { "bad" } else { "good" };
-    lines(&(0..n).map(|i| replies(&format!("c{i}"), reply(i))).collect::<Vec<_>>())
+    lines(&(0..n).map(|i| again(&replies(&format!("c{i}"), reply(i)))).collect::<Vec<_>>())
 }
 
 const GATE: &str = "[gate]\npass_rate = { min = 0.0 }\n";
@@ -23,6 +23,7 @@ fn project(bar: &str) -> Project {
         .file("first.toml", format!("[suite]\nname = \"s\"\n[recorded]\npaths = [\"sessions.jsonl\"]\n{GOOD}{GATE}"));
     project.seatrial(&["run", "first.toml", "--out", "first"]).code(0);
     project.file("main/run.jsonl", std::fs::read(project.path("first/latest/run.jsonl")).expect("a record"));
+    project.file("sessions.jsonl", sessions(120, &[0, 1, 2]));
     project
 }
 
@@ -77,6 +78,7 @@ fn a_baseline_that_is_not_there_leaves_the_suite_unmeasured_unless_it_is_skipped
 fn a_partial_an_interrupted_and_the_same_run_are_refused_even_where_a_missing_one_is_skipped() {
     let project = project(", if_missing = \"skip\"");
     project.seatrial(&["run", "first.toml", "--out", "part", "--filter", "case(c1*)"]).code(0);
+    project.file("sessions.jsonl", sessions(120, &[0, 1, 2]));
     project.run_with(&["--baseline", "part/latest"]).code(4).says("it is partial");
     let record = std::fs::read_to_string(project.path("main/run.jsonl")).expect("a record");
     let killed: Vec<&str> = record.lines().filter(|l| !l.starts_with("{\"volatile\":\"finished\"")).collect();
@@ -126,7 +128,8 @@ fn trials_are_compared_by_case_over_as_many_as_both_have() {
     let project = Project::with(&format!("{GOOD}{GATE}"), &[]);
     let write = |trials: u32| {
         let all = (0..80)
-            .flat_map(|c| (0..trials).map(move |t| trial(&format!("c{c}"), t, if t == 3 { "bad" } else { "good" })));
+            .flat_map(|c| (0..trials).map(move |t| trial(&format!("c{c}"), t, if t == 3 { "bad" } else { "good" })))
+            .map(|session| again(&session));
         project.file("sessions.jsonl", lines(&all.collect::<Vec<_>>()));
     };
     write(1);
@@ -156,6 +159,7 @@ fn the_flag_takes_the_place_of_the_suites_own_baseline_and_is_enough_without_one
     project.run().code(4).says("7 newly fail");
     let worse = project.report("run.jsonl");
     project.file("worse/run.jsonl", worse);
+    project.file("sessions.jsonl", sessions(120, &[3, 4, 5, 6, 7, 8, 9]));
     project.run_with(&["--baseline", "worse"]).code(0).says("0 newly fail, 0 newly pass");
     project.seatrial(&["run", "first.toml", "--baseline", "main"]).code(4).says("7 newly fail");
     project.seatrial(&["run", "first.toml", "--baseline", "nowhere"]).code(4).says("there is no run");
@@ -193,7 +197,9 @@ fn a_shard_is_no_baseline_and_decides_nothing_and_a_merged_run_compares_as_an_un
         record.lines().filter(|l| l.starts_with("{\"event\"")).map(str::to_owned).collect()
     };
     assert_eq!(events("reports/latest"), events("whole/latest"));
-    project.seatrial(&["merge", "shards-1/latest", "shards-2/latest", "--baseline", "whole/latest"]).code(0);
+    // Against an unsharded run of the same recordings nothing can be shown.
+    let args = ["merge", "shards-1/latest", "shards-2/latest", "--baseline", "whole/latest"];
+    project.seatrial(&args).code(4).says("all 120 sessions of this run are its own");
     project.run_with(&["--shard", "2/2", "--out", "shards-2", "--baseline", "whole/latest"]).code(0);
     project.seatrial(&["merge", "shards-1/latest", "shards-2/latest"]).code(2).complains("another baseline");
 }
@@ -209,4 +215,65 @@ fn a_run_that_is_continued_is_compared_with_what_it_began_with() {
     std::fs::remove_dir_all(project.path("main")).expect("removed");
     project.run_with(&["--resume"]).code(1).says("9 newly fail");
     assert_eq!(project.events(), events);
+}
+
+#[test]
+fn a_run_over_the_recordings_of_its_own_baseline_shows_nothing_in_every_report_and_again_from_the_record() {
+    let project = project(", if_missing = \"skip\"");
+    let old = std::fs::read_to_string(project.path("sessions.jsonl")).expect("sessions");
+    project.run_with(&["--out", "same"]).code(0);
+    let said = "all 120 sessions of this run are its own: nothing was recorded since";
+    let run = |project: &Project| project.run_with(&["--baseline", "same/latest"]);
+    run(&project).code(4).says(said).says("UNMEASURED");
+    for report in ["summary.json", "summary.md", "junit.xml", "index.html"] {
+        // Markdown is escaped.
+        assert!(project.report(report).replace("&#58;", ":").contains(said), "{report}");
+    }
+    project.seatrial(&["gate", "reports/latest"]).code(4).says(said);
+    // The order of recordings, and what file they lie in, makes no other recordings of them.
+    let mut lines: Vec<&str> = old.lines().collect();
+    lines.reverse();
+    project.file("sessions.jsonl", lines.join("\n") + "\n");
+    run(&project).code(4).says(said);
+    // Some of them anew: those alone are compared.
+    let fresh: Vec<String> =
+        old.lines().enumerate().map(|(i, l)| if i < 100 { again(l) } else { l.to_owned() }).collect();
+    project.file("sessions.jsonl", fresh.join("\n") + "\n");
+    run(&project).code(0).says("97 of 100 paired cases").says("without 20 cases whose recordings are the same in both");
+    let few: Vec<String> = old.lines().enumerate().map(|(i, l)| if i < 9 { again(l) } else { l.to_owned() }).collect();
+    project.file("sessions.jsonl", few.join("\n") + "\n");
+    run(&project).code(4).says("6 of 9 paired cases").says("INCONCLUSIVE");
+}
+
+#[test]
+fn report_and_gate_draw_and_decide_a_merged_run_as_it_was() {
+    let project = project("");
+    project.file("sessions.jsonl", sessions(120, &[0, 1, 2, 10, 11, 12, 13, 14, 15, 16, 17, 18]));
+    for shard in ["1/3", "2/3", "3/3"] {
+        project.run_with(&["--shard", shard, "--out", "shards"]).code(0);
+    }
+    let merged = project.seatrial(&["merge", "shards"]).code(1);
+    let reports = ["summary.json", "summary.md", "junit.xml", "index.html"];
+    let before = reports.map(|name| project.report(name));
+    let decided = project.seatrial(&["gate", "reports/latest"]).code(1).says("9 newly fail");
+    assert!(merged.out.contains("9 newly fail") && decided.out.contains("FAILED"));
+    for name in reports {
+        std::fs::remove_file(project.path("reports/latest").join(name)).expect("removed");
+    }
+    project.seatrial(&["report", "reports/latest"]).code(1);
+    for (name, before) in reports.iter().zip(before) {
+        assert_eq!(project.report(name), before, "{name}");
+    }
+    let json = |args: &[&str]| -> serde_json::Value {
+        let mut said: serde_json::Value = serde_json::from_str(&project.seatrial(args).code(1).out).expect("JSON");
+        said["run"] = serde_json::Value::Null;
+        said
+    };
+    let gate = json(&["gate", "reports/latest", "--json"]);
+    project.run_with(&["--out", "whole"]).code(1);
+    assert_eq!(gate, json(&["gate", "whole/latest", "--json"]));
+    // Another baseline for a merged run: no worse than a run that went as it did.
+    project.file("sessions.jsonl", sessions(120, &[0, 1, 2, 10, 11, 12, 13, 14, 15, 16, 17, 18]));
+    project.run_with(&["--out", "as-bad"]).code(1);
+    project.seatrial(&["gate", "reports/latest", "--baseline", "as-bad/latest"]).code(0).says("0 newly fail");
 }

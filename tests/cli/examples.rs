@@ -8,7 +8,7 @@ use seatrial::checks::build::Example;
 use seatrial::formats::FORMATS;
 use seatrial::model::Session;
 
-use crate::project::{Project, Said};
+use crate::project::{Project, Said, again};
 
 /// The last check that an example declares: the one it is about.
 fn subject(example: &Example, rule: &str) -> String {
@@ -46,7 +46,8 @@ fn run(example: &Example, sessions: &str) -> (Project, Said) {
     );
     if example.check.contains("against = \"main/latest\"") {
         // What it is compared with went as the sessions that pass; there was no earlier run then.
-        project.file("sessions.jsonl", lines(example.passes).join("\n") + "\n");
+        let earlier: Vec<String> = lines(example.passes).into_iter().map(again).collect();
+        project.file("sessions.jsonl", earlier.join("\n") + "\n");
         project.run_with(&["--out", "main"]).code(4);
         project.file("sessions.jsonl", lines(sessions).join("\n") + "\n");
     }

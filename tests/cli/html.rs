@@ -1,7 +1,7 @@
 //! The HTML report, as a file and in a browser.
 
 use crate::browser::Browser;
-use crate::project::{GOOD, Project, replies, trial};
+use crate::project::{GOOD, Project, again, replies, trial};
 
 /// Two cases, one flaky; calls with arguments, times and a reference.
 fn project() -> Project {
@@ -308,7 +308,7 @@ fn what_changed_against_the_baseline_is_in_the_report() {
     project.file("suite.toml", format!("{suite}[gate]\nbaseline = {{ run = \"past/latest\", margin = 0.5 }}\n"));
     project.file(
         "sessions.jsonl",
-        format!("{}\n{}\n{}\n", replies("a", "bad"), replies("b", "good"), replies("c", "good")),
+        format!("{}\n{}\n{}\n", replies("a", "bad"), replies("b", "good"), again(&replies("c", "good"))),
     );
     project.run();
     let Some(mut browser) = Browser::start() else { return };

@@ -3,6 +3,7 @@
 #![allow(clippy::expect_used, reason = "a test, outside of its functions too, may panic")]
 
 mod adk;
+mod against;
 mod bad_input;
 mod baseline;
 mod browser;
@@ -15,10 +16,13 @@ mod exports;
 mod gate;
 mod hostile_telemetry;
 mod html;
+mod init;
 mod invariant;
 mod look;
+mod means;
 mod policy_and_price;
 mod project;
+mod promotion;
 mod readme;
 mod record;
 mod reports;

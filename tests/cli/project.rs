@@ -150,6 +150,15 @@ pub fn replies(id: &str, reply: &str) -> String {
     serde_json::json!({ "id": id, "turns": [{ "user": "hello", "reply": reply }] }).to_string()
 }
 
+/// The same session recorded anew: with the same outcome, and not the very recording.
+pub fn again(session: &str) -> String {
+    static TAKES: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
+    let mut session: Value = serde_json::from_str(session).expect("a session");
+    let take = TAKES.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    session["attributes"]["take"] = take.into();
+    session.to_string()
+}
+
 /// A trial of a case with a reply.
 pub fn trial(case: &str, trial: u32, reply: &str) -> String {
     serde_json::json!({

@@ -5,7 +5,7 @@ use std::process::{Child, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
 
-use crate::project::{GOOD, Project, replies};
+use crate::project::{GOOD, Project, again, replies};
 
 /// A watch, and the exit codes that it says.
 struct Watch {
@@ -15,7 +15,13 @@ struct Watch {
 
 impl Watch {
     fn begin(project: &Project) -> Self {
+        Self::with(project, &[])
+    }
+
+    /// With more arguments.
+    fn with(project: &Project, more: &[&str]) -> Self {
         let mut command = project.command(&["run", "suite.toml", "--watch"]);
+        command.args(more);
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("runs");
         let lines = BufReader::new(child.stderr.take().expect("standard error")).lines();
         let (sender, said) = mpsc::channel();
@@ -73,4 +79,51 @@ fn a_change_of_suite_recording_or_settings_runs_again_and_an_interrupt_ends_orde
     let pid = watch.child.id().to_string();
     assert!(std::process::Command::new("kill").args(["-INT", &pid]).status().expect("kill").success());
     assert_eq!(watch.child.wait().expect("ends").code(), Some(1), "the exit code of the last run");
+}
+
+/// Sixty sessions recorded anew that go well, but for some.
+fn sessions(bad: usize) -> String {
+    let session = |i: usize| again(&replies(&format!("c{i}"), if i < bad { "bad" } else { "good" })) + "\n";
+    (0..60).map(session).collect()
+}
+
+/// Leaves a run of the suite, without a baseline, at a place.
+fn leave(project: &Project, place: &str, bad: usize) {
+    project.file("sessions.jsonl", sessions(bad));
+    let out = format!("runs-{place}");
+    project.seatrial(&["run", "first.toml", "--out", &out]).code(0);
+    let record = std::fs::read(project.path(&out).join("latest/run.jsonl")).expect("a record");
+    project.file(&format!("{place}.jsonl"), record);
+}
+
+#[test]
+fn another_run_in_the_place_of_the_baseline_runs_again() {
+    let gate = "[gate]\npass_rate = { min = 0.0 }\n";
+    let project = Project::with(&format!("{GOOD}{gate}baseline = {{ run = \"main\", margin = 0.1 }}\n"), &[]);
+    project
+        .file("first.toml", format!("[suite]\nname = \"s\"\n[recorded]\npaths = [\"sessions.jsonl\"]\n{GOOD}{gate}"));
+    leave(&project, "well", 0);
+    leave(&project, "ill", 20);
+    project.file("sessions.jsonl", sessions(20));
+    let place = |name: &str| std::fs::read(project.path(&format!("{name}.jsonl"))).expect("a record");
+    let watch = Watch::begin(&project);
+    // It is not there yet.
+    watch.ended(4);
+    project.file("main/run.jsonl", place("ill"));
+    watch.ended(0);
+    project.file("main/run.jsonl", place("well"));
+    watch.ended(1);
+    drop(watch);
+    // One that is named, too; and the newest run, which every run of the watch replaces, does not make it run for ever.
+    project.file("other/run.jsonl", place("ill"));
+    let watch = Watch::with(&project, &["--baseline", "other"]);
+    watch.ended(0);
+    project.file("main/run.jsonl", place("ill"));
+    assert!(watch.said.recv_timeout(Duration::from_secs(1)).is_err());
+    project.file("other/run.jsonl", place("well"));
+    watch.ended(1);
+    drop(watch);
+    let watch = Watch::with(&project, &["--baseline", "reports/latest"]);
+    watch.ended(4);
+    assert!(watch.said.recv_timeout(Duration::from_secs(1)).is_err());
 }

@@ -35,7 +35,7 @@ use crate::stats::samples::Samples;
 /// observations that the cases are worth (`korn-graubard`). A percentile has two of the samples, by their ranks
 /// (`order-statistics`), whatever the distribution. Sums, counts, extremes and `stddev` have none; nor has anything
 /// with too few cases for one. Beyond 65,536 samples of a group percentiles are known to within 0.5%; a bound nearer
-/// than that is inconclusive.
+/// than that is inconclusive. Of an earlier run that is beyond 4,096 samples of a group, since it is embedded in the record.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Metric {

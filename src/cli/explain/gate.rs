@@ -5,7 +5,10 @@ use crate::suite::schema::docs::table_docs;
 /// The rules of the gate, then its keys.
 pub(super) fn gate() -> String {
     let mut out = String::from(TEXT);
-    for table in table_docs().iter().filter(|t| ["[gate]", "[[gate.group]]", "baseline"].contains(&t.name)) {
+    for table in table_docs()
+        .iter()
+        .filter(|t| ["[gate]", "[[gate.group]]", "baseline", "[[gate.baseline.means]]"].contains(&t.name))
+    {
         super::topics::table(table, &mut out);
     }
     out
@@ -43,7 +46,21 @@ baseline = { run = "reports/main", margin = 0.05, alpha = 0.05 }      or --basel
   inconclusive  neither: the smallest margin that so many pairs show, and how many more cases would settle it, are said
   unmeasured    the baseline is missing or unreadable (unless `if_missing = "skip"`, which is printed), or it is partial, a
                 shard, interrupted, or the same run; cases of it are absent now or were not measured in either run, beyond
-                `max_unpaired`
+                `max_unpaired`; or every session of this run is one of its own: a run that is compared with itself shows
+                nothing. Where only some recordings are the same, their cases are left out of the comparison, in words
+
+means = [{ metric = "tokens", max_rise = "10%" }, { metric = "csat", max_fall = 0.2 }]      in the table of `baseline`
+  The mean of a metric is no worse than it was: of each case, the mean over its trials now less that over its trials then.
+  `max_rise` is for what should be low, `max_fall` for what should be high, in the unit of the metric or as a share of the
+  earlier mean. Metrics are those with a value per turn or session; ratios are compared by the check `metric` (`max_ratio`).
+  passed        the one-sided limit of the mean difference, by Student's t over the pairs, at 1 - alpha, is within the bar
+  failed        not that, and the difference is shown to be worse at all, at alpha; Holm's adjustment shares alpha among all
+                comparisons with the baseline, that of passing cases included
+  inconclusive  neither, and how many more cases would settle it is said; so few pairs that chance alone could put all of
+                them on one side (4 at alpha 0.05) show nothing
+  unmeasured    one of the runs did not measure the metric, or has no value of it in some cases, beyond `max_unpaired`
+  Student's t wants hundreds of cases where a few of them take far more than the rest (see the table of its coverage).
+
   What the comparison needs of the baseline is embedded in the record: `seatrial gate RUN` decides again without it.
 
 Two runs side by side, with the evidence of what changed: `seatrial diff BEFORE AFTER`.

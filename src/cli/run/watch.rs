@@ -15,9 +15,11 @@ use notify::{RecursiveMode, Watcher};
 use walkdir::WalkDir;
 
 use super::{Args, folder, interrupt, once};
+use crate::checks::system::past::Against;
 use crate::cli::context::{Context, Failure};
-use crate::eval::exit;
+use crate::eval::{exit, plan};
 use crate::sources::discover;
+use crate::store::record;
 use crate::suite::Suite;
 use crate::suite::settings::FILE_NAME;
 
@@ -35,6 +37,8 @@ const POLL: Duration = Duration::from_millis(500);
 struct Inputs {
     /// Files by name: suites, what they refer to, settings.
     files: BTreeSet<PathBuf>,
+    /// Records of earlier runs that suites are compared with.
+    baselines: BTreeSet<PathBuf>,
     /// Folders in which every suite is taken.
     folders: BTreeSet<PathBuf>,
     /// Paths and globs of recordings, each with the folder that it starts from.
@@ -68,12 +72,24 @@ impl Inputs {
             let patterns = suite.recorded.paths.iter().filter(|p| *p != "-").cloned().collect();
             self.recordings.push((patterns, args.load.base(suite, context)));
         }
+        let named = args.baseline.path();
+        let own = suites.iter().flat_map(earlier_runs).filter(|(is_gate, _)| named.is_none() || !is_gate);
+        let runs = own.map(|(_, path)| path).chain(named.cloned());
+        // The newest run changes with every run of this watch, which would never end.
+        let out = context.cwd.join(&context.settings.out.value);
+        let newest = folder::latest(&out).and_then(|latest| fs::canonicalize(latest.join("run.jsonl")).ok());
+        let records = runs.map(|run| record::locate(&context.cwd.join(run)));
+        let is_newest = |record: &PathBuf| {
+            record.starts_with(out.join("latest")) || (newest.is_some() && fs::canonicalize(record).ok() == newest)
+        };
+        self.baselines = records.filter(|record| !is_newest(record)).collect();
     }
 
     fn state(&self, context: &Context) -> State {
         let stat =
             |path: &Path| fs::metadata(path).ok().map(|m| (m.modified().unwrap_or(SystemTime::UNIX_EPOCH), m.len()));
-        let mut state: State = self.files.iter().map(|path| (path.clone(), stat(path))).collect();
+        let files = self.files.iter().chain(&self.baselines);
+        let mut state: State = files.map(|path| (path.clone(), stat(path))).collect();
         for folder in &self.folders {
             let suites = WalkDir::new(folder).into_iter().filter_map(Result::ok);
             let suites = suites.filter(|e| e.path().extension().is_some_and(|x| x == "toml"));
@@ -89,7 +105,9 @@ impl Inputs {
     /// The folders in which something may change.
     fn places(&self, state: &State) -> BTreeMap<PathBuf, RecursiveMode> {
         let mut places = BTreeMap::new();
-        for folder in state.keys().filter_map(|p| p.parent()) {
+        // Of an earlier run its folder may be made, or a link to it turned, in the one above.
+        let above = self.baselines.iter().filter_map(|record| record.parent()?.parent());
+        for folder in state.keys().filter_map(|p| p.parent()).chain(above) {
             places.insert(folder.to_owned(), RecursiveMode::NonRecursive);
         }
         let roots = self.recordings.iter().flat_map(|(patterns, base)| {
@@ -104,6 +122,16 @@ impl Inputs {
         }
         places
     }
+}
+
+/// The earlier runs that a suite is compared with, and whether each is that of the gate.
+fn earlier_runs(suite: &Suite) -> Vec<(bool, PathBuf)> {
+    let gate = suite.gate.baseline.iter().map(|bar| (true, bar.path.clone()));
+    let of_checks = suite.checks.iter().filter_map(|check| match plan::against(check)? {
+        Against::Run { path, .. } => Some((false, path.clone())),
+        Against::Gate => None,
+    });
+    gate.chain(of_checks).collect()
 }
 
 /// Runs again and again, until interrupted. Ends with the last run's exit code.

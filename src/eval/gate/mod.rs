@@ -5,8 +5,6 @@
 //! compares them with an earlier run; [`measured`] is the number behind a rule, [`summary`] what scripts read of it all.
 
 mod baseline;
-#[cfg(test)]
-mod baseline_tests;
 mod cases;
 mod measured;
 mod rates;
@@ -70,6 +68,11 @@ pub struct RuleOutcome {
 }
 
 impl RuleOutcome {
+    /// Whether statistics or a comparison are behind it, which is worth saying also where it passed.
+    pub fn is_of_statistics(&self) -> bool {
+        self.measured.as_ref().is_some_and(|m| m.interval.is_some()) || self.rule.starts_with("baseline")
+    }
+
     /// With the number behind it.
     #[must_use]
     fn with(mut self, measured: Measured) -> Self {

@@ -10,7 +10,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::eval::baseline::{Baseline, PastCase};
+use crate::eval::baseline::{Baseline, PastCase, Wanted};
 use crate::eval::compare::{self, Pair, SameCheck};
 use crate::eval::event::Plan;
 use crate::model::{Level, Severity, Status};
@@ -224,7 +224,8 @@ struct Record {
 impl Record {
     fn read(path: &Path) -> Result<Self, String> {
         let plan = record::plan(path).map_err(|why| why.to_string())?;
-        let whole = baseline::whole(path, &plan, None, &[]).map_err(|why| format!("{}: {why}", path.display()))?;
+        let whole = baseline::whole(path, &plan, None, &Wanted::default())
+            .map_err(|why| format!("{}: {why}", path.display()))?;
         Ok(Self { plan, whole })
     }
 

@@ -88,6 +88,7 @@ const TABLES: &[(&str, &str)] = &[
     ("[gate]", "/gate"),
     ("[[gate.group]]", "/gate/properties/group/items"),
     ("baseline", "/gate/properties/baseline"),
+    ("[[gate.baseline.means]]", "/gate/properties/baseline/properties/means/items"),
     ("[defaults.CHECK]", "/defaults"),
     ("[fragment]", "/fragment"),
 ];

@@ -184,9 +184,34 @@ fn baseline() -> Value {
                 "description": "What a missing or unreadable baseline makes of the suite; `skip` leaves the comparison out and says so.",
             },
             "max_unpaired": reference("limit", "Cases of the baseline that are absent now, or could not be measured in either run; 0 without it."),
+            "means": { "type": "array", "items": mean(), "description": "Metrics whose mean must not become worse." },
         }),
         &["run"],
     )
+}
+
+/// A metric whose mean is compared with that of the baseline.
+fn mean() -> Value {
+    let amount = |description: &str| {
+        json!({
+            "anyOf": [
+                { "type": "number", "exclusiveMinimum": 0 },
+                { "type": "string", "pattern": "^ *[0-9.]+ *%$", "description": "A share, such as \"10%\"." },
+            ],
+            "description": description,
+        })
+    };
+    let mut mean = table(
+        "A metric whose mean over the cases must not be worse than in the baseline, pair by pair.",
+        json!({
+            "metric": { "type": "string", "minLength": 1, "description": "One with a value per turn or session, `attr:NAME` included; ratios are compared by the check `metric` with `max_ratio`." },
+            "max_rise": amount("Where less is better: the mean may rise by less, in its unit or as a share of the earlier mean (`\"10%\"`)."),
+            "max_fall": amount("Where more is better: the mean may fall by less, in its unit or as a share of the earlier mean (`\"10%\"`)."),
+        }),
+        &["metric"],
+    );
+    mean["oneOf"] = json!([{ "required": ["max_rise"] }, { "required": ["max_fall"] }]);
+    mean
 }
 
 fn share(description: &str) -> Value {

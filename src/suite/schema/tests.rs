@@ -267,6 +267,7 @@ fn the_tables_written_here_are_those_of_the_loader() {
         ("/properties/gate/properties/group/items", loader_keys::<gate::GroupTable>()),
         ("/properties/gate/properties/pass_rate", loader_keys::<crate::suite::PassRate>()),
         ("/properties/gate/properties/baseline", loader_keys::<crate::suite::baseline::BaselineTable>()),
+        ("/properties/gate/properties/baseline/properties/means/items", loader_keys::<crate::suite::means::MeanBar>()),
         ("/properties/gate/properties/reliability", loader_keys::<crate::suite::Reliability>()),
         ("/definitions/case", case),
         ("/definitions/case/properties/turn/items", loader_keys::<cases::TurnTable>()),

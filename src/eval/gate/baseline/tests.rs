@@ -1,7 +1,7 @@
 //! The comparison with a baseline, with numbers: laws, and what is not known on either side.
 
+use super::super::{RuleOutcome, Stopped, SuiteSummary, decide};
 use super::*;
-use crate::eval::baseline::{Baseline, Found};
 use crate::eval::event::SuitePlan;
 use crate::eval::testing::{add, plan};
 use crate::model::Status::{self, Error, Fail, Held, Pass};
