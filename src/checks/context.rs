@@ -12,7 +12,7 @@ use std::sync::Arc;
 use minijinja::value::{Enumerator, Object, ObjectRepr, Value, ValueKind};
 use serde_json::Value as Json;
 
-use crate::model::{Attributes, Payload, Session, Span, SpanKind, SpanStatus, Text, ToolsTold, Turn, tool_calls};
+use crate::model::{Attributes, Payload, Session, Span, SpanStatus, Text, ToolsTold, Turn, tool_calls};
 
 thread_local! {
     static MISSES: RefCell<Option<Vec<Miss>>> = const { RefCell::new(None) };
@@ -188,19 +188,6 @@ fn milliseconds(start: Option<u64>, end: Option<u64>) -> Option<f64> {
     Some(end?.checked_sub(start?)? as f64 / 1e6)
 }
 
-/// The name of a span's kind, as suites write it.
-pub fn kind_name(kind: SpanKind) -> &'static str {
-    match kind {
-        SpanKind::Agent => "agent",
-        SpanKind::Llm => "llm",
-        SpanKind::Tool => "tool",
-        SpanKind::Retrieval => "retrieval",
-        SpanKind::Memory => "memory",
-        SpanKind::Guardrail => "guardrail",
-        SpanKind::Other => "other",
-    }
-}
-
 /// The name of a span's status, as suites write it.
 pub fn status_name(status: SpanStatus) -> &'static str {
     match status {
@@ -214,7 +201,7 @@ pub fn status_name(status: SpanStatus) -> &'static str {
 /// `duration_ms`, `ttft_ms`, `tokens` (`input`, `output`, `total`), `cost_usd`, `attributes`.
 pub fn span_value(span: &Span<'_>) -> Value {
     let mut fields = Fields::default();
-    fields.put("kind", kind_name(span.kind));
+    fields.put("kind", span.kind.name());
     fields.put("name", span.name.as_str());
     fields.text("agent", span.agent.as_ref());
     fields.text("model", span.model.as_ref());

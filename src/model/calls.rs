@@ -82,7 +82,11 @@ impl ToolsTold {
                 return Self::All;
             }
         }
-        if any && !known { Self::Nothing } else { Self::ByModels }
+        match (any, known) {
+            (false, _) => Self::All,
+            (true, true) => Self::ByModels,
+            (true, false) => Self::Nothing,
+        }
     }
 
     /// Why not all tools that were called among `spans`, part of the recording, may be shown, with the ordinal of the

@@ -142,9 +142,9 @@ impl<'d, W: Write> JUnit<'d, W> {
         for rule in &summary.rules {
             let status = match rule.decision {
                 Decision::Passed => Outcome::Passed,
-                Decision::Deferred => skipped(&rule.reason),
-                Decision::Failed => failed(FAILURE, &rule.reason),
-                Decision::Held | Decision::Inconclusive | Decision::Unmeasured => failed(ERROR, &rule.reason),
+                Decision::Deferred => skipped(rule.reason.as_str()),
+                Decision::Failed => failed(FAILURE, rule.reason.as_str()),
+                Decision::Held | Decision::Inconclusive | Decision::Unmeasured => failed(ERROR, rule.reason.as_str()),
             };
             self.case(&plan.name, "gate", &rule.rule, status)?;
         }
@@ -230,9 +230,9 @@ impl<W: Write> Sink for JUnit<'_, W> {
         let message = format!("{}: {}", event.kind.name(), event.message);
         let status = match event.kind {
             Filtered => return Ok(()),
-            Duplicate => skipped(&message),
+            Duplicate => skipped(message),
             _ if rule_passed(summary, "left_out") => tolerated(&message),
-            _ => failed(ERROR, &message),
+            _ => failed(ERROR, message),
         };
         self.case(&plan.name, "recording", &name, status)
     }
@@ -302,14 +302,14 @@ fn status(check: &CheckPlan, verdict: &Verdict, excuse: &Excuse) -> Outcome {
     match verdict.status {
         Status::Pass => Outcome::Passed,
         Status::Held => skipped("held for review"),
-        Status::Skip => skipped(&message()),
+        Status::Skip => skipped(message()),
         Status::Fail | Status::Error if !check.severity.blocks() => tolerated(&message()),
         Status::Fail => match &excuse.failures {
             Some(why) => tolerated(&format!("{why}: {}", message())),
-            None => failed(FAILURE, &message()),
+            None => failed(FAILURE, message()),
         },
         Status::Error if excuse.errors => tolerated(&message()),
-        Status::Error => failed(ERROR, &message()),
+        Status::Error => failed(ERROR, message()),
     }
 }
 
@@ -325,16 +325,16 @@ fn non_success(check: &CheckPlan, kind: &'static str, message: &str) -> Outcome 
     if check.severity.blocks() { failed(kind, message) } else { tolerated(message) }
 }
 
-fn failed(kind: &'static str, message: &str) -> Outcome {
-    Outcome::Not(kind, message.to_owned())
+fn failed(kind: &'static str, message: impl Into<String>) -> Outcome {
+    Outcome::Not(kind, message.into())
 }
 
 fn tolerated(message: &str) -> Outcome {
     Outcome::Not(SKIPPED, format!("tolerated: {message}"))
 }
 
-fn skipped(message: &str) -> Outcome {
-    Outcome::Not(SKIPPED, message.to_owned())
+fn skipped(message: impl Into<String>) -> Outcome {
+    Outcome::Not(SKIPPED, message.into())
 }
 
 /// Adds the element of an unhappy end. Of what was skipped the message is all there is to say.

@@ -1,8 +1,8 @@
 //! `summary.md`: the decision with its reasons and what did not pass, for the summary of a step in CI.
 
-use std::fmt::Write as _;
 use std::io::{self, Write};
 
+use super::counts::not_passed;
 use super::gathered::Gathered;
 use super::{Drawn, safe};
 use crate::eval::gate::{CheckSummary, Decision, SuiteSummary};
@@ -126,26 +126,17 @@ fn suite(drawn: Drawn<'_>, index: usize, gathered: &Gathered, room: &mut usize, 
 fn counts(suite: &SuiteSummary) -> String {
     let left: u64 = suite.sessions.left_out.values().sum();
     let cases = &suite.cases;
-    let mut out = format!(
-        "Sessions: {} read, {} evaluated, {left} left out. Cases: {} of {} passed",
-        suite.sessions.read, suite.sessions.evaluated, cases.passed, cases.total
-    );
-    for (n, word) in [
-        (cases.failed, "failed"),
-        (cases.error, "error"),
-        (cases.held, "held"),
-        (cases.skipped, "skipped"),
-        (cases.idle, "without a subject of any blocking check"),
-        (cases.expected_fail, "expected to fail"),
-        (cases.flaky, "flaky"),
-    ] {
-        if n > 0 {
-            // Writing into a string does not fail.
-            let _ = write!(out, ", {n} {word}");
-        }
+    let mut parts = vec![format!("{} of {} passed", cases.passed, cases.total)];
+    parts.extend(not_passed(cases));
+    if cases.flaky > 0 {
+        parts.push(format!("{} flaky", cases.flaky));
     }
-    out.push('.');
-    out
+    format!(
+        "Sessions: {} read, {} evaluated, {left} left out. Cases: {}.",
+        suite.sessions.read,
+        suite.sessions.evaluated,
+        parts.join(", ")
+    )
 }
 
 /// Whether there is nothing to say of a check.

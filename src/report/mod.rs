@@ -3,6 +3,7 @@
 //! [`replay`] reads the record once to fold it (the decision) and once more to hand every session to the [`Sink`]s, so
 //! that no report holds a run in memory.
 
+pub mod counts;
 pub mod decision;
 pub mod diff;
 pub mod gathered;

@@ -1,26 +1,32 @@
 //! Why a verdict is what it is, as one text: for every report that has a line for it, not a page.
 
-use crate::model::{SubjectFinding, SubjectRef, Verdict};
+use std::fmt::Write;
+
+use crate::model::{SubjectRef, Verdict};
 
 /// The reasons of a verdict with the places they point at.
 pub fn message(verdict: &Verdict) -> String {
-    let mut parts = Vec::new();
-    if !verdict.reason.is_empty() {
-        parts.push(verdict.reason.clone());
+    let mut text = verdict.reason.clone();
+    for finding in verdict.findings.iter().take(5) {
+        separate(&mut text);
+        // Writing into memory does not fail.
+        let _ = match finding.subject {
+            SubjectRef::Span(i) => write!(text, "span {i}: "),
+            SubjectRef::Turn(i) => write!(text, "turn {}: ", i + 1),
+            SubjectRef::Session => Ok(()),
+        };
+        text.push_str(&finding.reason);
     }
-    parts.extend(verdict.findings.iter().take(5).map(finding_text));
     let unseen = verdict.findings.len().saturating_sub(5);
     if unseen > 0 {
-        parts.push(format!("and {unseen} more"));
+        separate(&mut text);
+        let _ = write!(text, "and {unseen} more");
     }
-    parts.join("; ")
+    text
 }
 
-fn finding_text(finding: &SubjectFinding) -> String {
-    let place = match finding.subject {
-        SubjectRef::Span(i) => format!("span {i}: "),
-        SubjectRef::Turn(i) => format!("turn {}: ", i + 1),
-        SubjectRef::Session => String::new(),
-    };
-    format!("{place}{}", finding.reason)
+fn separate(text: &mut String) {
+    if !text.is_empty() {
+        text.push_str("; ");
+    }
 }

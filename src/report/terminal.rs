@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Effects, Style};
 
+use super::counts::not_passed;
 use super::gathered::{EXAMPLES, Example, Gathered};
 use super::{Drawn, safe};
 use crate::checks::system::words;
@@ -189,18 +190,7 @@ impl<'d> Terminal<'d> {
         )?;
         let cases = &suite.cases;
         let mut parts = vec![format!("{} passed", cases.passed)];
-        for (n, word) in [
-            (cases.failed, "failed"),
-            (cases.error, "error"),
-            (cases.held, "held"),
-            (cases.skipped, "skipped"),
-            (cases.idle, "without a subject of any blocking check"),
-            (cases.expected_fail, "expected to fail"),
-        ] {
-            if n > 0 {
-                parts.push(format!("{n} {word}"));
-            }
-        }
+        parts.extend(not_passed(cases));
         let flaky = if cases.flaky > 0 { format!(", {} of them flaky", cases.flaky) } else { String::new() };
         writeln!(out, "  {DIM}cases{DIM:#}    {}: {}{flaky}", cases.total, parts.join(", "))?;
         // Not every case passed and yet the suite did: what allowed it. And whatever statistics or a baseline decided.

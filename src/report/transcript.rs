@@ -188,7 +188,7 @@ impl Draw {
         let name = safe::line(&span.name);
         let name =
             if span.kind == SpanKind::Agent { name.strip_prefix("invoke_agent ").unwrap_or(&name) } else { &name };
-        let mut title = format!("{} {name}", layout::kind(span.kind));
+        let mut title = format!("{} {name}", span.kind.name());
         let by = span.agent.as_deref().filter(|a| beside.agent != Some(*a) && *a != name);
         if let Some(agent) = by {
             let _ = write!(title, " by {}", safe::line(agent));

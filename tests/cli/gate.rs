@@ -150,7 +150,7 @@ fn an_expected_failure_is_excused_until_its_date_and_a_pass_is_a_surprise() {
         )
     };
     let fails = [replies("a", "good"), replies("b", "bad")];
-    Project::with(&suite("2999-12-31"), &lines(&fails)).run().code(0).says("expected to fail");
+    Project::with(&suite("2999-12-31"), &lines(&fails)).run().code(0).says("failed as expected");
     Project::with(&suite("2020-01-01"), &lines(&fails)).run().code(1);
     let passes = [replies("a", "good"), replies("b", "good")];
     let project = Project::with(&suite("2999-12-31"), &lines(&passes));

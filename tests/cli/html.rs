@@ -159,7 +159,7 @@ fn a_link_to_a_verdict_leads_to_it_and_one_to_nothing_says_so() {
 
 #[test]
 fn nothing_in_a_session_becomes_markup_or_a_program() {
-    let nasty = "</script><script>window.pwned = 1</script><img src=x onerror=\"window.pwned = 1\"><!-- \u{202e}evil\u{2066}\u{0}\u{1b}[31m\u{2028} {gate} {title} ' \" & `${1}";
+    let nasty = "</script><script>window.pwned = 1</script><img src=x onerror=\"window.pwned = 1\"><!-- javascript:window.pwned=1 [a](javascript:1) \u{202e}evil\u{2066}\u{0}\u{1b}[31m\u{2028} {gate} {title} ' \" & `${1}";
     let session = |case: &str| {
         serde_json::json!({
             "id": nasty, "case": case, "agent": nasty, "instructions": nasty, "tags": [nasty], "attributes": { nasty: nasty },
@@ -193,8 +193,52 @@ fn nothing_in_a_session_becomes_markup_or_a_program() {
         0
     );
     assert_eq!(browser.eval("/[\\u202e\\u2066\\u0000\\u001b\\u2028]/.test(document.body.innerText)"), false);
+    assert_eq!(browser.eval("[...document.links].every((a) => a.getAttribute('href').startsWith('#'))"), true);
     assert!(text(&mut browser, "#pane").contains("<img src=x onerror="));
     assert!(text(&mut browser, "#pane").contains("\\u{202e}evil"));
+    no_complaints(&mut browser);
+}
+
+#[test]
+fn what_is_too_long_or_too_deep_breaks_no_page() {
+    let word = "W".repeat(1_000_000);
+    let session = |id: &str, text: &str, output: &str| {
+        serde_json::json!({
+            "id": id, "agent": text, "instructions": text, "tags": [text], "attributes": { text: text }, "notes": [text],
+            "reference": { "tools": [{ "name": text, "args": { text: text } }], "answer": text },
+            "turns": [{ "user": text, "reply": text, "start_ns": 1, "end_ns": 9, "spans": [
+                { "kind": "tool", "name": text, "agent": text, "model": text, "input": { text: [text] }, "output": output,
+                  "status": "error", "status_message": text, "start_ns": 1, "end_ns": 5 }] }],
+        })
+        .to_string()
+    };
+    let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
+    // A half of a character, which JSON can write and no text can hold.
+    let half = session("half", "h", "HALF").replace("\"HALF\"", "{\"a\": \"\\ud83d\"}");
+    let suite = "[[session]]\nid = \"calls\"\ncheck = \"trajectory\"\nmode = \"exact\"\n\
+                 [[span]]\nid = \"ok\"\ncheck = \"status\"\n";
+    let project = Project::with(suite, &[&session("deep", "d", &deep), &session(&word, &word, &word), &half]);
+    project.run();
+    let Some(mut browser) = Browser::start() else { return };
+    for width in [1400, 390] {
+        let screen = serde_json::json!({ "width": width, "height": 900, "deviceScaleFactor": 1, "mobile": false });
+        browser.call("Emulation.setDeviceMetricsOverride", screen);
+        browser.open(&project.path("reports/latest/index.html"), "");
+        let rows = browser.eval("document.querySelectorAll('.row').length").as_u64().expect("a number");
+        assert_eq!(rows, 3);
+        for row in 0..rows {
+            browser.open(&project.path("reports/latest/index.html"), "");
+            browser.eval(&format!("document.getElementById('row-{row}').click()"));
+            browser.wait("document.querySelector('#pane .waterfall') !== null");
+            browser.eval("document.querySelectorAll('details').forEach((d) => { d.open = true; })");
+            browser.eval("document.querySelectorAll('button.more').forEach((b) => b.click())");
+            // Nothing is wider than the screen, and no more is drawn than one asked for.
+            let wider = "Math.max(document.documentElement.scrollWidth - innerWidth, \
+                         document.getElementById('pane').scrollWidth - document.getElementById('pane').clientWidth)";
+            assert!(browser.eval(wider).as_i64() <= Some(0), "{width}: {row}");
+            assert!(browser.eval("document.getElementById('pane').textContent.length").as_u64() < Some(2_000_000));
+        }
+    }
     no_complaints(&mut browser);
 }
 

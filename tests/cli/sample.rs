@@ -11,7 +11,7 @@ use crate::project::{self, Project};
 
 /// What is needed to draw the others.
 const RECORDED: [&str; 3] = ["run.jsonl", "sessions.jsonl.gz", "sessions.index.jsonl"];
-const DRAWN: [&str; 3] = ["index.html", "junit.xml", "summary.json"];
+const DRAWN: [&str; 4] = ["index.html", "junit.xml", "summary.json", "summary.md"];
 /// What the picture shows: a case that is known to fail.
 const PICTURED: &str = "#/support-telemetry/loop-same-call-1b6a6409";
 

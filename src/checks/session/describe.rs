@@ -103,7 +103,12 @@ impl fmt::Display for Call<'_> {
             Args::Free => Ok(()),
             Args::Unrecorded => f.write_str("(arguments not recorded)"),
             Args::Made(text) => write!(f, "({})", clip(text, most)),
-            Args::Wanted(matcher) => write!(f, "({})", short(matcher, most)),
+            Args::Wanted(matcher) => {
+                f.write_str("(")?;
+                // An error is how printing stops.
+                let _ = write!(Clipped { out: f, left: most }, "{matcher}");
+                f.write_str(")")
+            }
         }
     }
 }

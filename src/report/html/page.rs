@@ -11,6 +11,7 @@ use super::embed::escape;
 use crate::eval::exit;
 use crate::eval::gate::{Decision, SuiteSummary};
 use crate::report::Drawn;
+use crate::report::counts::not_passed;
 
 const STYLE: &str = include_str!("page/style.css");
 
@@ -133,17 +134,12 @@ fn gate(drawn: Drawn<'_>) -> String {
 fn counts(suite: &SuiteSummary) -> String {
     let c = &suite.cases;
     let mut parts = vec![format!("{} of {} cases passed", c.passed, c.total)];
-    let more = [
-        (c.failed, "failed"),
-        (c.error, "not measured"),
-        (c.held, "held"),
-        (c.skipped, "skipped"),
-        (c.idle, "without a check that applies"),
-        (c.expected_fail, "failed as expected"),
-        (c.surprises, "passed by surprise"),
-        (c.flaky, "flaky"),
-    ];
-    parts.extend(more.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")));
+    parts.extend(not_passed(c));
+    for (n, what) in [(c.surprises, "passed by surprise"), (c.flaky, "flaky")] {
+        if n > 0 {
+            parts.push(format!("{n} {what}"));
+        }
+    }
     let s = &suite.sessions;
     parts.push(format!("{} of {} sessions evaluated", s.evaluated, s.read));
     parts.join(", ")

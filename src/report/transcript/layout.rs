@@ -3,8 +3,6 @@
 use anstyle::{AnsiColor, Style};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use crate::model::SpanKind;
-
 /// Colours, or none.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Paint(pub bool);
@@ -135,18 +133,5 @@ pub(super) fn times(start: Option<u64>, end: Option<u64>) -> Option<String> {
         (Some(s), None) => Some(format!("{}, end not recorded", instant(s))),
         (None, Some(e)) => Some(format!("start not recorded, ended {}", instant(e))),
         (None, None) => None,
-    }
-}
-
-/// A kind's name.
-pub(super) const fn kind(kind: SpanKind) -> &'static str {
-    match kind {
-        SpanKind::Agent => "agent",
-        SpanKind::Llm => "llm",
-        SpanKind::Tool => "tool",
-        SpanKind::Retrieval => "retrieval",
-        SpanKind::Memory => "memory",
-        SpanKind::Guardrail => "guardrail",
-        SpanKind::Other => "other",
     }
 }

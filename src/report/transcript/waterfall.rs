@@ -97,7 +97,7 @@ fn name(node: &Node<'_, '_>) -> String {
     match span.kind {
         SpanKind::Other => format!("{indent}{name}"),
         SpanKind::Agent => format!("{indent}agent {}", name.strip_prefix("invoke_agent ").unwrap_or(&name)),
-        kind => format!("{indent}{} {name}", layout::kind(kind)),
+        kind => format!("{indent}{} {name}", kind.name()),
     }
 }
 

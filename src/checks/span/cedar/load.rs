@@ -4,10 +4,13 @@
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
-use cedar_policy::{AuthorizationError, Entities, Policy, PolicyId, PolicySet, Schema, ValidationMode, Validator};
+use cedar_policy::{
+    AuthorizationError, Entities, Policy, PolicyId, PolicySet, Schema, SchemaFragment, ValidationMode, Validator,
+};
 use miette::Diagnostic;
 
 use super::depth::{MAX, Text, string_end, too_deep};
+use super::expanded::{self, TooLarge};
 use super::reads::Reads;
 use crate::checks::build::Build;
 
@@ -108,6 +111,16 @@ impl<'s> Source<'s> {
         false
     }
 
+    /// Reports what would become too large of it, where its name first stands.
+    fn refuse(&self, build: &mut Build<'_>, too_large: &TooLarge) {
+        let keys: Vec<&str> = self.path.iter().map(String::as_str).collect();
+        let TooLarge { name, message } = too_large;
+        let short = name.rsplit([':', ' ']).next().unwrap_or(name).trim_matches('"');
+        let place = self.text.find(short).map_or_else(|| self.name.to_owned(), |offset| self.at(offset));
+        let help = "the types and parents that it names count with those that they name";
+        build.problem(&keys, format!("{place}: `{name}`: {message}"), help.to_owned());
+    }
+
     /// Reports something that Cedar says of it, where Cedar says it is.
     fn report(&self, build: &mut Build<'_>, said: &dyn Diagnostic, warning: bool) {
         let place = match said.labels().and_then(|mut labels| labels.next()) {
@@ -137,9 +150,27 @@ fn one_line(said: &dyn Diagnostic) -> String {
 
 fn read_schema(build: &mut Build<'_>, name: &str) -> Option<Schema> {
     let source = Source::read(build, vec!["schema".to_owned()], name)?;
-    if name.ends_with(".json") {
-        return match Schema::from_json_str(&source.text) {
-            Ok(schema) => Some(schema),
+    let fragment = read_fragment(build, &source)?;
+    // Names are followed only when fragments become a schema.
+    let becomes = fragment.clone().to_json_value().map_or(Ok(()), |json| expanded::schema(&json));
+    if let Err(too_large) = becomes {
+        source.refuse(build, &too_large);
+        return None;
+    }
+    match Schema::from_schema_fragments([fragment]) {
+        Ok(schema) => Some(schema),
+        Err(e) => {
+            source.report(build, &e, false);
+            None
+        }
+    }
+}
+
+/// A schema as it is written, in either form.
+fn read_fragment(build: &mut Build<'_>, source: &Source<'_>) -> Option<SchemaFragment> {
+    if source.name.ends_with(".json") {
+        return match SchemaFragment::from_json_str(&source.text) {
+            Ok(fragment) => Some(fragment),
             Err(e) => {
                 source.report(build, &e, false);
                 None
@@ -149,12 +180,10 @@ fn read_schema(build: &mut Build<'_>, name: &str) -> Option<Schema> {
     if !source.is_shallow(build, Text::Schema) {
         return None;
     }
-    match Schema::from_cedarschema_str(&source.text) {
-        Ok((schema, warnings)) => {
-            for warning in warnings {
-                source.report(build, &warning, true);
-            }
-            Some(schema)
+    match SchemaFragment::from_cedarschema_str(&source.text) {
+        Ok((fragment, warnings)) => {
+            warnings.for_each(|warning| source.report(build, &warning, true));
+            Some(fragment)
         }
         Err(e) => {
             source.report(build, &e, false);
@@ -169,6 +198,12 @@ fn read_entities(build: &mut Build<'_>, name: Option<&str>, schema: Option<&Sche
         Some(name) => Source::read(build, vec!["entities".to_owned()], name)?,
         None => Source { path: vec!["schema".to_owned()], name: "", text: "[]".to_owned() },
     };
+    // What is no JSON is Cedar's to refuse.
+    let becomes = serde_json::from_str(&source.text).map_or(Ok(()), |json| expanded::entities(&json));
+    if let Err(too_large) = becomes {
+        source.refuse(build, &too_large);
+        return None;
+    }
     match Entities::from_json_str(&source.text, schema) {
         Ok(entities) => Some(entities),
         Err(e) => {

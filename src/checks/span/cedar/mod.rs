@@ -1,11 +1,13 @@
 //! `cedar`: a tool call is authorised by Cedar policies, as a gateway in front of the tools would have decided it.
 //!
-//! - [`load`]: policies, schema and entities from files, with what is wrong with them at its line.
+//! - [`load`]: policies, schema and entities from files, with what is wrong with them at its line; [`depth`] and
+//!   [`expanded`]: what is too large for Cedar, found before it tries.
 //! - [`entity`]: who, what and upon what, from names and templates.
 //! - [`values`]: JSON as Cedar values, and [`reads`]: what of the context the policies look at.
 
 mod depth;
 mod entity;
+mod expanded;
 mod load;
 mod reads;
 #[cfg(test)]

@@ -306,6 +306,41 @@ fn nesting_that_no_stack_holds_is_a_located_problem() {
 }
 
 #[test]
+fn names_that_become_more_than_fits_are_a_located_problem() {
+    const MANY: usize = 10_000;
+    let each = |n: usize, line: &dyn Fn(usize) -> String| (1..n).map(line).collect::<String>();
+    // A chain of types as deep as it is long, and types that double with each line.
+    let chain = format!("type T0 = Long;\n{}", each(MANY, &|i| format!("type T{i} = {{ a: T{} }};\n", i - 1)));
+    assert_eq!(
+        problems_of("s.cedarschema", chain),
+        ["schema: s.cedarschema:102: `T101`: it is nested more than 100 deep, with the types that it names"]
+    );
+    let doubling =
+        format!("type T0 = Long;\n{}", each(60, &|i| format!("type T{i} = {{ a: T{0}, b: T{0} }};\n", i - 1)));
+    let problems = problems_of("s.cedarschema", doubling);
+    assert!(
+        problems[0].starts_with("schema: s.cedarschema:1") && problems[0].contains("more than 100000 types"),
+        "{problems:?}"
+    );
+    // Names of names are no deeper.
+    let aliases = format!("type T0 = Long;\n{}", each(MANY / 10, &|i| format!("type T{i} = T{};\n", i - 1)));
+    assert_eq!(problems_of("s.cedarschema", aliases), Vec::<String>::new());
+    // Members of members: of entity types, of actions, of entities.
+    let types = format!("entity E0;\n{}", each(MANY / 5, &|i| format!("entity E{i} in [E{}];\n", i - 1)));
+    let actions = format!("action a0;\n{}", each(MANY / 5, &|i| format!("action a{i} in [a{}];\n", i - 1)));
+    let uid = |i: usize| format!(r#"{{"type":"G","id":"g{i}"}}"#);
+    let entity = |i: usize| format!(",\n{{\"uid\":{},\"attrs\":{{}},\"parents\":[{}]}}", uid(i), uid(i - 1));
+    let entities = format!(r#"[{{"uid":{},"attrs":{{}},"parents":[]}}{}]"#, uid(0), each(MANY, &entity));
+    for (name, text) in [("s.cedarschema", types), ("s.cedarschema", actions), ("entities.json", entities)] {
+        let problems = problems_of(name, text);
+        assert!(problems[0].contains(&format!("{name}:")) && problems[0].contains("1000000 pairs"), "{problems:?}");
+    }
+    // A hierarchy as there may be.
+    let flat = format!("entity E0;\n{}", each(MANY / 10, &|i| format!("entity E{i} in [E0];\n")));
+    assert_eq!(problems_of("s.cedarschema", flat), Vec::<String>::new());
+}
+
+#[test]
 fn what_is_nested_as_deep_as_it_may_be_is_parsed_and_decided() {
     // The stack of the threads that load and evaluate.
     std::thread::Builder::new().stack_size(8 << 20).spawn(deepest_is_decided).unwrap().join().unwrap();

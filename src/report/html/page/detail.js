@@ -110,7 +110,7 @@ function where(finding, goTo, here) {
   }
   return places.slice(0, 8).map(([place, e]) => {
     const [kind, n] = place.split(":");
-    const name = `${kind === "turn" ? `turn ${Number(n) + 1}` : kind === "span" ? `span ${n}` : "session"}${e.field && e.field !== "whole" ? ` ${e.field}` : ""}${e.pointer ? ` ${line(e.pointer)}` : ""}`;
+    const name = `${kind === "turn" ? `turn ${Number(n) + 1}` : kind === "span" ? `span ${n}` : "session"}${e.field && e.field !== "whole" ? ` ${e.field}` : ""}${e.pointer ? ` ${named(e.pointer)}` : ""}`;
     return here
       ? [el("button", { type: "button", class: "place", onclick: () => goTo(e.field === "user" ? `user:${n}` : place) }, name), " "]
       : [el("span", { class: "dim" }, name), " "];

@@ -50,15 +50,20 @@ function link(...parts) {
   return `#/${parts.map(encodeURIComponent).join("/")}`;
 }
 
-// A long text: its beginning, and a button for the rest.
+// Most characters that are drawn at once: a browser takes seconds to lay out a word of a million.
+const MAX_SHOWN = 50000;
+
+// A long text: its beginning, and a button for what follows.
 function long(text, most, make) {
   if (text.length <= most) return make(text);
   const box = el("div", {}, make(text.slice(0, most)));
+  const next = Math.min(text.length - most, MAX_SHOWN);
+  const rest = text.length - most - next;
   const more = el("button", {
     type: "button",
     class: "more",
-    onclick: () => box.replaceChildren(make(text)),
-  }, `show ${grouped(text.length - most)} more characters`);
+    onclick: () => box.replaceChildren(...[long(text, most + next, make)].flat()),
+  }, `show ${grouped(next)} more characters${rest > 0 ? ` (of ${grouped(next + rest)})` : ""}`);
   box.append(more);
   return box;
 }

@@ -16,6 +16,13 @@ function line(text) {
   return safe(text).replace(/\n/g, "\\n").replace(/\t/g, "\\t");
 }
 
+// Longest name of an operation, a model, a place: what names something is short, unless it is meant to be in the way.
+const MAX_NAME = 200;
+
+function named(text) {
+  return cut(line(text), MAX_NAME);
+}
+
 function cut(text, most) {
   return text.length <= most ? text : `${text.slice(0, most)}...`;
 }

@@ -89,17 +89,17 @@ function operation({ span, ordinal, depth }, found) {
   const notes = found.get(`span:${ordinal}`);
   const ms = span.start_ns !== undefined && span.end_ns !== undefined ? (Number(span.end_ns) - Number(span.start_ns)) / 1e6 : undefined;
   const used = span.usage && [span.usage.input, span.usage.output].every((n) => n !== undefined) ? `${grouped(span.usage.input)} + ${grouped(span.usage.output)} tokens` : undefined;
-  const facts = [span.agent && `by ${line(span.agent)}`, span.model && line(span.model), ms !== undefined && duration(Math.max(0, ms)), used,
+  const facts = [span.agent && `by ${named(span.agent)}`, span.model && named(span.model), ms !== undefined && duration(Math.max(0, ms)), used,
     span.cost_usd !== undefined && dollars(Number(span.cost_usd))].filter(Boolean).join(", ");
   const parts = [];
   if (span.input !== undefined) parts.push(["in", "input", span.input]);
   if (span.output !== undefined && span.output !== null) parts.push(["out", "output", span.output]);
   const told = span.kind === "tool" || span.kind === "retrieval" || span.kind === "memory" || span.kind === "guardrail";
-  const head = el("summary", {}, el("span", { class: `kind ${span.kind}` }, span.kind), " ", el("b", {}, line(span.name)),
+  const head = el("summary", {}, el("span", { class: `kind ${span.kind}` }, span.kind), " ", el("b", {}, named(span.name)),
     span.status === "error" && badge("error"), " ", el("span", { class: "dim" }, facts));
   const body = el("details", { class: `op depth${Math.min(depth, 6)}`, open: told || Boolean(notes) }, head,
     parts.map(([label, field, value]) => el("div", { class: "payload" }, el("span", { class: "dim" }, label), payload(value, within(notes, field)))),
-    span.status_message !== undefined && el("p", { class: "error" }, span.status_message),
+    span.status_message !== undefined && el("div", { class: "error" }, words(span.status_message, [])),
     (span.events || []).length > 0 && el("div", { class: "payload" }, el("span", { class: "dim" }, "events"), jsonView(span.events, [])),
     span.attributes && el("details", { class: "more" }, el("summary", {}, "attributes"), lazily(() => jsonView(span.attributes, within(notes, "attributes").map((e) => e.pointer)))));
   return block(`span:${ordinal}`, null, body, notes);
@@ -139,7 +139,7 @@ function transcript(session, found) {
   const notes = found.get("session");
   return [
     notes && block("session", null, el("p", { class: "dim" }, "About the session as a whole"), notes),
-    session.instructions !== undefined && el("details", { class: "more" }, el("summary", {}, "Instructions"), el("div", { class: "text" }, session.instructions)),
+    session.instructions !== undefined && el("details", { class: "more" }, el("summary", {}, "Instructions"), words(session.instructions, [])),
     before.length > 0 && el("section", { class: "turn" }, el("h4", {}, "Before the first turn"), before.map((s) => operation(s, found))),
     (session.turns || []).map((turn, i) => turnOf(session, turn, i, spans.filter((s) => s.turn === i), found)),
     session.state !== undefined && el("details", { class: "more" }, el("summary", {}, "Final state"), lazily(() => jsonView(session.state, within(notes, "state").map((e) => e.pointer)))),

@@ -28,7 +28,7 @@ function waterfall(session, found, go) {
     const width = Math.max(2, axis.x(Number(span.end_ns)) - x);
     const status = worstOf(found.get(`span:${ordinal}`));
     const took = duration((Number(span.end_ns) - Number(span.start_ns)) / 1e6);
-    const name = line(span.name);
+    const name = named(span.name);
     const text = `${span.kind} ${name}, ${took}${span.status === "error" ? ", ended in an error" : ""}${status ? `, ${SAID[status]}` : ""}`;
     const open = () => go(`span:${ordinal}`);
     picture.append(svg("g", {
