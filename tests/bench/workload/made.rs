@@ -2,7 +2,7 @@
 //!
 //! Where the project's shared data is (`SEATRIAL_SHARED`), its real sessions are repeated, as its own generator does.
 //! Elsewhere sessions of the same shape are made: one long instruction, a dozen messages of both sides, half as many tool
-//! calls with results of several hundred bytes, and a reference that most of them do not meet; about 18 KB each.
+//! calls with results of several hundred bytes, and a reference that most of them do not meet; about as long.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -18,6 +18,8 @@ const TEMPLATES: usize = 100;
 pub struct Workload {
     templates: Vec<Value>,
     schemas: PathBuf,
+    /// What its files are called.
+    name: &'static str,
     /// Where it came from, for the table.
     pub origin: &'static str,
 }
@@ -29,14 +31,14 @@ impl Workload {
             let recorded = shared.join("data/tau-bench/gpt-4o-airline.even-tasks.json");
             let templates = serde_json::from_slice(&std::fs::read(recorded)?)?;
             let schemas = shared.join("bench/tool-schemas.json");
-            return Ok(Self { templates, schemas, origin: "recorded sessions of tau-bench" });
+            return Ok(Self { templates, schemas, name: "recorded", origin: "recorded sessions of tau-bench" });
         }
         let schemas = dir.join("tool-schemas.json");
         std::fs::write(&schemas, serde_json::to_vec(&tool_schemas())?)?;
         let mut rng = Rng::with_seed(7);
-        let instructions = sentences(&mut rng, 60);
+        let instructions = sentences(&mut rng, 70);
         let templates = (0..TEMPLATES).map(|_| session(&mut rng, &instructions)).collect();
-        Ok(Self { templates, schemas, origin: "sessions made in the shape of tau-bench's" })
+        Ok(Self { templates, schemas, name: "made", origin: "sessions made in the shape of tau-bench's" })
     }
 
     /// The schemas of the tools' arguments.
@@ -46,7 +48,7 @@ impl Workload {
 
     /// Writes `n` sessions as one JSON array, unless that is done.
     pub fn write(&self, dir: &Path, n: usize) -> io::Result<PathBuf> {
-        let path = dir.join(format!("w{n}.json"));
+        let path = dir.join(format!("{}-{n}.json", self.name));
         if path.exists() {
             return Ok(path);
         }
@@ -84,8 +86,22 @@ fn tool_schemas() -> Value {
 
 fn sentences(rng: &mut Rng, n: usize) -> String {
     const WORDS: [&str; 16] = [
-        "the", "reservation", "a", "flight", "user", "can", "not", "change", "their", "ticket", "before", "it",
-        "\"departs\"", "and", "payment", "is",
+        "the",
+        "reservation",
+        "a",
+        "flight",
+        "user",
+        "can",
+        "not",
+        "change",
+        "their",
+        "ticket",
+        "before",
+        "it",
+        "\"departs\"",
+        "and",
+        "payment",
+        "is",
     ];
     let mut text = String::new();
     for _ in 0..n {
@@ -121,7 +137,7 @@ fn session(rng: &mut Rng, instructions: &str) -> Value {
                 "role": "assistant", "content": null,
                 "tool_calls": [{ "id": id, "type": "function", "function": function }],
             }));
-            let result = json!({ "sailings": (0..6).map(|_| json!({
+            let result = json!({ "sailings": (0..10).map(|_| json!({
                 "id": format!("OC-{}", rng.u32(..9999)), "price": rng.u32(..20_000), "seats": { "deck": rng.u8(..), "cabin": rng.u8(..) },
                 "status": "available",
             })).collect::<Vec<_>>() });
