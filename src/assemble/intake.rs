@@ -134,6 +134,11 @@ impl Intake {
         self.lock().store.put(ready)
     }
 
+    /// Whether no record was taken.
+    pub fn is_empty(&self) -> bool {
+        self.lock().store.is_empty()
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -75,6 +75,11 @@ impl Store {
         Self { dir, budget, held: 0, blocks: VecDeque::new(), parts: None }
     }
 
+    /// Whether nothing was taken.
+    pub(super) fn is_empty(&self) -> bool {
+        self.held == 0
+    }
+
     /// Takes a run of records that the index has learned of. What is returned must be packed, and [`Store::put`] back.
     pub(super) fn add(&mut self, bytes: &[u8], index: &mut Index) -> Vec<Full> {
         let mut full = Vec::new();
