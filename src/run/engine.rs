@@ -191,6 +191,7 @@ fn round(
                     }
                 };
                 let Some(room) = admitted(commit, &moved, batch.seq, window) else { return Ok(()) };
+                let batch = batch.whole();
                 let done = match &batch.decoder {
                     Some(Decode::Records(decoder)) => element::take_in(job, &batch, &**decoder, intake, &mut draft)?,
                     _ => element::process(job, &batch, &mut tools, room),
