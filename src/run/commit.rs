@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::element::{Done, Item, Room, left_out};
-use super::engine::{Early, Job, Outcome, Sinks};
+use super::engine::{Early, Job, Outcome, Reached, Sinks};
 use super::past;
 use crate::checks::system::SystemFinding;
 use crate::eval::event::{Elsewhere, Ordinal, SessionEvent, SuiteEnd, SystemEvent};
@@ -37,7 +37,7 @@ pub struct Desk<'c> {
     /// Set from outside to end orderly.
     pub stop: &'c AtomicBool,
     /// Told how many sessions from how many bytes are done.
-    pub progress: &'c (dyn Fn(u64, u64) + Sync),
+    pub progress: &'c (dyn Fn(Reached) + Sync),
     /// The rules that everything written goes through.
     pub redactor: &'c Redactor,
 }
@@ -83,6 +83,8 @@ pub(super) struct Commit<'c, 'p, 'w> {
     panicked: bool,
     early: Option<Early>,
     put_together: bool,
+    /// All is read, and sessions are put together; there may be none.
+    assembling: bool,
 }
 
 impl<'c, 'p, 'w> Commit<'c, 'p, 'w> {
@@ -102,6 +104,7 @@ impl<'c, 'p, 'w> Commit<'c, 'p, 'w> {
             panicked: false,
             early: None,
             put_together: false,
+            assembling: false,
         };
         commit.file_problems();
         commit
@@ -192,7 +195,18 @@ impl<'c, 'p, 'w> Commit<'c, 'p, 'w> {
         self.write(&out);
         self.out = out;
         self.bytes += done.bytes;
-        (self.desk.progress)(self.fold.read(), self.bytes);
+        self.tell();
+    }
+
+    /// All is read, and what was telemetry is now put together.
+    pub(super) fn assembles(&mut self) {
+        self.assembling = true;
+        self.tell();
+    }
+
+    fn tell(&self) {
+        let (sessions, bytes, assembling) = (self.fold.read(), self.bytes, self.assembling);
+        (self.desk.progress)(Reached { sessions, bytes, assembling });
     }
 
     fn session(&mut self, row: Row, line: &[u8], kept: Option<Box<kept::Entry>>, out: &mut Vec<u8>, file: u32) {
