@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use super::index::{Index, Key};
-use crate::formats::telemetry::codec::{Place, Stored, stored};
+use super::run::Run;
+use crate::formats::telemetry::codec::{Place, Stored, put, stored};
 
 /// What is known of a session before its records are brought together.
 #[derive(Debug, Clone, Copy)]
@@ -16,9 +17,9 @@ pub(super) struct Size {
 }
 
 impl Size {
-    pub(super) fn add(&mut self, record: &Stored<'_>) {
-        self.first = self.first.min(record.place);
-        self.bytes += record.tail.len() as u64;
+    pub(super) fn add(&mut self, place: Place, tail: usize) {
+        self.first = self.first.min(place);
+        self.bytes += tail as u64;
     }
 }
 
@@ -59,11 +60,10 @@ pub(super) struct Gather<'i> {
     sessions: Vec<(Key, Size, Option<String>)>,
 }
 
-/// Sessions in the order of their first records.
+/// The records of some sessions, session by session.
 pub(super) struct Gathered {
     blocks: Vec<Box<[u8]>>,
     refs: Vec<Ref>,
-    pub(super) entries: std::vec::IntoIter<Entry>,
 }
 
 impl<'i> Gather<'i> {
@@ -82,15 +82,30 @@ impl<'i> Gather<'i> {
         };
         for (record, _) in stored(&block) {
             let Some(home) = self.index.home(&record).filter(|home| wants(*home)) else { continue };
-            let session = *self.by_key.entry(home).or_insert_with(|| {
-                self.sessions.push((home, NOTHING, None));
-                self.sessions.len() - 1
-            });
-            self.sessions[session].1.add(&record);
-            let (origin, tail) = (range(record.origin), range(record.tail));
-            self.refs.push(Ref { session, place: record.place, block: number, origin, tail });
+            self.note(home, record.place, number, range(record.origin), range(record.tail));
         }
         self.blocks.push(block);
+    }
+
+    /// Takes the records of a run.
+    pub(super) fn add_run(&mut self, run: Run) {
+        let number = self.blocks.len();
+        self.refs.reserve(run.spots.len());
+        for spot in run.spots {
+            if let Some(home) = self.index.heads_for(&spot.route) {
+                self.note(home, spot.route.place, number, spot.origin, spot.tail);
+            }
+        }
+        self.blocks.push(run.bytes.into());
+    }
+
+    fn note(&mut self, home: Key, place: Place, block: usize, origin: Range<usize>, tail: Range<usize>) {
+        let session = *self.by_key.entry(home).or_insert_with(|| {
+            self.sessions.push((home, NOTHING, None));
+            self.sessions.len() - 1
+        });
+        self.sessions[session].1.add(place, tail.len());
+        self.refs.push(Ref { session, place, block, origin, tail });
     }
 
     /// Notes a record of a session that is known to be too large.
@@ -106,7 +121,7 @@ impl<'i> Gather<'i> {
     }
 
     /// Sorts sessions by their first records, and records by where they stood.
-    pub(super) fn finish(mut self) -> Gathered {
+    pub(super) fn finish(mut self) -> (Gathered, std::vec::IntoIter<Entry>) {
         let mut order: Vec<usize> = (0..self.sessions.len()).collect();
         order.sort_unstable_by_key(|s| self.sessions[*s].1.first);
         let mut rank = vec![0; order.len()];
@@ -128,7 +143,7 @@ impl<'i> Gather<'i> {
             entries.push(Entry { size: *size, content });
             start = end;
         }
-        Gathered { blocks: self.blocks, refs: self.refs, entries: entries.into_iter() }
+        (Gathered { blocks: self.blocks, refs: self.refs }, entries.into_iter())
     }
 }
 
@@ -136,9 +151,12 @@ impl Gathered {
     /// Appends the records of an entry, in order.
     pub(super) fn put(&self, records: Range<usize>, out: &mut Vec<u8>) {
         let mut last: &[u8] = &[];
-        for record in self.refs[records].iter().filter_map(|r| read(&self.blocks, r)) {
-            record.put(record.origin != last, out);
-            last = record.origin;
+        for r in &self.refs[records] {
+            let block = &self.blocks[r.block];
+            let (origin, tail) = (&block[r.origin.clone()], &block[r.tail.clone()]);
+            let same = std::ptr::eq(origin, last) || origin == last;
+            put(r.place, if same { &[] } else { origin }, tail, out);
+            last = origin;
         }
     }
 }

@@ -47,6 +47,13 @@ pub(super) struct Route {
     pub(super) named: Option<(Rank, Key)>,
 }
 
+impl Route {
+    /// The home of a record whose trace may be of the session `known`: that, else its trace, else the session it names.
+    fn home(&self, known: Option<Key>) -> Option<Key> {
+        known.or(self.trace).or(self.named.map(|(_, session)| session))
+    }
+}
+
 #[derive(Debug, Clone, Copy)]
 struct Trace {
     /// The best session that its records named, and where the first of them stood.
@@ -95,17 +102,21 @@ impl Index {
 
     /// The home of a record as far as is known: the session of its trace, else its trace, else the session it names.
     /// Notes that it was put there.
-    pub(super) fn place(&mut self, stored: &Stored<'_>) -> Option<Key> {
-        if stored.trace.is_empty() {
-            return self.named(stored);
-        }
-        let trace = Key::trace(stored.trace);
-        let known = self.traces.get_mut(&trace)?;
-        known.placed = true;
-        Some(known.session.map_or(trace, |(.., session)| session))
+    pub(super) fn place(&mut self, route: &Route) -> Option<Key> {
+        let known = route.trace.and_then(|trace| self.traces.get_mut(&trace));
+        route.home(known.and_then(|known| {
+            known.placed = true;
+            known.session.map(|(.., session)| session)
+        }))
     }
 
     /// As [`Index::place`], without a note.
+    pub(super) fn heads_for(&self, route: &Route) -> Option<Key> {
+        let known = route.trace.and_then(|trace| self.traces.get(&trace));
+        route.home(known.and_then(|known| known.session.map(|(.., session)| session)))
+    }
+
+    /// As [`Index::heads_for`], of a record that is read back.
     pub(super) fn home(&self, stored: &Stored<'_>) -> Option<Key> {
         if stored.trace.is_empty() {
             return self.named(stored);

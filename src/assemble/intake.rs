@@ -2,11 +2,13 @@
 //! of its session are there.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::index::{Index, Key, Route};
 use super::resource;
+use super::run::{Run, Spot};
 use super::session_id;
 use super::settled::Settled;
 use super::spill::SpillError;
@@ -66,13 +68,12 @@ const MOST_PROBLEMS: usize = 100;
 /// Records on their way from one thread to the intake; kept for its memory.
 #[derive(Default)]
 pub struct Draft {
-    bytes: Vec<u8>,
-    routes: Vec<Route>,
-    /// Length of the bytes up to the last whole record.
+    run: Run,
+    /// Length of the run's bytes up to the last whole record.
     whole: usize,
-    /// The current origin, encoded, and whether the next record must carry it.
+    /// The current origin, encoded, and where the run has it, unless the next record must carry it.
     origin: Vec<u8>,
-    fresh: bool,
+    written: Option<Range<usize>>,
     unassigned: BTreeMap<u32, u64>,
 }
 
@@ -93,8 +94,8 @@ impl Intake {
         (file, index): (u32, u64),
     ) -> Vec<Problem> {
         // A decoder that panicked may have left half a record.
-        draft.bytes.truncate(draft.whole);
-        draft.fresh = true;
+        draft.run.bytes.truncate(draft.whole);
+        draft.written = None;
         let attribute = self.options.session_attribute.as_deref();
         let place = Place { file, element: index, position: 0 };
         let origin = Origin::default();
@@ -116,15 +117,15 @@ impl Intake {
 
     /// Takes a draft over, and empties it.
     pub fn take(&self, draft: &mut Draft) -> Result<(), SpillError> {
-        draft.bytes.truncate(draft.whole);
+        draft.run.bytes.truncate(draft.whole);
         let full = {
             let mut state = self.lock();
             let State { index, store, unassigned } = &mut *state;
-            draft.routes.iter().for_each(|route| index.learn(route));
+            draft.run.spots.iter().for_each(|spot| index.learn(&spot.route));
             for (file, n) in std::mem::take(&mut draft.unassigned) {
                 *unassigned.entry(file).or_default() += n;
             }
-            if draft.bytes.is_empty() { Vec::new() } else { store.add(&draft.bytes, index) }
+            if draft.run.spots.is_empty() { Vec::new() } else { store.add(&draft.run, index) }
         };
         draft.clear();
         if full.is_empty() {
@@ -132,6 +133,11 @@ impl Intake {
         }
         let ready = full.into_iter().map(Full::pack).collect();
         self.lock().store.put(ready)
+    }
+
+    /// Whether no record was taken.
+    pub fn is_empty(&self) -> bool {
+        self.lock().store.is_empty()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -147,7 +153,7 @@ impl Intake {
             let what = if n == 1 { "1 log record names" } else { &format!("{n} log records name") };
             (file, Problem::new(LeftOut::Unassigned, format!("{what} neither a trace nor a session")))
         };
-        Ok(Settled::new(index, kept, unassigned.into_iter().map(of_file).collect(), &self.options))
+        Settled::new(index, kept, unassigned.into_iter().map(of_file).collect(), &self.options)
     }
 }
 
@@ -156,12 +162,10 @@ impl Draft {
     const KEPT: usize = 8 << 20;
 
     fn clear(&mut self) {
-        self.bytes.clear();
-        self.routes.clear();
+        self.run.clear();
         self.whole = 0;
-        if self.bytes.capacity() > Self::KEPT {
-            self.bytes = Vec::new();
-            self.routes = Vec::new();
+        if self.run.bytes.capacity() > Self::KEPT {
+            self.run = Run::default();
         }
     }
 }
@@ -189,7 +193,7 @@ impl<'a> Sink<'a> for Pour<'_, 'a> {
         self.origin = bounded;
         self.draft.origin.clear();
         codec::encode_origin(&self.origin, &mut self.draft.origin);
-        self.draft.fresh = true;
+        self.draft.written = None;
     }
 
     fn record(&mut self, record: &Record<'a>) {
@@ -204,12 +208,13 @@ impl<'a> Sink<'a> for Pour<'_, 'a> {
             return;
         }
         let draft = &mut *self.draft;
-        let origin = if draft.fresh { &draft.origin[..] } else { &[] };
-        codec::encode(record, origin, self.place, &mut draft.bytes);
-        draft.fresh = false;
+        let origin = if draft.written.is_none() { &draft.origin[..] } else { &[] };
+        let (origin, tail) = codec::encode(record, origin, self.place, &mut draft.run.bytes);
+        let origin = draft.written.get_or_insert(origin).clone();
         let named = named.map(|(rank, id)| (rank, Key::session(&id)));
-        draft.routes.push(Route { place: self.place, trace: trace.map(|id| Key::trace(id)), named });
-        draft.whole = draft.bytes.len();
+        let route = Route { place: self.place, trace: trace.map(|id| Key::trace(id)), named };
+        draft.run.spots.push(Spot { route, origin, tail });
+        draft.whole = draft.run.bytes.len();
         self.place.position = self.place.position.saturating_add(1);
     }
 

@@ -4,14 +4,17 @@
 //! a record belongs to; [`intake`] takes records in, on any number of threads, and [`settled`] hands out the records of
 //! one session after the other; [`build`] makes a session of all its records.
 //!
-//! Behind them: `index` (traces and their sessions), `store` and `spill` (records while they wait, in memory and on
-//! disk), `gather` (those of a partition, sorted into sessions), `resource` (bounds on what every record carries).
+//! Behind them: `index` (traces and their sessions), `run` (records as they came), `store` and `spill` (records while they wait, in memory and on
+//! disk), `gather` (those of a partition, sorted into sessions, one partition
+//! `ahead` of those who use them), `resource` (bounds on what every record carries).
 
+mod ahead;
 pub mod build;
 mod gather;
 mod index;
 pub mod intake;
 mod resource;
+mod run;
 pub mod session_id;
 pub mod settled;
 mod spill;

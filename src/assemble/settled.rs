@@ -6,10 +6,14 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::ops::Range;
+use std::sync::Arc;
+use std::vec::IntoIter;
 
-use super::gather::{Content, Gather, Gathered, NOTHING, Size};
+use super::ahead::Ahead;
+use super::gather::{Content, Entry, Gather, Gathered, NOTHING, Size};
 use super::index::{Index, Key, PARTITIONS};
 use super::intake::Options;
+use super::run::Run;
 use super::spill::SpillError;
 use super::store::{Kept, Parts};
 use crate::formats::telemetry::codec::stored;
@@ -17,31 +21,36 @@ use crate::model::{LeftOut, Problem};
 
 /// What was taken in, ready to be handed out.
 pub struct Settled {
-    index: Index,
     source: Source,
+    split: bool,
     problems: VecDeque<(u32, Problem)>,
     max_session: u64,
     batch: usize,
-    current: Option<Gathered>,
+    current: Option<Part>,
 }
+
+/// A part of the records that is in memory, and its sessions that are still to be handed out.
+type Part = (Arc<Gathered>, IntoIter<Entry>);
 
 enum Source {
-    Blocks(Vec<Box<[u8]>>),
-    Parts {
-        parts: Parts,
-        /// The next partition, and what is still to be brought in of the one before.
-        next: usize,
-        passes: VecDeque<HashMap<Key, Size>>,
-        /// Bytes that are brought in at once.
-        load: u64,
-    },
+    Runs(Index, Vec<Run>),
+    Parts(Ahead<Result<Part, SpillError>>),
+    Nothing,
 }
 
-/// Some sessions whose first records all stood in one file.
-#[derive(Debug)]
-pub struct Sessions {
+/// Some sessions whose first records all stood in one file, to be brought together.
+pub struct Portion {
     /// Index of that file.
     pub file: u32,
+    from: Option<Arc<Gathered>>,
+    /// Bytes of their records.
+    size: u64,
+    items: Vec<Result<Range<usize>, Problem>>,
+}
+
+/// The same, each session's records one after the other.
+#[derive(Debug)]
+pub struct Sessions {
     /// Holds the sessions' bytes.
     pub buffer: Vec<u8>,
     /// Each session: its records ([`crate::formats::telemetry::codec`]), or why there are none.
@@ -49,55 +58,88 @@ pub struct Sessions {
 }
 
 impl Settled {
-    pub(super) fn new(index: Index, kept: Kept, problems: VecDeque<(u32, Problem)>, options: &Options) -> Self {
+    pub(super) fn new(
+        index: Index,
+        kept: Kept,
+        problems: VecDeque<(u32, Problem)>,
+        options: &Options,
+    ) -> Result<Self, SpillError> {
+        let (max_session, batch, load) = (options.max_session as u64, options.batch, options.load as u64);
+        let split = matches!(kept, Kept::Parts(_));
         let source = match kept {
-            Kept::Blocks(blocks) => Source::Blocks(blocks),
-            Kept::Parts(parts) => Source::Parts { parts, next: 0, passes: VecDeque::new(), load: options.load as u64 },
+            Kept::Runs(runs) => Source::Runs(index, runs),
+            Kept::Parts(parts) => {
+                let mut rest = Partitions { index, parts, next: 0, passes: VecDeque::new(), load, max_session };
+                let ahead = Ahead::new("assemble", move || rest.gather().transpose());
+                Source::Parts(ahead.map_err(|why| SpillError { dir: options.spill_dir.clone(), why })?)
+            }
         };
-        let (max_session, batch) = (options.max_session as u64, options.batch);
-        Self { index, source, problems, max_session, batch, current: None }
+        Ok(Self { source, split, problems, max_session, batch, current: None })
     }
 
     /// Whether the records were more than are kept as they came.
     pub fn split(&self) -> bool {
-        matches!(self.source, Source::Parts { .. })
+        self.split
     }
 
-    /// The next sessions, or `None` after the last. `recycled` is the buffer of sessions that are done with, or empty.
-    pub fn next(&mut self, recycled: Vec<u8>) -> Result<Option<Sessions>, SpillError> {
+    /// The next sessions, or `None` after the last.
+    pub fn next_portion(&mut self) -> Result<Option<Portion>, SpillError> {
         if let Some((file, problem)) = self.problems.pop_front() {
-            return Ok(Some(Sessions { file, buffer: recycled, items: vec![Err(problem)] }));
+            return Ok(Some(Portion { file, from: None, size: 0, items: vec![Err(problem)] }));
         }
         loop {
-            if let Some(current) = &mut self.current {
-                if current.entries.len() > 0 {
-                    return Ok(Some(hand_out(current, recycled, self.batch, self.max_session)));
-                }
-                self.current = None;
+            if let Some((from, entries)) = &mut self.current
+                && entries.len() > 0
+            {
+                return Ok(Some(hand_out(from, entries, self.batch, self.max_session)));
             }
-            match self.gather()? {
-                Some(gathered) => self.current = Some(gathered),
-                None => return Ok(None),
+            self.current = None;
+            self.current = match std::mem::replace(&mut self.source, Source::Nothing) {
+                Source::Runs(index, runs) => {
+                    let mut gather = Gather::new(&index, self.max_session);
+                    runs.into_iter().for_each(|run| gather.add_run(run));
+                    let (gathered, entries) = gather.finish();
+                    Some((Arc::new(gathered), entries))
+                }
+                Source::Parts(mut ahead) => {
+                    let part = ahead.next().transpose()?;
+                    self.source = Source::Parts(ahead);
+                    part
+                }
+                Source::Nothing => None,
+            };
+            if self.current.is_none() {
+                return Ok(None);
             }
         }
     }
+}
 
+/// Records that are split by home, brought back into memory partition by partition.
+struct Partitions {
+    index: Index,
+    parts: Parts,
+    /// The next partition, and what is still to be brought in of the one before.
+    next: usize,
+    passes: VecDeque<HashMap<Key, Size>>,
+    /// Bytes that are brought in at once.
+    load: u64,
+    max_session: u64,
+}
+
+impl Partitions {
     /// Brings the next part into memory.
-    fn gather(&mut self) -> Result<Option<Gathered>, SpillError> {
-        let index = &self.index;
-        let mut gather = Gather::new(index, self.max_session);
-        let (parts, next, passes, load) = match &mut self.source {
-            Source::Blocks(blocks) if blocks.is_empty() => return Ok(None),
-            Source::Blocks(blocks) => {
-                std::mem::take(blocks).into_iter().for_each(|block| gather.add(block, |_| true));
-                return Ok(Some(gather.finish()));
-            }
-            Source::Parts { parts, next, passes, load } => (parts, next, passes, *load),
+    fn gather(&mut self) -> Result<Option<Part>, SpillError> {
+        let Self { index, parts, next, passes, load, max_session } = self;
+        let mut gather = Gather::new(index, *max_session);
+        let finished = |gather: Gather<'_>| {
+            let (gathered, entries) = gather.finish();
+            Ok(Some((Arc::new(gathered), entries)))
         };
         loop {
             if let Some(pass) = passes.pop_front() {
-                some(parts, *next - 1, index, &pass, self.max_session, &mut gather)?;
-                return Ok(Some(gather.finish()));
+                some(parts, *next - 1, index, &pass, *max_session, &mut gather)?;
+                return finished(gather);
             }
             if let Some(done) = next.checked_sub(1) {
                 parts.forget(done);
@@ -107,15 +149,15 @@ impl Settled {
                 return Ok(None);
             }
             *next += 1;
-            if parts.bytes(partition) > load {
-                *passes = plan(parts, partition, index, load, self.max_session)?;
+            if parts.bytes(partition) > *load {
+                *passes = plan(parts, partition, index, *load, *max_session)?;
             } else if parts.chunks(partition) > 0 {
                 for chunk in 0..parts.chunks(partition) {
                     let mut block = Vec::new();
                     parts.read(partition, chunk, &mut block)?;
                     gather.add(block.into(), |home| home.partition() == partition);
                 }
-                return Ok(Some(gather.finish()));
+                return finished(gather);
             }
         }
     }
@@ -135,7 +177,7 @@ fn plan(
         parts.read(partition, chunk, &mut bytes)?;
         for (record, _) in stored(&bytes) {
             if let Some(home) = index.home(&record).filter(|home| home.partition() == partition) {
-                sizes.entry(home).or_insert(NOTHING).add(&record);
+                sizes.entry(home).or_insert(NOTHING).add(record.place, record.tail.len());
             }
         }
     }
@@ -189,30 +231,60 @@ fn some(
 }
 
 /// The next sessions of what is in memory: at least one, of one file, about as many bytes as a batch has.
-fn hand_out(current: &mut Gathered, recycled: Vec<u8>, batch: usize, max: u64) -> Sessions {
-    let mut buffer = recycled;
-    if buffer.capacity() > 4 * batch {
-        buffer = Vec::new();
-    }
-    buffer.clear();
-    let (mut items, mut file) = (Vec::new(), None);
-    while let Some(next) = current.entries.as_slice().first() {
+fn hand_out(from: &Arc<Gathered>, entries: &mut IntoIter<Entry>, batch: usize, max: u64) -> Portion {
+    let (mut items, mut file, mut size) = (Vec::new(), None, 0);
+    while let Some(next) = entries.as_slice().first() {
         let other = *file.get_or_insert(next.size.first.file) != next.size.first.file;
-        if other || (!items.is_empty() && buffer.len() as u64 + next.size.bytes > batch as u64) {
+        if other || (!items.is_empty() && size + next.size.bytes > batch as u64) {
             break;
         }
-        let Some(entry) = current.entries.next() else { break };
+        let Some(entry) = entries.next() else { break };
         items.push(match entry.content {
             Content::Records(records) => {
-                let start = buffer.len();
-                buffer.reserve(entry.size.bytes as usize + 32 * records.len());
-                current.put(records, &mut buffer);
-                Ok(start..buffer.len())
+                // Beside its content, a record takes its place and its length.
+                size += entry.size.bytes + 32 * records.len() as u64;
+                Ok(records)
             }
             Content::TooLarge(id) => Err(too_large(id.as_deref(), entry.size.bytes, max)),
         });
     }
-    Sessions { file: file.unwrap_or_default(), buffer, items }
+    Portion { file: file.unwrap_or_default(), from: Some(from.clone()), size, items }
+}
+
+impl Portion {
+    /// How many sessions there are, those that cannot be brought together among them.
+    pub fn len(&self) -> usize {
+        self.items.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+
+    /// Copies the records of each session together. `recycled` is the buffer of sessions that are done with, or empty.
+    pub fn bring_together(self, recycled: Vec<u8>) -> Sessions {
+        let mut buffer = recycled;
+        buffer.clear();
+        let size = usize::try_from(self.size).unwrap_or_default();
+        if buffer.capacity() / 4 > size {
+            buffer = Vec::new();
+        }
+        buffer.reserve(size);
+        let copy = |records: Range<usize>| {
+            let start = buffer.len();
+            if let Some(from) = &self.from {
+                from.put(records, &mut buffer);
+            }
+            start..buffer.len()
+        };
+        let items = self.items.into_iter().map({
+            let mut copy = copy;
+            move |item| item.map(&mut copy)
+        });
+        let items = items.collect();
+        Sessions { buffer, items }
+    }
 }
 
 fn too_large(id: Option<&str>, bytes: u64, max: u64) -> Problem {

@@ -5,8 +5,9 @@ use std::ops::Range;
 use std::path::PathBuf;
 
 use super::index::{Index, Key, PARTITIONS};
+use super::run::Run;
 use super::spill::{Chunk, Packed, Spill, SpillError};
-use crate::formats::telemetry::codec::{Stored, stored};
+use crate::formats::telemetry::codec::{Place, put, stored};
 
 /// Bytes of a partition that are packed at once, unless the budget has no room for as many of every partition.
 const CHUNK: usize = 128 << 10;
@@ -20,8 +21,8 @@ pub(super) struct Store {
     dir: PathBuf,
     budget: usize,
     held: usize,
-    /// Runs of records as they came; each begins with a whole origin.
-    blocks: VecDeque<Box<[u8]>>,
+    /// Runs of records as they came.
+    runs: VecDeque<Run>,
     parts: Option<Parts>,
 }
 
@@ -65,35 +66,40 @@ impl Full {
 /// Where records wait when all have arrived.
 pub(super) enum Kept {
     /// As they came.
-    Blocks(Vec<Box<[u8]>>),
+    Runs(Vec<Run>),
     /// Split by home.
     Parts(Parts),
 }
 
 impl Store {
     pub(super) fn new(dir: PathBuf, budget: usize) -> Self {
-        Self { dir, budget, held: 0, blocks: VecDeque::new(), parts: None }
+        Self { dir, budget, held: 0, runs: VecDeque::new(), parts: None }
+    }
+
+    /// Whether nothing was taken.
+    pub(super) fn is_empty(&self) -> bool {
+        self.held == 0
     }
 
     /// Takes a run of records that the index has learned of. What is returned must be packed, and [`Store::put`] back.
-    pub(super) fn add(&mut self, bytes: &[u8], index: &mut Index) -> Vec<Full> {
+    pub(super) fn add(&mut self, run: &Run, index: &mut Index) -> Vec<Full> {
         let mut full = Vec::new();
         let parts = match &mut self.parts {
             Some(parts) => {
-                parts.add(bytes, index, &mut full);
+                parts.add(run, index, &mut full);
                 parts
             }
             None => {
-                self.held += bytes.len();
-                self.blocks.push_back(bytes.into());
+                self.held += run.size();
+                self.runs.push_back(run.fitted());
                 if self.held <= self.budget {
                     return full;
                 }
                 self.parts.insert(Parts::new(Spill::new(&self.dir, self.budget), self.budget))
             }
         };
-        for block in self.blocks.drain(..AT_ONCE.min(self.blocks.len())) {
-            parts.add(&block, index, &mut full);
+        for run in self.runs.drain(..AT_ONCE.min(self.runs.len())) {
+            parts.add(&run, index, &mut full);
         }
         full
     }
@@ -109,13 +115,13 @@ impl Store {
     /// All records have arrived: brings those together whose home is now known to be another. Ends early, and of no use,
     /// when `stopped` says so.
     pub(super) fn settle(self, index: &mut Index, stopped: &dyn Fn() -> bool) -> Result<Kept, SpillError> {
-        let Some(mut parts) = self.parts else { return Ok(Kept::Blocks(self.blocks.into())) };
-        for block in self.blocks {
+        let Some(mut parts) = self.parts else { return Ok(Kept::Runs(self.runs.into())) };
+        for run in self.runs {
             if stopped() {
                 break;
             }
             let mut full = Vec::new();
-            parts.add(&block, index, &mut full);
+            parts.add(&run, index, &mut full);
             full.into_iter().try_for_each(|full| parts.put(full.pack()))?;
         }
         parts.settle(index, stopped)?;
@@ -129,12 +135,13 @@ impl Parts {
         Self { spill, partitions, chunk: CHUNK.min(budget / PARTITIONS) }
     }
 
-    fn add(&mut self, bytes: &[u8], index: &mut Index, full: &mut Vec<Full>) {
-        for (record, _) in stored(bytes) {
+    fn add(&mut self, run: &Run, index: &mut Index, full: &mut Vec<Full>) {
+        for spot in &run.spots {
             // The index has learned of every record that has a home.
-            if let Some(home) = index.place(&record) {
+            if let Some(home) = index.place(&spot.route) {
                 let partition = home.partition();
-                let records = self.partitions[partition].push(&record, self.chunk);
+                let (origin, tail) = run.parts(spot);
+                let records = self.partitions[partition].push(spot.route.place, origin, tail, self.chunk);
                 full.extend(records.map(|records| Full { partition, records }));
             }
         }
@@ -159,7 +166,8 @@ impl Parts {
                 self.read(from, i, &mut bytes)?;
                 for (record, _) in stored(&bytes) {
                     let Some(to) = index.home(&record).map(Key::partition).filter(|to| *to != from) else { continue };
-                    if let Some(records) = self.partitions[to].push(&record, self.chunk) {
+                    let records = self.partitions[to].push(record.place, record.origin, record.tail, self.chunk);
+                    if let Some(records) = records {
                         self.put(Full { partition: to, records }.pack())?;
                     }
                 }
@@ -201,14 +209,14 @@ impl Parts {
 
 impl Partition {
     /// Appends a record; returns what has come together once it is enough to be packed.
-    fn push(&mut self, record: &Stored<'_>, chunk: usize) -> Option<Vec<u8>> {
+    fn push(&mut self, place: Place, origin: &[u8], tail: &[u8], chunk: usize) -> Option<Vec<u8>> {
         if self.buffer.capacity() == 0 {
             self.buffer.reserve_exact(chunk + chunk / 8);
         }
-        let same = !self.buffer.is_empty() && self.buffer[self.origin.clone()] == *record.origin;
-        let origin = record.put(!same, &mut self.buffer);
+        let same = !self.buffer.is_empty() && self.buffer[self.origin.clone()] == *origin;
+        let written = put(place, if same { &[] } else { origin }, tail, &mut self.buffer);
         if !same {
-            self.origin = origin;
+            self.origin = written;
         }
         if self.buffer.len() < chunk {
             return None;

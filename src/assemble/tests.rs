@@ -92,8 +92,9 @@ fn run(files: &[Vec<Vec<u8>>], options: Options, order: impl FnOnce(&mut Vec<(u3
     let mut settled = intake.settle(&|| false).unwrap();
     out.spilled = settled.split();
     let mut buffer = Vec::new();
-    while let Some(sessions) = settled.next(std::mem::take(&mut buffer)).unwrap() {
-        let Sessions { file, buffer: bytes, items } = sessions;
+    while let Some(portion) = settled.next_portion().unwrap() {
+        let file = portion.file;
+        let Sessions { buffer: bytes, items } = portion.bring_together(std::mem::take(&mut buffer));
         for item in items {
             match item {
                 Ok(range) => {
@@ -222,9 +223,9 @@ fn what_stands_before_damage_is_used_and_a_panic_leaves_no_half_record() {
     assert_eq!(intake.read(&mut draft, &Shorts, &cut, (0, 1))[0].kind, LeftOut::Truncated);
     intake.take(&mut draft).unwrap();
     let mut settled = intake.settle(&|| false).unwrap();
-    let sessions = settled.next(Vec::new()).unwrap().unwrap();
-    assert_eq!(sessions.items.len(), 2, "the one before the panic and the one before the damage");
-    assert!(settled.next(Vec::new()).unwrap().is_none());
+    let sessions = settled.next_portion().unwrap().unwrap();
+    assert_eq!(sessions.len(), 2, "the one before the panic and the one before the damage");
+    assert!(settled.next_portion().unwrap().is_none());
 }
 
 #[test]

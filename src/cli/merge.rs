@@ -252,7 +252,7 @@ fn decide(
             shard: None,
             fail_fast: false,
             stop: &never,
-            progress: &|_, _| (),
+            progress: &|_| (),
             redactor: &output.redactor,
         };
         let ask = |fold: &SuiteFold<'_>| -> (Vec<(u32, SystemFinding)>, bool) {

@@ -8,6 +8,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::context::{Context, eprint};
 use crate::report::safe;
+use crate::run::engine::Reached;
 use crate::sources::RecordedFile;
 use crate::suite::settings::When;
 
@@ -36,16 +37,16 @@ impl Progress {
         Self { name, bar, plain }
     }
 
-    /// So many sessions from so many bytes are done.
-    pub fn tell(&self, sessions: u64, bytes: u64) {
+    /// How far the suite has come.
+    pub fn tell(&self, reached: Reached) {
         if let Some(bar) = &self.bar {
-            bar.set_position(bytes);
-            bar.set_message(format!("{sessions} sessions"));
+            bar.set_position(reached.bytes);
+            bar.set_message(words(reached));
         } else if let Some(last) = self.plain.as_ref().and_then(|p| p.try_lock().ok()).as_mut()
             && last.elapsed() >= EVERY
         {
             **last = Instant::now();
-            eprint(&format!("{}: {sessions} sessions\n", self.name));
+            eprint(&format!("{}: {}\n", self.name, words(reached)));
         }
     }
 
@@ -56,6 +57,15 @@ impl Progress {
         } else if self.plain.is_some() {
             eprint(&format!("{}: {sessions} sessions, done\n", self.name));
         }
+    }
+}
+
+/// What is being done. Telemetry is read to its end before there is any session.
+fn words(Reached { sessions, bytes, assembling }: Reached) -> String {
+    match (assembling, sessions) {
+        (true, _) => format!("{sessions} sessions put together"),
+        (false, 0) => format!("{} MB read", bytes / 1_000_000),
+        (false, _) => format!("{sessions} sessions"),
     }
 }
 
@@ -74,4 +84,17 @@ fn bar(name: &str, files: &[RecordedFile]) -> ProgressBar {
         bar.set_style(style);
     }
     bar
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn progress_says_what_is_being_done() {
+        let said = |sessions, bytes, assembling| words(Reached { sessions, bytes, assembling });
+        assert_eq!(said(0, 12_345_678, false), "12 MB read");
+        assert_eq!(said(3, 12_345_678, false), "3 sessions");
+        assert_eq!(said(0, 12_345_678, true), "0 sessions put together");
+    }
 }

@@ -231,6 +231,7 @@ pub(crate) mod tests {
                 read: line.len() as u64,
                 buffer: line.into_bytes(),
                 elements: vec![element],
+                pending: None,
             }))
         }
     }

@@ -132,10 +132,10 @@ pub fn write(session: &Session<'_>, out: &mut impl io::Write) -> io::Result<()> 
     };
     // Payloads are written as they were recorded, line breaks between their tokens included. Inside of JSON strings
     // there are none: they are escaped there.
-    for byte in &mut line {
-        if matches!(*byte, b'\n' | b'\r') {
-            *byte = b' ';
-        }
+    let mut from = 0;
+    while let Some(at) = memchr::memchr2(b'\n', b'\r', &line[from..]) {
+        line[from + at] = b' ';
+        from += at + 1;
     }
     line.push(b'\n');
     out.write_all(&line)

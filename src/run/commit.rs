@@ -1,11 +1,13 @@
 //! The one order in which a run is written and folded, whatever the order in which batches are done.
 
+mod continued;
+
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::changed::{Changed, Here};
 use super::element::{Done, Item, Room, left_out};
-use super::engine::{Early, Job, Outcome, Sinks};
-use super::past;
+use super::engine::{Early, Job, Outcome, Reached, Sinks};
 use crate::checks::system::SystemFinding;
 use crate::eval::event::{Elsewhere, Ordinal, SessionEvent, SuiteEnd, SystemEvent};
 use crate::eval::facts::Facts;
@@ -15,7 +17,6 @@ use crate::eval::row::Row;
 use crate::eval::shard::Shard;
 use crate::model::{LeftOut, Problem, Redactor, Status, Text, Verdict};
 use crate::sources::RecordedFile;
-use crate::store::lines::{Kind, kind};
 use crate::store::{kept, record};
 
 /// What the commit must know of its suite, of what is read and of how it is written.
@@ -37,7 +38,7 @@ pub struct Desk<'c> {
     /// Set from outside to end orderly.
     pub stop: &'c AtomicBool,
     /// Told how many sessions from how many bytes are done.
-    pub progress: &'c (dyn Fn(u64, u64) + Sync),
+    pub progress: &'c (dyn Fn(Reached) + Sync),
     /// The rules that everything written goes through.
     pub redactor: &'c Redactor,
 }
@@ -82,7 +83,11 @@ pub(super) struct Commit<'c, 'p, 'w> {
     out: Vec<u8>,
     panicked: bool,
     early: Option<Early>,
+    /// The recordings are not those of the run that is continued.
+    changed: Option<Changed>,
     put_together: bool,
+    /// All is read, and sessions are put together; there may be none.
+    assembling: bool,
 }
 
 impl<'c, 'p, 'w> Commit<'c, 'p, 'w> {
@@ -101,7 +106,9 @@ impl<'c, 'p, 'w> Commit<'c, 'p, 'w> {
             out: Vec::new(),
             panicked: false,
             early: None,
+            changed: None,
             put_together: false,
+            assembling: false,
         };
         commit.file_problems();
         commit
@@ -170,6 +177,11 @@ impl<'c, 'p, 'w> Commit<'c, 'p, 'w> {
         let mut out = std::mem::take(&mut self.out);
         out.clear();
         for item in done.items {
+            let here = self.sinks.past.is_some().then(|| Here::of(&item, &done.lines)).flatten();
+            if let Some(changed) = &mut self.changed {
+                changed.look(here);
+                continue;
+            }
             if !matches!(item, Item::Elsewhere) {
                 self.close_gap(&mut out);
             }
@@ -182,6 +194,10 @@ impl<'c, 'p, 'w> Commit<'c, 'p, 'w> {
                 Item::Known { row, kept } => self.known(*row, kept, &mut out, done.file),
                 Item::Session { row, line, kept } => self.session(*row, &done.lines[line], kept, &mut out, done.file),
             }
+            if let Some(changed) = &mut self.changed {
+                changed.look(here);
+                continue;
+            }
             if self.desk.fail_fast && self.early.is_none() && self.fold.is_lost() {
                 self.early = Some(Early::FailFast);
             }
@@ -192,7 +208,18 @@ impl<'c, 'p, 'w> Commit<'c, 'p, 'w> {
         self.write(&out);
         self.out = out;
         self.bytes += done.bytes;
-        (self.desk.progress)(self.fold.read(), self.bytes);
+        self.tell();
+    }
+
+    /// All is read, and what was telemetry is now put together.
+    pub(super) fn assembles(&mut self) {
+        self.assembling = true;
+        self.tell();
+    }
+
+    fn tell(&self) {
+        let (sessions, bytes, assembling) = (self.fold.read(), self.bytes, self.assembling);
+        (self.desk.progress)(Reached { sessions, bytes, assembling });
     }
 
     fn session(&mut self, row: Row, line: &[u8], kept: Option<Box<kept::Entry>>, out: &mut Vec<u8>, file: u32) {
@@ -221,65 +248,9 @@ impl<'c, 'p, 'w> Commit<'c, 'p, 'w> {
         self.put(out, "left_out", &event);
     }
 
-    /// A session that is recorded: the record says what became of it, if it comes next there; else it is read again.
-    fn known(&mut self, row: Row, kept: Option<Box<kept::Entry>>, out: &mut Vec<u8>, file: u32) {
-        let next = self.sinks.past.as_mut().and_then(|past| past.peek().transpose());
-        let recorded = match next {
-            Some(Ok(line)) if kind(line) == Kind::Session => match serde_json::from_slice::<SessionEvent<'_>>(line) {
-                Ok(event) if (event.suite, event.at, event.digest) == (self.desk.index, row.at, row.digest) => {
-                    Some(Row::of(&event))
-                }
-                _ => None,
-            },
-            _ => None,
-        };
-        if let Some(recorded) = recorded {
-            if let Some(past) = &mut self.sinks.past {
-                past.pass();
-            }
-            // It was admitted before.
-            let _ = self.fold.admit(&recorded);
-            if let Some(entry) = kept {
-                self.keep(row.at, &entry, entry.passed);
-            }
-            self.fold.add(recorded);
-        } else if self.fold.admit(&row) == Admission::Duplicate {
-            self.duplicate(&row, out, file);
-        } else {
-            self.differs(&format!("session `{}`", row.id));
-        }
-    }
-
-    /// A line for the record; where a run is continued, one that is there already must be the same.
-    fn say(&mut self, line: &[u8], out: &mut Vec<u8>) {
-        match self.sinks.past.as_mut().and_then(|past| past.peek().transpose()) {
-            None => out.extend_from_slice(line),
-            Some(Ok(recorded)) if recorded == line => {
-                if let Some(past) = &mut self.sinks.past {
-                    past.pass();
-                }
-            }
-            Some(_) => {
-                let now = past::describe(line);
-                self.differs(&now);
-            }
-        }
-    }
-
-    /// What is read is not what the run has recorded.
-    fn differs(&mut self, now: &str) {
-        let recorded = self.sinks.past.as_mut().map(|past| past.peek());
-        let why = match recorded {
-            Some(Ok(Some(line))) => past::differ(line, now),
-            Some(Err(why)) => format!("the record could not be read again: {why}"),
-            _ => format!("the record does not hold {now}"),
-        };
-        self.early.get_or_insert(Early::Differs(why));
-    }
-
     fn counts(&mut self, row: Row, line: &[u8], kept: Option<Box<kept::Entry>>, out: &mut Vec<u8>) {
         self.say(line, out);
-        if let Some(entry) = kept.filter(|_| self.early.is_none()) {
+        if let Some(entry) = kept.filter(|_| self.early.is_none() && self.changed.is_none()) {
             self.keep(row.at, &entry, entry.passed);
         }
         self.fold.add(row);
@@ -345,6 +316,9 @@ impl<'c, 'p, 'w> Commit<'c, 'p, 'w> {
     }
 
     fn write(&mut self, bytes: &[u8]) {
+        if self.changed.is_some() {
+            return;
+        }
         if let Err(why) = self.sinks.record.write_all(bytes) {
             self.early = Some(Early::Write(why));
         }
@@ -352,6 +326,7 @@ impl<'c, 'p, 'w> Commit<'c, 'p, 'w> {
 
     /// The sessions are over: the end of the suite, and what its system checks say.
     pub(super) fn finish(mut self, system_checks: AskSystem<'_>) -> Outcome {
+        self.tell_changed();
         if self.early.is_none() && self.desk.stop.load(Ordering::Relaxed) {
             self.early = Some(Early::Interrupted);
         }
@@ -379,6 +354,7 @@ impl<'c, 'p, 'w> Commit<'c, 'p, 'w> {
                 self.put(&mut out, "system", &event);
             }
             self.write(&out);
+            self.tell_changed();
         }
         Outcome { stopped: self.early, system, panicked: self.panicked }
     }

@@ -58,14 +58,25 @@ pub struct Job<'j> {
     pub known: Option<&'j Known>,
     /// Set from outside to end orderly.
     pub stop: &'j AtomicBool,
-    /// Told how many sessions from how many bytes are done.
-    pub progress: &'j (dyn Fn(u64, u64) + Sync),
+    /// Told how far the work has come.
+    pub progress: &'j (dyn Fn(Reached) + Sync),
     /// The rules that everything written goes through.
     pub redactor: &'j Redactor,
     /// How telemetry is put together.
     pub assemble: &'j Options,
     /// Answers what checks ask for.
     pub edge: &'j dyn Edge,
+}
+
+/// How far the work on a suite has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reached {
+    /// Sessions that are done.
+    pub sessions: u64,
+    /// Bytes of the recordings that are read, decompressed.
+    pub bytes: u64,
+    /// All is read, and sessions are put together from telemetry.
+    pub assembling: bool,
 }
 
 /// Where the engine writes.
@@ -132,6 +143,9 @@ fn assembled(
     if stopped() || lock(commit).is_stopped() {
         return Ok(());
     }
+    if !intake.is_empty() {
+        lock(commit).assembles();
+    }
     let builder = Builder { session_attribute: job.assemble.session_attribute.clone() };
     let mut assembled = Assembled::new(intake, builder, reader, &stopped)?;
     // Nothing is telemetry any more.
@@ -177,6 +191,7 @@ fn round(
                     }
                 };
                 let Some(room) = admitted(commit, &moved, batch.seq, window) else { return Ok(()) };
+                let batch = batch.whole();
                 let done = match &batch.decoder {
                     Some(Decode::Records(decoder)) => element::take_in(job, &batch, &**decoder, intake, &mut draft)?,
                     _ => element::process(job, &batch, &mut tools, room),

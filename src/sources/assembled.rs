@@ -10,7 +10,7 @@ use super::{Batch, Element};
 use crate::assemble::SpillError;
 use crate::assemble::build::Builder;
 use crate::assemble::intake::{Draft, Intake, Options};
-use crate::assemble::settled::{Sessions, Settled};
+use crate::assemble::settled::{Portion, Sessions, Settled};
 use crate::formats::Decode;
 
 /// Hands out what was taken in.
@@ -44,18 +44,34 @@ impl Assembled {
         Ok(Self { settled, decoder: Decode::sessions(builder), files, seq: reader.batches() })
     }
 
-    /// The next sessions, or `None` after the last. `recycled` is the buffer of a batch that is done with, or empty.
+    /// The next sessions, which are still to be brought together ([`Batch::whole`]), or `None` after the last. `recycled`
+    /// is the buffer of a batch that is done with, or empty.
     pub fn next(&mut self, recycled: Vec<u8>) -> Result<Option<Batch>, SpillError> {
-        let Some(Sessions { file, buffer, items }) = self.settled.next(recycled)? else { return Ok(None) };
+        let Some(portion) = self.settled.next_portion()? else { return Ok(None) };
+        let file = portion.file;
         let Some(named) = self.files.get_mut(file as usize) else { return Ok(None) };
-        let elements = items.into_iter().zip(named.next..);
-        let elements: Vec<Element> =
-            elements.map(|(content, index)| Element { index, offset: None, line: None, content }).collect();
-        named.next += elements.len() as u64;
+        let first = named.next;
+        named.next += portion.len() as u64;
         let seq = self.seq;
         self.seq += 1;
         let (decoder, stem) = (Some(self.decoder.clone()), named.stem.clone());
-        Ok(Some(Batch { seq, file, decoder, stem, buffer, read: 0, elements }))
+        let pending = Some(Pending { portion, first });
+        Ok(Some(Batch { seq, file, decoder, stem, buffer: recycled, read: 0, elements: Vec::new(), pending }))
+    }
+}
+
+/// Sessions that are still to be brought together, numbered from `first`.
+pub struct Pending {
+    portion: Portion,
+    first: u64,
+}
+
+impl Pending {
+    /// The sessions as elements, and the buffer that holds them. `recycled` is one that is done with, or empty.
+    pub(super) fn elements(self, recycled: Vec<u8>) -> (Vec<u8>, Vec<Element>) {
+        let Sessions { buffer, items } = self.portion.bring_together(recycled);
+        let element = |(content, index)| Element { index, offset: None, line: None, content };
+        (buffer, items.into_iter().zip(self.first..).map(element).collect())
     }
 }
 
@@ -101,7 +117,7 @@ impl Recorded {
             recycled = batch.buffer;
         }
         match &mut self.assembled {
-            Some(assembled) => assembled.next(recycled),
+            Some(assembled) => Ok(assembled.next(recycled)?.map(Batch::whole)),
             None => Ok(None),
         }
     }

@@ -101,4 +101,16 @@ pub struct Batch {
     pub read: u64,
     /// The elements.
     pub elements: Vec<Element>,
+    /// Elements that are still to be brought together: many can be, at the same time.
+    pub pending: Option<assembled::Pending>,
+}
+
+impl Batch {
+    /// The batch with all its elements there.
+    pub fn whole(mut self) -> Self {
+        if let Some(pending) = self.pending.take() {
+            (self.buffer, self.elements) = pending.elements(std::mem::take(&mut self.buffer));
+        }
+        self
+    }
 }

@@ -128,7 +128,7 @@ impl Reader {
         self.stats[file].problems += (elements.len() - whole) as u64;
         let seq = self.seq;
         self.seq += 1;
-        Batch { seq, file: file as u32, decoder, stem, buffer, read, elements }
+        Batch { seq, file: file as u32, decoder, stem, buffer, read, elements, pending: None }
     }
 }
 

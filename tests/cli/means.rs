@@ -89,6 +89,9 @@ fn too_few_cases_are_inconclusive_and_say_how_many_more_it_takes() {
     project.file("sessions.jsonl", sessions(&tokens(12, noisy)));
     project.run().code(4).says("INCONCLUSIVE").says("more cases like these would settle it");
     assert!(rule(&project, "baseline mean tokens")["more_cases"].as_u64().is_some_and(|n| n > 100));
+    // Within the bar and worse at all, but so few: neither a pass nor a failure.
+    project.file("sessions.jsonl", sessions(&tokens(12, |i| 10 + forty(i) / 20)));
+    project.run().code(4).says("12 cases are few for a mean, 20 are wanted: 8 more cases like these would settle it");
     // Alike as they are, four pairs do not tell of the case in twenty that costs far more.
     let few = self::project(4, "means = [{ metric = \"tokens\", max_rise = 15 }]");
     few.file("sessions.jsonl", sessions(&tokens(4, |_| 0)));
@@ -127,7 +130,7 @@ fn a_baseline_that_did_not_measure_it_is_unmeasured_and_another_bar_needs_no_new
 
 #[test]
 fn trials_of_a_case_are_one_observation() {
-    let project = project(10, "means = [{ metric = \"turns\", max_rise = 2 }]");
+    let project = project(24, "means = [{ metric = \"turns\", max_rise = 2 }]");
     let trials = |more: usize| -> String {
         let of = |c: usize, t: usize| {
             let turns: Vec<Value> =
@@ -136,14 +139,14 @@ fn trials_of_a_case_are_one_observation() {
                 json!({ "id": format!("c{c}-{t}"), "case": format!("c{c}"), "trial": t.to_string(), "turns": turns });
             again(&session.to_string()) + "\n"
         };
-        (0..10).flat_map(|c| (0..4).map(move |t| (c, t))).map(|(c, t)| of(c, t)).collect()
+        (0..24).flat_map(|c| (0..4).map(move |t| (c, t))).map(|(c, t)| of(c, t)).collect()
     };
     project.file("sessions.jsonl", trials(0));
     project.run_with(&["--out", "four"]).code(0);
     // Half of the trials take two turns more: one more by case, in each alike.
     project.file("sessions.jsonl", trials(2));
     let said = project.run_with(&["--baseline", "four/latest"]).code(0);
-    said.says("mean turns 2.9 over 10 paired cases, 1.9 then: +1, 95% sure that it rises by at most 1 (paired-t)");
+    said.says("mean turns 3 over 24 paired cases, 2 then: +1, 95% sure that it rises by at most 1 (paired-t)");
 }
 
 #[test]

@@ -97,6 +97,43 @@ fn what_differs_from_the_run_is_listed_and_nothing_is_written() {
 }
 
 #[test]
+fn every_recording_that_changed_is_named_and_no_more_than_a_few_of_each() {
+    let project = Project::with("[recorded]\npaths = [\"r/*.jsonl\"]\n", &[]);
+    let suite = fs::read_to_string(project.path("suite.toml")).expect("a suite");
+    project.file("suite.toml", format!("{suite}{GOOD}"));
+    let write = |file: usize, said: &dyn Fn(usize) -> &'static str| {
+        let lines = (0..8).map(|i| replies(&format!("f{file}-{i}"), said(i)) + "\n");
+        project.file(&format!("r/{file:02}.jsonl"), lines.collect::<String>());
+    };
+    (0..14).for_each(|file| write(file, &|_| "good"));
+    project.run().code(0);
+    let record = project.report("run.jsonl");
+    // Of the last file but one half is recorded, nothing of the last.
+    let end = record.find("\"id\":\"f12-4\"").expect("a session");
+    project.file("cut/run.jsonl", &record[..end]);
+    let refused = || project.run_with(&["--resume=cut"]).code(2).complains("the recordings are not the same").err;
+    write(2, &|i| if i == 1 { "good, now" } else { "good" });
+    let one = refused();
+    assert!(one.contains("`f2-1`") && !one.contains("sessions changed"), "{one}");
+    write(7, &|i| if i > 2 { "good, now" } else { "good" });
+    write(12, &|i| if i > 5 { "what was not recorded may change" } else { "good" });
+    let some = refused();
+    let said = "6 sessions changed, are new or gone: 1 of r/02.jsonl (`f2-1`), 5 of r/07.jsonl (`f7-3`, `f7-4`, `f7-5` and 2 more)";
+    assert!(some.contains(said), "{some}");
+    (0..12).for_each(|file| write(file, &|_| "good, all of them"));
+    let all = refused();
+    assert!(all.contains("96 sessions changed") && all.contains("and those of 2 more files"), "{all}");
+    assert_eq!(fs::read_to_string(project.path("cut/run.jsonl")).expect("a record"), record[..end]);
+    // A session that is gone, which moves all others of its file by one.
+    (0..14).for_each(|file| write(file, &|_| "good"));
+    let file = fs::read_to_string(project.path("r/03.jsonl")).expect("sessions");
+    project.file("r/03.jsonl", file.lines().skip(1).map(|l| format!("{l}\n")).collect::<String>());
+    assert!(refused().contains("8 sessions changed, are new or gone: 8 of r/03.jsonl"));
+    project.file("r/03.jsonl", file);
+    project.run_with(&["--resume=cut"]).code(0);
+}
+
+#[test]
 fn without_a_run_that_has_not_ended_resume_begins_one() {
     let project = Project::with(GOOD, &[&replies("a", "good")]);
     project.run_with(&["--resume"]).code(0).complains("beginning a new one");

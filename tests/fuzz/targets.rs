@@ -148,7 +148,8 @@ fn all_records(decoder: &dyn RecordDecoder, input: &[u8], judging: &[Suite]) {
     intake.take(&mut draft).unwrap();
     let mut settled = intake.settle(&|| false).unwrap();
     let builder = Builder::default();
-    while let Some(sessions) = settled.next(Vec::new()).unwrap() {
+    while let Some(portion) = settled.next_portion().unwrap() {
+        let sessions = portion.bring_together(Vec::new());
         for range in sessions.items.into_iter().flatten() {
             if let Ok(session) = builder.decode(&sessions.buffer[range], 0, "fuzz") {
                 look_at(&session, input, judging);

@@ -1,6 +1,7 @@
 //! The stored records of a session read back: each span with its log records, its dialect, and what that says of it.
 
 use std::cell::OnceCell;
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
@@ -73,21 +74,29 @@ pub(super) fn load<'a>(bytes: &'a [u8]) -> Loaded<'a> {
     let mut last: HashMap<Key<'a>, usize> = HashMap::with_capacity(count);
     let mut logs: HashMap<Key<'a>, Vec<Logged<'a>>> = HashMap::new();
     let (mut seen, mut loose, mut repeated) = (HashSet::new(), Vec::new(), 0);
+    let mut before: Option<(&'a [u8], Rc<Origin<'a>>)> = None;
     for (stored, _) in codec::stored(bytes) {
-        let origin = origins
-            .entry(stored.origin)
-            .or_insert_with(|| Rc::new(codec::decode_origin(stored.origin).unwrap_or_default()))
-            .clone();
+        // Most records are of the origin of the one before, and its bytes are the very same.
+        let origin = match &before {
+            Some((bytes, origin)) if std::ptr::eq(*bytes, stored.origin) => origin.clone(),
+            _ => {
+                let decoded = || Rc::new(codec::decode_origin(stored.origin).unwrap_or_default());
+                let origin = origins.entry(stored.origin).or_insert_with(decoded).clone();
+                before = Some((stored.origin, origin.clone()));
+                origin
+            }
+        };
+        let key = (stored.trace, stored.span);
         match stored.decode() {
-            Some(Record::Span(span)) => match last.get(&(stored.trace, stored.span)) {
+            Some(Record::Span(span)) => match last.entry(key) {
                 // The last write wins.
-                Some(at) => {
-                    spans[*at] = ((stored.trace, stored.span), span, origin, stored.place);
+                Entry::Occupied(at) => {
+                    spans[*at.get()] = (key, span, origin, stored.place);
                     repeated += 1;
                 }
-                None => {
-                    last.insert((stored.trace, stored.span), spans.len());
-                    spans.push(((stored.trace, stored.span), span, origin, stored.place));
+                Entry::Vacant(entry) => {
+                    entry.insert(spans.len());
+                    spans.push((key, span, origin, stored.place));
                 }
             },
             Some(Record::Log(_)) if !seen.insert((stored.trace, stored.span, stored.content())) => repeated += 1,
@@ -102,7 +111,7 @@ pub(super) fn load<'a>(bytes: &'a [u8]) -> Loaded<'a> {
     loose.sort_by_key(|log| log.time_ns);
     let mut nodes: Vec<Node<'a>> = Vec::with_capacity(spans.len() + logs.len());
     for (key, span, origin, place) in spans {
-        let mine = in_order(logs.remove(&key).unwrap_or_default());
+        let mine = if logs.is_empty() { Vec::new() } else { in_order(logs.remove(&key).unwrap_or_default()) };
         nodes.push(Node::new(span, origin, mine.into_iter().map(|(log, ..)| log).collect(), place));
     }
     // What is left names spans that are not in the recording: only their content arrived.

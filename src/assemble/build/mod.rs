@@ -131,9 +131,7 @@ fn whole<'a>(session: &mut Session<'a>, loaded: &Loaded<'a>, turns: &turns::Turn
         n.reading.user.clone().or_else(|| attribute(n, &places))
     });
     let tags = ["tag.tags", "langfuse.trace.tags", "tags"].iter().find_map(|name| find(&first.span.attributes, name));
-    if let Some(Value::Array(tags)) = tags {
-        session.tags = tags.iter().filter_map(Value::text).collect();
-    }
+    session.tags = tags.map(texts).unwrap_or_default();
     for (name, value) in &first.origin.resource {
         session.attributes.push(name.clone(), value.payload());
     }
@@ -142,6 +140,17 @@ fn whole<'a>(session: &mut Session<'a>, loaded: &Loaded<'a>, turns: &turns::Turn
     // What never ended has no duration.
     let ended = tops().all(|n| n.span.end_ns.is_some());
     session.end_ns = nodes.iter().filter_map(|n| n.span.end_ns).max().filter(|_| ended);
+}
+
+/// The texts in a list. Carriers that have no lists (Jaeger) write one as its JSON.
+fn texts<'a>(value: &Value<'a>) -> Vec<Text<'a>> {
+    match value {
+        Value::Array(values) => values.iter().filter_map(Value::text).collect(),
+        Value::Text(json) => {
+            serde_json::from_str::<Vec<String>>(json).unwrap_or_default().into_iter().map(Text::from).collect()
+        }
+        _ => Vec::new(),
+    }
 }
 
 /// What the user said, from what the turn's first model was given, else what stands around it, else its agent. The

@@ -163,7 +163,7 @@ impl<'r> Execution<'r> {
         let assemble = sessions::assemble_options(self.context, attribute.map(String::as_str));
         let files: Vec<RecordedFile> = found.files;
         let progress = Progress::new(self.context, &planned.suite.name, &files);
-        let told = |sessions: u64, bytes: u64| progress.tell(sessions, bytes);
+        let told = |reached| progress.tell(reached);
         let job = Job {
             planned,
             index: index as u32,

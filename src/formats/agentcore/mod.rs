@@ -3,6 +3,7 @@
 //! evaluation API, and of the span lists that Strands' tools write.
 
 mod document;
+mod recover;
 
 use serde::Deserialize;
 
@@ -89,8 +90,10 @@ struct Reader;
 
 impl RecordDecoder for Reader {
     fn records<'a>(&self, element: &'a [u8], sink: &mut dyn Sink<'a>) -> Result<(), Problem> {
-        let documents: Documents<'a> = wire::parse(element)?;
-        emit(documents, None, MAX_WRAPPED, sink);
+        match wire::parse::<Documents<'a>>(element) {
+            Ok(documents) => emit(documents, None, MAX_WRAPPED, sink),
+            Err(problem) => return recover::records(element, problem, sink),
+        }
         Ok(())
     }
 }

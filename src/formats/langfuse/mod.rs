@@ -5,6 +5,7 @@
 //! this and what that SDK sends as OTLP.
 
 mod observation;
+mod scores;
 
 use self::observation::Trace;
 use super::agentcore::Plain;
@@ -20,8 +21,20 @@ pub struct Langfuse;
 /// The key of the list of observations.
 const OBSERVATIONS: &str = "observations";
 /// What the observations of one trace share: the trace, or its own columns where it is not wrapped.
-const HEADERS: &[&str] =
-    &["trace", "id", "name", "sessionId", "userId", "tags", "metadata", "input", "output", "release", "version"];
+const HEADERS: &[&str] = &[
+    "trace",
+    "id",
+    "name",
+    "sessionId",
+    "userId",
+    "tags",
+    "metadata",
+    "input",
+    "output",
+    "release",
+    "version",
+    "scores",
+];
 
 impl Format for Langfuse {
     fn name(&self) -> &'static str {
@@ -31,7 +44,10 @@ impl Format for Langfuse {
     fn doc(&self) -> &'static str {
         "Traces of Langfuse with their observations: `{trace, observations}`, the API's trace, or observations one a line \
          or as an array. Sessions are put together from all files by `sessionId`, else by the trace. Prompts and replies \
-         are read from `input` and `output`, in whichever form the framework wrote them; scores are not read."
+         are read from `input` and `output`, in whichever form the framework wrote them. Scores of a trace become \
+         attributes of its root observation, `langfuse.trace.score.NAME`, those of an observation its own, \
+         `langfuse.observation.score.NAME`, each with its comment beside it (`NAME.comment`); which of them is the user's \
+         rating the export does not say."
     }
 
     fn sniff(&self, head: &Head<'_>) -> Option<Layout> {

@@ -1,5 +1,6 @@
 //! An observation as a span, under the names that Langfuse's SDK has for its columns.
 
+use super::scores::Score;
 use crate::formats::row::{Row, status, unfolded};
 use crate::formats::telemetry::{Origin, Pairs, Record, Sink, SpanRecord, Value, find, id};
 use crate::model::{LeftOut, Problem, Text};
@@ -13,6 +14,8 @@ pub(super) struct Trace<'a> {
     shared: Pairs<'a>,
     /// For those without a parent.
     root: Pairs<'a>,
+    /// For the observation of that id.
+    scores: Vec<(Text<'a>, Pairs<'a>)>,
 }
 
 impl<'a> Trace<'a> {
@@ -43,9 +46,22 @@ impl<'a> Trace<'a> {
         for (name, column) in [("langfuse.trace.input", "input"), ("langfuse.trace.output", "output")] {
             trace.root.extend(row.take(&[column]).map(|value| (name.into(), value)));
         }
+        for mut score in row.take(&["scores"]).map(Score::all).unwrap_or_default() {
+            match score.of.take() {
+                None => score.put("langfuse.trace.score", &mut trace.root),
+                Some(of) => {
+                    let mut own = Pairs::new();
+                    score.put(SCORE, &mut own);
+                    trace.scores.push((of, own));
+                }
+            }
+        }
         trace
     }
 }
+
+/// What the attributes of an observation's scores begin with.
+const SCORE: &str = "langfuse.observation.score";
 
 /// Parts of the metadata in which Langfuse keeps what a span of OpenTelemetry carried.
 const CARRIED: [&str; 3] = ["attributes", "resourceAttributes", "scope"];
@@ -68,7 +84,8 @@ const COLUMNS: &[(&str, &str)] = &[
 
 /// Hands an observation over.
 pub(super) fn emit<'a, 't: 'a>(mut row: Row<'a>, trace: &Trace<'t>, sink: &mut dyn Sink<'a>) {
-    let own = row.text(&["id"]).and_then(|text| id::normal(&text, id::SPAN));
+    let written = row.text(&["id"]);
+    let own = written.as_ref().and_then(|text| id::normal(text, id::SPAN));
     let of = row.text(&["traceId"]).or_else(|| trace.id.clone()).and_then(|text| id::normal(&text, id::TRACE));
     let name = row.text(&["name"]).unwrap_or_default();
     let (Some(own), Some(of)) = (own, of) else {
@@ -127,6 +144,11 @@ pub(super) fn emit<'a, 't: 'a>(mut row: Row<'a>, trace: &Trace<'t>, sink: &mut d
         Some(other) => attributes.push(("langfuse.observation.metadata".into(), other)),
         None => {}
     }
+    for score in row.take(&["scores"]).map(Score::all).unwrap_or_default() {
+        score.put(SCORE, &mut attributes);
+    }
+    let scored = trace.scores.iter().filter(|(of, _)| Some(of) == written.as_ref());
+    attributes.extend(scored.flat_map(|(_, scores)| scores).cloned());
     attributes.extend(trace.shared.iter().cloned());
     if parent.is_none() {
         attributes.extend(trace.root.iter().cloned());

@@ -63,6 +63,30 @@ fn a_trace_is_read_in_every_envelope() {
 }
 
 #[test]
+fn scores_stand_where_they_were_given() {
+    let scores = r#"[{"name":"csat","value":4,"source":"API"},{"name":"tone","value":0.5,"observationId":"B2","comment":"curt"}]"#;
+    let element = format!(r#"{{"trace":{{"id":"t1","scores":{scores}}},"observations":[{B},{A}]}}"#);
+    struct Scores(Vec<String>);
+    impl<'a> Sink<'a> for Scores {
+        fn origin(&mut self, _: &Origin<'a>) {}
+        fn record(&mut self, record: &Record<'a>) {
+            let Record::Span(span) = record else { return };
+            let scores = span.attributes.iter().filter(|(name, _)| name.contains("score"));
+            self.0.extend(scores.map(|(name, value)| format!("{} {name}={}", span.name, value.json())));
+        }
+        fn problem(&mut self, _: Problem) {}
+    }
+    let mut scores = Scores(Vec::new());
+    let Decode::Records(reader) = Langfuse.decoder(&[]).unwrap() else { panic!("records") };
+    reader.records(element.as_bytes(), &mut scores).unwrap();
+    insta::assert_snapshot!(scores.0.join("\n"), @r#"
+    f langfuse.observation.score.tone.comment="curt"
+    f langfuse.observation.score.tone=0.5
+    root langfuse.trace.score.csat=4
+    "#);
+}
+
+#[test]
 fn what_cannot_be_used_is_told_and_the_rest_is_taken() {
     let observations = r#"[{"id":"","type":"SPAN","name":"nameless","startTime":"x","traceId":"t1"},"0a1b",
         {"id":"0000000000000000","traceId":"t","name":"zero"},

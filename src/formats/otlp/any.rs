@@ -11,6 +11,9 @@ use super::json::or_default;
 use crate::formats::telemetry::{Pairs, Value, id};
 use crate::model::Text;
 
+/// How many attributes there is room for at first.
+const USUAL: usize = 24;
+
 /// Attributes: a list of key and value.
 #[derive(Debug, Default)]
 pub(super) struct KeyValues<'a>(pub(super) Pairs<'a>);
@@ -29,6 +32,10 @@ impl<'de: 'a, 'a> Deserialize<'de> for KeyValues<'a> {
             fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
                 let mut pairs = Vec::new();
                 while let Some(KeyValue { key, value }) = seq.next_element()? {
+                    // Most lists have dozens of pairs, or none: growing from few would copy them over and over.
+                    if pairs.capacity() == 0 {
+                        pairs.reserve(USUAL);
+                    }
                     pairs.push((key, value.0));
                 }
                 Ok(KeyValues(pairs))

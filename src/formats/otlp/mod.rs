@@ -1,6 +1,7 @@
 //! `otlp`: OpenTelemetry's own form of spans and log records, as exporters send it and the collector writes it.
 
 pub(super) mod any;
+mod damaged;
 mod export;
 pub(super) mod json;
 mod look;

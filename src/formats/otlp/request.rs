@@ -1,7 +1,7 @@
 //! Records from OTLP/JSON: what a request's parts mean.
 
 use super::json::{self, Export, Log, Resource, Scope, ScopeLogs, ScopeSpans, Span};
-use super::{log_name, recover};
+use super::{damaged, log_name, recover};
 use crate::formats::telemetry::{EventRecord, LogRecord, Origin, Record, Sink, SpanRecord, id};
 use crate::formats::wire::parse;
 use crate::model::{LeftOut, Problem, Text};
@@ -10,6 +10,7 @@ use crate::model::{LeftOut, Problem, Text};
 pub(super) fn records<'a>(request: &'a [u8], sink: &mut dyn Sink<'a>) -> Result<(), Problem> {
     let export: Export<'a> = match parse(request) {
         Ok(export) => export,
+        Err(problem) if std::str::from_utf8(request).is_err() => return damaged::records(request, problem, sink),
         Err(problem) => return recover::records(request, problem, sink),
     };
     if !export.is_any() && request.trim_ascii() != b"{}" {
@@ -19,7 +20,7 @@ pub(super) fn records<'a>(request: &'a [u8], sink: &mut dyn Sink<'a>) -> Result<
     Ok(())
 }
 
-fn emit<'a>(export: Export<'a>, sink: &mut dyn Sink<'a>) {
+pub(super) fn emit<'a>(export: Export<'a>, sink: &mut dyn Sink<'a>) {
     // The parts of an element that is itself one of those that a request lists.
     let mut origin = origin(export.resource.unwrap_or_default());
     spans(export.scope_spans.unwrap_or_default(), &mut origin, sink);

@@ -3,6 +3,8 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::formats::telemetry::{Pairs, Value};
+use crate::model::Text;
 
 fn value() -> impl Strategy<Value = Value<'static>> {
     let leaf = prop_oneof![

@@ -85,7 +85,7 @@ fn run_over(texts: &[String], jobs: usize, options: &Options, stop: bool) -> (Ou
         shard: None,
         known: None,
         stop: &stop,
-        progress: &|_, _| (),
+        progress: &|_| (),
         redactor: &redactor,
         assemble: options,
         edge: &crate::checks::asking::Nobody,

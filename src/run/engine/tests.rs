@@ -65,7 +65,7 @@ fn onto(room: usize, jobs: usize) -> (Outcome, Vec<u8>) {
         shard: None,
         known: None,
         stop: &stop,
-        progress: &|_, _| (),
+        progress: &|_| (),
         redactor: &redactor,
         assemble: &Options::default(),
         edge: &crate::checks::asking::Nobody,

@@ -142,8 +142,11 @@ impl Comparison for Means {
         paired::least_p(self.n) <= alpha && excess.upper(1.0 - alpha).is_some_and(|upper| upper < 0.0)
     }
 
+    /// Where what was measured keeps the bar and is only in doubt, nothing is shown.
     fn p_worse(&self, _: Reading) -> f64 {
-        self.loss.map_or(1.0, |loss| loss.p_above(0.0).max(paired::least_p(self.n)))
+        let within = self.excess.is_some_and(|excess| excess.mean < 0.0 && excess.doubt().is_some());
+        let shown = self.loss.filter(|_| !within);
+        shown.map_or(1.0, |loss| loss.p_above(0.0).max(paired::least_p(self.n)))
     }
 
     fn said(&self, decision: Decision, alpha: f64, p_worse: f64, several: usize) -> (String, Option<Measured>) {

@@ -1,31 +1,37 @@
 //! What kind of operation a span is, by the attributes that name it.
 
-use crate::formats::telemetry::{Pairs, find};
+use crate::formats::telemetry::Pairs;
 use crate::model::SpanKind;
 
 /// The kind that attributes name: the OpenTelemetry operation first, then OpenInference, OpenLLMetry, Langfuse, Confident AI and MCP,
 /// since an operation that is none of ours (`unknown`, a workflow) may still be named by another. A span with a model
 /// and no operation is a model's, one with a tool a tool's.
 pub fn by_attributes(attributes: &Pairs<'_>) -> SpanKind {
-    let text = |name| find(attributes, name).and_then(|v| v.as_str());
-    let told = [
-        text("gen_ai.operation.name").map(operation),
-        text("openinference.span.kind").map(openinference),
-        text("traceloop.span.kind").map(traceloop),
-        text("llm.request.type").map(request),
-        text("langfuse.observation.type").map(langfuse),
-        text("confident.span.type").map(confident),
-        text("mcp.method.name").map(mcp),
-    ];
-    let found = told.into_iter().flatten().find(|k| *k != SpanKind::Other);
-    match found {
-        Some(kind) => kind,
-        None if text("gen_ai.operation.name").is_none()
-            && (text("gen_ai.request.model").is_some() || text("gen_ai.response.model").is_some()) =>
-        {
-            SpanKind::Llm
+    // The names in order of precedence, each with what it says; the last of a name counts.
+    let mut told: [Option<SpanKind>; 7] = [None; 7];
+    let (mut has_operation, mut asked, mut answered, mut has_tool) = (false, false, false, false);
+    // Once over all: most spans have dozens of attributes.
+    for (name, value) in attributes {
+        let text = value.as_str();
+        match name.as_str() {
+            "gen_ai.operation.name" => (told[0], has_operation) = (text.map(operation), text.is_some()),
+            "openinference.span.kind" => told[1] = text.map(openinference),
+            "traceloop.span.kind" => told[2] = text.map(traceloop),
+            "llm.request.type" => told[3] = text.map(request),
+            "langfuse.observation.type" => told[4] = text.map(langfuse),
+            "confident.span.type" => told[5] = text.map(confident),
+            "mcp.method.name" => told[6] = text.map(mcp),
+            "gen_ai.request.model" => asked = text.is_some(),
+            "gen_ai.response.model" => answered = text.is_some(),
+            "gen_ai.tool.name" => has_tool = text.is_some(),
+            _ => {}
         }
-        None if text("gen_ai.operation.name").is_none() && text("gen_ai.tool.name").is_some() => SpanKind::Tool,
+    }
+    match told.into_iter().flatten().find(|kind| *kind != SpanKind::Other) {
+        Some(kind) => kind,
+        None if has_operation => SpanKind::Other,
+        None if asked || answered => SpanKind::Llm,
+        None if has_tool => SpanKind::Tool,
         None => SpanKind::Other,
     }
 }

@@ -1,13 +1,17 @@
 //! Argument matchers: a plain value means equality, a table with one `$` key means what the key says. They nest.
 //!
-//! Deserialisation is written by hand: an untagged enum would lose positions and messages.
+//! [`read`] makes them by hand: an untagged enum would lose positions and messages.
+
+mod read;
 
 use std::fmt;
 
 use regex::Regex;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
-use serde::{Deserialize, de};
+use serde::Deserialize;
 use serde_json::{Map, Number, Value};
+
+pub use read::regex_message;
 
 use crate::model::json;
 
@@ -152,6 +156,8 @@ impl Matcher {
     pub fn to_value(&self) -> Value {
         let one = |key: &str, value: Value| Value::Object(Map::from_iter([(key.to_owned(), value)]));
         match self {
+            // Read back as it stands, a literal with a `$` key in it would be a matcher.
+            Self::Equals(value) if has_operator(value) => one("$eq", value.clone()),
             Self::Equals(value) => value.clone(),
             Self::Object(fields) => fields.iter().map(|(k, m)| (k.clone(), m.to_value())).collect::<Map<_, _>>().into(),
             Self::Array(items) => items.iter().map(Self::to_value).collect::<Vec<_>>().into(),
@@ -215,6 +221,15 @@ impl fmt::Display for Argument<'_> {
     }
 }
 
+/// Whether a key in it would be read as a matcher's.
+fn has_operator(value: &Value) -> bool {
+    match value {
+        Value::Object(fields) => fields.iter().any(|(key, value)| key.starts_with('$') || has_operator(value)),
+        Value::Array(items) => items.iter().any(has_operator),
+        _ => false,
+    }
+}
+
 fn number(value: &Value) -> Option<&Number> {
     match value {
         Value::Number(n) => Some(n),
@@ -227,170 +242,6 @@ fn partly_equal(expected: &Value, actual: &Value) -> bool {
         (Value::Object(e), Value::Object(a)) => e.iter().all(|(k, v)| a.get(k).is_some_and(|w| partly_equal(v, w))),
         (Value::Array(e), Value::Array(a)) => e.len() == a.len() && e.iter().zip(a).all(|(e, a)| partly_equal(e, a)),
         _ => json::equal(expected, actual),
-    }
-}
-
-/// The key under which the `toml` crate hands a date to a deserialiser.
-const TOML_DATETIME: &str = "$__toml_private_datetime";
-
-/// The `$` keys, for messages.
-const OPERATORS: &[&str] =
-    &["$eq", "$matches", "$approx", "$one_of", "$any", "$absent", "$contains", "$partial", "$not", "$gte", "$lte"];
-
-/// A value taken literally, whatever its keys.
-struct Literal(Value);
-
-impl<'de> Deserialize<'de> for Literal {
-    fn deserialize<D: de::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        Value::deserialize(d).map(|v| Self(undate(v)))
-    }
-}
-
-/// Replaces the `toml` crate's form of dates by their text.
-fn undate(value: Value) -> Value {
-    match value {
-        Value::Object(map) => match map.get(TOML_DATETIME) {
-            Some(text) if map.len() == 1 => text.clone(),
-            _ => map.into_iter().map(|(k, v)| (k, undate(v))).collect::<Map<_, _>>().into(),
-        },
-        Value::Array(items) => items.into_iter().map(undate).collect::<Vec<_>>().into(),
-        other => other,
-    }
-}
-
-impl<'de> Deserialize<'de> for Matcher {
-    fn deserialize<D: de::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        d.deserialize_any(MatcherVisitor)
-    }
-}
-
-struct MatcherVisitor;
-
-impl<'de> de::Visitor<'de> for MatcherVisitor {
-    type Value = Matcher;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a value, or a matcher such as { \"$matches\" = \"regex\" }")
-    }
-
-    fn visit_bool<E>(self, v: bool) -> Result<Matcher, E> {
-        Ok(Matcher::Equals(v.into()))
-    }
-
-    fn visit_i64<E>(self, v: i64) -> Result<Matcher, E> {
-        Ok(Matcher::Equals(v.into()))
-    }
-
-    fn visit_u64<E>(self, v: u64) -> Result<Matcher, E> {
-        Ok(Matcher::Equals(v.into()))
-    }
-
-    fn visit_f64<E>(self, v: f64) -> Result<Matcher, E> {
-        Ok(Matcher::Equals(v.into()))
-    }
-
-    fn visit_str<E>(self, v: &str) -> Result<Matcher, E> {
-        Ok(Matcher::Equals(v.into()))
-    }
-
-    fn visit_unit<E>(self) -> Result<Matcher, E> {
-        Ok(Matcher::Equals(Value::Null))
-    }
-
-    fn visit_none<E>(self) -> Result<Matcher, E> {
-        Ok(Matcher::Equals(Value::Null))
-    }
-
-    fn visit_seq<A: de::SeqAccess<'de>>(self, mut seq: A) -> Result<Matcher, A::Error> {
-        let mut items = Vec::new();
-        while let Some(item) = seq.next_element::<Matcher>()? {
-            items.push(item);
-        }
-        Ok(simplify_array(items))
-    }
-
-    fn visit_map<A: de::MapAccess<'de>>(self, mut map: A) -> Result<Matcher, A::Error> {
-        let mut fields: Vec<(String, Matcher)> = Vec::new();
-        let mut operator: Option<(String, Matcher)> = None;
-        let mut tol: Option<f64> = None;
-        while let Some(key) = map.next_key::<String>()? {
-            if key == TOML_DATETIME {
-                return Ok(Matcher::Equals(Value::String(map.next_value()?)));
-            } else if key.starts_with('$') {
-                let matcher = operand(&key, &mut map)?;
-                if let Some((first, _)) = &operator {
-                    return Err(de::Error::custom(format!(
-                        "a matcher has one `$` key; this has `{first}` and `{key}`"
-                    )));
-                }
-                operator = Some((key, matcher));
-            } else if key == "tol" && matches!(operator, Some((_, Matcher::Approx { .. }))) {
-                tol = Some(map.next_value()?);
-            } else {
-                fields.push((key, map.next_value()?));
-            }
-        }
-        let Some((key, mut matcher)) = operator else { return Ok(simplify_object(fields)) };
-        if let Matcher::Approx { tol: t, .. } = &mut matcher {
-            // `tol` may stand before `$approx`, where it could not be told from a plain key.
-            if let Some(i) = fields.iter().position(|(k, _)| k == "tol") {
-                tol = fields.remove(i).1.to_value().as_f64();
-            }
-            *t = tol.unwrap_or(1e-9);
-        }
-        match fields.first() {
-            None => Ok(matcher),
-            Some((other, _)) => Err(de::Error::custom(format!(
-                "`{other}` does not belong beside `{key}`; to match a literal key `{key}`, write {{ \"$eq\" = ... }}"
-            ))),
-        }
-    }
-}
-
-fn operand<'de, A: de::MapAccess<'de>>(key: &str, map: &mut A) -> Result<Matcher, A::Error> {
-    let boxed = |m: Matcher| Box::new(m);
-    Ok(match key {
-        "$eq" => Matcher::Equals(map.next_value::<Literal>()?.0),
-        "$matches" => {
-            let source: String = map.next_value()?;
-            Matcher::Matches(Regex::new(&source).map_err(|e| de::Error::custom(regex_message(&e)))?)
-        }
-        "$approx" => Matcher::Approx { value: map.next_value()?, tol: 0.0 },
-        "$one_of" => Matcher::OneOf(map.next_value()?),
-        "$any" | "$absent" => {
-            if !map.next_value::<bool>()? {
-                return Err(de::Error::custom(format!("`{key}` is written `{key} = true`")));
-            }
-            if key == "$any" { Matcher::Any } else { Matcher::Absent }
-        }
-        "$contains" => Matcher::Contains(boxed(map.next_value()?)),
-        "$partial" => Matcher::Partial(boxed(map.next_value()?)),
-        "$not" => Matcher::Not(boxed(map.next_value()?)),
-        "$gte" => Matcher::Gte(map.next_value()?),
-        "$lte" => Matcher::Lte(map.next_value()?),
-        other => return Err(de::Error::unknown_field(other, OPERATORS)),
-    })
-}
-
-/// A regular expression's error in one line.
-pub fn regex_message(error: &regex::Error) -> String {
-    let text = error.to_string();
-    format!("bad regular expression: {}", text.lines().last().unwrap_or_default().trim_start_matches("error: "))
-}
-
-fn simplify_array(items: Vec<Matcher>) -> Matcher {
-    if items.iter().all(|m| matches!(m, Matcher::Equals(_))) {
-        Matcher::Equals(items.iter().map(Matcher::to_value).collect::<Vec<_>>().into())
-    } else {
-        Matcher::Array(items)
-    }
-}
-
-fn simplify_object(fields: Vec<(String, Matcher)>) -> Matcher {
-    if fields.iter().all(|(_, m)| matches!(m, Matcher::Equals(_))) {
-        Matcher::Equals(fields.iter().map(|(k, m)| (k.clone(), m.to_value())).collect::<Map<_, _>>().into())
-    } else {
-        Matcher::Object(fields)
     }
 }
 
@@ -408,76 +259,4 @@ impl JsonSchema for Matcher {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    fn m(value: Value) -> Matcher {
-        serde_json::from_value(value).unwrap()
-    }
-
-    #[test]
-    fn a_plain_value_means_equality() {
-        assert!(m(json!({"a": 1})).matches(Some(&json!({"a": 1.0}))));
-        assert!(!m(json!({"a": 1})).matches(Some(&json!({"a": 1, "b": 2}))));
-        assert!(!m(json!(1)).matches(Some(&json!("1"))));
-        assert!(!m(json!(null)).matches(None));
-    }
-
-    #[test]
-    fn each_operator_does_what_it_says() {
-        let cases = [
-            (json!({"$matches": "^A\\d$"}), json!("A1"), json!("B1")),
-            (json!({"$approx": 12.5, "tol": 0.01}), json!(12.509), json!(12.52)),
-            (json!({"tol": 1, "$approx": 5}), json!(6), json!(7)),
-            (json!({"$one_of": [1, {"$matches": "x"}]}), json!("axb"), json!(2)),
-            (json!({"$contains": "ell"}), json!("hello"), json!("help")),
-            (json!({"$contains": {"$gte": 3}}), json!([1, 3]), json!([1, 2])),
-            (json!({"$partial": {"a": {"b": 1}}}), json!({"a": {"b": 1, "c": 2}, "d": 3}), json!({"a": {}})),
-            (json!({"$not": 3}), json!(4), json!(3.0)),
-            (json!({"$gte": 3}), json!(3), json!(2.99)),
-            (json!({"$lte": 3}), json!(3), json!("3")),
-            (json!({"$eq": {"$any": true}}), json!({"$any": true}), json!(1)),
-            (json!({"a": {"$any": true}}), json!({"a": null}), json!({})),
-            (json!({"a": {"$absent": true}, "b": 1}), json!({"b": 1}), json!({"a": 1, "b": 1})),
-            (json!([{"$any": true}, 2]), json!([0, 2]), json!([0])),
-        ];
-        for (matcher, yes, no) in cases {
-            let compiled = m(matcher.clone());
-            assert!(compiled.matches(Some(&yes)), "{matcher} should match {yes}");
-            assert!(!compiled.matches(Some(&no)), "{matcher} should not match {no}");
-            assert!(m(compiled.to_value()).matches(Some(&yes)), "{matcher} should survive being written out");
-        }
-    }
-
-    #[test]
-    fn a_malformed_matcher_is_refused() {
-        for bad in [
-            json!({"$match": "x"}),
-            json!({"$matches": "("}),
-            json!({"$any": false}),
-            json!({"$gte": 1, "$lte": 2}),
-            json!({"$matches": "x", "other": 1}),
-        ] {
-            assert!(serde_json::from_value::<Matcher>(bad.clone()).is_err(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn args_modes() {
-        use ArgsMode::{Exact, Ignore, Partial, Subset, Superset};
-        let reference = m(json!({"a": {"x": 1}, "b": 2}));
-        let cases = [
-            (json!({"a": {"x": 1}, "b": 2}), [true, true, true, true, true]),
-            (json!({"a": {"x": 1}, "b": 2, "c": 3}), [false, true, true, false, true]),
-            (json!({"a": {"x": 1, "y": 0}, "b": 2}), [false, true, false, false, true]),
-            (json!({"b": 2}), [false, false, false, true, true]),
-            (json!({}), [false, false, false, true, true]),
-            (json!({"b": 3}), [false, false, false, false, true]),
-        ];
-        for (actual, expected) in cases {
-            let got = [Exact, Partial, Superset, Subset, Ignore].map(|mode| reference.matches_args(&actual, mode));
-            assert_eq!(got, expected, "{actual}");
-        }
-    }
-}
+mod tests;
