@@ -5,13 +5,15 @@
 //! on the word of the caller that every line of it was redacted when it was written ([`Redacted::drawn`]).
 //!
 //! - `rules`: the rules as they are written and as they are applied; pseudonyms.
-//! - `text`: what the rules find in one text, through escapes (`view`) and in JSON (`json`).
+//! - `text`: one text without what the rules hide; `search`: what they find in it, through escapes (`view`) and in JSON
+//!   (`json`).
 //! - `session`: a session, field by field, with the flags that say what was taken out where.
 //! - `hidden`: words about a session, which quote and cut what was taken out of it.
 
 mod hidden;
 mod json;
 mod rules;
+mod search;
 mod session;
 mod text;
 mod view;
