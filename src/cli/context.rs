@@ -128,7 +128,7 @@ impl Context {
         let color = color_of(settings.color.value, &io::stdout());
         let own = settings.prices.iter().map(|own| (own.model.clone(), own.price));
         let prices = Arc::new(Prices::new(own.collect()));
-        let redact = Given { rules: settings.redact.clone(), key: None };
+        let redact = Given { rules: settings.redact.value.clone(), key: None };
         Self { settings, cwd, quiet, detectors, prices, redact, color, flags: Flags::default() }
     }
 

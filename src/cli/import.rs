@@ -57,6 +57,12 @@ pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     let next = &mut |buffer| found.recorded.next(buffer);
     let form = args.form;
     let redactor = context.redactor([]);
+    if args.form == Form::Otlp && redactor.is_on() {
+        context.note(
+            "seatrial: OTLP has no place for what says which fields were redacted; sessions to be judged again are \
+             imported as seatrial's own\n",
+        );
+    }
     let write = &mut |session: &Session<'_>, mut out: &mut dyn Write| {
         let session = redactor.written(session);
         match form {

@@ -46,7 +46,9 @@ pub fn evaluate(
 
 /// Whether the `on` of a system check selects a session. `Err` says why nobody can tell.
 pub fn selects(check: &CheckDef, session: &Session<'_>, bound: &Bound<'_>) -> Result<bool, String> {
-    if let Some(why) = withheld::unknown(session, SubjectRef::Session, check.on.reads()) {
+    if !session.redacted.is_empty()
+        && let Some(why) = withheld::unknown(session, SubjectRef::Session, check.on.reads())
+    {
         return Err(why);
     }
     with_scene(session, bound, |scene| Ok(check.on.resolve(|| scene.context().clone())?.session(scene)))
@@ -114,9 +116,10 @@ fn apply(check: &CheckDef, scene: &Scene<'_>, edge: &dyn Edge, rolled: &mut Roll
         Err(why) => return rolled.add(SubjectRef::Session, Finding::error(why)),
     };
     // Of a session that something was taken out of, not all is known.
-    let selecting = check.on.reads();
+    let flagged = !scene.session.redacted.is_empty();
+    let selecting = if flagged { check.on.reads() } else { Parts::NONE };
     let unselected = |at| withheld::unknown(scene.session, at, selecting);
-    let rendering = check.program.reads();
+    let rendering = if flagged { check.program.reads() } else { Parts::NONE };
     let measured = |at, reads: &dyn Fn() -> Reads, finding| {
         let reads = || match reads() {
             reads if rendering == Parts::NONE => reads,

@@ -154,7 +154,7 @@ pub struct Settings {
     /// Prices of the user's own, in the order in which they are written.
     pub prices: Vec<OwnPrice>,
     /// What is taken out of everything that is written, whatever the suite.
-    pub redact: RedactTable,
+    pub redact: Setting<RedactTable>,
 }
 
 /// What the command line says.

@@ -9,7 +9,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::keys::{Given, KEYS, Raw};
-use super::{CustomDetector, Origin, OwnPrice, SettingsProblem, did_you_mean};
+use super::{CustomDetector, Origin, OwnPrice, Setting, SettingsProblem, did_you_mean};
 use crate::checks::matcher::regex_message;
 use crate::redact::RedactTable;
 use crate::suite::nearest::nearest;
@@ -24,7 +24,7 @@ pub(super) struct File {
     pub profiles: BTreeMap<String, Profile>,
     pub detectors: BTreeMap<String, CustomDetector>,
     pub prices: Vec<OwnPrice>,
-    pub redact: RedactTable,
+    pub redact: Option<Setting<RedactTable>>,
 }
 
 /// What a profile says.

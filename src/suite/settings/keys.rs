@@ -140,7 +140,7 @@ impl Layers<'_> {
         profile: Option<Setting<String>>,
         detectors: BTreeMap<String, CustomDetector>,
         prices: Vec<OwnPrice>,
-        redact: RedactTable,
+        redact: Option<Setting<RedactTable>>,
     ) -> Settings {
         let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         Settings {
@@ -163,7 +163,7 @@ impl Layers<'_> {
             spill_after: self.take("spill_after", 128 << 20, size),
             detectors,
             prices,
-            redact,
+            redact: redact.unwrap_or(Setting { value: RedactTable::default(), origin: Origin::Default }),
         }
     }
 }
@@ -333,13 +333,12 @@ pub(super) fn rows(s: &Settings) -> Vec<(String, String, String)> {
     for (name, detector) in &s.detectors {
         row(&format!("detectors.{name}"), detector.pattern.as_str().to_owned(), &detector.origin);
     }
-    let path = s.file.as_ref().map_or_else(String::new, |f| f.display().to_string());
-    let kinds = s.redact.pseudonyms.iter().map(|p| p.name().to_owned()).collect();
-    let lists = [("detectors", &s.redact.detectors), ("keys", &s.redact.keys), ("paths", &s.redact.paths)];
-    for (key, list) in lists.into_iter().chain([("pseudonyms", &kinds)]).filter(|(_, list)| !list.is_empty()) {
-        let named = super::FILE_NAME.to_owned();
-        let origin = if path.is_empty() { Origin::Default } else { Origin::Env(named) };
-        row(&format!("redact.{key}"), list.join(", "), &origin);
+    let rules = &s.redact.value;
+    let kinds = rules.pseudonyms.iter().map(|p| p.name().to_owned()).collect();
+    let lists =
+        [("detectors", &rules.detectors), ("keys", &rules.keys), ("paths", &rules.paths), ("pseudonyms", &kinds)];
+    for (key, list) in lists.into_iter().filter(|(_, list)| !list.is_empty()) {
+        row(&format!("redact.{key}"), list.join(", "), &s.redact.origin);
     }
     rows
 }

@@ -4,8 +4,8 @@ use serde::Deserialize;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::did_you_mean;
 use super::file::{Reader, found};
+use super::{Setting, did_you_mean};
 use crate::checks::detect::Detectors;
 use crate::redact::{Pseudonym, RedactTable, Rules};
 use crate::suite::nearest::nearest;
@@ -47,7 +47,8 @@ impl Reader<'_> {
                 self.problem(span, problem.message, problem.help);
             }
         }
-        self.file.redact = rules;
+        let origin = self.origin(&value.span(), None);
+        self.file.redact = Some(Setting { value: rules, origin });
     }
 
     fn strings(&mut self, name: &str, value: &Spanned<DeValue<'_>>) -> Vec<(String, std::ops::Range<usize>)> {

@@ -186,7 +186,7 @@ fn ids_are_pseudonyms_and_runs_still_fit_together() {
     project.run_with(&["--keep", "all", "--out", "b"]).code(0);
     let said = project.seatrial(&["diff", "a/latest", "b/latest"]).code(0).says("newly pass");
     assert!(said.out.contains("session~") && !said.out.contains("sess-000"), "{}", said.out);
-    project.run_with(&["--baseline", "a/latest"]).code(4).says("2 of 2 paired cases pass");
+    project.run_with(&["--baseline", "a/latest"]).code(4).says("every one of its 2 cases has its pair");
     project.run_with(&["--rerun", "failed:a/latest"]).code(0);
     assert_eq!(project.suite()["sessions"]["evaluated"], 1, "the case that failed is found by its pseudonym");
     let mut left = Vec::new();
