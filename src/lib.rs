@@ -30,7 +30,7 @@
 //! | floor | room | what it owns |
 //! | --- | --- | --- |
 //! | 0 | [`model`] | the nouns: sessions, verdicts, evidence, problems, digests |
-//! | 1 | [`stats`], [`formats`], [`checks`] | pure functions: numbers, bytes to sessions, rules |
+//! | 1 | [`stats`], [`formats`], [`checks`], [`redact`] | pure functions: numbers, bytes to sessions, rules, what must not be written |
 //! | 2 | [`suite`], [`assemble`], [`eval`] | TOML to suites; telemetry to sessions; sessions to verdicts to a decision |
 //! | 3 | [`sources`], [`evidence`], [`store`], [`report`] | files in, what checks ask for, the record, reports out |
 //! | 4 | [`run`] | the engine |
@@ -46,6 +46,7 @@ pub mod eval;
 pub mod evidence;
 pub mod formats;
 pub mod model;
+pub mod redact;
 pub mod report;
 pub mod run;
 pub mod sources;

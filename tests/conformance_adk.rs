@@ -242,6 +242,7 @@ fn suite(path: &Path) -> Result<Suite, String> {
         prices: &std::sync::Arc::default(),
         vars: &|_| None,
         subject: None,
+        redact: &Default::default(),
         sessions: None,
     };
     let loaded = load(&[file], &env).map_err(|problems| problems.render(false))?;

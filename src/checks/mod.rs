@@ -11,7 +11,8 @@
 //!   that checks share.
 //! - [`context`]: sessions as templates and expressions see them, and [`strict`]: what is not there is an error.
 //! - [`prices`]: what tokens cost.
-//! - [`detect`]: detectors of card numbers, secrets and the like.
+//! - [`detect`]: detectors of card numbers, secrets and the like; [`withheld`]: what is not known of a session that they
+//!   were taken out of.
 
 pub mod asking;
 pub mod build;
@@ -36,12 +37,14 @@ pub mod subject;
 pub mod system;
 pub mod text;
 pub mod turn;
+pub mod withheld;
 
-use crate::model::{Finding, Level};
+use crate::model::{Finding, Level, Status};
 use asking::AskingCheck;
 use build::{Rule, rule as entry};
 use subject::{Scope, SessionSubject, SpanSubject, TurnSubject};
 use system::{Column, SystemFinding, Window};
+use withheld::Reads;
 
 /// Every rule, in the order of the reference. A check that is not here cannot be named.
 pub static RULES: &[Rule] = &[
@@ -92,6 +95,10 @@ pub fn rule(name: &str) -> Option<&'static Rule> {
 pub trait SpanCheck: Send + Sync {
     /// Judges one span.
     fn check(&self, subject: &SpanSubject<'_>) -> Finding;
+    /// What it reads, for sessions that something was taken out of.
+    fn reads(&self) -> Reads {
+        Reads::all()
+    }
     /// What it says of a session besides, of whose spans the recording may not show all that are its subjects.
     fn unseen(&self, _: &SessionSubject<'_>) -> Option<Finding> {
         None
@@ -102,24 +109,40 @@ pub trait SpanCheck: Send + Sync {
 pub trait TurnCheck: Send + Sync {
     /// Judges one turn.
     fn check(&self, subject: &TurnSubject<'_>) -> Finding;
+    /// What it reads, for sessions that something was taken out of.
+    fn reads(&self) -> Reads {
+        Reads::all()
+    }
 }
 
 /// A check of a whole session.
 pub trait SessionCheck: Send + Sync {
     /// Judges one session.
     fn check(&self, subject: &SessionSubject<'_>) -> Finding;
+    /// What it reads, for sessions that something was taken out of.
+    fn reads(&self) -> Reads {
+        Reads::all()
+    }
 }
 
 /// A check that means the same over a turn and over a session.
 pub trait ScopeCheck: Send + Sync {
     /// Judges the calls, times and tokens of a turn or session.
     fn check(&self, scope: &Scope<'_>) -> Finding;
+    /// What it reads, for sessions that something was taken out of.
+    fn reads(&self) -> Reads {
+        Reads::all()
+    }
 }
 
 /// A check of a text, wherever the text comes from.
 pub trait TextCheck: Send + Sync {
     /// Judges one text. Evidence ranges are relative to the text; the caller says which field it was.
     fn check(&self, text: &str) -> Finding;
+    /// The detectors that it applies, and the verdict that is certain once one of them finds something.
+    fn detects(&self) -> Option<(Vec<String>, Status)> {
+        None
+    }
 }
 
 /// A check of all sessions of a window. It never sees sessions, only the columns it declares.
@@ -165,10 +188,18 @@ impl<T: ScopeCheck> TurnCheck for OnScope<T> {
     fn check(&self, subject: &TurnSubject<'_>) -> Finding {
         self.0.check(&subject.scope())
     }
+
+    fn reads(&self) -> Reads {
+        self.0.reads()
+    }
 }
 
 impl<T: ScopeCheck> SessionCheck for OnScope<T> {
     fn check(&self, subject: &SessionSubject<'_>) -> Finding {
         self.0.check(&subject.scope())
+    }
+
+    fn reads(&self) -> Reads {
+        self.0.reads()
     }
 }

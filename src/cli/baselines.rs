@@ -1,11 +1,13 @@
 //! The earlier runs that suites are compared with: `--baseline`, and reading each before anything is run.
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 
 use super::context::Context;
 use crate::eval::baseline::Wanted;
 use crate::eval::event::{BaselineEvent, SuitePlan};
 use crate::eval::plan::{EarlierRun, Planned};
+use crate::redact::{Redacted, Redactor};
 use crate::store::baseline;
 use crate::suite::BaselineBar;
 
@@ -42,10 +44,10 @@ impl Args {
 }
 
 /// Reads every earlier run that a suite is compared with. `own` is the id of the run that compares.
-pub fn read(planned: &[Planned<'_>], own: Option<&str>, context: &Context) -> Vec<BaselineEvent> {
+pub fn read(planned: &[Planned<'_>], own: Option<&str>, context: &Context) -> Vec<Redacted<BaselineEvent>> {
     let suites = planned.iter().enumerate();
     let runs = suites.flat_map(|(index, p)| p.baselines().into_iter().map(move |run| (index, p, run)));
-    runs.map(|(index, p, run)| event(index, &p.plan.name, run, own, context)).collect()
+    runs.map(|(index, p, run)| event(index, &p.plan.name, run, own, (context, &p.suite.redactor))).collect()
 }
 
 /// Reads the run that the gates of a recorded run name by now, and keeps what was recorded of the runs that system checks
@@ -56,9 +58,11 @@ pub fn read_again(
     recorded: &[BaselineEvent],
     own: Option<&str>,
     context: &Context,
-) -> Vec<BaselineEvent> {
+) -> Vec<Redacted<BaselineEvent>> {
     let mut events = Vec::new();
     for (index, suite) in suites.iter().enumerate() {
+        // Named as the cases of the record are.
+        let redactor = context.redactor(&suite.redact);
         let Some(bar) = &suite.gate.baseline else { continue };
         let kept = |name: &str| recorded.iter().find(|e| e.suite as usize == index && e.name == name).cloned();
         let runs = match planned.get(index).and_then(Option::as_ref) {
@@ -66,14 +70,20 @@ pub fn read_again(
             None => vec![EarlierRun { name: bar.run.clone(), path: bar.path.clone(), wanted: Wanted::of_gate(bar) }],
         };
         events.extend(runs.into_iter().map(|run| match kept(&run.name).filter(|_| run.name != bar.run) {
-            Some(recorded) => recorded.only(&run.wanted),
-            None => event(index, &suite.name, run, own, context),
+            Some(recorded) => Redacted::drawn(recorded.only(&run.wanted)),
+            None => event(index, &suite.name, run, own, (context, &redactor)),
         }));
     }
     events
 }
 
-fn event(index: usize, suite: &str, run: EarlierRun, own: Option<&str>, context: &Context) -> BaselineEvent {
+fn event(
+    index: usize,
+    suite: &str,
+    run: EarlierRun,
+    own: Option<&str>,
+    (context, redactor): (&Context, &Redactor),
+) -> Redacted<BaselineEvent> {
     let found = baseline::read(&context.cwd.join(&run.path), suite, &run.wanted, own);
-    BaselineEvent { suite: index as u32, name: run.name, found }
+    redactor.pass(&BaselineEvent { suite: index as u32, name: run.name, found }).map(Cow::into_owned)
 }

@@ -9,8 +9,10 @@ use anstream::{AutoStream, ColorChoice};
 use crate::checks::detect::Detectors;
 use crate::checks::prices::Prices;
 use crate::eval::exit;
+use crate::redact::{KEY_VARIABLE, RedactPlan, Redactor, Rules};
 use crate::report::safe;
 use crate::suite::problems::{Problem, Problems, Severity};
+use crate::suite::redact::Given;
 use crate::suite::settings::{Flags, Settings, SettingsProblem, When, unknown_variables};
 
 /// What every command is given.
@@ -25,6 +27,8 @@ pub struct Context {
     pub detectors: Detectors,
     /// What tokens cost.
     pub prices: Arc<Prices>,
+    /// What the settings say of redaction.
+    pub redact: Given,
     color: ColorChoice,
     flags: Flags,
 }
@@ -87,7 +91,8 @@ impl Context {
                 told: false,
             }
         })?;
-        let context = Self { flags: flags.clone(), ..Self::with(settings, cwd, quiet) };
+        let mut context = Self { flags: flags.clone(), ..Self::with(settings, cwd, quiet) };
+        context.redact.key = env(KEY_VARIABLE).filter(|key| !key.is_empty());
         let names: Vec<String> = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()).collect();
         let unknown = unknown_variables(names.iter().map(String::as_str)).into_iter().map(|problem| {
             let help = problem.help.map(|h| format!("; {h}")).unwrap_or_default();
@@ -123,7 +128,16 @@ impl Context {
         let color = color_of(settings.color.value, &io::stdout());
         let own = settings.prices.iter().map(|own| (own.model.clone(), own.price));
         let prices = Arc::new(Prices::new(own.collect()));
-        Self { settings, cwd, quiet, detectors, prices, color, flags: Flags::default() }
+        let redact = Given { rules: settings.redact.value.clone(), key: None };
+        Self { settings, cwd, quiet, detectors, prices, redact, color, flags: Flags::default() }
+    }
+
+    /// The rules of redaction that hold for every suite, and those of some suites with them.
+    pub fn redactor<'p>(&self, suites: impl IntoIterator<Item = &'p RedactPlan>) -> Redactor {
+        let rules = suites.into_iter().fold(self.redact.rules.clone(), |rules, suite| rules.union(&suite.rules));
+        // What is wrong with any of them was reported where it stands.
+        let rules = Rules::compile(&rules, &self.detectors, self.redact.key.as_deref());
+        rules.map(Redactor::new).unwrap_or_default()
     }
 
     /// Prints a result to standard output. A closed pipe ends the printing and changes nothing else; any other failure

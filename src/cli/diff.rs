@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::context::{Context, Failure};
 use super::gate::locate;
 use crate::eval::exit;
-use crate::model::Redactor;
+use crate::redact::Redacted;
 use crate::report::diff;
 
 /// Arguments of `seatrial diff`.
@@ -41,9 +41,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     diff.exit_code = if args.exit_code && diff.is_worse() { exit::FAILED } else { exit::PASSED };
     let mut text = Vec::new();
     let written = if args.json {
-        serde_json::to_writer(&mut text, &Redactor::default().pass(&diff))
-            .map(|()| text.push(b'\n'))
-            .map_err(Into::into)
+        serde_json::to_writer(&mut text, &Redacted::drawn(&diff)).map(|()| text.push(b'\n')).map_err(Into::into)
     } else {
         diff::text::write(&diff, args.verbose, &mut text)
     };

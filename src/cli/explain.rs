@@ -1,6 +1,7 @@
 //! `seatrial explain`: the documentation of checks, formats and a few topics, from the definitions themselves.
 
 mod gate;
+mod redaction;
 mod reference;
 mod topics;
 
@@ -30,7 +31,7 @@ Examples:
   seatrial explain exit-codes")]
 pub struct Args {
     /// A check, a trace format, or a topic: `cases`, `exit-codes`, `filter`, `formats`, `gate`, `keys`, `matchers`,
-    /// `metrics`, `settings`, `suite`.
+    /// `metrics`, `redaction`, `settings`, `suite`.
     name: Option<String>,
     /// Print the reference of all checks in Markdown.
     #[arg(long, conflicts_with = "name")]

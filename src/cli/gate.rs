@@ -6,7 +6,7 @@ use super::context::{Context, Failure};
 use super::{again, baselines};
 use crate::checks::system::past::Against;
 use crate::eval::event::{CheckPlan, Plan, SuitePlan};
-use crate::model::Redactor;
+use crate::redact::Redacted;
 use crate::report::replay::{self, Instead, Replayed};
 use crate::report::{Drawn, decision, json, safe};
 use crate::run::system;
@@ -49,7 +49,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     };
     let mut text = Vec::new();
     let written = if args.json {
-        json::line(&Redactor::default().pass(&replayed.summary), &mut text)
+        json::line(&Redacted::drawn(&replayed.summary), &mut text)
     } else {
         decision::write(Drawn { plan: &replayed.plan, summary: &replayed.summary }, &mut text)
     };
@@ -68,7 +68,10 @@ fn against_another(args: &Args, context: &Context, path: &Path, mut plan: Plan) 
     let instead = Instead {
         plan,
         columns: &|suite| planned.get(suite).and_then(Option::as_ref).map_or(0, |p| p.columns.len()),
-        baselines: &|recorded, own| baselines::read_again(&named, &planned, recorded, own, context),
+        baselines: &|recorded, own| {
+            let read = baselines::read_again(&named, &planned, recorded, own, context);
+            read.into_iter().map(Redacted::into_inner).collect()
+        },
         ask: &|suite, fold| {
             let Some(planned) = planned.get(suite).and_then(Option::as_ref) else { return (Vec::new(), false) };
             let (mut found, panicked) = system::decide(planned, fold);

@@ -56,9 +56,19 @@ pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
         sessions::open(&args.files, args.format.as_deref(), args.session_attribute.as_deref(), context, &mut err)?;
     let next = &mut |buffer| found.recorded.next(buffer);
     let form = args.form;
-    let write = &mut |session: &Session<'_>, mut out: &mut dyn Write| match form {
-        Form::Seatrial => seatrial::write(session, &mut out),
-        Form::Otlp => otlp::write(session, out),
+    let redactor = context.redactor([]);
+    if args.form == Form::Otlp && redactor.is_on() {
+        context.note(
+            "seatrial: OTLP has no place for what says which fields were redacted; sessions to be judged again are \
+             imported as seatrial's own\n",
+        );
+    }
+    let write = &mut |session: &Session<'_>, mut out: &mut dyn Write| {
+        let session = redactor.written(session);
+        match form {
+            Form::Seatrial => seatrial::write(session.get(), &mut out),
+            Form::Otlp => otlp::write(session.get(), out),
+        }
     };
     // Not through a stream that takes out colours: what is written is data.
     let mut out = BufWriter::with_capacity(1 << 18, io::stdout().lock());

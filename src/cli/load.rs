@@ -85,6 +85,7 @@ impl Args {
             prices: &context.prices,
             vars: &vars,
             subject,
+            redact: &context.redact,
             sessions: (!self.sessions.is_empty()).then(|| self.sessions.clone()),
         };
         let loaded = load::load(&self.suites, &env)?;

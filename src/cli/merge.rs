@@ -9,12 +9,13 @@ use super::context::{Context, Failure};
 use super::run::{Ended, Format, Output, Shown};
 use super::{again, baselines};
 use crate::checks::system::SystemFinding;
-use crate::eval::event::{Plan, SuitePlan};
+use crate::eval::event::{BaselineEvent, Plan, SuitePlan};
 use crate::eval::fold::SuiteFold;
 use crate::eval::gate::{self, Stopped};
 use crate::eval::plan::Planned;
 use crate::eval::{exit, same};
 use crate::model::Level;
+use crate::redact::{Redacted, Redactor};
 use crate::report::safe;
 use crate::run::commit::Desk;
 use crate::run::engine::{Early, Sinks};
@@ -226,9 +227,13 @@ fn decide(
     let recorded = records.first().map(|r| r.baselines.clone()).unwrap_or_default();
     let baselines = match args.baseline.is_given() {
         true => baselines::read_again(&plan.suites, planned, &recorded, None, context),
-        false => recorded,
+        false => recorded.into_iter().map(Redacted::drawn).collect(),
     };
-    let mut output = Output::begin(context, plan, &baselines, jiff::Timestamp::now())?;
+    let redactor = context.redactor(plan.suites.iter().filter_map(|s| s.redact.as_ref()));
+    let mut output = Output::begin(context, plan, redactor, &baselines, jiff::Timestamp::now())?;
+    let baselines: Vec<BaselineEvent> = baselines.into_iter().map(Redacted::into_inner).collect();
+    // What the shards have written has been through the rules.
+    let written = Redactor::default();
     let plan = output.plan.clone();
     let mut kept = kept::Writer::new(&output.dir);
     let (never, mut stopped) = (AtomicBool::new(false), None);
@@ -253,7 +258,7 @@ fn decide(
             fail_fast: false,
             stop: &never,
             progress: &|_| (),
-            redactor: &output.redactor,
+            redactor: &written,
         };
         let ask = |fold: &SuiteFold<'_>| -> (Vec<(u32, SystemFinding)>, bool) {
             system.map_or_else(|| (Vec::new(), false), |planned| system::decide(planned, fold))

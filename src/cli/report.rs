@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::context::{Context, Failure};
 use super::run::{Copies, Format, below_root, display, write_reports};
 use crate::eval::exit;
-use crate::model::Redactor;
+use crate::redact::Redacted;
 use crate::report::gathered::Gathered;
 use crate::report::terminal::Terminal;
 use crate::report::{Drawn, github, json, replay, safe};
@@ -53,13 +53,12 @@ pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     let ends: Vec<_> = replayed.ends.iter().map(Option::as_ref).collect();
     let copy = |path: &Option<PathBuf>| path.as_ref().map(|p| context.cwd.join(p));
     let copies = Copies { junit: copy(&args.junit), html: copy(&args.html) };
-    let redactor = Redactor::default();
     let mut gathered = Gathered::default();
-    write_reports(dir, &copies, drawn, ends.clone(), &redactor, &mut gathered)
+    write_reports(dir, &copies, drawn, ends.clone(), &mut gathered)
         .map_err(|why| Failure::new(exit::INCOMPLETE, why))?;
     let mut text = Vec::new();
     let written = if args.json {
-        json::line(&redactor.pass(&replayed.summary), &mut text)
+        json::line(&Redacted::drawn(&replayed.summary), &mut text)
     } else {
         Terminal::new(drawn, ends, &gathered, args.verbose).write(Some(&display(dir, &context.cwd)), &mut text)
     };

@@ -10,6 +10,7 @@ use crate::assemble::intake::Options;
 use crate::eval::exit;
 use crate::formats::{self, FORMATS};
 use crate::model::{LeftOut, Problem, Session};
+use crate::redact::Redactor;
 use crate::report::safe;
 use crate::sources::assembled::Recorded;
 use crate::sources::discover::discover;
@@ -50,6 +51,7 @@ pub fn open(
         return Err(Failure::usage(format_args!("no file matches `{}`", safe::line(pattern))));
     }
     let mut unread = Unread::default();
+    unread.redact(context.redactor([]));
     for (name, problem) in &found.problems {
         unread.add(name, None, problem, err);
     }
@@ -117,9 +119,16 @@ const MOST_PRINTED: u64 = 20;
 #[derive(Debug, Default)]
 pub struct Unread {
     counts: BTreeMap<LeftOut, u64>,
+    /// What is said goes through it.
+    redactor: Redactor,
 }
 
 impl Unread {
+    /// Says what it says through these rules.
+    pub fn redact(&mut self, redactor: Redactor) {
+        self.redactor = redactor;
+    }
+
     /// Counts a problem and says where it is on `err`, unless there were many before. `index` is the element's, from 0.
     pub fn add(&mut self, file: &str, index: Option<u64>, problem: &Problem, err: &mut dyn Write) {
         *self.counts.entry(problem.kind).or_default() += 1;
@@ -134,7 +143,9 @@ impl Unread {
         // Standard error may be closed; the exit code and the count say it too.
         let _ = match printed {
             0..=MOST_PRINTED => {
-                writeln!(err, "{}{place}: {}: {}", safe::line(file), problem.kind.name(), safe::line(&problem.message))
+                let problem = self.redactor.pass(problem);
+                let (file, problem) = (self.redactor.name(file), problem.get());
+                writeln!(err, "{}{place}: {}: {}", safe::line(&file), problem.kind.name(), safe::line(&problem.message))
             }
             _ if printed == MOST_PRINTED + 1 => writeln!(err, "further problems are only counted"),
             _ => Ok(()),

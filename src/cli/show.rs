@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use super::context::{Context, Failure};
 use super::sessions::{self, NextBatch, Unread, each, written};
 use crate::model::Session;
+use crate::redact::Redactor;
 use crate::report::safe;
 use crate::report::transcript::{self, ROW_TITLES, Row, View};
 use crate::sources::RecordedFile;
@@ -44,10 +45,12 @@ pub struct Args {
 }
 
 /// What is drawn on.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Screen {
     width: usize,
     color: bool,
+    /// What is shown goes through it.
+    redactor: Redactor,
 }
 
 /// Columns where there is no terminal.
@@ -60,12 +63,12 @@ impl Screen {
     fn stdout() -> Self {
         let columns = terminal_size::terminal_size().filter(|_| io::stdout().is_terminal());
         let width = columns.map_or(DEFAULT_WIDTH, |(terminal_size::Width(w), _)| usize::from(w).min(MAX_WIDTH));
-        Self { width, color: true }
+        Self { width, color: true, redactor: Redactor::default() }
     }
 }
 
 impl Args {
-    fn view(&self, screen: Screen) -> View {
+    fn view(&self, screen: &Screen) -> View {
         View {
             width: self.width.map_or(screen.width, usize::from),
             color: screen.color,
@@ -92,13 +95,14 @@ pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     )?;
     let mut out = context.stdout();
     let next = &mut |buffer| found.recorded.next(buffer);
-    show(args, Screen::stdout(), &found.files, next, &mut found.unread, &mut out, &mut err)
+    let screen = Screen { redactor: context.redactor([]), ..Screen::stdout() };
+    show(args, &screen, &found.files, next, &mut found.unread, &mut out, &mut err)
 }
 
 /// Draws what `next` hands out.
 fn show(
     args: &Args,
-    screen: Screen,
+    screen: &Screen,
     files: &[RecordedFile],
     next: NextBatch<'_>,
     unread: &mut Unread,
@@ -109,12 +113,17 @@ fn show(
     let (result, missing) = match &args.session {
         Some(wanted) => {
             let mut search = Search::new(wanted);
-            let result = each(next, files, unread, err, &mut |s| search.visit(s, &view, out).map(Ok));
+            let result = each(next, files, unread, err, &mut |s| {
+                let written = screen.redactor.written(s);
+                search.visit(&s.id, written.get(), &view, out).map(Ok)
+            });
             (result, (search.found == 0).then(|| search.missing(unread)))
         }
         None => {
             let mut list = List::default();
-            let result = each(next, files, unread, err, &mut |s| list.visit(s, &view, out).map(Ok));
+            let result = each(next, files, unread, err, &mut |s| {
+                list.visit(screen.redactor.written(s).get(), &view, out).map(Ok)
+            });
             (result.and_then(|()| list.finish(out)), None)
         }
     };
@@ -145,9 +154,10 @@ impl<'w> Search<'w> {
         Self { wanted, position, seen: 0, found: 0, ids: Vec::new() }
     }
 
-    fn visit(&mut self, session: &Session<'_>, view: &View, out: &mut dyn Write) -> io::Result<()> {
+    /// Draws the session, as it may be shown, when it is one that is looked for, by its own id or by the one shown.
+    fn visit(&mut self, id: &str, session: &Session<'_>, view: &View, out: &mut dyn Write) -> io::Result<()> {
         self.seen += 1;
-        if session.id == self.wanted || self.position == Some(self.seen) {
+        if id == self.wanted || session.id == self.wanted || self.position == Some(self.seen) {
             if self.found > 0 {
                 writeln!(out)?;
             }
@@ -255,8 +265,9 @@ mod tests {
 
     fn run(session: Option<&str>, input: &[&str]) -> (Result<u8, Failure>, String, String) {
         let (mut out, mut err) = (Vec::new(), Vec::new());
-        let screen = Screen { width: 80, color: false };
-        let code = show(&args(session), screen, &file(), &mut lines(input), &mut Unread::default(), &mut out, &mut err);
+        let screen = Screen { width: 80, color: false, redactor: Redactor::default() };
+        let code =
+            show(&args(session), &screen, &file(), &mut lines(input), &mut Unread::default(), &mut out, &mut err);
         (code, String::from_utf8(out).unwrap(), String::from_utf8(err).unwrap())
     }
 
@@ -323,11 +334,11 @@ mod tests {
 
     #[test]
     fn a_closed_pipe_is_quiet_and_does_not_hide_what_was_not_read() {
-        let screen = Screen { width: 80, color: false };
+        let screen = Screen { width: 80, color: false, redactor: Redactor::default() };
         let code = |input: &[&str]| {
             show(
                 &args(Some("a")),
-                screen,
+                &screen,
                 &file(),
                 &mut lines(input),
                 &mut Unread::default(),

@@ -9,6 +9,7 @@ use super::rollup::RollUp;
 use crate::checks::asking::{Edge, Subject, settle};
 use crate::checks::select::Selector;
 use crate::checks::subject::{Scene, SessionSubject, SpanSubject, TurnSubject};
+use crate::checks::withheld::{self, Parts, Reads};
 use crate::checks::{Compiled, context};
 use crate::model::{Finding, Level, Session, Status, SubjectRef, Tally, Verdict};
 use crate::suite::{CheckDef, Program, Suite};
@@ -45,6 +46,11 @@ pub fn evaluate(
 
 /// Whether the `on` of a system check selects a session. `Err` says why nobody can tell.
 pub fn selects(check: &CheckDef, session: &Session<'_>, bound: &Bound<'_>) -> Result<bool, String> {
+    if !session.redacted.is_empty()
+        && let Some(why) = withheld::unknown(session, SubjectRef::Session, check.on.reads())
+    {
+        return Err(why);
+    }
     with_scene(session, bound, |scene| Ok(check.on.resolve(|| scene.context().clone())?.session(scene)))
 }
 
@@ -109,20 +115,40 @@ fn apply(check: &CheckDef, scene: &Scene<'_>, edge: &dyn Edge, rolled: &mut Roll
         // Without a selector nobody can say what the subjects are, not even that there are none.
         Err(why) => return rolled.add(SubjectRef::Session, Finding::error(why)),
     };
+    // Of a session that something was taken out of, not all is known.
+    let flagged = !scene.session.redacted.is_empty();
+    let selecting = if flagged { check.on.reads() } else { Parts::NONE };
+    let unselected = |at| withheld::unknown(scene.session, at, selecting);
+    let rendering = if flagged { check.program.reads() } else { Parts::NONE };
+    let measured = |at, reads: &dyn Fn() -> Reads, finding| {
+        let reads = || match reads() {
+            reads if rendering == Parts::NONE => reads,
+            reads => Reads::only(reads.parts | rendering),
+        };
+        withheld::measured(scene.session, at, reads, finding)
+    };
+    // What is outside is not asked about what nobody can know.
+    let asked = |at, ask: &dyn Fn() -> Finding| match withheld::unknown(scene.session, at, Parts::ALL) {
+        Some(why) => Finding::error(why),
+        None => ask(),
+    };
     match check.level {
         Level::Span => {
             for_each_span(scene, |subject| {
-                if on.span(&subject) {
+                let at = SubjectRef::Span(subject.ordinal as u32);
+                if let Some(why) = unselected(at) {
+                    rolled.add(at, Finding::error(why));
+                } else if on.span(&subject) {
                     let finding = with_compiled(
                         check,
                         || span_context(scene, &subject),
                         |compiled| match compiled {
-                            Compiled::Span(c) => c.check(&subject),
-                            Compiled::Asking(c) => settle(&**c, &Subject::Span(subject), edge),
+                            Compiled::Span(c) => measured(at, &|| c.reads(), c.check(&subject)),
+                            Compiled::Asking(c) => asked(at, &|| settle(&**c, &Subject::Span(subject), edge)),
                             _ => wrong_level(),
                         },
                     );
-                    rolled.add(SubjectRef::Span(subject.ordinal as u32), finding);
+                    rolled.add(at, finding);
                 }
             });
             if let Some(finding) = unseen(check, &on, scene) {
@@ -132,17 +158,20 @@ fn apply(check: &CheckDef, scene: &Scene<'_>, edge: &dyn Edge, rolled: &mut Roll
         Level::Turn => {
             for (index, turn) in scene.session.answerable_turns() {
                 let subject = TurnSubject { scene, turn, index };
-                if on.turn(&subject) {
+                let at = SubjectRef::Turn(index as u32);
+                if let Some(why) = unselected(at) {
+                    rolled.add(at, Finding::error(why));
+                } else if on.turn(&subject) {
                     let finding = with_compiled(
                         check,
                         || turn_context(scene, &subject),
                         |compiled| match compiled {
-                            Compiled::Turn(c) => c.check(&subject),
-                            Compiled::Asking(c) => settle(&**c, &Subject::Turn(subject), edge),
+                            Compiled::Turn(c) => measured(at, &|| c.reads(), c.check(&subject)),
+                            Compiled::Asking(c) => asked(at, &|| settle(&**c, &Subject::Turn(subject), edge)),
                             _ => wrong_level(),
                         },
                     );
-                    rolled.add(SubjectRef::Turn(index as u32), finding);
+                    rolled.add(at, finding);
                 }
             }
             // A turn that the case declares and the session does not have is not measured, and never dropped in silence.
@@ -157,17 +186,20 @@ fn apply(check: &CheckDef, scene: &Scene<'_>, edge: &dyn Edge, rolled: &mut Roll
         }
         Level::Session => {
             let subject = SessionSubject { scene };
-            if on.session(scene) {
+            let at = SubjectRef::Session;
+            if let Some(why) = unselected(at) {
+                rolled.add(at, Finding::error(why));
+            } else if on.session(scene) {
                 let finding = with_compiled(
                     check,
                     || scene.context().clone(),
                     |compiled| match compiled {
-                        Compiled::Session(c) => c.check(&subject),
-                        Compiled::Asking(c) => settle(&**c, &Subject::Session(subject), edge),
+                        Compiled::Session(c) => measured(at, &|| c.reads(), c.check(&subject)),
+                        Compiled::Asking(c) => asked(at, &|| settle(&**c, &Subject::Session(subject), edge)),
                         _ => wrong_level(),
                     },
                 );
-                rolled.add(SubjectRef::Session, finding);
+                rolled.add(at, finding);
             }
         }
         Level::System => {}

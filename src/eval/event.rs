@@ -14,6 +14,7 @@ use super::shard::Shard;
 use crate::checks::system::{Cell, Column, SystemFinding};
 use crate::model::digest::Digest;
 use crate::model::{LeftOut, Level, Severity, Text, Verdict};
+use crate::redact::RedactPlan;
 use crate::suite::{About, ExpectedFail, Gate, Require, Subject};
 
 /// Version of the record's format.
@@ -121,6 +122,9 @@ pub struct SuitePlan {
     /// What the cells of a session's `row` are, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub columns: Vec<ColumnPlan>,
+    /// What was taken out of everything that was written; `None` when nothing was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub redact: Option<RedactPlan>,
 }
 
 /// What a later run must know of a column, to compare it with its own.

@@ -18,6 +18,7 @@ pub mod gate;
 pub mod keep;
 pub mod plan;
 pub mod prints;
+mod redact;
 pub mod remembered;
 pub mod rollup;
 pub mod row;

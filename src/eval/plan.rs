@@ -66,7 +66,7 @@ impl<'s> Planned<'s> {
         }
         for index in 0..planned.plan.cases.as_ref().map_or(0, Vec::len) {
             let case = suite.cases.as_ref().map(|c| &c.list[index]);
-            let kept = case.is_none_or(|c| planned.looks_at(&c.id, &c.tags, Some(index)));
+            let kept = case.is_none_or(|c| planned.looks_at(&c.id, &suite.redactor.name(&c.id), &c.tags, Some(index)));
             if let Some(cases) = &mut planned.plan.cases {
                 cases[index].filtered = !kept;
             }
@@ -152,9 +152,9 @@ impl<'s> Planned<'s> {
         check.columns().into_iter().map(|column| PlannedColumn { column, on }).collect()
     }
 
-    /// Whether any check below system level applies to a case.
-    pub fn looks_at(&self, case: &str, tags: &[String], index: Option<usize>) -> bool {
-        let wanted = self.only.is_none_or(|only| only.contains(case));
+    /// Whether any check below system level applies to a case; `written` is its name in records.
+    pub fn looks_at(&self, case: &str, written: &str, tags: &[String], index: Option<usize>) -> bool {
+        let wanted = self.only.is_none_or(|only| only.contains(written));
         wanted
             && (self.filter.is_none() || {
                 let below = |c: &CheckDef| c.level != Level::System && c.case.is_none_or(|x| Some(x) == index);
@@ -162,7 +162,7 @@ impl<'s> Planned<'s> {
             })
     }
 
-    /// What takes cases out of the run, for a message.
+    /// What takes a case out of the run, for a message; by its name in records.
     pub fn taken_out_by(&self, case: &str) -> &'static str {
         if self.only.is_some_and(|only| !only.contains(case)) { "--rerun" } else { "--filter" }
     }
@@ -239,5 +239,6 @@ fn outline(suite: &Suite) -> SuitePlan {
         }),
         gate: suite.gate.clone(),
         columns: Vec::new(),
+        redact: suite.redactor.plan(),
     }
 }

@@ -64,6 +64,9 @@ fn suite(x: &SuitePlan, y: &SuitePlan, found: &mut Vec<String>) {
     if x.gate != y.gate {
         found.push(format!("suite `{name}`: the gate differs"));
     }
+    if x.redact != y.redact {
+        found.push(format!("suite `{name}`: the rules of redaction differ, or the key of its pseudonyms"));
+    }
     if x.trials != y.trials {
         found.push(format!("suite `{name}`: `trials` differs"));
     }

@@ -22,6 +22,7 @@ pub fn suite(toml: &str) -> Suite {
         prices: &std::sync::Arc::default(),
         vars: &|_| None,
         subject: None,
+        redact: &Default::default(),
         sessions: None,
     };
     let loaded = load::load(&[path], &env).unwrap_or_else(|problems| panic!("{}", problems.render(false)));

@@ -38,6 +38,7 @@ const KEYS: &[&str] = &[
     "incomplete",
     "notes",
     "attributes",
+    "redacted",
 ];
 
 /// The `seatrial` format.
@@ -54,8 +55,8 @@ impl Format for Seatrial {
          session's `id` and a span's `kind` and `name` are required; an unknown key is a mistake. A session has `id`, \
          `case` and `trial` (texts or whole numbers), `agent`, `version`, `user`, `tags`, `instructions`, `turns`, `spans` (outside of \
          turns), `reference`, `initial_state` and `state` (JSON), `reward` and `rating` (numbers), `escalated` (true or \
-         false), `events`, `failure` ({ kind, message }: it broke, and not by the agent's fault), `incomplete`, `notes` \
-         and `attributes`. A turn has `user`, `spans`, `reply`, `reference`, `closing` (no reply was due), `trace_id` \
+         false), `events`, `failure` ({ kind, message }: it broke, and not by the agent's fault), `incomplete`, `notes`, \
+         `attributes` and `redacted` (pointers to the fields that redaction changed, each with the rules that did). A turn has `user`, `spans`, `reply`, `reference`, `closing` (no reply was due), `trace_id` \
          and `attributes`. A span has `kind` (agent, llm, tool, retrieval, memory, guardrail or other), `name`, `input`, \
          `output`, `status` (ok, error or unset), `status_message`, `id`, `parent`, `call_id`, `agent`, `model`, `usage` \
          ({ input, output, cache_read, cache_write, reasoning }), `cost_usd`, `events` ({ name, time_ns, attributes }) \
@@ -151,8 +152,8 @@ mod tests {
 
     use super::*;
     use crate::model::{
-        Attributes, Event, Failure, NanoUsd, Payload, RefCall, Reference, Span, SpanKind, SpanStatus, Text, Turn,
-        Usage, digest,
+        Attributes, Event, Failure, NanoUsd, Payload, RedactedFields, RefCall, Reference, Span, SpanKind, SpanStatus,
+        Text, Turn, Usage, digest,
     };
 
     fn decode(line: &[u8]) -> Result<Session<'_>, Problem> {
@@ -351,17 +352,21 @@ mod tests {
         )
     }
 
+    fn redacted() -> impl Strategy<Value = Vec<(Text<'static>, Vec<Text<'static>>)>> {
+        vec((text(), vec(text(), 0..2)), 0..2)
+    }
+
     fn session() -> impl Strategy<Value = Session<'static>> {
         let names = (text(), of(text()), of(text()), of(text()), of(text()), of(text()), vec(text(), 0..2), of(text()));
         let numbers = (of(any::<u64>()), of(any::<u64>()), of(-1e9..1e9_f64), of(0.0..5.0_f64));
         let body = (vec(span(), 0..2), vec(turn(), 0..3), of(reference()), some_payload(), some_payload());
         let failure = of((text(), of(text())).prop_map(|(kind, message)| Failure { kind, message }));
-        let end = (of(any::<bool>()), events(), failure, any::<bool>(), vec(text(), 0..2), attributes());
+        let end = (of(any::<bool>()), events(), failure, any::<bool>(), vec(text(), 0..2), attributes(), redacted());
         (names, numbers, body, end).prop_map(|(names, numbers, body, end)| {
             let (id, case, trial, agent, version, user, tags, instructions) = names;
             let (start_ns, end_ns, reward, rating) = numbers;
             let (spans, turns, reference, initial_state, state) = body;
-            let (escalated, events, failure, incomplete, notes, attributes) = end;
+            let (escalated, events, failure, incomplete, notes, attributes, redacted) = end;
             Session {
                 schema: None,
                 id,
@@ -387,6 +392,7 @@ mod tests {
                 incomplete,
                 notes,
                 attributes,
+                redacted: RedactedFields(redacted),
             }
         })
     }

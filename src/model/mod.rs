@@ -11,7 +11,7 @@ pub mod duration;
 pub mod json;
 mod payload;
 mod problem;
-mod redact;
+mod redacted;
 mod session;
 mod text;
 mod verdict;
@@ -19,7 +19,7 @@ mod verdict;
 pub use calls::{ToolsTold, hidden_calls, last_end, model_calls};
 pub use payload::{Attributes, Payload};
 pub use problem::{LeftOut, Problem};
-pub use redact::{Redacted, Redactor};
+pub use redacted::RedactedFields;
 pub use session::{
     Event, Failure, NanoUsd, RefCall, Reference, Session, Span, SpanKind, SpanStatus, Turn, Usage, tool_calls,
 };

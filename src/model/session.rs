@@ -8,7 +8,7 @@ use serde::ser::Serializer;
 use serde::{Deserialize, Serialize};
 
 use super::text::text_or_number;
-use super::{Attributes, Payload, Text};
+use super::{Attributes, Payload, RedactedFields, Text};
 
 /// One conversation or task, from start to end.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -86,6 +86,9 @@ pub struct Session<'a> {
     /// Everything else the recording says of the session.
     #[serde(borrow, default, skip_serializing_if = "Attributes::is_empty")]
     pub attributes: Attributes<'a>,
+    /// The fields that something was taken out of when the session was written.
+    #[serde(borrow, default, skip_serializing_if = "RedactedFields::is_empty")]
+    pub redacted: RedactedFields<'a>,
 }
 
 fn is_false(b: &bool) -> bool {

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use super::RunSummary;
-use crate::model::Redacted;
+use crate::redact::Redacted;
 
 /// The summary for a file: indented, one trailing newline.
 pub fn pretty(summary: &Redacted<&RunSummary>, out: &mut impl Write) -> io::Result<()> {

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::changed::{Changed, Here};
-use super::element::{Done, Item, Room, left_out};
+use super::element::{Done, Item, Kept, Room, left_out};
 use super::engine::{Early, Job, Outcome, Reached, Sinks};
 use crate::checks::system::SystemFinding;
 use crate::eval::event::{Elsewhere, Ordinal, SessionEvent, SuiteEnd, SystemEvent};
@@ -15,7 +15,8 @@ use crate::eval::fold::{Admission, SuiteFold};
 use crate::eval::keep::Keep;
 use crate::eval::row::Row;
 use crate::eval::shard::Shard;
-use crate::model::{LeftOut, Problem, Redactor, Status, Text, Verdict};
+use crate::model::{LeftOut, Problem, Status, Text, Verdict};
+use crate::redact::{Redact, Redactor};
 use crate::sources::RecordedFile;
 use crate::store::{kept, record};
 
@@ -222,16 +223,17 @@ impl<'c, 'p, 'w> Commit<'c, 'p, 'w> {
         (self.desk.progress)(Reached { sessions, bytes, assembling });
     }
 
-    fn session(&mut self, row: Row, line: &[u8], kept: Option<Box<kept::Entry>>, out: &mut Vec<u8>, file: u32) {
+    fn session(&mut self, row: Row, line: &[u8], kept: Option<Kept>, out: &mut Vec<u8>, file: u32) {
         match self.fold.admit(&row) {
             // Two sessions of different shards may contradict each other, too: `merge` sees all of them.
             Admission::Conflict(_) if self.desk.shard.is_some() => self.counts(row, line, kept, out),
             Admission::Counts => self.counts(row, line, kept, out),
             Admission::Duplicate => self.duplicate(&row, out, file),
             Admission::Conflict(reason) => {
-                if let Some(mut entry) = kept {
+                if let Some(entry) = kept {
                     // Whether there was room for it was decided by what its own verdicts are.
-                    let sampled = std::mem::take(&mut entry.passed);
+                    let sampled = entry.get().passed;
+                    let entry = Box::new(entry.map(|entry| kept::Entry { passed: false, ..entry }));
                     self.keep(row.at, &entry, sampled);
                 }
                 let row = self.conflict(row, reason, out);
@@ -248,10 +250,10 @@ impl<'c, 'p, 'w> Commit<'c, 'p, 'w> {
         self.put(out, "left_out", &event);
     }
 
-    fn counts(&mut self, row: Row, line: &[u8], kept: Option<Box<kept::Entry>>, out: &mut Vec<u8>) {
+    fn counts(&mut self, row: Row, line: &[u8], kept: Option<Kept>, out: &mut Vec<u8>) {
         self.say(line, out);
         if let Some(entry) = kept.filter(|_| self.early.is_none() && self.changed.is_none()) {
-            self.keep(row.at, &entry, entry.passed);
+            self.keep(row.at, &entry, entry.get().passed);
         }
         self.fold.add(row);
     }
@@ -290,22 +292,22 @@ impl<'c, 'p, 'w> Commit<'c, 'p, 'w> {
         Row::of(&event)
     }
 
-    fn keep(&mut self, at: Ordinal, entry: &kept::Entry, sampled: bool) {
+    fn keep(&mut self, at: Ordinal, entry: &Kept, sampled: bool) {
         // Of those that passed a sample is all that is wanted.
         if sampled && self.sample >= self.desk.keep.passed {
             return;
         }
         self.kept.1 += 1;
-        if self.kept.0 < self.desk.keep.limit && !entry.packed.is_empty() {
+        if self.kept.0 < self.desk.keep.limit && !entry.get().packed.is_empty() {
             self.kept.0 += 1;
             self.sample += u64::from(sampled);
-            if let Err(why) = kept::keep(self.sinks.kept, self.desk.index, at, entry, self.desk.redactor) {
+            if let Err(why) = self.sinks.kept.keep(self.desk.index, at, entry) {
                 self.early.get_or_insert(Early::Write(why));
             }
         }
     }
 
-    fn put<T: serde::Serialize>(&mut self, out: &mut Vec<u8>, name: &str, event: &T) {
+    fn put<T: serde::Serialize + Redact + Clone>(&mut self, out: &mut Vec<u8>, name: &str, event: &T) {
         let mut line = Vec::new();
         match record::event(&mut line, name, &self.desk.redactor.pass(event)) {
             Ok(()) => self.say(&line, out),
@@ -342,12 +344,15 @@ impl<'c, 'p, 'w> Commit<'c, 'p, 'w> {
             };
             let mut out = Vec::new();
             self.close_gap(&mut out);
+            let end = self.desk.redactor.pass(&end).into_inner().into_owned();
             self.put(&mut out, "suite_end", &end);
             self.fold.end = Some(end);
             if self.desk.shard.is_none() {
                 let bug;
                 (system, bug) = system_checks(self.fold);
                 self.panicked |= bug;
+                // What is decided from it is what can be decided from the record.
+                system = self.desk.redactor.pass(&system).into_inner().into_owned();
             }
             for (check, finding) in &system {
                 let event = SystemEvent { suite: self.desk.index, check: *check, finding: finding.clone() };

@@ -1,5 +1,6 @@
 //! One element of a recording: decoded, bound to its case, evaluated, and made a line of the record.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -17,7 +18,8 @@ use crate::eval::row::Row;
 use crate::eval::shard::Shard;
 use crate::eval::{evaluate, rollup};
 use crate::formats::{self, RecordDecoder};
-use crate::model::{LeftOut, Level, Problem, Session, Status, Verdict, digest};
+use crate::model::{LeftOut, Level, Problem, Session, Status, Text, Verdict, digest};
+use crate::redact::{Redacted, Seen};
 use crate::sources::{Batch, Element};
 use crate::store::{against, kept, record};
 
@@ -26,7 +28,7 @@ pub(super) enum Item {
     Session {
         row: Box<Row>,
         line: Range<usize>,
-        kept: Option<Box<kept::Entry>>,
+        kept: Option<Kept>,
     },
     LeftOut {
         kind: LeftOut,
@@ -37,9 +39,12 @@ pub(super) enum Item {
     /// It was recorded before this run was continued; without verdicts.
     Known {
         row: Box<Row>,
-        kept: Option<Box<kept::Entry>>,
+        kept: Option<Kept>,
     },
 }
+
+/// A session to be kept, as it may be written.
+pub(super) type Kept = Box<Redacted<kept::Entry>>;
 
 /// A batch, done.
 #[derive(Default)]
@@ -165,9 +170,15 @@ fn one(
     };
     let session = decoder.decode(&batch.buffer[range], element.index, &batch.stem).map_err(|p| (None, p))?;
     let planned = job.planned;
-    let named = |kind, message: String| (Some(session.id.to_string()), Problem::new(kind, message));
+    // What is written from here on is written of what may be; checks see the session as it was.
+    let seen = job.redactor.session(&session);
+    let written = |name: &str| job.redactor.name_of(name, seen.as_ref()).into_owned();
+    let named = |kind, message: String| {
+        let message = job.redactor.pass_of(&message, seen.as_ref()).into_inner().into_owned();
+        (Some(written(&session.id)), Problem::new(kind, message))
+    };
     // Those of sessions that are left out, too: they show that a tool of that name exists.
-    for (_, call) in session.tool_calls() {
+    for (_, call) in seen.as_ref().map_or(&session, |seen| seen.session.get()).tool_calls() {
         if !tools.contains(call.name.as_str()) {
             tools.insert(call.name.to_string());
             done.tools.push(call.name.to_string());
@@ -182,24 +193,30 @@ fn one(
         }
     }
     let mut bound = bound.map_err(|(kind, why)| named(kind, why))?;
-    if !planned.looks_at(&bound.case_id, &bound.tags, bound.case_index) {
-        return Err(named(LeftOut::Filtered, format!("taken out by {}", planned.taken_out_by(&bound.case_id))));
+    // A declared case is named as in the plan, whatever the session calls it.
+    let seen_case = seen.as_ref().filter(|_| bound.case.is_none());
+    let case = Text(job.redactor.name_of(&bound.case_id, seen_case));
+    if !planned.looks_at(&bound.case_id, &case, &bound.tags, bound.case_index) {
+        return Err(named(LeftOut::Filtered, format!("taken out by {}", planned.taken_out_by(&case))));
     }
     stale(job, &session).map_err(|why| named(LeftOut::Stale, why))?;
     let digest = digest::session(&session);
     if let Some(keep) = job.known.and_then(|k| k.session(job.index, &digest)) {
         let row = Row {
             at,
-            id: session.id.as_str().into(),
-            case: bound.case_id.as_str().into(),
-            trial: bound.trial.as_ref().map(|t| t.as_str().into()),
-            tags: if bound.case.is_some() { Vec::new() } else { bound.tags.to_vec() },
+            id: written(&session.id).into(),
+            case: case.as_str().into(),
+            trial: bound.trial.as_ref().map(|t| written(t).into()),
+            tags: match bound.case {
+                Some(_) => Vec::new(),
+                None => bound.tags.iter().map(|tag| written(tag)).collect(),
+            },
             digest,
             error: false,
             verdicts: Vec::new(),
             cells: Vec::new(),
         };
-        let kept = keep.map(|passed| entry(job, &session, &bound, passed, room));
+        let kept = keep.map(|passed| entry(job, (&session, seen.as_ref()), &bound, passed, room));
         done.items.push(Item::Known { row: Box::new(row), kept });
         return Ok(());
     }
@@ -211,7 +228,7 @@ fn one(
         suite: job.index,
         at,
         id: session.id.clone(),
-        case: bound.case_id.clone(),
+        case,
         trial: bound.trial.clone(),
         tags: if bound.case.is_some() { Vec::new() } else { bound.tags.to_vec() },
         digest,
@@ -221,10 +238,13 @@ fn one(
         verdicts: evaluated.verdicts,
     };
     let start = done.lines.len();
-    let written = record::event(&mut done.lines, "session", &job.redactor.pass(&event));
-    written.map_err(|why| named(LeftOut::Malformed, format!("its verdicts cannot be written as JSON: {why}")))?;
-    let kept = is_kept(job.keep, &planned.plan, &event).map(|passed| entry(job, &session, &bound, passed, room));
-    done.items.push(Item::Session { row: Box::new(Row::of(&event)), line: start..done.lines.len(), kept });
+    let event = job.redactor.pass_of(&event, seen.as_ref());
+    let recorded = record::event(&mut done.lines, "session", &event);
+    recorded.map_err(|why| named(LeftOut::Malformed, format!("its verdicts cannot be written as JSON: {why}")))?;
+    let event = event.get();
+    let kept = is_kept(job.keep, &planned.plan, event)
+        .map(|passed| entry(job, (&session, seen.as_ref()), &bound, passed, room));
+    done.items.push(Item::Session { row: Box::new(Row::of(event)), line: start..done.lines.len(), kept });
     Ok(())
 }
 
@@ -267,16 +287,23 @@ pub(super) struct Room {
 }
 
 /// The session with what was expected of it; empty when there is no room for it.
-fn entry(job: &Job<'_>, session: &Session<'_>, bound: &Bound<'_>, passed: bool, room: Room) -> Box<kept::Entry> {
-    let mut entry = kept::Entry { packed: Vec::new(), passed, against: Vec::new() };
+fn entry(
+    job: &Job<'_>,
+    (session, seen): (&Session<'_>, Option<&Seen<'_>>),
+    bound: &Bound<'_>,
+    passed: bool,
+    room: Room,
+) -> Kept {
+    let mut entry = Redacted::<kept::Entry>::default();
     if room.all > 0 && (!passed || room.passed > 0) {
         let mut line = Vec::new();
-        if formats::seatrial::write(job.redactor.pass(session).get(), &mut line).is_ok() {
-            entry.packed = kept::pack(&line).unwrap_or_default();
-            entry.against = against::of(session, bound);
+        if formats::seatrial::write(seen.map_or(session, |seen| seen.session.get()), &mut line).is_ok() {
+            let packed = kept::pack(&line).unwrap_or_default();
+            let against = job.redactor.pass_of(&against::of(session, bound), seen).map(Cow::into_owned);
+            entry = against.map(|against| kept::Entry { packed, against, passed });
         }
     }
-    Box::new(entry)
+    Box::new(entry.map(|entry| kept::Entry { passed, ..entry }))
 }
 
 /// How far a recording's clock may be ahead of ours.

@@ -9,13 +9,14 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::commit::{AskSystem, Commit, Desk};
-use super::element::{Done, Item, is_kept};
+use super::element::{Done, Item, Kept, is_kept};
 use super::engine::{Outcome, Sinks};
 use crate::eval::event::{
     BaselineEvent, Elsewhere, Finished, LeftOutEvent, Plan, SessionEvent, ShardPlan, Started, SuiteEnd,
 };
 use crate::eval::fold::SuiteFold;
 use crate::eval::row::Row;
+use crate::redact::Redacted;
 use crate::store::kept;
 use crate::store::lines::{Kind, Lines, kind};
 
@@ -170,7 +171,7 @@ impl<'s> Cursor<'s> {
     }
 
     /// The session at hand as it was kept whole: `None` when it was not to be, empty when there was no room.
-    fn kept(&mut self, plan: &Plan, event: &SessionEvent<'_>) -> Result<Option<Box<kept::Entry>>, MergeError> {
+    fn kept(&mut self, plan: &Plan, event: &SessionEvent<'_>) -> Result<Option<Kept>, MergeError> {
         let io = |source| MergeError::Io { path: self.record.dir().join(kept::SESSIONS), source };
         let passed = plan.suites.get(event.suite as usize).and_then(|s| is_kept(self.record.shard.keep, s, event));
         let Some(passed) = passed else { return Ok(None) };
@@ -181,7 +182,7 @@ impl<'s> Cursor<'s> {
             entry.packed = kept.packed(&place).map_err(io)?;
             entry.against = place.against;
         }
-        Ok(Some(Box::new(entry)))
+        Ok(Some(Box::new(Redacted::drawn(entry))))
     }
 }
 

@@ -10,6 +10,7 @@ use crate::checks::matcher::Matcher;
 use crate::checks::path::Path;
 use crate::eval::bind::Bound;
 use crate::model::{Session, Span, tool_calls};
+use crate::redact::{Redact, With};
 
 /// Texts longer than this are not compared, in bytes of both.
 const MAX_BYTES: usize = 64 << 10;
@@ -35,6 +36,12 @@ pub struct Against {
     pub what: String,
     /// The lines of both, in order.
     pub lines: Vec<(Change, String)>,
+}
+
+impl Redact for Against {
+    fn redact(&mut self, with: &With<'_>) {
+        self.lines.iter_mut().for_each(|(_, line)| with.line(line));
+    }
 }
 
 /// Everything that was expected of a session and is not what there is.

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use super::against::Against;
 use crate::eval::event::Ordinal;
-use crate::model::{Redacted, Redactor};
+use crate::redact::Redacted;
 
 /// The file of sessions.
 pub const SESSIONS: &str = "sessions.jsonl.gz";
@@ -27,6 +27,7 @@ pub const INDEX: &str = "sessions.index.jsonl";
 const MAX_BYTES: u64 = 256 << 20;
 
 /// A session to be kept.
+#[derive(Default)]
 pub struct Entry {
     /// Its line, packed; empty where there was no room for it.
     pub packed: Vec<u8>,
@@ -82,12 +83,12 @@ pub struct Place {
 /// Takes sessions that are to be kept, in the order of the record.
 pub trait Keeper: Send {
     /// Keeps one.
-    fn keep(&mut self, suite: u32, at: Ordinal, entry: Redacted<&Entry>) -> io::Result<()>;
+    fn keep(&mut self, suite: u32, at: Ordinal, entry: &Redacted<Entry>) -> io::Result<()>;
 }
 
 /// Keeps none.
 impl Keeper for io::Sink {
-    fn keep(&mut self, _: u32, _: Ordinal, _: Redacted<&Entry>) -> io::Result<()> {
+    fn keep(&mut self, _: u32, _: Ordinal, _: &Redacted<Entry>) -> io::Result<()> {
         Ok(())
     }
 }
@@ -148,7 +149,7 @@ impl Writer {
 }
 
 impl Keeper for Writer {
-    fn keep(&mut self, suite: u32, at: Ordinal, entry: Redacted<&Entry>) -> io::Result<()> {
+    fn keep(&mut self, suite: u32, at: Ordinal, entry: &Redacted<Entry>) -> io::Result<()> {
         let entry = entry.get();
         let bytes = (self.offset, entry.packed.len() as u64);
         let place = Place { suite, at, bytes, passed: entry.passed, against: entry.against.clone() };
@@ -233,24 +234,19 @@ impl Reader {
     }
 }
 
-/// Keeps an entry through the redaction rules.
-pub fn keep(keeper: &mut dyn Keeper, suite: u32, at: Ordinal, entry: &Entry, redactor: &Redactor) -> io::Result<()> {
-    keeper.keep(suite, at, redactor.pass(entry))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn entry(line: &str, passed: bool) -> Entry {
-        Entry { packed: pack(line.as_bytes()).unwrap(), passed, against: Vec::new() }
+    fn entry(line: &str, passed: bool) -> Redacted<Entry> {
+        Redacted::drawn(Entry { packed: pack(line.as_bytes()).unwrap(), passed, against: Vec::new() })
     }
 
     fn three() -> tempfile::TempDir {
         let dir = tempfile::tempdir().unwrap();
         let mut writer = Writer::new(dir.path());
         for (suite, at, line) in [(0, (0, 1), "a\n"), (0, (u32::MAX, 0), "b\n"), (1, (0, 0), "c\n")] {
-            keep(&mut writer, suite, at, &entry(line, suite == 1), &Redactor::default()).unwrap();
+            writer.keep(suite, at, &entry(line, suite == 1)).unwrap();
         }
         dir
     }

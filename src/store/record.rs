@@ -11,7 +11,8 @@ use std::sync::mpsc;
 use serde::{Deserialize, Serialize};
 
 use crate::eval::event::{Header, Plan, RunEvent, SCHEMA, SessionEvent};
-use crate::model::{Redacted, Text};
+use crate::model::Text;
+use crate::redact::Redacted;
 
 /// Appends a deterministic event as a line.
 pub fn event<T: Serialize>(out: &mut Vec<u8>, name: &str, value: &Redacted<T>) -> io::Result<()> {
@@ -189,8 +190,8 @@ fn parse(line: &[u8]) -> Result<Option<RunEvent<'static>>, serde_json::Error> {
 mod tests {
     use super::*;
     use crate::eval::event::Finished;
-    use crate::model::Redactor;
     use crate::model::digest::Digest;
+    use crate::redact::Redactor;
 
     fn record(lines: &str) -> (tempfile::TempDir, PathBuf) {
         let dir = tempfile::tempdir().unwrap();

@@ -8,10 +8,11 @@ use super::{Case, CheckDef, Require, Suite};
 use crate::checks::build::Rule;
 use crate::model::Level;
 use crate::model::digest::{Builder, Digest};
+use crate::redact::RedactTable;
 
 /// The digest of a resolved suite: what is written in it and every file read for it. What a run replaces (`--subject`,
 /// `--sessions`) and environment values are no part of it.
-pub(super) fn suite(suite: &Suite) -> Digest {
+pub(super) fn suite(suite: &Suite, redact: &RedactTable) -> Digest {
     let case = |c: &Case| {
         json!({
             "vars": c.vars,
@@ -49,6 +50,9 @@ pub(super) fn suite(suite: &Suite) -> Digest {
     // A key that came later: suites without it keep the digest that they had.
     if let Some(session) = &suite.recorded.session {
         tree["recorded"]["session"] = json!(session);
+    }
+    if !redact.is_empty() {
+        tree["redact"] = json!(redact);
     }
     let mut builder = Builder::new("seatrial suite 1");
     builder.part("tree", canonical(&tree).as_bytes());

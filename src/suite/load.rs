@@ -15,6 +15,7 @@ use super::jinja::Template;
 use super::paths::{PathText, Vars};
 use super::problems::{Problem, Problems, Severity};
 use super::raw::{Pos, Sink, Source, parse};
+use super::redact::Given;
 use super::resolve::{Layer, Resolver};
 use super::{Subject, Suite};
 use crate::checks::build::Rule;
@@ -31,6 +32,8 @@ pub struct Env<'e> {
     pub vars: &'e dyn Fn(&str) -> Option<String>,
     /// Replaces `[subject]` (`--subject`).
     pub subject: Option<Subject>,
+    /// What the settings say of redaction.
+    pub redact: &'e Given,
     /// Replaces `[recorded] paths` (`--sessions`); taken as they are, not relative to the suite.
     pub sessions: Option<Vec<String>>,
 }

@@ -26,6 +26,7 @@ pub mod own;
 mod paths;
 pub mod problems;
 mod raw;
+pub mod redact;
 mod referred;
 mod rendering;
 pub mod resolve;
@@ -48,8 +49,10 @@ pub use baseline::{BaselineBar, IfMissing};
 use crate::checks::Compiled;
 use crate::checks::expect::Expected;
 use crate::checks::prices::Prices;
+use crate::checks::withheld::Parts;
 use crate::model::digest::Digest;
 use crate::model::{Level, Severity};
+use crate::redact::Redactor;
 
 /// A suite, resolved: nothing in it refers to a file or a name any more.
 pub struct Suite {
@@ -81,6 +84,8 @@ pub struct Suite {
     pub files: BTreeMap<String, Digest>,
     /// What tokens cost.
     pub prices: Arc<Prices>,
+    /// What is taken out of everything that is written of its sessions: its own rules and those of the settings.
+    pub redactor: Redactor,
 }
 
 /// Who is judged.
@@ -217,6 +222,16 @@ pub enum Program {
     Fixed(Compiled),
     /// Parameters with templates, compiled per distinct rendering.
     Templated(Box<template::Templated>),
+}
+
+impl Program {
+    /// What rendering it reads of a session.
+    pub fn reads(&self) -> Parts {
+        match self {
+            Self::Fixed(_) => Parts::NONE,
+            Self::Templated(templated) => templated.reads(),
+        }
+    }
 }
 
 /// How many of a session's subjects must pass.

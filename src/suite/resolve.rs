@@ -110,6 +110,7 @@ impl<'r, 't, 's> Resolver<'r, 't, 's> {
         let recorded = self.recorded(own);
         let (cases, case_checks) = self.cases(own, head.as_ref().and_then(|(h, _)| h.cases.clone()));
         let gate = self.gate();
+        let (own_rules, redactor) = self.redact();
         let defaults = Defaults::read(self.layers, self.names.rules, self.sink);
         let entries = self.entries(case_checks);
         let maker = Maker {
@@ -146,11 +147,12 @@ impl<'r, 't, 's> Resolver<'r, 't, 's> {
             digest: Digest::of(&[]),
             files: self.files.digests(),
             prices: self.env.prices.clone(),
+            redactor,
         };
         if priced {
             suite.files.insert(PRICES.to_owned(), suite.prices.digest());
         }
-        suite.digest = digests::suite(&suite);
+        suite.digest = digests::suite(&suite, &own_rules);
         if let Some(sessions) = &self.env.sessions {
             suite.recorded.paths = sessions.clone();
             suite.recorded.base = PathBuf::new();

@@ -4,6 +4,7 @@
 mod file;
 mod keys;
 mod prices;
+mod redact;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -15,6 +16,7 @@ use regex::Regex;
 
 use crate::checks::prices::Price;
 use crate::checks::select::Glob;
+use crate::redact::{KEY_VARIABLE, RedactTable};
 
 pub use keys::{KEYS, KeyDoc};
 pub use prices::DOC as PRICES_DOC;
@@ -151,6 +153,8 @@ pub struct Settings {
     pub detectors: BTreeMap<String, CustomDetector>,
     /// Prices of the user's own, in the order in which they are written.
     pub prices: Vec<OwnPrice>,
+    /// What is taken out of everything that is written, whatever the suite.
+    pub redact: Setting<RedactTable>,
 }
 
 /// What the command line says.
@@ -216,7 +220,7 @@ impl Settings {
         layers.file(chosen);
         layers.env(&env);
         layers.flags(&flags.values);
-        let settings = layers.settings(path, profile, file.detectors, file.prices);
+        let settings = layers.settings(path, profile, file.detectors, file.prices, file.redact);
         if problems.is_empty() { Ok(settings) } else { Err(problems) }
     }
 
@@ -255,7 +259,7 @@ pub fn find(cwd: &Path) -> Option<PathBuf> {
 
 /// A problem for each `SEATRIAL_*` variable that no setting reads: a misspelled one would be ignored in silence.
 pub fn unknown_variables<'v>(names: impl IntoIterator<Item = &'v str>) -> Vec<SettingsProblem> {
-    let known: Vec<String> = keys::variables().collect();
+    let known: Vec<String> = keys::variables().chain([KEY_VARIABLE.to_owned()]).collect();
     let mut unknown: Vec<&str> = names.into_iter().filter(|n| n.starts_with("SEATRIAL_")).collect();
     unknown.retain(|name| !known.iter().any(|k| k == name));
     unknown.sort_unstable();

@@ -13,6 +13,7 @@ use crate::checks::build::{Build, BuildProblem, Rule};
 use crate::checks::detect::Detectors;
 use crate::checks::prices::Prices;
 use crate::checks::select::Selector;
+use crate::checks::withheld::Parts;
 use crate::model::Level;
 
 /// Most distinct renderings that are kept; later ones are compiled each time.
@@ -66,6 +67,17 @@ impl Filled {
             }
             None => error.message.clone(),
         }
+    }
+
+    /// What the templates read of a session.
+    fn reads(&self) -> Parts {
+        let has = |words: &[&str]| self.slots.iter().any(|(_, t)| words.iter().any(|word| t.source().contains(word)));
+        if has(&["session", "turn", "span"]) {
+            return Parts::ALL;
+        }
+        // `case` is declared, but for what the recording expects and, of a case that is not, its name and tags.
+        let names = if has(&["id", "tags"]) { Parts::CASE | Parts::TAGS } else { Parts::NONE };
+        if self.slots.is_empty() { Parts::NONE } else { Parts::REFERENCE | names }
     }
 
     /// Renders, and hands out what was made of an equal rendering before, or makes and keeps it.
@@ -133,6 +145,11 @@ impl Templated {
 
     pub(super) fn filled(&self) -> &Filled {
         &self.filled
+    }
+
+    /// What its templates read of a session.
+    pub fn reads(&self) -> Parts {
+        self.filled.reads()
     }
 
     pub(super) fn files(&self) -> &FilesAt {
@@ -216,6 +233,15 @@ impl On {
                 .resolve(&context(), &on.kept, |table| on.selector(table))
                 .map(Selected::Shared)
                 .map_err(|why| format!("`on`: {why}")),
+        }
+    }
+
+    /// What it reads of a session, to select its subjects.
+    pub fn reads(&self) -> Parts {
+        match self {
+            Self::Fixed(selector) => selector.reads(),
+            // Which keys it has is known, what they say is not.
+            Self::Templated(on) => on.filled.reads() | Parts::CASE | Parts::TAGS | Parts::USER | Parts::NAME,
         }
     }
 

@@ -24,17 +24,18 @@ pub(super) const TABLES: &[(&str, &[&str])] = &[
     ),
     ("case", &["id", "user", "turn", "reference", "check", "skip", "expected_fail", "weight", "tags", "vars"]),
     ("case.reference", &["tools", "answer", "facts", "state"]),
+    ("redact", &["detectors", "keys", "paths", "pseudonyms"]),
 ];
 
 /// Tables that a suite file may have at its top.
 pub(super) const TOP: &[&str] =
-    &["suite", "subject", "recorded", "defaults", "case", "span", "turn", "session", "system", "gate"];
+    &["suite", "subject", "recorded", "defaults", "case", "span", "turn", "session", "system", "gate", "redact"];
 
 /// Tables that a fragment may have at its top.
-pub(super) const FRAGMENT: &[&str] = &["fragment", "defaults", "span", "turn", "session", "system", "gate"];
+pub(super) const FRAGMENT: &[&str] = &["fragment", "defaults", "span", "turn", "session", "system", "gate", "redact"];
 
 /// Tables that the language knows and this version does not.
-pub(super) const LATER_TABLES: &[&str] = &["agent", "judge", "redact", "watch", "alert"];
+pub(super) const LATER_TABLES: &[&str] = &["agent", "judge", "watch", "alert"];
 
 /// Checks that the language knows; those without a rule are not available in this version.
 pub(super) const LATER_CHECKS: &[&str] =
@@ -135,6 +136,7 @@ mod tests {
             "recorded" => keys::<crate::suite::resolve::RecordedTable>(),
             "gate" => keys::<crate::suite::gate::GateTable>(),
             "case" => keys::<crate::suite::cases::CaseTable>(),
+            "redact" => keys::<crate::redact::RedactTable>(),
             _ => keys::<crate::suite::cases::ReferenceTable>(),
         };
         for (table, here) in TABLES {

@@ -25,6 +25,7 @@ mod project;
 mod promotion;
 mod readme;
 mod record;
+mod redact;
 mod reports;
 mod rerun;
 mod resume;

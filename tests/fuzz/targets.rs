@@ -92,7 +92,14 @@ fn written(name: &str, input: &[u8]) -> PathBuf {
 /// Loads the suite in a file; the problems are drawn.
 fn load(path: PathBuf) -> Vec<Suite> {
     let (detectors, prices) = (Detectors::default(), Arc::default());
-    let env = Env { detectors: &detectors, prices: &prices, vars: &|_| None, subject: None, sessions: None };
+    let env = Env {
+        detectors: &detectors,
+        prices: &prices,
+        vars: &|_| None,
+        subject: None,
+        redact: &Default::default(),
+        sessions: None,
+    };
     match load::load(&[path], &env) {
         Ok(loaded) => {
             loaded.warnings.render(false);

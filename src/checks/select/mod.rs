@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::subject::{Scene, SpanSubject, TurnSubject};
+use super::withheld::Parts;
 use crate::model::{Attributes, Level, Session, Span, SpanKind, SpanStatus, Text};
 
 /// Selects subjects: every key given must match. A plain string is a glob in which `*` crosses `/`, a list matches
@@ -110,6 +111,20 @@ impl Selector {
         let Self { kind, name, agent, model, status, attributes, case, tags, user, index } = self;
         let session = agent.is_none() && attributes.is_none() && case.is_none() && tags.is_none() && user.is_none();
         session && kind.is_none() && name.is_none() && model.is_none() && status.is_none() && index.is_none()
+    }
+
+    /// What it reads of a session.
+    pub fn reads(&self) -> Parts {
+        let keys = [
+            (self.name.is_some(), Parts::NAME),
+            (self.agent.is_some(), Parts::AGENT),
+            (self.model.is_some(), Parts::MODEL),
+            (self.attributes.is_some(), Parts::ATTRIBUTES),
+            (self.case.is_some(), Parts::CASE),
+            (self.tags.is_some(), Parts::TAGS),
+            (self.user.is_some(), Parts::USER),
+        ];
+        keys.into_iter().filter(|(given, _)| *given).fold(Parts::NONE, |all, (_, part)| all | part)
     }
 
     /// Keys that cannot be meant at a level.

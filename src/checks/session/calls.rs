@@ -8,6 +8,7 @@ use crate::checks::build::{Build, Example, Params};
 use crate::checks::matcher::Matcher;
 use crate::checks::select::Glob;
 use crate::checks::subject::Scope;
+use crate::checks::withheld::{Parts, Reads};
 use crate::checks::{Compiled, ScopeCheck};
 use crate::model::{Evidence, Field, Finding, Level, Span};
 
@@ -98,6 +99,10 @@ impl Counted {
 }
 
 impl ScopeCheck for Counted {
+    fn reads(&self) -> Reads {
+        Reads::only(Parts::NAME | Parts::INPUT)
+    }
+
     fn check(&self, scope: &Scope<'_>) -> Finding {
         let named: Vec<(usize, &Span<'_>)> = scope.calls().filter(|(_, s)| self.tool.is_match(&s.name)).collect();
         let hits: Vec<usize> = named.iter().filter(|(_, s)| self.counts(s) == Some(true)).map(|(i, _)| *i).collect();

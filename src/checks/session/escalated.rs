@@ -5,6 +5,7 @@ use serde::Deserialize;
 
 use crate::checks::build::{Build, Example, Params};
 use crate::checks::subject::SessionSubject;
+use crate::checks::withheld::{Parts, Reads};
 use crate::checks::{Compiled, SessionCheck};
 use crate::model::{Evidence, Field, Finding, Level};
 
@@ -31,6 +32,10 @@ impl Params for Escalated {
 }
 
 impl SessionCheck for Escalated {
+    fn reads(&self) -> Reads {
+        Reads::only(Parts::NONE)
+    }
+
     fn check(&self, subject: &SessionSubject<'_>) -> Finding {
         match subject.scene.session.escalated {
             None => Finding::error("the recording does not say whether the session was handed over to a person"),

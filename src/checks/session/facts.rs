@@ -11,6 +11,7 @@ use crate::checks::build::{Build, Example, Params};
 use crate::checks::expect::Fact;
 use crate::checks::matcher::Matcher;
 use crate::checks::subject::Scope;
+use crate::checks::withheld::{Parts, Reads};
 use crate::checks::{Compiled, ScopeCheck};
 use crate::model::{Evidence, Field, Finding, Level};
 
@@ -90,6 +91,10 @@ struct Stated {
 }
 
 impl ScopeCheck for Stated {
+    fn reads(&self) -> Reads {
+        Reads::only(Parts::REPLIES | if self.values.is_some() { Parts::NONE } else { Parts::REFERENCE })
+    }
+
     fn check(&self, scope: &Scope<'_>) -> Finding {
         let referenced = || scope.expected().and_then(|e| e.facts.as_deref());
         let Some(facts) = self.values.as_deref().or_else(referenced) else {

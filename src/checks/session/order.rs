@@ -6,6 +6,7 @@ use serde::Deserialize;
 use super::describe;
 use crate::checks::build::{Build, Example, Params};
 use crate::checks::subject::Scope;
+use crate::checks::withheld::{Parts, Reads};
 use crate::checks::{Compiled, ScopeCheck};
 use crate::model::{Evidence, Field, Finding, Level, Span};
 
@@ -85,6 +86,10 @@ impl Params for Order {
 }
 
 impl ScopeCheck for Order {
+    fn reads(&self) -> Reads {
+        Reads::only(Parts::NAME | Parts::INPUT)
+    }
+
     fn check(&self, scope: &Scope<'_>) -> Finding {
         if let Some(hidden) = scope.hidden_calls() {
             return hidden;

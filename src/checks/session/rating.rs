@@ -5,6 +5,7 @@ use serde::Deserialize;
 
 use crate::checks::build::{Build, Example, Params};
 use crate::checks::subject::SessionSubject;
+use crate::checks::withheld::{Parts, Reads};
 use crate::checks::{Compiled, SessionCheck};
 use crate::model::{Evidence, Field, Finding, Level};
 
@@ -36,6 +37,10 @@ impl Params for Rating {
 }
 
 impl SessionCheck for Rating {
+    fn reads(&self) -> Reads {
+        Reads::only(Parts::NONE)
+    }
+
     fn check(&self, subject: &SessionSubject<'_>) -> Finding {
         match subject.scene.session.rating.filter(|r| r.is_finite()) {
             None => Finding::error("the recording has no rating of the session"),

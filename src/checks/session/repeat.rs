@@ -10,6 +10,7 @@ use serde_json::{Number, Value};
 use super::describe;
 use crate::checks::build::{Build, Example, Params};
 use crate::checks::subject::Scope;
+use crate::checks::withheld::{Parts, Reads};
 use crate::checks::{Compiled, ScopeCheck};
 use crate::model::{Evidence, Field, Finding, Level, Span};
 
@@ -46,6 +47,10 @@ impl Params for Loop {
 }
 
 impl ScopeCheck for Loop {
+    fn reads(&self) -> Reads {
+        Reads::only(Parts::NAME | Parts::INPUT)
+    }
+
     fn check(&self, scope: &Scope<'_>) -> Finding {
         let mut by_name: BTreeMap<&str, Vec<(usize, &Span<'_>)>> = BTreeMap::new();
         for (ordinal, span) in scope.calls() {

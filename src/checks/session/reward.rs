@@ -5,6 +5,7 @@ use serde::Deserialize;
 
 use crate::checks::build::{Build, Example, Params};
 use crate::checks::subject::SessionSubject;
+use crate::checks::withheld::{Parts, Reads};
 use crate::checks::{Compiled, SessionCheck};
 use crate::model::{Evidence, Field, Finding, Level};
 
@@ -44,6 +45,10 @@ impl Params for Reward {
 }
 
 impl SessionCheck for Reward {
+    fn reads(&self) -> Reads {
+        Reads::only(Parts::NONE)
+    }
+
     fn check(&self, subject: &SessionSubject<'_>) -> Finding {
         let Some(reward) = subject.scene.session.reward.filter(|r| r.is_finite()) else {
             return Finding::error("the recording has no reward");

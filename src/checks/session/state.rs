@@ -11,6 +11,7 @@ use crate::checks::build::{Build, Example, Params};
 use crate::checks::matcher::Matcher;
 use crate::checks::path::{Path, push_pointer};
 use crate::checks::subject::SessionSubject;
+use crate::checks::withheld::{Parts, Reads};
 use crate::checks::{Compiled, SessionCheck};
 use crate::model::{Evidence, Field, Finding, Level, Payload, json};
 
@@ -72,6 +73,10 @@ struct After {
 }
 
 impl SessionCheck for After {
+    fn reads(&self) -> Reads {
+        Reads::only(Parts::STATE | Parts::REFERENCE)
+    }
+
     fn check(&self, subject: &SessionSubject<'_>) -> Finding {
         self.judge(subject).unwrap_or_else(Finding::error)
     }

@@ -11,6 +11,7 @@ use crate::checks::build::{Build, Example, Params};
 use crate::checks::expect::ExpectedCall;
 use crate::checks::matcher::ArgsMode;
 use crate::checks::subject::Scope;
+use crate::checks::withheld::{Parts, Reads};
 use crate::checks::{Compiled, ScopeCheck};
 use crate::model::{Evidence, Field, Finding, Level, Span, SpanStatus};
 
@@ -131,6 +132,10 @@ impl Params for Trajectory {
 }
 
 impl ScopeCheck for Trajectory {
+    fn reads(&self) -> Reads {
+        Reads::only(Parts::NAME | Parts::INPUT | Parts::REFERENCE)
+    }
+
     fn check(&self, scope: &Scope<'_>) -> Finding {
         let Some(reference) = scope.expected().and_then(|e| e.tools.as_deref()) else {
             return Finding::error(format!(

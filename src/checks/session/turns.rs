@@ -5,6 +5,7 @@ use serde::Deserialize;
 
 use crate::checks::build::{Build, Example, Params};
 use crate::checks::subject::SessionSubject;
+use crate::checks::withheld::{Parts, Reads};
 use crate::checks::{Compiled, SessionCheck};
 use crate::model::{Evidence, Field, Finding, Level};
 
@@ -40,6 +41,10 @@ impl Params for Turns {
 }
 
 impl SessionCheck for Turns {
+    fn reads(&self) -> Reads {
+        Reads::only(Parts::NONE)
+    }
+
     fn check(&self, subject: &SessionSubject<'_>) -> Finding {
         let n = subject.scene.session.answerable_turns().count() as u64;
         if let Some(min) = self.min.filter(|min| n < *min) {

@@ -11,6 +11,7 @@ use super::duration::place;
 use crate::checks::build::{Build, Example, Params};
 use crate::checks::prices::{Origin, Prices};
 use crate::checks::subject::{Scope, SpanSubject};
+use crate::checks::withheld::{Parts, Reads};
 use crate::checks::{Compiled, ScopeCheck, SpanCheck};
 use crate::model::{Evidence, Field, Finding, Level, NanoUsd, Session, model_calls};
 
@@ -117,6 +118,10 @@ pub(in crate::checks) fn own(session: &Session<'_>) -> Option<Result<NanoUsd, St
 }
 
 impl SpanCheck for Bound {
+    fn reads(&self) -> Reads {
+        Reads::only(Parts::MODEL)
+    }
+
     fn check(&self, subject: &SpanSubject<'_>) -> Finding {
         let place = Evidence::span(subject.ordinal, Field::Whole);
         match self.prices.cost(subject.span) {
@@ -129,6 +134,11 @@ impl SpanCheck for Bound {
 }
 
 impl ScopeCheck for Bound {
+    fn reads(&self) -> Reads {
+        // The session may say itself what it cost, by an attribute.
+        Reads::only(Parts::MODEL | Parts::ATTRIBUTES)
+    }
+
     fn check(&self, scope: &Scope<'_>) -> Finding {
         if let Some(own) = own(scope.scene.session).filter(|_| scope.turn.is_none()) {
             let judge = |cost| self.judge(&scope.name(), cost, &BTreeMap::from([(Origin::Recorded, 1)]), place(scope));

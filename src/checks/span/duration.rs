@@ -6,6 +6,7 @@ use serde::Deserialize;
 use crate::checks::build::{Build, Example, Params};
 use crate::checks::subject::{Scope, SpanSubject};
 use crate::checks::text::length::bounds;
+use crate::checks::withheld::{Parts, Reads};
 use crate::checks::{Compiled, ScopeCheck, SpanCheck};
 use crate::model::{Evidence, Field, Finding, Level};
 
@@ -90,6 +91,10 @@ impl Duration {
 }
 
 impl SpanCheck for Duration {
+    fn reads(&self) -> Reads {
+        Reads::only(Parts::NONE)
+    }
+
     fn check(&self, subject: &SpanSubject<'_>) -> Finding {
         let span = subject.span;
         let place = Evidence::span(subject.ordinal, Field::Whole);
@@ -98,6 +103,10 @@ impl SpanCheck for Duration {
 }
 
 impl ScopeCheck for Duration {
+    fn reads(&self) -> Reads {
+        Reads::only(Parts::NONE)
+    }
+
     fn check(&self, scope: &Scope<'_>) -> Finding {
         let (start, end) = scope.times();
         self.judge(&scope.name(), start, end, place(scope))

@@ -14,6 +14,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::subject::SpanSubject;
+use crate::checks::withheld::Parts;
 use crate::model::{Evidence, Field, Finding, Payload};
 
 /// Which side of an operation is looked at.
@@ -31,6 +32,13 @@ impl Side {
         match self {
             Side::Input => "input",
             Side::Output => "output",
+        }
+    }
+
+    const fn part(self) -> Parts {
+        match self {
+            Side::Input => Parts::INPUT,
+            Side::Output => Parts::OUTPUT,
         }
     }
 

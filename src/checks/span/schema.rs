@@ -10,6 +10,7 @@ use super::Side;
 use crate::checks::build::{Build, Example, Params};
 use crate::checks::conform::{Conform, Source, parse, read};
 use crate::checks::subject::SpanSubject;
+use crate::checks::withheld::{Parts, Reads};
 use crate::checks::{Compiled, SpanCheck};
 use crate::model::{Finding, Level};
 
@@ -106,6 +107,10 @@ struct Ready {
 }
 
 impl SpanCheck for Ready {
+    fn reads(&self) -> Reads {
+        Reads::only(Parts::NAME | self.of.part())
+    }
+
     fn check(&self, subject: &SpanSubject<'_>) -> Finding {
         let name = subject.span.name.as_str();
         let schema = match &self.schemas {

@@ -7,6 +7,7 @@ use crate::checks::build::{Build, Example, Params};
 use crate::checks::context::status_name;
 use crate::checks::subject::SpanSubject;
 use crate::checks::text::quote;
+use crate::checks::withheld::{Parts, Reads};
 use crate::checks::{Compiled, SpanCheck};
 use crate::model::{Evidence, Field, Finding, Level, SpanStatus};
 
@@ -46,6 +47,10 @@ check = "status"
 }
 
 impl SpanCheck for StatusCheck {
+    fn reads(&self) -> Reads {
+        Reads::only(Parts::NONE)
+    }
+
     fn check(&self, subject: &SpanSubject<'_>) -> Finding {
         let span = subject.span;
         if span.status == self.is {

@@ -7,6 +7,7 @@ use super::duration::place;
 use crate::checks::build::{Build, Example, Params};
 use crate::checks::subject::{Scope, SpanSubject};
 use crate::checks::text::length::bounds;
+use crate::checks::withheld::{Parts, Reads};
 use crate::checks::{Compiled, ScopeCheck, SpanCheck};
 use crate::model::{Evidence, Field, Finding, Level, Span, model_calls};
 
@@ -106,6 +107,10 @@ impl Tokens {
 }
 
 impl SpanCheck for Tokens {
+    fn reads(&self) -> Reads {
+        Reads::only(Parts::NONE)
+    }
+
     fn check(&self, subject: &SpanSubject<'_>) -> Finding {
         match self.count(subject.span) {
             Ok(tokens) => self.judge(tokens, Evidence::span(subject.ordinal, Field::Whole)),
@@ -115,6 +120,10 @@ impl SpanCheck for Tokens {
 }
 
 impl ScopeCheck for Tokens {
+    fn reads(&self) -> Reads {
+        Reads::only(Parts::NONE)
+    }
+
     fn check(&self, scope: &Scope<'_>) -> Finding {
         let mut sum: Option<u64> = None;
         for (ordinal, span) in model_calls(scope.spans()) {

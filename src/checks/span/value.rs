@@ -11,6 +11,7 @@ use crate::checks::matcher::Matcher;
 use crate::checks::path::Path;
 use crate::checks::subject::SpanSubject;
 use crate::checks::text::quote;
+use crate::checks::withheld::Reads;
 use crate::checks::{Compiled, SpanCheck};
 use crate::model::{Evidence, Finding, Level};
 
@@ -58,6 +59,10 @@ is    = { "$lte" = 100 }
 }
 
 impl SpanCheck for ValueCheck {
+    fn reads(&self) -> Reads {
+        Reads::only(self.of.part())
+    }
+
     fn check(&self, subject: &SpanSubject<'_>) -> Finding {
         let (payload, place) = match self.of.of(subject) {
             Ok(found) => found,

@@ -7,7 +7,7 @@ use super::needles::{Needles, Wanted};
 use super::{LEVELS, Of, compile};
 use crate::checks::build::{Build, Example, Params};
 use crate::checks::{Compiled, TextCheck};
-use crate::model::{Evidence, Field, Finding, Level};
+use crate::model::{Evidence, Field, Finding, Level, Status};
 
 /// The text contains a string, or several, or something that a detector finds.
 ///
@@ -83,6 +83,10 @@ struct Ready {
 }
 
 impl TextCheck for Ready {
+    fn detects(&self) -> Option<(Vec<String>, Status)> {
+        self.needles.detectors().map(|names| (names.to_vec(), Status::Pass))
+    }
+
     fn check(&self, text: &str) -> Finding {
         let found = self.needles.find(text);
         let missing: Vec<String> =

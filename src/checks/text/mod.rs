@@ -22,6 +22,7 @@ use serde::{Deserialize, Serialize};
 
 use super::build::Build;
 use super::subject::{SessionSubject, SpanSubject, TurnSubject};
+use super::withheld::{Parts, Reads};
 use super::{Compiled, SessionCheck, SpanCheck, TextCheck, TurnCheck};
 use crate::model::{Evidence, Field, Finding, Level, Session, Status, Text};
 
@@ -52,6 +53,16 @@ impl Of {
             Of::User => "user",
             Of::Reply => "reply",
             Of::Replies => "replies",
+        }
+    }
+
+    /// The part of a session that it is.
+    const fn part(self) -> Parts {
+        match self {
+            Of::Input => Parts::INPUT,
+            Of::Output => Parts::OUTPUT,
+            Of::User => Parts::USER_TEXT,
+            Of::Reply | Of::Replies => Parts::REPLIES,
         }
     }
 
@@ -89,6 +100,10 @@ struct OnText<T> {
 }
 
 impl<T: TextCheck> SpanCheck for OnText<T> {
+    fn reads(&self) -> Reads {
+        Reads { parts: self.of.part(), detects: self.check.detects() }
+    }
+
     fn check(&self, subject: &SpanSubject<'_>) -> Finding {
         let span = subject.span;
         let (payload, field) = match self.of {
@@ -109,6 +124,10 @@ impl<T: TextCheck> SpanCheck for OnText<T> {
 }
 
 impl<T: TextCheck> TurnCheck for OnText<T> {
+    fn reads(&self) -> Reads {
+        Reads { parts: self.of.part(), detects: self.check.detects() }
+    }
+
     fn check(&self, subject: &TurnSubject<'_>) -> Finding {
         let (text, field) = part(self.of, &subject.turn.user, &subject.turn.reply);
         let Some(text) = text else {
@@ -123,6 +142,13 @@ impl<T: TextCheck> TurnCheck for OnText<T> {
 }
 
 impl<T: TextCheck> SessionCheck for OnText<T> {
+    fn reads(&self) -> Reads {
+        Reads {
+            parts: if self.of == Of::Reply { Parts::FINAL_REPLY } else { self.of.part() },
+            detects: self.check.detects(),
+        }
+    }
+
     fn check(&self, subject: &SessionSubject<'_>) -> Finding {
         let joined = Joined::new(subject.scene.session, self.of);
         let (Some(text), false) = (joined.text(), joined.parts.is_empty()) else {

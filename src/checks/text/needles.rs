@@ -147,6 +147,11 @@ impl Needles {
         }
     }
 
+    /// The detectors' names, when it is detectors that are looked for.
+    pub fn detectors(&self) -> Option<&[String]> {
+        matches!(self.finder, Finder::Detectors(_)).then_some(&*self.names)
+    }
+
     /// How a reason names the needle `index`: the string, or the detector.
     pub fn name(&self, index: usize) -> String {
         match self.finder {

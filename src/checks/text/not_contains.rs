@@ -7,7 +7,7 @@ use super::needles::{Needles, Wanted};
 use super::{LEVELS, Of, compile};
 use crate::checks::build::{Build, Example, Params};
 use crate::checks::{Compiled, TextCheck};
-use crate::model::{Evidence, Field, Finding, Level};
+use crate::model::{Evidence, Field, Finding, Level, Status};
 
 /// The text contains none of the strings given, or nothing that any of the detectors finds.
 ///
@@ -69,6 +69,10 @@ ignore_case = true
 struct Ready(Needles);
 
 impl TextCheck for Ready {
+    fn detects(&self) -> Option<(Vec<String>, Status)> {
+        self.0.detectors().map(|names| (names.to_vec(), Status::Fail))
+    }
+
     fn check(&self, text: &str) -> Finding {
         let found: Vec<_> =
             self.0.find(text).into_iter().enumerate().filter_map(|(i, range)| Some((i, range?))).collect();

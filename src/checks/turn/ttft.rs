@@ -5,6 +5,7 @@ use serde::Deserialize;
 
 use crate::checks::build::{Build, Example, Params};
 use crate::checks::subject::TurnSubject;
+use crate::checks::withheld::{Parts, Reads};
 use crate::checks::{Compiled, TurnCheck};
 use crate::model::{Evidence, Field, Finding, Level};
 
@@ -45,6 +46,10 @@ max_ms = 500
 }
 
 impl TurnCheck for Ttft {
+    fn reads(&self) -> Reads {
+        Reads::only(Parts::NONE)
+    }
+
     fn check(&self, subject: &TurnSubject<'_>) -> Finding {
         let place = Evidence::turn(subject.index, Field::Whole);
         let Some(ns) = subject.turn.first_token_ns() else {

@@ -30,6 +30,11 @@ pub(super) static TOPICS: &[Topic] = &[
         text: || MATCHERS.to_owned(),
     },
     Topic { name: "metrics", summary: "What `metric` checks measure.", text: metrics },
+    Topic {
+        name: "redaction",
+        summary: "What is taken out of everything that is written, and what that does to checks.",
+        text: super::redaction::redaction,
+    },
     Topic { name: "settings", summary: "seatrial.toml, SEATRIAL_* variables and flags.", text: settings },
     Topic { name: "suite", summary: "The tables of a suite and their keys.", text: suite },
 ];
@@ -141,7 +146,8 @@ fn settings() -> String {
     out.push_str(
         "\n[detectors.NAME] with `pattern` (a regular expression) and `description` adds a detector that `detect` names\n\
          `custom.NAME`. [profile.NAME] holds any of the settings above; with\n\
-         `inherits = \"OTHER\"` it begins with those of another profile.\n\n",
+         `inherits = \"OTHER\"` it begins with those of another profile. [redact] holds for every suite\n\
+         (`seatrial explain redaction`).\n\n",
     );
     out.push_str(PRICES_DOC);
     out

@@ -16,6 +16,7 @@ use crate::eval::gate::{self, Stopped};
 use crate::eval::plan::Planned;
 use crate::eval::shard::Shard;
 use crate::evidence::Outside;
+use crate::redact::Redacted;
 use crate::report::safe;
 use crate::run::engine::{self, Early, Job};
 use crate::run::past::{Known, Past};
@@ -59,8 +60,11 @@ impl<'r> Execution<'r> {
             rerun,
             shard: args.shard.map(|shard| ShardPlan { shard, keep: keep(&context.settings) }),
             settings: measuring(args, context),
-            suites: planned.iter().map(|p| p.plan.clone()).collect(),
+            suites: planned.iter().map(|p| p.suite.redactor.pass(&p.plan).into_inner().into_owned()).collect(),
         };
+        // What belongs to no suite goes through the rules of all.
+        let redactor = context.redactor(planned.iter().filter_map(|p| p.plan.redact.as_ref()));
+        let plan = redactor.pass(&plan).into_inner().into_owned();
         if let Some(shard) = args.shard {
             tell_what_a_shard_does(context, shard);
         }
@@ -81,7 +85,7 @@ impl<'r> Execution<'r> {
                 let began = resumed.started.at.parse().unwrap_or(now);
                 // What was compared with stays what it was when the run began.
                 let baselines = resumed.baselines.clone();
-                let (output, past, known) = Output::resume(context, resumed)?;
+                let (output, past, known) = Output::resume(context, resumed, redactor)?;
                 let (id, sessions) = (&output.id, known.sessions());
                 context.note(&format!("seatrial: continuing {id}: {sessions} sessions need not be evaluated again\n"));
                 return Ok(Self { began, past: Some(past), known: Some(known), ..run(output, baselines) });
@@ -90,7 +94,8 @@ impl<'r> Execution<'r> {
         }
         // Before the run has a folder: `latest` is still the one before.
         let baselines = baselines::read(planned, None, context);
-        Ok(run(Output::begin(context, plan, &baselines, now)?, baselines))
+        let output = Output::begin(context, plan, redactor, &baselines, now)?;
+        Ok(run(output, baselines.into_iter().map(Redacted::into_inner).collect()))
     }
 
     /// Runs the suites one after another, decides, and draws the reports.
@@ -178,7 +183,7 @@ impl<'r> Execution<'r> {
             known: self.known.as_ref(),
             stop,
             progress: &told,
-            redactor: &self.output.redactor,
+            redactor: &planned.suite.redactor,
             assemble: &assemble,
             edge: &self.outside,
         };

@@ -1,5 +1,6 @@
 //! What a run leaves behind: its folder, the record from the first line to the last, the reports, and what it prints.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::time::Instant;
@@ -10,7 +11,7 @@ use crate::cli::context::{Context, Failure};
 use crate::eval::event::{BaselineEvent, Finished, Header, Plan, SCHEMA, Started, SuiteEnd};
 use crate::eval::exit;
 use crate::eval::gate::SuiteSummary;
-use crate::model::Redactor;
+use crate::redact::{Redact, Redacted, Redactor, With};
 use crate::report::gathered::Gathered;
 use crate::report::terminal::Terminal;
 use crate::report::{Drawn, RunSummary, github, json};
@@ -62,7 +63,8 @@ impl Output {
     pub fn begin(
         context: &Context,
         plan: Plan,
-        baselines: &[BaselineEvent],
+        redactor: Redactor,
+        baselines: &[Redacted<BaselineEvent>],
         now: jiff::Timestamp,
     ) -> Result<Self, Failure> {
         let began = Instant::now();
@@ -78,25 +80,30 @@ impl Output {
             args: std::env::args().collect(),
             jobs: context.settings.jobs.value,
         };
-        let redactor = Redactor::default();
+        let plan = redactor.pass(&plan).map(Cow::into_owned);
         let mut head = Vec::new();
         record::event(&mut head, "record", &redactor.pass(&header))
             .and_then(|()| record::volatile(&mut head, "started", &redactor.pass(&started)))
-            .and_then(|()| baselines.iter().try_for_each(|b| record::event(&mut head, "baseline", &redactor.pass(b))))
-            .and_then(|()| record::event(&mut head, "plan", &redactor.pass(&plan)))
+            .and_then(|()| baselines.iter().try_for_each(|b| record::event(&mut head, "baseline", b)))
+            .and_then(|()| record::event(&mut head, "plan", &plan))
             .and_then(|()| record.write_all(&head))
             .map_err(cannot)?;
-        Ok(Self { id, dir, record, plan, redactor, began })
+        Ok(Self { id, dir, record, plan: plan.into_inner(), redactor, began })
     }
 
     /// Continues a run: what is recorded stays as it is.
-    pub fn resume(context: &Context, resumed: Resumed) -> Result<(Self, Past, Known), Failure> {
-        #[derive(serde::Serialize)]
+    pub fn resume(context: &Context, resumed: Resumed, redactor: Redactor) -> Result<(Self, Past, Known), Failure> {
+        #[derive(Clone, serde::Serialize)]
         struct Again {
             at: String,
             args: Vec<String>,
             jobs: usize,
             sessions: usize,
+        }
+        impl Redact for Again {
+            fn redact(&mut self, with: &With<'_>) {
+                self.args.redact(with);
+            }
         }
         let Resumed { dir, started, plan, mut record, past, known, .. } = resumed;
         let again = Again {
@@ -105,7 +112,6 @@ impl Output {
             jobs: context.settings.jobs.value,
             sessions: known.sessions(),
         };
-        let redactor = Redactor::default();
         let mut line = Vec::new();
         record::volatile(&mut line, "resumed", &redactor.pass(&again))
             .map_err(|e| Failure::write(&dir.display().to_string(), &e))?;
@@ -164,7 +170,7 @@ impl Output {
         let ends: Vec<_> = ends.iter().map(Option::as_ref).collect();
         let drawn = Drawn { plan: &self.plan, summary };
         let mut gathered = Gathered::default();
-        let written = reports::write(&self.dir, &copies, drawn, ends.clone(), &self.redactor, &mut gathered);
+        let written = reports::write(&self.dir, &copies, drawn, ends.clone(), &mut gathered);
         let place = folder::display(&self.dir, &context.cwd);
         let mut text = Vec::new();
         // Writing into memory does not fail.
@@ -180,7 +186,7 @@ impl Output {
             text = format!("reports could not be written to {place}: {why}; exit code {code}\n").into_bytes();
             // What the run leaves behind should say so too, as far as it can be written at all.
             let _ = self.finished(code, summary.stopped.clone());
-            let _ = reports::write_summary(&self.dir, summary, &self.redactor);
+            let _ = reports::write_summary(&self.dir, summary);
         } else {
             folder::point_latest(&self.dir).unwrap_or_else(|why| {
                 context.note(&format!("seatrial: `latest` could not be pointed at the run: {why}\n"));
@@ -188,7 +194,7 @@ impl Output {
         }
         if shown.json {
             text.clear();
-            let _ = json::line(&self.redactor.pass(&*summary), &mut text);
+            let _ = json::line(&Redacted::drawn(&*summary), &mut text);
         }
         context.print(&text, summary.exit_code)
     }

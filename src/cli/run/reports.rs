@@ -5,7 +5,7 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use crate::eval::event::SuiteEnd;
-use crate::model::Redactor;
+use crate::redact::Redacted;
 use crate::report::gathered::Gathered;
 use crate::report::html::Html;
 use crate::report::junit::JUnit;
@@ -28,7 +28,6 @@ pub fn write(
     copies: &Copies,
     drawn: Drawn<'_>,
     ends: Vec<Option<&SuiteEnd>>,
-    redactor: &Redactor,
     gathered: &mut Gathered,
 ) -> Result<(), replay::DrawError> {
     let junit = dir.join("junit.xml");
@@ -38,7 +37,7 @@ pub fn write(
     let mut page = Html::new(drawn, ends, kept::Reader::open(dir)?, page)?;
     let sinks: &mut [&mut dyn Sink] = &mut [&mut out, &mut page, gathered];
     replay::draw(&dir.join("run.jsonl"), drawn, sinks)?;
-    write_summary(dir, drawn.summary, redactor)?;
+    write_summary(dir, drawn.summary)?;
     let mut file = BufWriter::new(File::create(dir.join("summary.md"))?);
     markdown::write(drawn, gathered, &mut file)?;
     file.flush()?;
@@ -53,8 +52,8 @@ pub fn write(
 }
 
 /// Writes `summary.json`.
-pub fn write_summary(dir: &Path, summary: &RunSummary, redactor: &Redactor) -> io::Result<()> {
+pub fn write_summary(dir: &Path, summary: &RunSummary) -> io::Result<()> {
     let mut file = BufWriter::new(File::create(dir.join("summary.json"))?);
-    json::pretty(&redactor.pass(summary), &mut file)?;
+    json::pretty(&Redacted::drawn(summary), &mut file)?;
     file.flush()
 }

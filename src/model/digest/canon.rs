@@ -98,6 +98,15 @@ impl Canon<'_> {
         }
         c.number(b"incomplete", Some(u64::from(s.incomplete)));
         c.attributes(&s.attributes);
+        // What something was taken out of is not judged as what was recorded so.
+        for (field, by) in s.redacted.iter() {
+            c.raw(b"redacted");
+            c.sized(field.as_bytes());
+            for rule in by {
+                c.raw(b"by");
+                c.sized(rule.as_bytes());
+            }
+        }
     }
 
     fn raw(&mut self, bytes: &[u8]) {

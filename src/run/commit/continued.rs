@@ -5,14 +5,14 @@ use crate::eval::event::SessionEvent;
 use crate::eval::fold::Admission;
 use crate::eval::row::Row;
 use crate::run::changed::Changed;
+use crate::run::element::Kept;
 use crate::run::engine::Early;
 use crate::run::past;
-use crate::store::kept;
 use crate::store::lines::{Kind, kind};
 
 impl Commit<'_, '_, '_> {
     /// A session that is recorded: the record says what became of it, if it comes next there; else it is read again.
-    pub(super) fn known(&mut self, row: Row, kept: Option<Box<kept::Entry>>, out: &mut Vec<u8>, file: u32) {
+    pub(super) fn known(&mut self, row: Row, kept: Option<Kept>, out: &mut Vec<u8>, file: u32) {
         let next = self.sinks.past.as_mut().and_then(|past| past.peek().transpose());
         let recorded = match next {
             Some(Ok(line)) if kind(line) == Kind::Session => match serde_json::from_slice::<SessionEvent<'_>>(line) {
@@ -30,7 +30,7 @@ impl Commit<'_, '_, '_> {
             // It was admitted before.
             let _ = self.fold.admit(&recorded);
             if let Some(entry) = kept {
-                self.keep(row.at, &entry, entry.passed);
+                self.keep(row.at, &entry, entry.get().passed);
             }
             self.fold.add(recorded);
         } else if self.fold.admit(&row) == Admission::Duplicate {
@@ -78,7 +78,9 @@ impl Commit<'_, '_, '_> {
     /// Ends the run where the recordings are not those of the run that is continued.
     pub(super) fn tell_changed(&mut self) {
         if let Some(changed) = self.changed.take() {
-            self.early.get_or_insert(Early::Differs(changed.told(self.desk.files)));
+            // Files are named in it as they are.
+            let told = self.desk.redactor.pass(&changed.told(self.desk.files)).into_inner().into_owned();
+            self.early.get_or_insert(Early::Differs(told));
         }
     }
 }

@@ -89,6 +89,7 @@ const TABLES: &[(&str, &str)] = &[
     ("[[gate.group]]", "/gate/properties/group/items"),
     ("baseline", "/gate/properties/baseline"),
     ("[[gate.baseline.means]]", "/gate/properties/baseline/properties/means/items"),
+    ("[redact]", "/redact"),
     ("[defaults.CHECK]", "/defaults"),
     ("[fragment]", "/fragment"),
 ];

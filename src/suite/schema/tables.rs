@@ -100,7 +100,25 @@ pub(super) fn top() -> Map<String, Value> {
         },
         "case": { "type": "array", "description": "The cases.", "items": { "$ref": "#/definitions/case" } },
         "gate": gate(),
+        "redact": redact(),
     }))
+}
+
+fn redact() -> Value {
+    table(
+        "What is taken out of everything that is written: records, kept sessions, reports, what is printed. Checks see \
+         sessions as they were. Rules of fragments and of seatrial.toml are added. `seatrial explain redaction` says more.",
+        json!({
+            "detectors": strings("What these detectors find becomes `[redacted:<detector>]`: those of `detect`, custom ones among them."),
+            "keys": strings("Globs over keys of JSON and names of attributes, whatever their case: the values become `[redacted:key]`."),
+            "paths": strings("Paths into a session in seatrial's own format: the texts and values there become `[redacted:path]`."),
+            "pseudonyms": {
+                "type": "array", "items": { "enum": ["session", "user"] },
+                "description": "Ids that become stable pseudonyms, by the key in SEATRIAL_REDACT_KEY.",
+            },
+        }),
+        &[],
+    )
 }
 
 fn suite() -> Value {

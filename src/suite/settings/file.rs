@@ -9,8 +9,9 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::keys::{Given, KEYS, Raw};
-use super::{CustomDetector, Origin, OwnPrice, SettingsProblem, did_you_mean};
+use super::{CustomDetector, Origin, OwnPrice, Setting, SettingsProblem, did_you_mean};
 use crate::checks::matcher::regex_message;
+use crate::redact::RedactTable;
 use crate::suite::nearest::nearest;
 
 /// The largest settings file that is read; beyond it, it is not a settings file.
@@ -23,6 +24,7 @@ pub(super) struct File {
     pub profiles: BTreeMap<String, Profile>,
     pub detectors: BTreeMap<String, CustomDetector>,
     pub prices: Vec<OwnPrice>,
+    pub redact: Option<Setting<RedactTable>>,
 }
 
 /// What a profile says.
@@ -118,12 +120,17 @@ impl Reader<'_> {
                 "profile" => self.profiles(value, broken),
                 "detectors" => self.detectors(value),
                 "prices" => self.prices(value),
+                // After the detectors, which it may name.
+                "redact" => {}
                 name => {
                     if let Some(given) = self.setting(name, key.span(), value, None, broken) {
                         self.file.values.push(given);
                     }
                 }
             }
+        }
+        if let Some(value) = table.get("redact") {
+            self.redact(value);
         }
     }
 
@@ -216,12 +223,14 @@ impl Reader<'_> {
     }
 
     fn unknown(&mut self, name: &str, key: Range<usize>, in_profile: bool) {
-        let tables: &[&str] = if in_profile { &["inherits"] } else { &["profile", "detectors", "prices"] };
+        let tables: &[&str] = if in_profile { &["inherits"] } else { &["profile", "detectors", "prices", "redact"] };
         let names = || KEYS.iter().map(|k| k.name).chain(tables.iter().copied());
         let help = if in_profile && name == "detectors" {
             "detectors are the same in every profile: write `[detectors.NAME]`".to_owned()
         } else if in_profile && name == "prices" {
             "prices are the same in every profile: write `[prices]`".to_owned()
+        } else if in_profile && name == "redact" {
+            "redaction is the same in every profile: write `[redact]`".to_owned()
         } else {
             match nearest(name, names()) {
                 Some(near) => did_you_mean(near),

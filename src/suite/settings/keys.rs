@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::{CustomDetector, Keep, Origin, OwnPrice, Setting, Settings, SettingsProblem, When};
 use crate::checks::prices::Prices;
+use crate::redact::RedactTable;
 
 /// The documentation of one key.
 #[derive(Debug, Clone, Copy)]
@@ -139,6 +140,7 @@ impl Layers<'_> {
         profile: Option<Setting<String>>,
         detectors: BTreeMap<String, CustomDetector>,
         prices: Vec<OwnPrice>,
+        redact: Option<Setting<RedactTable>>,
     ) -> Settings {
         let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         Settings {
@@ -161,6 +163,7 @@ impl Layers<'_> {
             spill_after: self.take("spill_after", 128 << 20, size),
             detectors,
             prices,
+            redact: redact.unwrap_or(Setting { value: RedactTable::default(), origin: Origin::Default }),
         }
     }
 }
@@ -329,6 +332,13 @@ pub(super) fn rows(s: &Settings) -> Vec<(String, String, String)> {
     }
     for (name, detector) in &s.detectors {
         row(&format!("detectors.{name}"), detector.pattern.as_str().to_owned(), &detector.origin);
+    }
+    let rules = &s.redact.value;
+    let kinds = rules.pseudonyms.iter().map(|p| p.name().to_owned()).collect();
+    let lists =
+        [("detectors", &rules.detectors), ("keys", &rules.keys), ("paths", &rules.paths), ("pseudonyms", &kinds)];
+    for (key, list) in lists.into_iter().filter(|(_, list)| !list.is_empty()) {
+        row(&format!("redact.{key}"), list.join(", "), &s.redact.origin);
     }
     rows
 }

@@ -201,6 +201,7 @@ impl Folder {
             prices: &std::sync::Arc::default(),
             vars: &vars,
             subject: None,
+            redact: &Default::default(),
             sessions: None,
         };
         change(&mut env);

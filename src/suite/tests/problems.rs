@@ -479,16 +479,15 @@ fn more_trials_asked_of_the_gate_than_of_the_cases_is_a_warning() {
 #[test]
 fn what_the_language_knows_and_this_version_does_not_is_told_from_a_typo() {
     let text = with_head(
-        "[judge.default]\n[redact]\n[watch]\n[[alert]]\n[[turn]]\nid = \"a\"\ncheck = \"judge\"\n[[turn]]\nid = \"b\"\ncheck = \"tfft\"\n[defaults.judge]\nvotes = 3\n",
+        "[judge.default]\n[watch]\n[[alert]]\n[[turn]]\nid = \"a\"\ncheck = \"judge\"\n[[turn]]\nid = \"b\"\ncheck = \"tfft\"\n[defaults.judge]\nvotes = 3\n",
     );
     insta::assert_snapshot!(faults(&text).join("\n"), @r#"
     3: [judge] is known to the suite language but not available in this version [remove it]
-    4: [redact] is known to the suite language but not available in this version [remove it]
-    5: [watch] is known to the suite language but not available in this version [remove it]
-    6: [alert] is known to the suite language but not available in this version [remove it]
-    9: the check `judge` is known to the suite language but not available in this version
-    12: unknown check `tfft` [one of: says, within, args, measure]
-    13: the check `judge` is known to the suite language but not available in this version
+    4: [watch] is known to the suite language but not available in this version [remove it]
+    5: [alert] is known to the suite language but not available in this version [remove it]
+    8: the check `judge` is known to the suite language but not available in this version
+    11: unknown check `tfft` [one of: says, within, args, measure]
+    12: the check `judge` is known to the suite language but not available in this version
     "#);
 }
 
