@@ -129,7 +129,7 @@ fn reference_value(expected: &Expected<'_>) -> Value {
     let mut map = Map::new();
     if let Some(tools) = &expected.tools {
         let call = |c: &crate::checks::expect::ExpectedCall| match &c.args {
-            Some(args) => json!({ "name": c.name, "args": args.to_value() }),
+            Some(args) => json!({ "name": c.name, "args": args.shown() }),
             None => json!({ "name": c.name }),
         };
         map.insert("tools".into(), tools.iter().map(call).collect::<Vec<_>>().into());
@@ -139,13 +139,13 @@ fn reference_value(expected: &Expected<'_>) -> Value {
     }
     if let Some(facts) = &expected.facts {
         let fact = |f: &crate::checks::expect::Fact| match &f.0[..] {
-            [one] => one.to_value(),
-            many => many.iter().map(|m| m.to_value()).collect::<Vec<_>>().into(),
+            [one] => one.shown(),
+            many => many.iter().map(|m| m.shown()).collect::<Vec<_>>().into(),
         };
         map.insert("facts".into(), facts.iter().map(fact).collect::<Vec<_>>().into());
     }
     if let Some(state) = &expected.state {
-        let state: Map<_, _> = state.iter().map(|(path, m)| (path.clone(), m.to_value())).collect();
+        let state: Map<_, _> = state.iter().map(|(path, m)| (path.clone(), m.shown())).collect();
         map.insert("state".into(), state.into());
     }
     map.into()

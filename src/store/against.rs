@@ -84,7 +84,7 @@ fn differences(
 }
 
 fn expected_call(call: &ExpectedCall) -> String {
-    call_lines(&call.name, call.args.as_ref().map(Matcher::to_value).as_ref())
+    call_lines(&call.name, call.args.as_ref().map(Matcher::shown).as_ref())
 }
 
 /// A call as it was made; without its arguments where those expected of the tool are left open.
@@ -131,7 +131,7 @@ fn state(expected: &[(String, Matcher)], session: &Session<'_>) -> Option<Agains
         match values[..] {
             [value] if matcher.matches(Some(value)) => wanted.push_str(&format!("{path} = {}\n", pretty(value))),
             [] if matcher.matches(None) => {}
-            _ => wanted.push_str(&format!("{path} = {}\n", pretty(&matcher.to_value()))),
+            _ => wanted.push_str(&format!("{path} = {}\n", pretty(&matcher.shown()))),
         }
     }
     compare("state".to_owned(), &wanted, &found)

@@ -256,7 +256,7 @@ impl ReferenceTable {
         let mut out = Map::new();
         if let Some(tools) = &self.tools {
             let call = |c: &CallTable| match &c.args {
-                Some(args) => json!({ "name": c.name, "args": args.to_value() }),
+                Some(args) => json!({ "name": c.name, "args": args.shown() }),
                 None => json!({ "name": c.name }),
             };
             out.insert("tools".into(), tools.iter().map(call).collect());
@@ -266,15 +266,15 @@ impl ReferenceTable {
         }
         if let Some(facts) = &self.facts {
             let fact = |f: &FactValue| match f.0.as_slice() {
-                [one] => one.to_value(),
-                many => many.iter().map(Matcher::to_value).collect(),
+                [one] => one.shown(),
+                many => many.iter().map(Matcher::shown).collect(),
             };
             out.insert("facts".into(), facts.iter().map(fact).collect());
         }
         if let Some(state) = &self.state {
             out.insert(
                 "state".into(),
-                state.0.iter().map(|(p, m)| (p.clone(), m.to_value())).collect::<Map<_, _>>().into(),
+                state.0.iter().map(|(p, m)| (p.clone(), m.shown())).collect::<Map<_, _>>().into(),
             );
         }
         Value::Object(out)

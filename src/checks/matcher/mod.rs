@@ -152,6 +152,14 @@ impl Matcher {
         }
     }
 
+    /// What templates and people see of it: a literal as the value that it is, anything else as it would be written.
+    pub fn shown(&self) -> Value {
+        match self {
+            Self::Equals(value) => value.clone(),
+            other => other.to_value(),
+        }
+    }
+
     /// The matcher as it would be written in a suite, as JSON.
     pub fn to_value(&self) -> Value {
         let one = |key: &str, value: Value| Value::Object(Map::from_iter([(key.to_owned(), value)]));
@@ -177,10 +185,7 @@ impl Matcher {
 
 impl fmt::Display for Matcher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Equals(value) => write!(f, "{value}"),
-            other => write!(f, "{}", other.to_value()),
-        }
+        write!(f, "{}", self.shown())
     }
 }
 
