@@ -176,7 +176,7 @@ fn past_case(
         return None;
     }
     Some(PastCase {
-        id: case.id.clone(),
+        id: case.id.to_string(),
         trials: case.trials.iter().map(|trial| PastTrial::of(trial, checks)).collect(),
         missing,
         sessions: of_case.sessions,
@@ -187,7 +187,7 @@ fn past_case(
 impl PastTrial {
     fn of(trial: &TrialOutcome, checks: &[PastCheck]) -> Self {
         let mut letters = vec![b'-'; checks.len()];
-        for (check, status) in &*trial.checks {
+        for (check, status) in trial.checks.iter() {
             if let Some(letter) = letters.get_mut(*check as usize) {
                 *letter = letter_of(*status);
             }
@@ -260,7 +260,7 @@ mod tests {
     #[test]
     fn a_trial_that_could_not_be_measured_as_a_whole_is_an_error_of_every_check() {
         let checks = [PastCheck { id: "a".into(), digest: Digest::of(b""), blocks: true }];
-        let broken = PastTrial::of(&TrialOutcome { status: Error, checks: [].into() }, &checks);
+        let broken = PastTrial::of(&TrialOutcome { status: Error, checks: Vec::new().into() }, &checks);
         assert_eq!((broken.verdict(0), broken.status([0]), broken.status([])), (Some(Error), Error, Error));
     }
 

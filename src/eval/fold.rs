@@ -1,10 +1,12 @@
 //! All sessions of a suite, added up in ordinal order: counts, cases and their trials, and the columns of system
 //! checks. The gate decides from this alone.
 
-use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
+
+use hashbrown::HashTable;
+use smallvec::SmallVec;
 
 use super::baseline::Found;
 use super::event::{SuiteEnd, SuitePlan};
@@ -54,12 +56,11 @@ pub struct SuiteFold<'p> {
     pub remembered: Option<Remembered>,
     index: CaseIndex,
     /// The ways in which trials went.
-    ways: HashSet<Arc<[(u32, Status)]>>,
+    ways: HashSet<Arc<Vec<(u32, Status)>>>,
     seen: Seen,
     blocking: Vec<bool>,
     critical: Vec<bool>,
     failed_weight: f64,
-    failed_cases: HashSet<usize>,
     critical_failures: u64,
 }
 
@@ -84,7 +85,6 @@ impl<'p> SuiteFold<'p> {
             blocking: plan.checks.iter().map(|c| c.severity.blocks()).collect(),
             critical: plan.checks.iter().map(|c| c.severity == crate::model::Severity::Critical).collect(),
             failed_weight: 0.0,
-            failed_cases: HashSet::new(),
             critical_failures: 0,
         };
         for case in plan.cases.iter().flatten() {
@@ -124,19 +124,15 @@ impl<'p> SuiteFold<'p> {
         }
         let blocking = row.verdicts.iter().filter(|v| self.blocking.get(v.0 as usize) == Some(&true)).map(|v| v.1);
         let status = if row.error { Status::Error } else { rollup::all(blocking) };
-        if status == Status::Fail && self.failed_cases.insert(case) {
+        let first_failure = || self.cases[case].trials.iter().all(|t| t.status != Status::Fail);
+        if status == Status::Fail && first_failure() {
             let declared = self.plan.cases.as_ref().and_then(|c| c.get(case));
             if declared.is_none_or(|c| c.expected_fail.is_none()) {
                 self.failed_weight += declared.map_or(1.0, |c| c.weight);
             }
         }
         let checks = self.way(row.verdicts.iter().map(|v| (v.0, v.1)).collect());
-        let trials = &mut self.cases[case].trials;
-        if trials.is_empty() {
-            // Most cases have one trial; a vector would make room for four.
-            trials.reserve_exact(1);
-        }
-        trials.push(TrialOutcome { status, checks });
+        self.cases[case].trials.push(TrialOutcome { status, checks });
         if let Some(remembered) = &mut self.remembered {
             remembered.add(case, &row);
         }
@@ -174,11 +170,11 @@ impl<'p> SuiteFold<'p> {
     }
 
     /// What is known of this way for a trial to go.
-    fn way(&mut self, checks: Vec<(u32, Status)>) -> Arc<[(u32, Status)]> {
-        if let Some(known) = self.ways.get(&checks[..]) {
+    fn way(&mut self, checks: Vec<(u32, Status)>) -> Arc<Vec<(u32, Status)>> {
+        if let Some(known) = self.ways.get(&checks) {
             return Arc::clone(known);
         }
-        let new: Arc<[_]> = checks.into();
+        let new = Arc::new(checks);
         self.ways.insert(Arc::clone(&new));
         new
     }
@@ -186,39 +182,30 @@ impl<'p> SuiteFold<'p> {
     fn case(&mut self, id: &str, tags: &[String]) -> usize {
         let (index, new) = self.index.of(id, &self.cases);
         if new {
-            self.cases.push(CaseOutcome { id: id.to_owned(), tags: tags.to_vec(), trials: Vec::new() });
+            self.cases.push(CaseOutcome { id: id.into(), tags: tags.into(), trials: SmallVec::new() });
         }
         index
     }
 }
 
-/// The position of each case by the hash of its id: the ids themselves are with the cases, and there may be millions.
+/// The positions of cases, found by the hashes of their ids: the ids themselves are with the cases.
 #[derive(Default)]
 struct CaseIndex {
-    positions: HashMap<u64, u32>,
+    positions: HashTable<u32>,
     hasher: RandomState,
 }
 
 impl CaseIndex {
     /// The position of a case among those known, or that of a new one behind them; and whether it is new.
     fn of(&mut self, id: &str, cases: &[CaseOutcome]) -> (usize, bool) {
-        let mut hash = self.hasher.hash_one(id);
-        loop {
-            match self.positions.entry(hash) {
-                Entry::Occupied(known) => {
-                    let position = *known.get() as usize;
-                    if cases.get(position).is_some_and(|case| case.id == id) {
-                        return (position, false);
-                    }
-                    // Another id of the same hash: look behind it.
-                    hash = hash.wrapping_add(1);
-                }
-                Entry::Vacant(free) => {
-                    free.insert(cases.len() as u32);
-                    return (cases.len(), true);
-                }
-            }
+        let hash = self.hasher.hash_one(id);
+        let named = |position: &u32| cases.get(*position as usize).is_some_and(|case| &*case.id == id);
+        if let Some(position) = self.positions.find(hash, named) {
+            return (*position as usize, false);
         }
+        let hashed = |position: &u32| self.hasher.hash_one(cases.get(*position as usize).map_or("", |case| &*case.id));
+        self.positions.insert_unique(hash, cases.len() as u32, hashed);
+        (cases.len(), true)
     }
 }
 

@@ -25,7 +25,7 @@ pub enum Admission {
 pub struct Seen {
     digests: HashSet<[u8; 16]>,
     /// Session id to the case and trial it was last read for.
-    ids: HashMap<u64, (u32, u64)>,
+    ids: HashMap<u64, (u32, u32)>,
     /// Case and named trial.
     trials: HashSet<u64>,
 }
@@ -37,7 +37,7 @@ impl Seen {
         if !self.digests.insert(short(&row.digest)) {
             return Admission::Duplicate;
         }
-        let this = (case as u32, hash(&row.trial));
+        let this = (case as u32, hash(&row.trial) as u32);
         if let Some(&(other_case, other_trial)) = self.ids.get(&hash(&row.id)) {
             let apart = if row.trial.is_some() { this.1 != other_trial } else { several };
             if other_case != this.0 || !apart {

@@ -72,5 +72,5 @@ fn of_suite(fold: &SuiteFold<'_>, plan: &SuitePlan, which: Which) -> HashSet<Str
             Which::Both => failed || erred,
         }
     });
-    unhappy.map(|(_, case)| case.id.clone()).collect()
+    unhappy.map(|(_, case)| case.id.to_string()).collect()
 }

@@ -18,6 +18,8 @@ pub(crate) mod words;
 
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use serde::{Deserialize, Serialize};
 
 pub use folded::Folded;
@@ -60,15 +62,15 @@ pub struct Sample {
     pub values: Vec<f64>,
 }
 
-/// How one case went.
+/// How one case went. There may be millions of them: nothing in it is larger than it must be.
 #[derive(Debug, Clone)]
 pub struct CaseOutcome {
     /// The case.
-    pub id: String,
+    pub id: Box<str>,
     /// Its tags.
-    pub tags: Vec<String>,
-    /// Its trials in ordinal order. A trial that is missing or could not be read is an `error`.
-    pub trials: Vec<TrialOutcome>,
+    pub tags: Box<[String]>,
+    /// Its trials in ordinal order, most cases have one. A trial that is missing or could not be read is an `error`.
+    pub trials: SmallVec<[TrialOutcome; 1]>,
 }
 
 /// How one trial went.
@@ -78,7 +80,7 @@ pub struct TrialOutcome {
     pub status: Status,
     /// Each check that applied: its position in the suite and its verdict, by position. Shared by all trials that went
     /// the same way, of which there are few kinds: a window may hold millions of trials.
-    pub checks: Arc<[(u32, Status)]>,
+    pub checks: Arc<Vec<(u32, Status)>>,
 }
 
 /// What a system check sees.

@@ -65,9 +65,8 @@ impl SystemCheck for PassRate {
             let blank = SystemFinding::error("no case was a subject of it");
             return SystemFinding { bound, unexercised: true, ..blank };
         }
-        let with = |status| -> Vec<&str> {
-            cases.iter().filter(|t| outcome(t) == status).map(|t| t.case.id.as_str()).collect()
-        };
+        let with =
+            |status| -> Vec<&str> { cases.iter().filter(|t| outcome(t) == status).map(|t| &*t.case.id).collect() };
         let (failed, erred, held) = (with(Status::Fail), with(Status::Error), with(Status::Held));
         let count = cases.len();
         let passed = count - failed.len() - erred.len() - held.len();

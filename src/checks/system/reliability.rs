@@ -140,7 +140,7 @@ impl Reliability {
             text.push_str(&format!(", min {}", words::number(min)));
         }
         let named = |with: fn(&Range) -> bool| -> Vec<&str> {
-            cases.iter().zip(ranges).filter(|(_, r)| with(r)).map(|(c, _)| c.case.id.as_str()).collect()
+            cases.iter().zip(ranges).filter(|(_, r)| with(r)).map(|(c, _)| &*c.case.id).collect()
         };
         let few = format!("fewer than {} trials", self.k);
         let lists = [(few.as_str(), named(|r| r.few)), ("not measured or held", named(|r| !r.few && r.low != r.high))];

@@ -137,7 +137,11 @@ fn case(text: &str) -> CaseOutcome {
         };
         TrialOutcome { status, checks: checks.into() }
     };
-    CaseOutcome { id: names.next().unwrap(), tags: names.collect(), trials: trials.trim().chars().map(trial).collect() }
+    CaseOutcome {
+        id: names.next().unwrap().into(),
+        tags: names.collect(),
+        trials: trials.trim().chars().map(trial).collect(),
+    }
 }
 
 /// Every documented example passes where it says it passes and fails where it says it fails. Checks of sessions that
@@ -188,9 +192,9 @@ fn outcomes(lines: &str, checks: &[toml::Table]) -> Vec<CaseOutcome> {
         let checks: Vec<(u32, Status)> = checks.iter().enumerate().map(verdict).collect();
         let status = checks.iter().map(|c| c.1).find(|s| *s != Status::Pass).unwrap_or(Status::Pass);
         let trial = TrialOutcome { status, checks: checks.into() };
-        match cases.iter_mut().find(|c| c.id == id) {
+        match cases.iter_mut().find(|c| *c.id == *id) {
             Some(case) => case.trials.push(trial),
-            None => cases.push(CaseOutcome { id, tags: Vec::new(), trials: vec![trial] }),
+            None => cases.push(CaseOutcome { id: id.into(), tags: Box::default(), trials: [trial].into() }),
         }
     }
     cases

@@ -35,7 +35,7 @@ pub(super) struct Cases<'c> {
 pub(super) fn judge<'f>(fold: &'f SuiteFold<'_>, as_of: Option<&str>, all: bool) -> Cases<'f> {
     let plan = fold.plan;
     let mut cases = Cases {
-        judged: Vec::new(),
+        judged: Vec::with_capacity(fold.cases.len()),
         counts: CaseCounts::default(),
         flaky: Vec::new(),
         surprises: Vec::new(),
@@ -63,13 +63,13 @@ pub(super) fn judge<'f>(fold: &'f SuiteFold<'_>, as_of: Option<&str>, all: bool)
             Status::Skip => counts.idle += 1,
         }
         if case.status == Status::Pass && declared.is_some_and(|c| c.expected_fail.is_some()) {
-            cases.surprises.push(outcome.id.clone());
+            cases.surprises.push(outcome.id.to_string());
         }
         if is_flaky(outcome) {
-            cases.flaky.push(outcome.id.clone());
+            cases.flaky.push(outcome.id.to_string());
         }
         if missing > 0 {
-            cases.missing.push(outcome.id.clone());
+            cases.missing.push(outcome.id.to_string());
         }
         cases.judged.push(case);
     }

@@ -96,7 +96,7 @@ pub(super) fn reliable<'c>(
                 reviewed.push(b);
                 high.push(c);
             }
-            _ => short.push(case.outcome.id.clone()),
+            _ => short.push(case.outcome.id.to_string()),
         }
     }
     let n = low.len() as u64;

@@ -173,7 +173,7 @@ fn limits(plan: &SuitePlan, cases: &Cases<'_>) -> Vec<RuleOutcome> {
     }
     // Missing trials have their own limit; here count the cases whose recorded sessions could not be measured.
     let errors = cases.judged.iter().filter(|c| c.status == Status::Error && c.errs);
-    let errors: Vec<String> = errors.map(|c| c.outcome.id.clone()).collect();
+    let errors: Vec<String> = errors.map(|c| c.outcome.id.to_string()).collect();
     let n = errors.len() as u64;
     let decision = if gate.max_error_rate.allows(n, total) { Decision::Passed } else { Decision::Unmeasured };
     let reason = if n == 0 {
