@@ -13,8 +13,8 @@
 //!    selects, and rolls the findings up into verdicts. A check is pure: it sees its subject and answers with a
 //!    [`model::Finding`]. What could not be measured is an `error`, never a pass and never a zero. A check that needs
 //!    to know more than its subject asks for it ([`checks::asking`]), and [`evidence`] fetches the answer.
-//! 4. [`run`] does 2 and 3 on all cores and commits the results in ordinal order: every event to the record
-//!    ([`store`]), every row to the fold ([`eval::fold`]).
+//! 4. [`run`] does 2 and 3 on all cores and commits the results in ordinal order: every event, without what must not be
+//!    written ([`redact`]), to the record ([`store`]), every row to the fold ([`eval::fold`]).
 //! 5. System checks see the folded columns; [`eval::gate`] decides from the fold alone; [`eval::exit`] turns decisions
 //!    into the exit code.
 //! 6. [`report`] draws terminal, JUnit, HTML, JSON, markdown and annotations from the record, session by session;
