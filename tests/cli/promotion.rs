@@ -44,7 +44,7 @@ fn the_first_run_becomes_the_champion_and_a_candidate_that_is_as_good_is_promote
     let said = run(&project, CANDIDATE, "reports", &["--baseline", &champion]).code(0);
     for words in [
         "of ferry-desk@1.0: 78 of 80 paired cases pass, 78 did; 1 newly fail, 1 newly pass",
-        "(tango), -0.1 wanted",
+        "(tango-exact), -0.1 wanted",
         "mean tokens",
         "(10%) wanted",
         "mean cost_usd",

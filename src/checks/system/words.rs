@@ -7,7 +7,9 @@ pub fn number(x: f64) -> String {
     }
     let size = x.abs();
     if !(1e-4..1e15).contains(&size) {
-        return format!("{x:e}");
+        let text = format!("{x:.5e}");
+        let (digits, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+        return format!("{}e{exponent}", digits.trim_end_matches('0').trim_end_matches('.'));
     }
     let decimals = if size >= 100.0 { 3 } else { 6 };
     let text = format!("{x:.decimals$}");
