@@ -1,6 +1,7 @@
 //! The one path language: dotted (`order.items[0].price`), or JSONPath (RFC 9535) when it starts with `$`.
 
 use std::fmt;
+use std::panic::catch_unwind;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize, de};
@@ -41,7 +42,10 @@ impl Path {
             if nesting(source) > MAX_NESTING {
                 return Err(format!("not a JSONPath: brackets nested deeper than {MAX_NESTING} levels"));
             }
-            Kind::Json(JsonPath::parse(source).map_err(|e| format!("not a JSONPath: {e}"))?)
+            // The library panics where an escape (`\u`) is cut off by the end of the text.
+            let parsed = catch_unwind(|| JsonPath::parse(source).map_err(|e| e.to_string()));
+            let parsed = parsed.unwrap_or_else(|_| Err("it ends in the middle of an escape".to_owned()));
+            Kind::Json(parsed.map_err(|why| format!("not a JSONPath: {why}"))?)
         } else {
             Kind::Dotted(Parser { text: source, at: 0 }.path()?)
         };
@@ -280,6 +284,13 @@ mod tests {
             assert!(Path::parse(&deep).unwrap_err().contains("nested deeper than 8 levels"));
         }
         assert!(Path::parse(&format!("$['{}']", "[(".repeat(50))).is_ok(), "a name is no bracket");
+    }
+
+    #[test]
+    fn an_escape_that_is_cut_off_is_refused() {
+        for cut in ["$['a\\u", "$['\\u12", "$[\"\\uD83D\\u", "$[?@ == '\\uD8", "$['a\\"] {
+            assert!(Path::parse(cut).unwrap_err().starts_with("not a JSONPath: "), "{cut}");
+        }
     }
 
     #[test]
