@@ -37,8 +37,8 @@ enum Told<'s> {
     },
 }
 
-/// The line about a subject, without its end. Empty when it cannot be written, which no program takes for a subject.
-pub(super) fn of(subject: &Subject<'_>) -> String {
+/// The line about a subject, without its end; `Err` says why it cannot be written.
+pub(super) fn of(subject: &Subject<'_>) -> Result<String, String> {
     let scene = subject.scene();
     let session = scene.session;
     let head = || Told::Head {
@@ -65,5 +65,5 @@ pub(super) fn of(subject: &Subject<'_>) -> String {
             line.turn_index = span.turn;
         }
     }
-    serde_json::to_string(&line).unwrap_or_default()
+    serde_json::to_string(&line).map_err(|why| format!("the subject cannot be written as JSON: {why}"))
 }

@@ -112,11 +112,8 @@ struct Asks {
 
 impl AskingCheck for Asks {
     fn needs(&self, subject: &Subject<'_>, have: &[Answer]) -> Vec<Need> {
-        if have.is_empty() {
-            vec![Need::Line { program: self.program.clone(), line: line::of(subject) }]
-        } else {
-            Vec::new()
-        }
+        let line = if have.is_empty() { line::of(subject).ok() } else { None };
+        line.map(|line| Need::Line { program: self.program.clone(), line }).into_iter().collect()
     }
 
     fn check(&self, subject: &Subject<'_>, have: &[Answer]) -> Finding {
@@ -125,7 +122,10 @@ impl AskingCheck for Asks {
             Some(Ok(answer)) => verdict::read(answer, subject)
                 .unwrap_or_else(|why| Finding::error(format!("`{name}` did not answer with a verdict: {why}"))),
             Some(Err(why)) => Finding::error(format!("`{name}`: {why}")),
-            None => Finding::error(format!("`{name}` was not asked")),
+            None => {
+                let why = line::of(subject).err().unwrap_or_default();
+                Finding::error(format!("`{name}` was not asked: {why}"))
+            }
         }
     }
 }
