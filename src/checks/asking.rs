@@ -53,6 +53,15 @@ pub struct Program {
     pub timeout: Duration,
 }
 
+/// What a model is asked.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub struct Prompt {
+    /// How it has to go about it.
+    pub system: String,
+    /// What it is about.
+    pub user: String,
+}
+
 /// Something that is asked for outside.
 pub enum Need {
     /// The line that a program answers a line of JSON with.
@@ -61,6 +70,17 @@ pub enum Need {
         program: Arc<Program>,
         /// The line, without its end.
         line: String,
+    },
+    /// The reply of a model that is asked for its opinion.
+    Vote {
+        /// The judge's name.
+        judge: Arc<str>,
+        /// What it is asked.
+        prompt: Arc<Prompt>,
+        /// Which of several opinions on the same.
+        vote: u32,
+        /// What was wrong with its first reply, when it is asked for once more.
+        wrong: Option<String>,
     },
 }
 

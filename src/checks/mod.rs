@@ -22,6 +22,7 @@ pub mod context;
 pub mod detect;
 pub mod expect;
 pub mod expr;
+pub mod judge;
 pub mod matcher;
 pub mod memory;
 pub mod nearest;

@@ -18,6 +18,7 @@ impl Edge for Outside {
     fn answer(&self, need: &Need) -> Answer {
         match need {
             Need::Line { program, line } => self.programs.ask(program, line),
+            Need::Vote { judge, .. } => Err(format!("no judge `{judge}` can be asked in this version")),
         }
     }
 }

@@ -21,7 +21,7 @@ struct Fixed(Answer, Mutex<Vec<Value>>);
 
 impl Edge for Fixed {
     fn answer(&self, need: &Need) -> Answer {
-        let Need::Line { line, .. } = need;
+        let Need::Line { line, .. } = need else { panic!() };
         self.1.lock().unwrap().push(serde_json::from_str(line).unwrap());
         self.0.clone()
     }
