@@ -9,6 +9,9 @@ use crate::checks::asking::Subject;
 use crate::checks::expect::Expected;
 use crate::model::{Evidence, Field, Payload, Session, Span, SpanKind, SpanStatus, Turn};
 
+/// What a model may take for the end of a line.
+const ENDS: [char; 7] = ['\n', '\r', '\u{b}', '\u{c}', '\u{85}', '\u{2028}', '\u{2029}'];
+
 /// The material about a subject, and where each text of it lies in the session.
 pub struct Material<'s> {
     text: String,
@@ -89,7 +92,7 @@ impl<'s> Material<'s> {
         if text.is_empty() {
             self.text.push_str("| (empty)\n");
         }
-        for line in text.lines() {
+        for line in text.strip_suffix('\n').unwrap_or(text).split(ENDS) {
             let _ = writeln!(self.text, "| {line}");
         }
     }
