@@ -61,8 +61,8 @@ impl<'s> Material<'s> {
         format!("<<<MATERIAL {mark}\n{}MATERIAL {mark}>>>", self.text)
     }
 
-    /// The number of bytes.
-    pub fn len(&self) -> usize {
+    /// The number of bytes of the text.
+    pub fn bytes(&self) -> usize {
         self.text.len()
     }
 

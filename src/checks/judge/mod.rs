@@ -120,10 +120,10 @@ material does not show. Answer with one JSON object and nothing else: {\"reason\
 impl Asks {
     /// The prompt about a subject; `Err` says why there is none.
     fn prompt(&self, subject: &Subject<'_>, material: &Material<'_>) -> Result<Prompt, String> {
-        if material.len() > MOST_MATERIAL {
+        if material.bytes() > MOST_MATERIAL {
             return Err(format!(
                 "the material is {} bytes long, more than the {MOST_MATERIAL} that a judge is shown",
-                material.len()
+                material.bytes()
             ));
         }
         let rubric = self.rubric.render(subject)?;
