@@ -31,6 +31,7 @@
 //! | --- | --- | --- |
 //! | 0 | [`model`] | the nouns: sessions, verdicts, evidence, problems, digests |
 //! | 1 | [`stats`], [`formats`], [`checks`], [`redact`] | pure functions: numbers, bytes to sessions, rules, what must not be written |
+//! | 1 | [`net`], [`agents`] | speaking HTTP, and with live agents, whatever their protocol |
 //! | 2 | [`suite`], [`assemble`], [`eval`] | TOML to suites; telemetry to sessions; sessions to verdicts to a decision |
 //! | 3 | [`sources`], [`evidence`], [`store`], [`report`] | files in, what checks ask for, the record, reports out |
 //! | 4 | [`run`] | the engine |
@@ -39,6 +40,7 @@
 //! A check, a trace format, a dialect of telemetry or a report is one file and one line in its registry:
 //! [`checks::RULES`], [`formats::FORMATS`], [`formats::telemetry::dialect::DIALECTS`], [`report`].
 
+pub mod agents;
 pub mod assemble;
 pub mod checks;
 pub mod cli;
@@ -46,6 +48,7 @@ pub mod eval;
 pub mod evidence;
 pub mod formats;
 pub mod model;
+pub mod net;
 pub mod redact;
 pub mod report;
 pub mod run;

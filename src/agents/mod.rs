@@ -1,0 +1,20 @@
+//! Floor 1: the ways to speak with a live agent, one file each, and the registry that lists them.
+//!
+//! An adapter's file carries its parameters (the keys of `[agent]` besides `kind`: a struct whose doc comments are its
+//! documentation and its JSON Schema), its implementation and its tests; it is then one line in [`KINDS`]. An adapter
+//! says one thing at a time and hears what comes back. How often, how many at once, and what becomes of the answers is
+//! not its business.
+
+pub mod conversation;
+pub mod kind;
+
+pub use conversation::{Agent, Call, Conversation, Exchange, Heard, Say, Start};
+pub use kind::{AgentParams, Kind};
+
+/// Every kind of agent, in the order of the reference.
+pub static KINDS: &[Kind] = &[];
+
+/// The kind called `name`.
+pub fn kind(name: &str) -> Option<&'static Kind> {
+    KINDS.iter().find(|k| k.name == name)
+}
