@@ -33,7 +33,7 @@
 //! | 1 | [`stats`], [`formats`], [`checks`], [`redact`] | pure functions: numbers, bytes to sessions, rules, what must not be written |
 //! | 1 | [`net`], [`agents`] | speaking HTTP, and with live agents, whatever their protocol |
 //! | 2 | [`suite`], [`assemble`], [`eval`] | TOML to suites; telemetry to sessions; sessions to verdicts to a decision |
-//! | 3 | [`sources`], [`evidence`], [`store`], [`report`] | files in, what checks ask for, the record, reports out |
+//! | 3 | [`sources`], [`receive`], [`evidence`], [`store`], [`report`] | files in, telemetry in, what checks ask for, the record, reports out |
 //! | 4 | [`run`] | the engine |
 //! | 5 | [`cli`] | one file per command; text, exit codes, clock, environment |
 //!
@@ -49,6 +49,7 @@ pub mod evidence;
 pub mod formats;
 pub mod model;
 pub mod net;
+pub mod receive;
 pub mod redact;
 pub mod report;
 pub mod run;

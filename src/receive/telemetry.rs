@@ -1,0 +1,82 @@
+//! The seam between a live run and the receiver: which turns are taken, and what the agent's telemetry told of them.
+
+use std::time::{Duration, Instant};
+
+use futures_util::future::{BoxFuture, ready};
+
+/// What a live run asks of whoever receives telemetry. Shared by all sessions.
+pub trait Telemetry: Send + Sync {
+    /// A turn begins, just before its request is sent. From here on the spans of its trace belong to it; so do those of
+    /// other traces that name its session while it is the last turn, or that link to its trace.
+    fn begin(&self, turn: &Begun<'_>);
+
+    /// Waits until the turns of a session are complete, and hands out what arrived for them: one entry a turn begun, in
+    /// that order. A turn is complete when its root span has ended and nothing of the session has arrived for a while.
+    /// At `deadline` what is there is handed out as it is. What arrives for the session later is counted as late.
+    ///
+    /// To be called once a session, also for one that failed: it forgets the session.
+    fn collect<'a>(&'a self, session: &'a str, deadline: Instant) -> BoxFuture<'a, Collected>;
+
+    /// What arrived so far that no session has.
+    fn counts(&self) -> Counts;
+}
+
+/// A turn that begins.
+#[derive(Debug, Clone, Copy)]
+pub struct Begun<'a> {
+    /// The session's id, as in `baggage: session.id=...`.
+    pub session: &'a str,
+    /// The trace id of its `traceparent`: 32 digits of lower-case hex.
+    pub trace: &'a str,
+    /// The span id of its `traceparent`: the parent of the agent's root span. 16 digits of lower-case hex.
+    pub parent: &'a str,
+}
+
+/// What was heard of a session.
+#[derive(Debug, Clone, Default)]
+pub struct Collected {
+    /// Whether somebody listens at all. Where nobody does, that nothing arrived says nothing about the agent.
+    pub listening: bool,
+    /// One a turn, in the order in which they began.
+    pub turns: Vec<TurnTelemetry>,
+    /// How long it was waited for.
+    pub waited: Duration,
+}
+
+/// What was heard of a turn.
+#[derive(Debug, Clone, Default)]
+pub struct TurnTelemetry {
+    /// Its records ([`crate::formats::telemetry::codec`]); empty where none arrived.
+    pub records: Vec<u8>,
+    /// Whether its root span arrived, and has ended. Where it did not, spans may be missing.
+    pub complete: bool,
+}
+
+/// What arrived that no session has.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Records that belong to no session of this run.
+    pub foreign: u64,
+    /// Records that arrived after their session was handed out.
+    pub late: u64,
+    /// Records, and requests, that could not be read.
+    pub unreadable: u64,
+    /// Metrics, which nobody asked for.
+    pub metrics: u64,
+}
+
+/// Receives nothing: the agent is known by its replies and by the calls that it reports.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Nobody;
+
+impl Telemetry for Nobody {
+    fn begin(&self, _: &Begun<'_>) {}
+
+    fn collect<'a>(&'a self, _: &'a str, _: Instant) -> BoxFuture<'a, Collected> {
+        Box::pin(ready(Collected::default()))
+    }
+
+    fn counts(&self) -> Counts {
+        Counts::default()
+    }
+}
