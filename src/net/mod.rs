@@ -5,7 +5,9 @@
 //! help.
 
 pub mod body;
+pub mod budget;
 pub mod client;
+pub mod pace;
 pub mod secret;
 pub mod trouble;
 
