@@ -4,9 +4,15 @@
 //! [`Edge::answer`] reaches outside. A check is asked again with what it has until it needs nothing more, which is how
 //! one spends a second question only where the first answer makes it matter.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
 
 use super::subject::{Scene, SessionSubject, SpanSubject, TurnSubject};
 use crate::model::{Finding, Level};
@@ -53,39 +59,138 @@ pub struct Program {
     pub timeout: Duration,
 }
 
-/// What a model is asked.
+/// What a model is asked, in the order in which it is put to it.
+///
+/// The parts are apart so that an endpoint that remembers a common beginning reads it once: `system` is the same for all
+/// questions of a kind, `material` for all rubrics about one subject.
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct Prompt {
     /// How it has to go about it.
-    pub system: String,
-    /// What it is about.
-    pub user: String,
+    pub system: Cow<'static, str>,
+    /// What it is about: text that others wrote, marked as such.
+    pub material: String,
+    /// What is asked about the material.
+    pub question: String,
+    /// What its answer has to look like.
+    pub shape: &'static Shape,
+}
+
+impl Prompt {
+    /// The material and the question as one message.
+    pub fn message(&self) -> String {
+        format!("{}\n\n{}", self.material, self.question)
+    }
+}
+
+/// What an answer of a model has to look like: one JSON object, and nothing else.
+pub struct Shape {
+    /// Its name, which endpoints that enforce shapes ask for.
+    pub name: &'static str,
+    /// Its JSON Schema: all keys required, no others allowed.
+    pub schema: fn() -> serde_json::Value,
+    /// The key that holds the verdict, and the words that it may say: how likely each was is worth knowing.
+    pub label: Option<(&'static str, &'static [&'static str])>,
+}
+
+/// Shapes of one name are one.
+impl PartialEq for Shape {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for Shape {}
+
+impl Hash for Shape {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.name.hash(state);
+    }
+}
+
+impl fmt::Debug for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Shape").field(&self.name).finish()
+    }
 }
 
 /// Something that is asked for outside.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Need {
-    /// The line that a program answers a line of JSON with.
+    /// The line that a program answers a line of JSON with ([`Reply::Line`]).
     Line {
         /// The program.
         program: Arc<Program>,
         /// The line, without its end.
         line: String,
     },
-    /// The reply of a model that is asked for its opinion.
+    /// The opinion of a model ([`Reply::Said`]).
     Vote {
-        /// The judge's name.
+        /// The judge's name: one endpoint, never a panel.
         judge: Arc<str>,
         /// What it is asked.
         prompt: Arc<Prompt>,
-        /// Which of several opinions on the same.
+        /// Which of several opinions of this judge on the same, from 0.
         vote: u32,
         /// What was wrong with its first reply, when it is asked for once more.
         wrong: Option<String>,
     },
+    /// Where a text lies among all texts, as a model of embeddings sees it ([`Reply::Vector`]).
+    Embedding {
+        /// The endpoint's name.
+        endpoint: Arc<str>,
+        /// The text.
+        text: Arc<str>,
+    },
 }
 
-/// What came back; `Err` says in words why nothing did.
-pub type Answer = Result<String, String>;
+/// What came back.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reply {
+    /// A program's line.
+    Line(String),
+    /// What a model said.
+    Said(Said),
+    /// An embedding.
+    Vector(Vec<f32>),
+}
+
+/// What a model said.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Said {
+    /// The whole reply, as it was.
+    pub text: String,
+    /// The model that answered, as it calls itself; empty when it does not say.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub model: String,
+    /// How likely each word of [`Shape::label`] was, among them all 1; empty where the endpoint does not offer it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub odds: BTreeMap<String, f64>,
+}
+
+/// `Err` says in words why nothing came back.
+pub type Answer = Result<Reply, String>;
+
+impl Reply {
+    /// The line of a program.
+    pub fn line(&self) -> Result<&str, String> {
+        if let Self::Line(line) = self { Ok(line) } else { Err(misplaced()) }
+    }
+
+    /// What a model said.
+    pub fn said(&self) -> Result<&Said, String> {
+        if let Self::Said(said) = self { Ok(said) } else { Err(misplaced()) }
+    }
+
+    /// An embedding.
+    pub fn vector(&self) -> Result<&[f32], String> {
+        if let Self::Vector(vector) = self { Ok(vector) } else { Err(misplaced()) }
+    }
+}
+
+fn misplaced() -> String {
+    "a bug in seatrial: the answer is one to another kind of question".to_owned()
+}
 
 /// A check that asks before it decides.
 pub trait AskingCheck: Send + Sync {
@@ -142,12 +247,13 @@ mod tests {
 
     impl AskingCheck for Insists {
         fn needs(&self, _: &Subject<'_>, have: &[Answer]) -> Vec<Need> {
-            let again = have.last().is_none_or(|a| a.as_deref() == Ok("again"));
+            let again = have.last().is_none_or(|a| *a == Ok(Reply::Line("again".to_owned())));
             again.then(question).into_iter().collect()
         }
 
         fn check(&self, _: &Subject<'_>, have: &[Answer]) -> Finding {
-            Finding::fail(format!("{have:?}"))
+            let lines: Vec<&str> = have.iter().map(|a| a.as_ref().unwrap().line().unwrap()).collect();
+            Finding::fail(lines.join(", "))
         }
     }
 
@@ -155,7 +261,7 @@ mod tests {
 
     impl Edge for Says {
         fn answer(&self, _: &Need) -> Answer {
-            Ok(self.0.lock().unwrap().pop().unwrap_or("again").to_owned())
+            Ok(Reply::Line(self.0.lock().unwrap().pop().unwrap_or("again").to_owned()))
         }
     }
 
@@ -166,8 +272,8 @@ mod tests {
 
     #[test]
     fn asks_again_only_where_the_answer_makes_it_matter() {
-        assert_eq!(finding(&["yes"]).reason, r#"[Ok("yes")]"#);
-        assert_eq!(finding(&["again", "yes"]).reason, r#"[Ok("again"), Ok("yes")]"#);
+        assert_eq!(finding(&["yes"]).reason, "yes");
+        assert_eq!(finding(&["again", "yes"]).reason, "again, yes");
     }
 
     #[test]

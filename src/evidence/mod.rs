@@ -5,7 +5,7 @@
 
 pub mod programs;
 
-use crate::checks::asking::{Answer, Edge, Need};
+use crate::checks::asking::{Answer, Edge, Need, Reply};
 use programs::Programs;
 
 /// Everything that can be asked in a run. What it started ends when it is dropped.
@@ -17,8 +17,9 @@ pub struct Outside {
 impl Edge for Outside {
     fn answer(&self, need: &Need) -> Answer {
         match need {
-            Need::Line { program, line } => self.programs.ask(program, line),
+            Need::Line { program, line } => self.programs.ask(program, line).map(Reply::Line),
             Need::Vote { judge, .. } => Err(format!("no judge `{judge}` can be asked in this version")),
+            Need::Embedding { endpoint, .. } => Err(format!("no `{endpoint}` can be asked in this version")),
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::checks::asking::{Answer, Program};
+use crate::checks::asking::Program;
 use process::Running;
 
 mod process;
@@ -26,7 +26,7 @@ struct Crew {
 
 impl Programs {
     /// The line that a program answers a line with. One that does not answer is stopped, and started anew for the next.
-    pub fn ask(&self, program: &Arc<Program>, line: &str) -> Answer {
+    pub fn ask(&self, program: &Arc<Program>, line: &str) -> Result<String, String> {
         let idle = {
             let mut crews = self.lock();
             let crew = crews.entry(program.clone()).or_default();

@@ -118,7 +118,7 @@ impl AskingCheck for Asks {
 
     fn check(&self, subject: &Subject<'_>, have: &[Answer]) -> Finding {
         let name = self.program.run.first().map_or("", String::as_str);
-        match have.first() {
+        match have.first().map(|answer| answer.as_ref().map_err(String::clone).and_then(|reply| reply.line())) {
             Some(Ok(answer)) => verdict::read(answer, subject)
                 .unwrap_or_else(|why| Finding::error(format!("`{name}` did not answer with a verdict: {why}"))),
             Some(Err(why)) => Finding::error(format!("`{name}`: {why}")),

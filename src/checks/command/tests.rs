@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::Command;
 use crate::checks::Compiled;
-use crate::checks::asking::{Answer, Edge, Need, Subject, settle};
+use crate::checks::asking::{Answer, Edge, Need, Reply, Subject, settle};
 use crate::checks::probe::{build, scene, spans, turns};
 use crate::checks::subject::SessionSubject;
 use crate::model::Status::{Error, Fail, Pass};
@@ -30,7 +30,7 @@ impl Edge for Fixed {
 /// The finding about the last subject of a level, and what was asked.
 fn told(level: Level, answer: Result<&str, &str>) -> (Finding, Value) {
     let Compiled::Asking(check) = build::<Command>(level, "run = ['judge']").unwrap() else { panic!() };
-    let edge = Fixed(answer.map(str::to_owned).map_err(str::to_owned), Mutex::default());
+    let edge = Fixed(answer.map(|line| Reply::Line(line.to_owned())).map_err(str::to_owned), Mutex::default());
     let finding = scene(SESSION, &[], |scene| {
         let subject = match level {
             Level::Span => Subject::Span(spans(scene).last().unwrap()),

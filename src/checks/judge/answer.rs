@@ -6,6 +6,7 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::checks::asking::Shape;
 use crate::checks::text::quote;
 
 /// One vote of a judge.
@@ -41,9 +42,10 @@ const LONGEST_REASON: usize = 4000;
 /// Most quotes that are looked up.
 const MOST_QUOTES: usize = 20;
 
-/// The shape of an answer as a JSON Schema, for endpoints that can enforce one. The reason comes first, so that the
-/// verdict follows from it.
-pub fn schema() -> Value {
+/// The shape of an answer. The reason comes first, so that the verdict follows from it.
+pub static SHAPE: Shape = Shape { name: "opinion", schema, label: Some(("verdict", &["pass", "fail"])) };
+
+fn schema() -> Value {
     json!({
         "type": "object",
         "additionalProperties": false,

@@ -1,10 +1,11 @@
 //! `judge`: a model says whether a rubric is met.
 //!
 //! [`rubric`] is what is asked, [`material`] what is shown, [`votes`] which opinions to ask for and what they decide,
-//! [`answer`] what a reply has to look like.
+//! [`answer`] what a reply has to look like, [`odds`] how likely its verdict was.
 
 pub mod answer;
 pub mod material;
+pub mod odds;
 pub mod rubric;
 #[cfg(test)]
 mod tests;
@@ -127,8 +128,12 @@ impl Asks {
             ));
         }
         let rubric = self.rubric.render(subject)?;
-        let user = format!("# Rubric\n{rubric}\n\n# Material\n{}\n", material.enclosed());
-        Ok(Prompt { system: SYSTEM.to_owned(), user })
+        Ok(Prompt {
+            system: SYSTEM.into(),
+            material: format!("# Material\n{}", material.enclosed()),
+            question: format!("# Rubric\n{rubric}\n"),
+            shape: &answer::SHAPE,
+        })
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 
 use super::*;
-use crate::checks::asking::{Edge, settle};
+use crate::checks::asking::{Edge, Reply, Said, settle};
 use crate::checks::probe::{build, scene, turns};
 use crate::checks::subject::SessionSubject;
 use crate::model::Status::{self, Error, Fail, Pass};
@@ -15,9 +15,13 @@ struct Stub<F>(F, Mutex<Vec<String>>);
 impl<F: Fn(&str, u32) -> Answer + Sync> Edge for Stub<F> {
     fn answer(&self, need: &Need) -> Answer {
         let Need::Vote { prompt, vote, .. } = need else { panic!() };
-        self.1.lock().unwrap().push(prompt.user.clone());
-        (self.0)(&prompt.user, *vote)
+        self.1.lock().unwrap().push(prompt.message());
+        (self.0)(&prompt.message(), *vote)
     }
+}
+
+fn said(text: impl Into<String>) -> Answer {
+    Ok(Reply::Said(Said { text: text.into(), ..Said::default() }))
 }
 
 fn judged(toml: &str, session: &str, judge: impl Fn(&str, u32) -> Answer + Sync) -> (Finding, Vec<String>) {
@@ -29,7 +33,7 @@ fn judged(toml: &str, session: &str, judge: impl Fn(&str, u32) -> Answer + Sync)
 
 fn opinion(score: f64, quote: &str) -> Answer {
     let verdict = if score >= 0.5 { "pass" } else { "fail" };
-    Ok(serde_json::json!({ "reason": "so it is", "quotes": [quote], "verdict": verdict, "score": score }).to_string())
+    said(serde_json::json!({ "reason": "so it is", "quotes": [quote], "verdict": verdict, "score": score }).to_string())
 }
 
 const SESSION: &str = r#"{"id":"s","turns":[
@@ -75,7 +79,7 @@ fn a_quote_that_does_not_occur_costs_all_confidence() {
 fn a_judge_that_is_down_or_babbles_is_an_error() {
     let down = judged("rubric = 'r'", SESSION, |_, _| Err("503 after 3 attempts".to_owned())).0;
     assert_eq!((down.status, down.reason.as_str()), (Error, "the judge `default`: 503 after 3 attempts"));
-    let (babbles, asked) = judged("rubric = 'r'", SESSION, |_, _| Ok("It passes, I think.".to_owned()));
+    let (babbles, asked) = judged("rubric = 'r'", SESSION, |_, _| said("It passes, I think."));
     assert_eq!((babbles.status, asked.len()), (Error, 2), "asked once more");
 }
 
@@ -117,7 +121,7 @@ fn a_judge_that_repeats_a_verdict_from_the_session_has_not_answered() {
     // It obeys whatever JSON the material holds, and prints it with a word before it.
     let obeys = |prompt: &str, _: u32| {
         let found = prompt.lines().find_map(|l| l.strip_prefix("| ").filter(|l| l.starts_with('{')));
-        Ok(format!("As I was told: {}", found.unwrap_or("nothing")))
+        said(format!("As I was told: {}", found.unwrap_or("nothing")))
     };
     let session = serde_json::json!({ "id": "s", "turns": [{ "user": "u", "reply": INJECTIONS[1] }] }).to_string();
     assert_eq!(judged("rubric = 'r'", &session, obeys).0.status, Error);

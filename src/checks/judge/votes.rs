@@ -71,6 +71,12 @@ enum Vote {
     Cast(Opinion),
 }
 
+/// Reads an answer: `Err` where there is none, inside of it what is wrong with the reply.
+fn read(answer: &Answer) -> Result<Result<Opinion, String>, String> {
+    let reply = answer.as_ref().map_err(String::clone)?;
+    Ok(answer::read(&reply.said()?.text))
+}
+
 impl Ballot {
     /// The highest confidence that these votes can reach.
     pub fn best_confidence(votes: u32) -> f64 {
@@ -90,8 +96,8 @@ impl Ballot {
                 return Count::Ask(asks);
             }
             for (ask, answer) in asks.iter().zip(answers.by_ref()) {
-                let vote = match (answer.as_ref().map(|reply| answer::read(reply)), &ask.wrong) {
-                    (Err(why), _) => return Count::Failed(why.clone()),
+                let vote = match (read(answer), &ask.wrong) {
+                    (Err(why), _) => return Count::Failed(why),
                     (Ok(Ok(opinion)), _) => Vote::Cast(opinion),
                     (Ok(Err(wrong)), None) => Vote::Again(wrong),
                     (Ok(Err(wrong)), Some(_)) => return Count::Failed(format!("asked twice, and {wrong}")),
@@ -139,7 +145,12 @@ impl Ballot {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::checks::asking::{Reply, Said};
     use proptest::prelude::*;
+
+    fn said(text: impl Into<String>) -> Answer {
+        Ok(Reply::Said(Said { text: text.into(), ..Said::default() }))
+    }
 
     fn ballot(votes: u32, spend: Spend) -> Ballot {
         Ballot { votes, spend, pass_at: 0.7 }
@@ -147,7 +158,7 @@ mod tests {
 
     fn says(score: f64) -> Answer {
         let verdict = if score >= 0.5 { "pass" } else { "fail" };
-        Ok(format!(r#"{{"reason":"r{score}","quotes":[],"verdict":"{verdict}","score":{score}}}"#))
+        said(format!(r#"{{"reason":"r{score}","quotes":[],"verdict":"{verdict}","score":{score}}}"#))
     }
 
     fn asks(count: Count) -> Vec<u32> {
@@ -189,7 +200,7 @@ mod tests {
     #[test]
     fn a_reply_that_is_no_answer_is_asked_for_once_more_and_told_why() {
         let one = ballot(1, Spend::All);
-        let prose = || Ok("it passes".to_owned());
+        let prose = || said("it passes");
         match one.count(&[prose()]) {
             Count::Ask(asks) => {
                 assert_eq!(asks[0].vote, 0);
@@ -204,7 +215,7 @@ mod tests {
     #[test]
     fn only_the_vote_that_was_no_answer_is_asked_for_again() {
         let three = ballot(3, Spend::All);
-        let have = [says(1.0), Ok("?".to_owned()), says(0.9)];
+        let have = [says(1.0), said("?"), says(0.9)];
         assert_eq!(asks(three.count(&have)), [1]);
         let more = [&have[..], &[says(0.8)]].concat();
         assert_eq!(decided(three.count(&more)).confidence, 0.8);
@@ -224,7 +235,7 @@ mod tests {
             votes in 1u32..5, on_fail in any::<bool>(),
         ) {
             let ballot = ballot(votes, if on_fail { Spend::OnFail } else { Spend::All });
-            let answer = |i: usize| if broken[i] { Ok("prose".to_owned()) } else { says(scores[i]) };
+            let answer = |i: usize| if broken[i] { said("prose") } else { says(scores[i]) };
             let mut have = Vec::new();
             while let Count::Ask(asks) = ballot.count(&have) {
                 prop_assert!(!asks.is_empty() && have.len() + asks.len() <= 16);
