@@ -170,7 +170,7 @@ fn past_case(
     if declared.is_some_and(|c| c.filtered || c.skip.is_some()) {
         return None;
     }
-    let wanted = plan.trials.map_or(u64::from(declared.is_some()), u64::from);
+    let wanted = plan.wanted(declared);
     let missing = wanted.saturating_sub(case.trials.len() as u64);
     if case.trials.is_empty() && missing == 0 {
         return None;

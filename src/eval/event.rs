@@ -127,6 +127,20 @@ pub struct SuitePlan {
     pub redact: Option<RedactPlan>,
 }
 
+impl SuitePlan {
+    /// How many sessions are wanted of a case; of one that is not declared, those that there are.
+    pub fn wanted(&self, declared: Option<&CasePlan>) -> u64 {
+        let own = declared.and_then(|case| case.trials).or(self.trials);
+        own.map_or(u64::from(declared.is_some()), u64::from)
+    }
+
+    /// Whether several sessions are wanted of some case.
+    pub fn has_trials(&self) -> bool {
+        let own = self.cases.iter().flatten().filter_map(|case| case.trials);
+        own.chain(self.trials).any(|trials| trials > 1)
+    }
+}
+
 /// What a later run must know of a column, to compare it with its own.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ColumnPlan {
@@ -192,6 +206,9 @@ pub struct CasePlan {
     /// Why it is not looked at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub skip: Option<String>,
+    /// Sessions wanted of it, where that differs from the suite's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trials: Option<u32>,
     /// It is known to fail.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expected_fail: Option<ExpectedFail>,

@@ -58,6 +58,8 @@ pub struct SuiteFold<'p> {
     /// The ways in which trials went.
     ways: HashSet<Arc<Vec<(u32, Status)>>>,
     seen: Seen,
+    /// Several sessions are wanted of some case.
+    several: bool,
     blocking: Vec<bool>,
     critical: Vec<bool>,
     failed_weight: f64,
@@ -82,6 +84,7 @@ impl<'p> SuiteFold<'p> {
             index: CaseIndex::default(),
             ways: HashSet::new(),
             seen: Seen::default(),
+            several: plan.has_trials(),
             blocking: plan.checks.iter().map(|c| c.severity.blocks()).collect(),
             critical: plan.checks.iter().map(|c| c.severity == crate::model::Severity::Critical).collect(),
             failed_weight: 0.0,
@@ -105,7 +108,7 @@ impl<'p> SuiteFold<'p> {
     /// Whether a row counts, and notes that it was read. Called once per row, in ordinal order.
     pub fn admit(&mut self, row: &Row) -> Admission {
         let case = self.case(&row.case, &row.tags);
-        self.seen.admit(row, case, self.plan.trials.is_some_and(|t| t > 1))
+        self.seen.admit(row, case, self.several)
     }
 
     /// Adds a row that counts.

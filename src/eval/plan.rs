@@ -232,6 +232,7 @@ fn outline(suite: &Suite) -> SuitePlan {
                     tags: c.tags.clone(),
                     weight: c.weight,
                     skip: c.skip.clone(),
+                    trials: c.trials,
                     expected_fail: c.expected_fail.clone(),
                     filtered: false,
                 })

@@ -10,6 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, de};
 use serde_json::{Map, Value, json};
 
+use super::agent::Line;
 use super::{Case, Cases, ExpectedFail};
 use crate::checks::expect::{Expected, ExpectedCall, Fact};
 use crate::checks::matcher::Matcher;
@@ -35,6 +36,8 @@ pub struct CaseTable {
     pub reference: Option<ReferenceTable>,
     /// Why it is not looked at.
     pub skip: Option<String>,
+    /// Sessions wanted of it; as many as `trials` in `[suite]` says unless given.
+    pub trials: Option<u32>,
     /// It is known to fail, until a date.
     pub expected_fail: Option<ExpectedFail>,
     /// How much it counts in the pass rate; 1 unless given.
@@ -50,8 +53,21 @@ pub struct CaseTable {
 pub struct TurnTable {
     /// What the user says.
     pub user: Option<String>,
+    /// The tool that is called, where the agent is a set of tools (`kind = "mcp"`).
+    pub call: Option<SaidCall>,
     /// What is expected of the turn.
     pub reference: Option<ReferenceTable>,
+}
+
+/// A tool that is called in a turn.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SaidCall {
+    /// The tool's name.
+    pub name: String,
+    /// Its arguments.
+    #[serde(default)]
+    pub args: Map<String, Value>,
 }
 
 /// `[case.reference]` as it is written. Absent is not empty: `tools = []` expects that nothing is called.
@@ -301,6 +317,7 @@ impl CaseTable {
                 (over, under) => over.or(under),
             },
             skip: self.skip.or(under.skip),
+            trials: self.trials.or(under.trials),
             expected_fail: self.expected_fail.or(under.expected_fail),
             weight: self.weight.or(under.weight),
             vars,
@@ -325,6 +342,9 @@ impl CaseTable {
         }
         if self.skip.as_ref().is_some_and(|why| why.trim().is_empty()) {
             fault(&["skip"], "`skip` needs a reason".into(), None);
+        }
+        if self.trials == Some(0) {
+            fault(&["trials"], "`trials` is at least 1".into(), Some("to leave a case out, write `skip = \"reason\"`"));
         }
         if let Some(expected) = &self.expected_fail {
             if !is_date(&expected.until) {
@@ -352,7 +372,9 @@ impl CaseTable {
     fn turns(&self) -> Vec<TurnTable> {
         match (&self.turn, &self.user) {
             (Some(turns), _) => turns.clone(),
-            (None, Some(user)) => user.0.iter().map(|u| TurnTable { user: Some(u.clone()), reference: None }).collect(),
+            (None, Some(user)) => {
+                user.0.iter().map(|u| TurnTable { user: Some(u.clone()), call: None, reference: None }).collect()
+            }
             (None, None) => Vec::new(),
         }
     }
@@ -371,9 +393,15 @@ impl CaseTable {
         let expects = |t: &TurnTable| t.reference.as_ref().map(ReferenceTable::expected);
         // A turn without a reference of its own is declared all the same: a session that lacks it is not measured.
         let turn_expected: Vec<_> = turns.iter().map(expects).collect();
+        let line = |t: &TurnTable| Line {
+            user: t.user.clone(),
+            call: t.call.as_ref().map(|call| (call.name.clone(), call.args.clone())),
+        };
         Case {
             id: self.id,
             tags,
+            script: turns.iter().map(line).collect(),
+            trials: self.trials,
             expected: Arc::new(reference.expected()),
             turn_expected,
             skip: self.skip,
@@ -388,6 +416,9 @@ fn turn_json(turn: &TurnTable) -> Value {
     let mut out = Map::new();
     if let Some(user) = &turn.user {
         out.insert("user".into(), user.as_str().into());
+    }
+    if let Some(call) = &turn.call {
+        out.insert("call".into(), json!({ "name": call.name, "args": call.args }));
     }
     if let Some(reference) = &turn.reference {
         out.insert("reference".into(), reference.json());

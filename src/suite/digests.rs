@@ -14,12 +14,17 @@ use crate::redact::RedactTable;
 /// `--sessions`) and environment values are no part of it.
 pub(super) fn suite(suite: &Suite, redact: &RedactTable) -> Digest {
     let case = |c: &Case| {
-        json!({
+        let mut case = json!({
             "vars": c.vars,
             "skip": c.skip,
             "expected_fail": c.expected_fail,
             "weight": c.weight,
-        })
+        });
+        // A key that came later: suites without it keep the digest that they had.
+        if let Some(trials) = c.trials {
+            case["trials"] = json!(trials);
+        }
+        case
     };
     let check = |c: &CheckDef| {
         json!({
@@ -50,6 +55,9 @@ pub(super) fn suite(suite: &Suite, redact: &RedactTable) -> Digest {
     // A key that came later: suites without it keep the digest that they had.
     if let Some(session) = &suite.recorded.session {
         tree["recorded"]["session"] = json!(session);
+    }
+    if let Some(live) = &suite.live {
+        tree["agent"] = live.written.clone();
     }
     if !redact.is_empty() {
         tree["redact"] = json!(redact);

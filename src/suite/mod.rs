@@ -6,6 +6,7 @@
 //! [`problems::Problem`] with file, position and help; all of them are reported at once. A [`Suite`] is immutable from
 //! then on; what has templates in it ([`jinja`]) is rendered per subject by [`template`].
 
+pub mod agent;
 mod baseline;
 pub mod case_files;
 pub mod cases;
@@ -70,6 +71,8 @@ pub struct Suite {
     pub subject: Option<Subject>,
     /// Where the sessions come from.
     pub recorded: Recorded,
+    /// The live agent that its cases can be driven against.
+    pub live: Option<agent::Live>,
     /// Sessions wanted per case; `None` takes what there is.
     pub trials: Option<u32>,
     /// The declared cases; `None` when every session is its own case.
@@ -146,6 +149,10 @@ pub struct Case {
     pub id: String,
     /// Its tags.
     pub tags: Vec<String>,
+    /// What the user says, turn by turn.
+    pub script: Vec<agent::Line>,
+    /// Sessions wanted of it, where that differs from the suite's.
+    pub trials: Option<u32>,
     /// What is expected of the session.
     pub expected: Arc<Expected<'static>>,
     /// What is expected of each turn, where given.

@@ -43,7 +43,11 @@ pub(super) fn type_check(rule: &Rule, table: &DeTable<'_>, whole: &Pos, sink: &m
 
 /// The names of a rule's own parameters, in the order of its documentation.
 pub fn own_keys(rule: &Rule) -> Vec<String> {
-    let schema = (rule.schema)(&mut SchemaGenerator::default());
+    keys_of_schema(&(rule.schema)(&mut SchemaGenerator::default()))
+}
+
+/// The names of the keys that a table with this schema has.
+pub fn keys_of_schema(schema: &schemars::Schema) -> Vec<String> {
     let mut out = Vec::new();
     add_properties(schema.as_value(), &mut out, 0);
     out

@@ -109,6 +109,10 @@ impl<'r, 't, 's> Resolver<'r, 't, 's> {
         let subject = self.section::<Subject>(own, "subject");
         let recorded = self.recorded(own);
         let (cases, case_checks) = self.cases(own, head.as_ref().and_then(|(h, _)| h.cases.clone()));
+        let live = self.agent(own);
+        if let Some(live) = &live {
+            self.scripts(own, live, cases.as_ref(), own.table.contains_key("recorded"));
+        }
         let gate = self.gate();
         let (own_rules, redactor) = self.redact();
         let defaults = Defaults::read(self.layers, self.names.rules, self.sink);
@@ -140,6 +144,7 @@ impl<'r, 't, 's> Resolver<'r, 't, 's> {
             tools: head.tools,
             subject,
             recorded,
+            live,
             trials: head.trials,
             cases,
             checks,

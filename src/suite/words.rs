@@ -22,20 +22,37 @@ pub(super) const TABLES: &[(&str, &[&str])] = &[
             "baseline",
         ],
     ),
-    ("case", &["id", "user", "turn", "reference", "check", "skip", "expected_fail", "weight", "tags", "vars"]),
+    (
+        "case",
+        &["id", "user", "turn", "reference", "check", "skip", "trials", "expected_fail", "weight", "tags", "vars"],
+    ),
     ("case.reference", &["tools", "answer", "facts", "state"]),
     ("redact", &["detectors", "keys", "paths", "pseudonyms"]),
+    (
+        "agent",
+        &[
+            "kind",
+            "concurrency",
+            "rate_limit",
+            "turn_timeout",
+            "session_timeout",
+            "retries",
+            "max_cost_usd",
+            "max_tokens",
+        ],
+    ),
 ];
 
 /// Tables that a suite file may have at its top.
-pub(super) const TOP: &[&str] =
-    &["suite", "subject", "recorded", "defaults", "case", "span", "turn", "session", "system", "gate", "redact"];
+pub(super) const TOP: &[&str] = &[
+    "suite", "subject", "recorded", "agent", "defaults", "case", "span", "turn", "session", "system", "gate", "redact",
+];
 
 /// Tables that a fragment may have at its top.
 pub(super) const FRAGMENT: &[&str] = &["fragment", "defaults", "span", "turn", "session", "system", "gate", "redact"];
 
 /// Tables that the language knows and this version does not.
-pub(super) const LATER_TABLES: &[&str] = &["agent", "judge", "watch", "alert"];
+pub(super) const LATER_TABLES: &[&str] = &["judge", "watch", "alert"];
 
 /// Checks that the language knows; those without a rule are not available in this version.
 pub(super) const LATER_CHECKS: &[&str] =
@@ -137,6 +154,7 @@ mod tests {
             "gate" => keys::<crate::suite::gate::GateTable>(),
             "case" => keys::<crate::suite::cases::CaseTable>(),
             "redact" => keys::<crate::redact::RedactTable>(),
+            "agent" => keys::<crate::suite::agent::AgentTable>(),
             _ => keys::<crate::suite::cases::ReferenceTable>(),
         };
         for (table, here) in TABLES {

@@ -45,7 +45,7 @@ pub(super) fn judge<'f>(fold: &'f SuiteFold<'_>, as_of: Option<&str>, all: bool)
         let declared = plan.cases.as_ref().and_then(|c| c.get(index));
         let skipped = declared.is_some_and(|c| c.skip.is_some());
         // An undeclared case is there because a session of it was read.
-        let wanted = plan.trials.map_or(u64::from(declared.is_some()), u64::from);
+        let wanted = plan.wanted(declared);
         let missing = if all && !skipped { wanted.saturating_sub(outcome.trials.len() as u64) } else { 0 };
         if declared.is_some_and(|c| c.filtered) || (outcome.trials.is_empty() && missing == 0 && !skipped) {
             continue;

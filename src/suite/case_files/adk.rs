@@ -105,7 +105,11 @@ fn turn(user: Option<String>, tools: Option<Vec<CallTable>>, answer: Option<Stri
     // An empty answer would be found in every reply.
     let answer = answer.filter(|text| !text.trim().is_empty());
     let some = tools.is_some() || answer.is_some();
-    TurnTable { user, reference: some.then(|| ReferenceTable { tools, answer, ..ReferenceTable::default() }) }
+    TurnTable {
+        user,
+        call: None,
+        reference: some.then(|| ReferenceTable { tools, answer, ..ReferenceTable::default() }),
+    }
 }
 
 #[derive(Deserialize)]

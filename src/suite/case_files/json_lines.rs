@@ -12,18 +12,19 @@ JSON lines: one case a line, with the keys of a [[case]] table. Any other key be
 
   id             the case's id, which a session's `case` names; required
   user           what the user says, turn by turn: a list of texts
-  turn           the same with a reference for each turn: [{ user, reference }]
+  turn           the same with more on each turn: [{ user, call, reference }]
   reference      what is expected: { tools, answer, facts, state }
   tags           a list; for `on`, [[gate.group]], --filter
   skip           why it is not run
   expected_fail  { until, reason }: it fails for now, and that is known
+  trials         sessions wanted of it, where that differs from the suite's
   weight         how much it counts in the pass rate; 1 unless given
   vars           more template variables, whatever their names
 ";
 
 /// The keys of a case; others are variables.
 pub(super) const KEYS: &[&str] =
-    &["id", "tags", "user", "turn", "reference", "skip", "expected_fail", "weight", "vars"];
+    &["id", "tags", "user", "turn", "reference", "skip", "trials", "expected_fail", "weight", "vars"];
 
 fn read(_name: &str, text: &str) -> Result<CaseFile, String> {
     let mut file = CaseFile::default();

@@ -81,6 +81,7 @@ const TABLES: &[(&str, &str)] = &[
     ("[suite]", "/suite"),
     ("[subject]", "/subject"),
     ("[recorded]", "/recorded"),
+    ("[agent]", "/agent"),
     ("[[case]]", "/definitions/case"),
     ("[[case.turn]]", "/definitions/case/properties/turn/items"),
     ("[case.reference]", "/definitions/reference"),
@@ -99,6 +100,7 @@ pub fn table_docs() -> Vec<TableDoc> {
     let definitions = tables::definitions(serde_json::json!({ "description": "Checks of this case only." }));
     let mut all = tables::top();
     all.insert("definitions".to_owned(), Value::Object(definitions.clone()));
+    all.insert("agent".to_owned(), super::agent::common());
     let all = Value::Object(all);
     let none = Map::new();
     let doc = |&(name, pointer): &(&'static str, &str)| {

@@ -347,7 +347,15 @@ fn case(checks: Value) -> Value {
     let turn = table(
         "One turn of the case.",
         json!({
-            "user": { "type": "string", "description": "What the user says." },
+            "user": { "type": "string", "description": "What the user says; with a live agent, a template over `case`, `trial` and the earlier `turns` (`turns[0].reply`)." },
+            "call": table(
+                "The tool that is called, where the agent is a set of tools (kind = \"mcp\").",
+                json!({
+                    "name": { "type": "string", "description": "The tool's name." },
+                    "args": { "type": "object", "description": "Its arguments." },
+                }),
+                &["name"],
+            ),
             "reference": reference("reference", "What is expected of the turn."),
         }),
         &[],
@@ -365,6 +373,7 @@ fn case(checks: Value) -> Value {
             "reference": reference("reference", "What is expected of the session."),
             "check": checks,
             "skip": { "type": "string", "minLength": 1, "description": "Why it is not looked at." },
+            "trials": { "type": "integer", "minimum": 1, "description": "Sessions wanted of it, where that differs from [suite]." },
             "expected_fail": table(
                 "It is known to fail, until a date.",
                 json!({

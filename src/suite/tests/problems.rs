@@ -15,8 +15,8 @@ path = ["x"]
 format = "tau_bench"
 max_age = "1 fortnight"
 
-[agent]
-kind = "http"
+[watch]
+every = "1h"
 
 [[span]]
 id = "a"
@@ -102,10 +102,10 @@ x = 1
        |
        = help: write it as `"30s"`, `"15m"`, `"24h"` or `"7d"`
 
-    error: [agent] is known to the suite language but not available in this version
+    error: [watch] is known to the suite language but not available in this version
       --> bad.toml:12:2
        |
-    12 | [agent]
+    12 | [watch]
        |  ^^^^^
        |
        = help: remove it

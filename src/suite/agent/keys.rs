@@ -1,0 +1,163 @@
+//! The keys of `[agent]` that every kind of agent has.
+
+use std::time::Duration;
+
+use schemars::{JsonSchema, SchemaGenerator};
+use serde::Deserialize;
+
+use super::Pace;
+use crate::model::duration;
+use crate::suite::own::keys_of_schema;
+
+/// Most sessions in flight.
+const MOST: u32 = 10_000;
+
+/// Most times that a turn is tried again.
+const MOST_RETRIES: u32 = 20;
+
+/// `[agent]` as it is written, without the keys of its kind.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AgentTable {
+    /// How it is spoken with; each kind has keys of its own (`seatrial explain agent`).
+    pub kind: String,
+    /// Sessions in flight at once, at most. An agent that says that it is busy is asked less for a while.
+    #[serde(default = "concurrency")]
+    pub concurrency: u32,
+    /// Turns that may begin in a time, over all sessions, such as `"20/s"` or `"300/m"`.
+    pub rate_limit: Option<String>,
+    /// How long a turn may take; then the session is an error.
+    #[serde(default = "turn_timeout")]
+    pub turn_timeout: String,
+    /// How long a session may take; then it is an error.
+    #[serde(default = "session_timeout")]
+    pub session_timeout: String,
+    /// How often a turn is tried again that failed on the way to the agent (no connection, told to come back later, a
+    /// status of 500 and above), and of which nothing was heard. What the agent says is never tried again.
+    #[serde(default = "retries")]
+    pub retries: u32,
+    /// What all sessions of the suite together may cost, in US dollars, before the run is stopped (exit 5).
+    pub max_cost_usd: Option<f64>,
+    /// Tokens that all sessions of the suite together may use before the run is stopped (exit 5).
+    pub max_tokens: Option<u64>,
+}
+
+fn concurrency() -> u32 {
+    8
+}
+
+fn turn_timeout() -> String {
+    "2m".to_owned()
+}
+
+fn session_timeout() -> String {
+    "15m".to_owned()
+}
+
+fn retries() -> u32 {
+    2
+}
+
+/// The names of these keys.
+pub fn common_keys() -> Vec<String> {
+    keys_of_schema(&AgentTable::json_schema(&mut SchemaGenerator::default()))
+}
+
+impl AgentTable {
+    /// What the keys say of the pace, or what is wrong with them, by key.
+    pub(super) fn pace(&self) -> Result<Pace, Vec<(&'static str, String)>> {
+        let mut wrong = Vec::new();
+        let mut time = |key, text: &str| match duration::parse(text) {
+            Ok(time) if time.is_zero() => {
+                wrong.push((key, format!("`{key}` is more than no time")));
+                time
+            }
+            Ok(time) => time,
+            Err(why) => {
+                wrong.push((key, why));
+                Duration::ZERO
+            }
+        };
+        let turn_timeout = time("turn_timeout", &self.turn_timeout);
+        let session_timeout = time("session_timeout", &self.session_timeout);
+        let spacing = match self.rate_limit.as_deref().map(spacing).transpose() {
+            Ok(spacing) => spacing,
+            Err(why) => {
+                wrong.push(("rate_limit", why));
+                None
+            }
+        };
+        if !(1..=MOST).contains(&self.concurrency) {
+            wrong.push(("concurrency", format!("`concurrency` is from 1 to {MOST}")));
+        }
+        if self.retries > MOST_RETRIES {
+            wrong.push(("retries", format!("`retries` is at most {MOST_RETRIES}")));
+        }
+        if self.max_cost_usd.is_some_and(|most| !most.is_finite() || most <= 0.0) {
+            wrong.push(("max_cost_usd", "`max_cost_usd` is an amount above 0".to_owned()));
+        }
+        if self.max_tokens == Some(0) {
+            wrong.push(("max_tokens", "`max_tokens` is at least 1".to_owned()));
+        }
+        if !wrong.is_empty() {
+            return Err(wrong);
+        }
+        Ok(Pace {
+            concurrency: self.concurrency as usize,
+            spacing,
+            turn_timeout,
+            session_timeout,
+            retries: self.retries,
+            max_cost_usd: self.max_cost_usd,
+            max_tokens: self.max_tokens,
+        })
+    }
+}
+
+/// The time between two at a rate such as `20/s`.
+fn spacing(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("`{text}` is no rate; write it as \"20/s\", \"300/m\" or \"1000/h\"");
+    let (count, per) = text.split_once('/').ok_or_else(wrong)?;
+    let count: f64 = count.trim().parse().map_err(|_| wrong())?;
+    let seconds = match per.trim() {
+        "s" => 1.0,
+        "m" => 60.0,
+        "h" => 3600.0,
+        _ => return Err(wrong()),
+    };
+    if !(count.is_finite() && count > 0.0) {
+        return Err(wrong());
+    }
+    Duration::try_from_secs_f64(seconds / count).map_err(|_| wrong())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rate_is_a_count_in_a_time() {
+        for (text, expected) in [("20/s", 50), ("300/m", 200), ("0.5/s", 2000), ("3600 / h", 1000)] {
+            assert_eq!(spacing(text), Ok(Duration::from_millis(expected)), "{text}");
+        }
+        for bad in ["20", "20/d", "/s", "0/s", "-1/s", "inf/s", "nan/s", "1e-300/s"] {
+            assert!(spacing(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn everything_wrong_is_said_at_once() {
+        let table: AgentTable = toml::from_str(
+            "kind = \"x\"\nconcurrency = 0\nrate_limit = \"x\"\nturn_timeout = \"0s\"\nsession_timeout = \"?\"\nretries = 99\n\
+             max_cost_usd = -1.0\nmax_tokens = 0\n",
+        )
+        .unwrap();
+        let wrong: Vec<&str> = table.pace().unwrap_err().into_iter().map(|(key, _)| key).collect();
+        assert_eq!(
+            wrong,
+            ["turn_timeout", "session_timeout", "rate_limit", "concurrency", "retries", "max_cost_usd", "max_tokens"]
+        );
+        let plain: AgentTable = toml::from_str("kind = \"x\"").unwrap();
+        assert_eq!(plain.pace().map(|p| (p.concurrency, p.retries)), Ok((8, 2)));
+    }
+}

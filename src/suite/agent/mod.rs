@@ -1,0 +1,165 @@
+//! `[agent]`: the live agent that a suite's cases can be driven against. The keys that every kind of agent has are read
+//! here, those of its kind by [`crate::agents`].
+
+mod keys;
+mod script;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use toml::de::{DeTable, DeValue};
+
+pub use keys::{AgentTable, common_keys};
+pub use script::Line;
+
+use super::files::FilesAt;
+use super::nearest::nearest;
+use super::own::keys_of_schema;
+use super::problems::choice;
+use super::raw::{Missing, Pos, collect_rest, key_pos, read_rest, span_at, table_json};
+use super::resolve::{Layer, Resolver};
+use super::words;
+use crate::agents::kind::Setup;
+use crate::agents::{self, Agent, KINDS, Kind};
+
+/// A live agent, and how a suite's cases are driven against it.
+#[derive(Clone)]
+pub struct Live {
+    /// The kind of agent.
+    pub kind: &'static str,
+    /// The agent.
+    pub agent: Arc<dyn Agent>,
+    /// How much at once, and for how long.
+    pub pace: Pace,
+    /// The table as it is written, for the digest and to be shown.
+    pub written: serde_json::Value,
+    /// The folder of the suite's file: commands are started there.
+    pub dir: PathBuf,
+}
+
+/// How much is asked of an agent at once, and for how long it is waited for.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Pace {
+    /// Sessions in flight at most.
+    pub concurrency: usize,
+    /// At least this long between the beginnings of two turns, over all sessions.
+    pub spacing: Option<Duration>,
+    /// How long one turn may take.
+    pub turn_timeout: Duration,
+    /// How long a session may take.
+    pub session_timeout: Duration,
+    /// How often a turn is tried again after a failure on the way to the agent.
+    pub retries: u32,
+    /// What all sessions of the suite together may cost, USD.
+    pub max_cost_usd: Option<f64>,
+    /// Tokens that all sessions of the suite together may use.
+    pub max_tokens: Option<u64>,
+}
+
+impl Live {
+    /// Whether what is said need not stand in the cases.
+    pub fn speaks_itself(&self) -> bool {
+        false
+    }
+}
+
+impl std::fmt::Debug for Live {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Live").field("kind", &self.kind).field("pace", &self.pace).finish_non_exhaustive()
+    }
+}
+
+impl Resolver<'_, '_, '_> {
+    /// The live agent of the suite; `None` without `[agent]`, or after problems were reported.
+    pub(super) fn agent(&mut self, own: &Layer<'_>) -> Option<Live> {
+        let value = own.table.get("agent")?;
+        let whole = value.span();
+        let DeValue::Table(table) = value.get_ref() else { return None };
+        let kind = self.kind_of(table, &whole);
+        let (common, rest) = self.split_agent(table, kind);
+        let read = read_rest::<AgentTable>(&common, &whole, Missing::Reported, self.sink);
+        let pace = read.as_ref().and_then(|read| {
+            let found = read.pace();
+            for (key, message) in found.as_ref().err().into_iter().flatten() {
+                self.sink.error(&span_at(table, &whole, &[(*key).to_owned()]), message.clone(), None);
+            }
+            found.ok()
+        });
+        let kind = kind?;
+        let agent = self.adapter(own, kind, &rest, &whole);
+        Some(Live { kind: kind.name, agent: agent?, pace: pace?, written: table_json(table), dir: own.source.dir() })
+    }
+
+    fn kind_of(&mut self, table: &DeTable<'_>, whole: &Pos) -> Option<&'static Kind> {
+        // Its absence is reported with the other keys.
+        let name = table.get("kind")?;
+        let text = name.get_ref().as_str()?;
+        let kind = agents::kind(text);
+        if kind.is_none() {
+            let help = choice(text, KINDS.iter().map(|k| k.name));
+            self.sink.error(&span_at(table, whole, &["kind".to_owned()]), format!("unknown kind `{text}`"), help);
+        }
+        kind
+    }
+
+    /// The keys that every kind has, and those of this one; others are reported.
+    fn split_agent<'t>(&mut self, table: &DeTable<'t>, kind: Option<&'static Kind>) -> (DeTable<'t>, DeTable<'t>) {
+        let common = common_keys();
+        let own = kind.map(|kind| keys_of_schema(&(kind.schema)(&mut schemars::SchemaGenerator::default())));
+        let (mut every, mut rest) = (DeTable::new(), DeTable::new());
+        for (key, value) in table {
+            let name = key.get_ref().as_ref();
+            if common.iter().any(|k| k == name) {
+                every.insert(key.clone(), value.clone());
+            } else if own.as_ref().is_some_and(|own| own.iter().any(|k| k == name)) {
+                rest.insert(key.clone(), value.clone());
+            } else if let Some((own, kind)) = own.as_ref().zip(kind) {
+                let known: Vec<&str> = own.iter().chain(&common).map(String::as_str).collect();
+                let others = KINDS.iter().filter(|k| {
+                    keys_of_schema(&(k.schema)(&mut schemars::SchemaGenerator::default())).iter().any(|k| k == name)
+                });
+                let others: Vec<&str> = others.map(|k| k.name).collect();
+                let help = match (nearest(name, known.iter().copied()), words::home_of(name)) {
+                    (Some(near), _) => format!("did you mean `{near}`?"),
+                    (None, _) if !others.is_empty() => format!("it is a key of the kind {}", others.join(", ")),
+                    (None, Some(home)) if home != "[agent]" => format!("`{name}` belongs in {home}"),
+                    _ => format!("`{}` takes {}", kind.name, own.join(", ")),
+                };
+                self.sink.error(&key.span(), format!("unknown key `{name}` in [agent] of kind `{}`", kind.name), help);
+            }
+        }
+        (every, rest)
+    }
+
+    fn adapter(
+        &mut self,
+        own: &Layer<'_>,
+        kind: &'static Kind,
+        table: &DeTable<'_>,
+        whole: &Pos,
+    ) -> Option<Arc<dyn Agent>> {
+        let dir = own.source.dir();
+        let files: FilesAt = self.files.at(&dir);
+        let mut setup = Setup { dir: &dir, files: &files, problems: Vec::new() };
+        let read = collect_rest(table, whole, Missing::Reported, self.sink, |part| {
+            // Each attempt begins anew: only what the last one has to say counts.
+            setup.problems.clear();
+            (kind.from_toml)(part, &mut setup)
+        });
+        let wrong = setup.problems.iter().any(|p| !p.warning);
+        for problem in setup.problems {
+            let pos = match problem.path.first() {
+                Some(key) if !table.contains_key(key.as_str()) => key_pos(table, key, whole),
+                _ => span_at(table, whole, &problem.path),
+            };
+            if problem.warning {
+                self.sink.warn(&pos, problem.message, problem.help);
+            } else {
+                self.sink.error(&pos, problem.message, problem.help);
+            }
+        }
+        let (made, dropped) = read?;
+        made.filter(|_| dropped.is_empty() && !wrong)
+    }
+}
