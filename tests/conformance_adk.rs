@@ -8,7 +8,6 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use seatrial::checks::detect::Detectors;
 use seatrial::checks::expect::Expected;
 use seatrial::formats::{FORMATS, Format, Head, Layout, format};
 use seatrial::model::{Session, SpanKind, SpanStatus, digest};
@@ -238,8 +237,7 @@ fn suite(path: &Path) -> Result<Suite, String> {
     );
     std::fs::write(&file, toml).unwrap();
     let env = Env {
-        detectors: &Detectors::default(),
-        prices: &std::sync::Arc::default(),
+        kit: &std::sync::Arc::default(),
         vars: &|_| None,
         subject: None,
         redact: &Default::default(),

@@ -11,8 +11,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use seatrial::checks::build::{Build, Files};
-use seatrial::checks::detect::Detectors;
+use seatrial::checks::build::{Build, Files, Kit};
 use seatrial::checks::expect::Expected;
 use seatrial::checks::subject::{Scene, SessionSubject};
 use seatrial::checks::{Compiled, SessionCheck, rule};
@@ -203,14 +202,7 @@ impl Files for NoFiles {
 }
 
 fn compile(parameters: Value) -> Box<dyn SessionCheck> {
-    let detectors = Detectors::default();
-    let mut build = Build {
-        level: Level::Session,
-        files: &NoFiles,
-        detectors: &detectors,
-        prices: &std::sync::Arc::default(),
-        problems: Vec::new(),
-    };
+    let mut build = Build { level: Level::Session, files: &NoFiles, kit: &Kit::default(), problems: Vec::new() };
     match (rule("trajectory").unwrap().from_json)(parameters, &mut build).unwrap().unwrap() {
         (Compiled::Session(check), _) => check,
         _ => panic!("a session check"),

@@ -7,6 +7,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::DeserializeOwned;
 
 use super::Compiled;
+use super::askable::{Askable, Asked};
 use super::detect::Detectors;
 use super::prices::Prices;
 use crate::model::Level;
@@ -34,16 +35,25 @@ pub struct BuildProblem {
     pub warning: bool,
 }
 
+/// What the settings lend to checks.
+#[derive(Clone, Default)]
+pub struct Kit {
+    /// The detectors that `detect` may name.
+    pub detectors: Detectors,
+    /// What tokens cost.
+    pub prices: Arc<Prices>,
+    /// Whom a check may ask.
+    pub askable: Askable,
+}
+
 /// What a check may use while it is compiled, and where it reports problems.
 pub struct Build<'b> {
     /// The level it is declared at.
     pub level: Level,
     /// Reads files named by parameters.
     pub files: &'b dyn Files,
-    /// The detectors that `detect` may name.
-    pub detectors: &'b Detectors,
-    /// What tokens cost.
-    pub prices: &'b Arc<Prices>,
+    /// What the settings lend it.
+    pub kit: &'b Kit,
     /// What is wrong so far.
     pub problems: Vec<BuildProblem>,
 }
@@ -97,6 +107,10 @@ pub trait Params: DeserializeOwned + JsonSchema + 'static {
     fn priced(_parameters: &serde_json::Value) -> bool {
         false
     }
+    /// Whom a check with these parameters asks by name: what stands behind the names is part of its digest.
+    fn asks(_parameters: &serde_json::Value) -> Vec<Asked> {
+        Vec::new()
+    }
     /// Names of tools that the check is about. One that is neither seen in any session of the run nor listed in
     /// `[suite] tools` makes the check an error: a misspelled "never called" must not pass for ever.
     fn tool_names(&self) -> Vec<String> {
@@ -131,6 +145,8 @@ pub struct Rule {
     pub files: &'static [&'static str],
     /// Whether a check with these parameters depends on the price table.
     pub priced: fn(&serde_json::Value) -> bool,
+    /// Whom a check with these parameters asks by name.
+    pub asks: fn(&serde_json::Value) -> Vec<Asked>,
     /// JSON Schema of its own parameters; the `description`s in it are its documentation.
     pub schema: fn(&mut SchemaGenerator) -> Schema,
     /// Compiles it from TOML, with exact positions in errors.
@@ -148,6 +164,7 @@ pub const fn rule<P: Params>() -> Rule {
         renders: P::RENDERS,
         files: P::FILES,
         priced: P::priced,
+        asks: P::asks,
         schema: |generator| P::json_schema(generator),
         from_toml: |table, build| P::deserialize(table).map(|params| compile(params, build)),
         from_json: |table, build| serde_json::from_value::<P>(table).map(|params| compile(params, build)),

@@ -4,7 +4,7 @@
 //! examples, its implementation and its tests; it is then one line in [`RULES`]. Checks are pure and synchronous:
 //! they see their subject and nothing else, and answer with a [`Finding`].
 //!
-//! - [`asking`]: checks that ask outside before they decide.
+//! - [`asking`]: checks that ask outside before they decide; [`askable`]: whom they may ask.
 //! - [`build`]: how parameters become a compiled check, and how problems with them are reported.
 //! - [`subject`]: what a check at each level is given.
 //! - [`expect`]: the reference that holds for a session, and [`matcher`], [`path`], [`select`]: the small languages
@@ -14,6 +14,7 @@
 //! - [`detect`]: detectors of card numbers, secrets and the like; [`withheld`]: what is not known of a session that they
 //!   were taken out of.
 
+pub mod askable;
 pub mod asking;
 pub mod build;
 pub mod command;

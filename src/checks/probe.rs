@@ -6,12 +6,13 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::build::{Build, Example, Files, Params, rule};
-use super::detect::Detectors;
+use super::askable::{Askable, Judge};
+use super::build::{Build, Example, Files, Kit, Params, rule};
 use super::expect::Expected;
 use super::select::Selector;
 use super::subject::{Scene, SessionSubject, SpanSubject, TurnSubject};
 use super::{Compiled, context};
+use crate::model::digest::Digest;
 use crate::model::{Finding, Level, Session, Status};
 
 /// Runs `f` on the scene of a session in seatrial's own format.
@@ -70,11 +71,19 @@ const FILES: Fixed = Fixed(&[
     ("not-a-schema.json", r#"{"type":"objekt"}"#),
 ]);
 
+/// What settings would lend: a judge `default`, a panel `panel` of two, and embeddings `default`.
+pub fn kit() -> Kit {
+    let mut askable = Askable::default();
+    askable.add_judge("default", Judge::one("default", Digest::of(b"")));
+    let members = ["first", "second"].map(Arc::from);
+    askable.add_judge("panel", Judge { members: members.to_vec(), digest: Digest::of(b"") });
+    askable.add_embedding("default", Digest::of(b""));
+    Kit { askable, ..Kit::default() }
+}
+
 /// A check built from its own parameters as TOML, or what is wrong with it.
 pub fn build<P: Params>(level: Level, toml: &str) -> Result<Compiled, String> {
-    let detectors = Detectors::default();
-    let mut build =
-        Build { level, files: &FILES, detectors: &detectors, prices: &Arc::default(), problems: Vec::new() };
+    let mut build = Build { level, files: &FILES, kit: &kit(), problems: Vec::new() };
     let table = toml::de::Deserializer::parse(toml).map_err(|e| e.to_string())?;
     let built = (rule::<P>().from_toml)(table, &mut build).map_err(|e| e.to_string())?;
     let problems: Vec<String> = build
@@ -149,8 +158,6 @@ fn example_holds<P: Params>(example: &Example) {
 
 fn from_json_too<P: Params>(level: Level, table: &toml::Table) {
     let json: Map<String, Value> = serde_json::from_value(serde_json::to_value(table).unwrap()).unwrap();
-    let detectors = Detectors::default();
-    let mut build =
-        Build { level, files: &FILES, detectors: &detectors, prices: &Arc::default(), problems: Vec::new() };
+    let mut build = Build { level, files: &FILES, kit: &kit(), problems: Vec::new() };
     assert!((rule::<P>().from_json)(json.into(), &mut build).unwrap().is_some(), "{:?}", build.problems);
 }

@@ -33,14 +33,7 @@ pub fn suites(
             )));
         }
         let subject = suite.subject.clone();
-        let env = Env {
-            detectors: &context.detectors,
-            prices: &context.prices,
-            vars: &vars,
-            subject,
-            redact: &context.redact,
-            sessions: None,
-        };
+        let env = Env { kit: &context.kit, vars: &vars, subject, redact: &context.redact, sessions: None };
         match load::load(&[path], &env) {
             Ok(loaded) => suites.extend(loaded.suites.into_iter().filter(|s| s.name == suite.name)),
             Err(found) => problems.append(found),

@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use anstream::{AutoStream, ColorChoice};
 
+use crate::checks::askable::Askable;
+use crate::checks::build::Kit;
 use crate::checks::detect::Detectors;
 use crate::checks::prices::Prices;
 use crate::eval::exit;
@@ -23,10 +25,8 @@ pub struct Context {
     pub cwd: PathBuf,
     /// Results only.
     pub quiet: bool,
-    /// The detectors that suites may name.
-    pub detectors: Detectors,
-    /// What tokens cost.
-    pub prices: Arc<Prices>,
+    /// What the settings lend to checks.
+    pub kit: Arc<Kit>,
     /// What the settings say of redaction.
     pub redact: Given,
     color: ColorChoice,
@@ -128,15 +128,16 @@ impl Context {
         let color = color_of(settings.color.value, &io::stdout());
         let own = settings.prices.iter().map(|own| (own.model.clone(), own.price));
         let prices = Arc::new(Prices::new(own.collect()));
+        let kit = Arc::new(Kit { detectors, prices, askable: Askable::default() });
         let redact = Given { rules: settings.redact.value.clone(), key: None };
-        Self { settings, cwd, quiet, detectors, prices, redact, color, flags: Flags::default() }
+        Self { settings, cwd, quiet, kit, redact, color, flags: Flags::default() }
     }
 
     /// The rules of redaction that hold for every suite, and those of some suites with them.
     pub fn redactor<'p>(&self, suites: impl IntoIterator<Item = &'p RedactPlan>) -> Redactor {
         let rules = suites.into_iter().fold(self.redact.rules.clone(), |rules, suite| rules.union(&suite.rules));
         // What is wrong with any of them was reported where it stands.
-        let rules = Rules::compile(&rules, &self.detectors, self.redact.key.as_deref());
+        let rules = Rules::compile(&rules, &self.kit.detectors, self.redact.key.as_deref());
         rules.map(Redactor::new).unwrap_or_default()
     }
 

@@ -81,8 +81,7 @@ impl Args {
         let vars = |name: &str| std::env::var(name).ok();
         let subject = self.subject.clone();
         let env = Env {
-            detectors: &context.detectors,
-            prices: &context.prices,
+            kit: &context.kit,
             vars: &vars,
             subject,
             redact: &context.redact,

@@ -6,7 +6,6 @@ use super::event::SuitePlan;
 use super::fold::SuiteFold;
 use super::plan::Planned;
 use super::row::Row;
-use crate::checks::detect::Detectors;
 use crate::model::digest::Digest;
 use crate::model::{Status, Tally};
 use crate::suite::Suite;
@@ -18,8 +17,7 @@ pub fn suite(toml: &str) -> Suite {
     let path = dir.path().join("suite.toml");
     std::fs::write(&path, format!("[suite]\nname = \"s\"\n[recorded]\npaths = [\"x.jsonl\"]\n{toml}")).unwrap();
     let env = Env {
-        detectors: &Detectors::builtin(),
-        prices: &std::sync::Arc::default(),
+        kit: &std::sync::Arc::default(),
         vars: &|_| None,
         subject: None,
         redact: &Default::default(),

@@ -23,9 +23,7 @@ use super::raw::{Missing, Pos, Sink, read_rest, span_at, table_json};
 use super::words;
 use super::{About, Cases, CheckDef, Program, Require, digests};
 use crate::checks::Compiled;
-use crate::checks::build::Rule;
-use crate::checks::detect::Detectors;
-use crate::checks::prices::Prices;
+use crate::checks::build::{Kit, Rule};
 use crate::checks::select::Selector;
 use crate::model::Level;
 
@@ -45,8 +43,7 @@ pub(super) struct CheckTable<'t> {
 /// Makes checks from tables.
 pub(super) struct Maker<'m, 't> {
     pub rules: &'static [Rule],
-    pub detectors: Arc<Detectors>,
-    pub prices: Arc<Prices>,
+    pub kit: Arc<Kit>,
     pub files: &'m Arc<SuiteFiles>,
     pub vars: Vars<'m>,
     pub defaults: &'m Defaults<'t>,
@@ -102,8 +99,11 @@ impl<'t> Maker<'_, 't> {
         let own = Own { rule, table: own, unknown: split.unknown };
         let (program, tool_names, mut read) = self.program(check, level, &own, on.as_ref(), files, sink)?;
         if (rule.priced)(&written) {
-            read.insert(PRICES.to_owned(), self.prices.digest());
+            read.insert(PRICES.to_owned(), self.kit.prices.digest());
             self.priced.set(true);
+        }
+        for asked in (rule.asks)(&written) {
+            read.extend(self.kit.askable.behind(&asked));
         }
         let (common, on) = (common?, on?);
         // These judge how cases went, not what sessions hold: a selector would be read and change nothing.

@@ -18,16 +18,12 @@ use super::raw::{Pos, Sink, Source, parse};
 use super::redact::Given;
 use super::resolve::{Layer, Resolver};
 use super::{Subject, Suite};
-use crate::checks::build::Rule;
-use crate::checks::detect::Detectors;
-use crate::checks::prices::Prices;
+use crate::checks::build::{Kit, Rule};
 
 /// What a load depends on besides the files.
 pub struct Env<'e> {
-    /// The detectors that `detect` may name.
-    pub detectors: &'e Detectors,
-    /// What tokens cost.
-    pub prices: &'e Arc<Prices>,
+    /// What the settings lend to checks.
+    pub kit: &'e Arc<Kit>,
     /// Environment variables, for `{{ env.X }}` in paths.
     pub vars: &'e dyn Fn(&str) -> Option<String>,
     /// Replaces `[subject]` (`--subject`).

@@ -9,8 +9,7 @@ use toml::de::DeTable;
 
 use super::raw::{Missing, Pos, Sink, collect, drop_entry};
 use super::rendering::{Found, templates_of};
-use crate::checks::build::{Build, Files, Rule};
-use crate::checks::detect::Detectors;
+use crate::checks::build::{Build, Files, Kit, Rule};
 use crate::model::Level;
 
 /// A table without its templated entries.
@@ -31,12 +30,11 @@ pub(super) fn type_check(rule: &Rule, table: &DeTable<'_>, whole: &Pos, sink: &m
         }
     }
     let literal = without(table, &templates_of(rule, table));
-    let detectors = Detectors::default();
+    let kit = Kit::default();
     collect(&literal, whole, Missing::Tolerated, sink, |part| {
         // What the rule has to say about half a table is not of interest, only what serde has to say about types.
         let level = rule.levels.first().copied().unwrap_or(Level::Session);
-        let mut build =
-            Build { level, files: &NoFiles, detectors: &detectors, prices: &Arc::default(), problems: Vec::new() };
+        let mut build = Build { level, files: &NoFiles, kit: &kit, problems: Vec::new() };
         (rule.from_toml)(part, &mut build).map(|_| ())
     });
 }

@@ -25,7 +25,7 @@ impl Resolver<'_, '_, '_> {
             let DeValue::Table(table) = value.get_ref() else { continue };
             let whole = value.span();
             let Some(read) = read_rest::<RedactTable>(table, &whole, Missing::Reported, self.sink) else { continue };
-            if let Err(problems) = Rules::compile(&read, self.env.detectors, None) {
+            if let Err(problems) = Rules::compile(&read, &self.env.kit.detectors, None) {
                 for problem in problems {
                     self.sink.error(&span_at(table, &whole, &problem.path), problem.message, problem.help);
                 }
@@ -34,7 +34,7 @@ impl Resolver<'_, '_, '_> {
         }
         let both = own.union(&self.env.redact.rules);
         // What is wrong with either was reported where it stands.
-        let rules = Rules::compile(&both, self.env.detectors, self.env.redact.key.as_deref());
+        let rules = Rules::compile(&both, &self.env.kit.detectors, self.env.redact.key.as_deref());
         (own, rules.map(Redactor::new).unwrap_or_default())
     }
 }

@@ -119,8 +119,7 @@ impl<'r, 't, 's> Resolver<'r, 't, 's> {
         let entries = self.entries(case_checks);
         let maker = Maker {
             rules: self.names.rules,
-            detectors: Arc::new(self.env.detectors.clone()),
-            prices: self.env.prices.clone(),
+            kit: self.env.kit.clone(),
             files: &self.files,
             vars: self.env.vars,
             defaults: &defaults,
@@ -151,7 +150,7 @@ impl<'r, 't, 's> Resolver<'r, 't, 's> {
             gate,
             digest: Digest::of(&[]),
             files: self.files.digests(),
-            prices: self.env.prices.clone(),
+            prices: self.env.kit.prices.clone(),
             redactor,
         };
         if priced {

@@ -9,9 +9,7 @@ use serde_json::Value;
 use super::files::FilesAt;
 use super::jinja::Template;
 use crate::checks::Compiled;
-use crate::checks::build::{Build, BuildProblem, Rule};
-use crate::checks::detect::Detectors;
-use crate::checks::prices::Prices;
+use crate::checks::build::{Build, BuildProblem, Kit, Rule};
 use crate::checks::select::Selector;
 use crate::checks::withheld::Parts;
 use crate::model::Level;
@@ -118,8 +116,7 @@ pub struct Templated {
     rule: &'static Rule,
     level: Level,
     files: FilesAt,
-    detectors: Arc<Detectors>,
-    prices: Arc<Prices>,
+    kit: Arc<Kit>,
     kept: Kept<Compiled>,
 }
 
@@ -132,15 +129,8 @@ pub(super) enum CompileError {
 }
 
 impl Templated {
-    pub(super) fn new(
-        filled: Filled,
-        rule: &'static Rule,
-        level: Level,
-        files: FilesAt,
-        detectors: Arc<Detectors>,
-        prices: Arc<Prices>,
-    ) -> Self {
-        Self { filled, rule, level, files, detectors, prices, kept: Kept::default() }
+    pub(super) fn new(filled: Filled, rule: &'static Rule, level: Level, files: FilesAt, kit: Arc<Kit>) -> Self {
+        Self { filled, rule, level, files, kit, kept: Kept::default() }
     }
 
     pub(super) fn filled(&self) -> &Filled {
@@ -174,13 +164,7 @@ impl Templated {
 
     /// Compiles a rendered table, and says which tools the check is about.
     pub(super) fn compile(&self, table: Value) -> Result<(Compiled, Vec<String>), CompileError> {
-        let mut build = Build {
-            level: self.level,
-            files: &self.files,
-            detectors: &self.detectors,
-            prices: &self.prices,
-            problems: Vec::new(),
-        };
+        let mut build = Build { level: self.level, files: &self.files, kit: &self.kit, problems: Vec::new() };
         match (self.rule.from_json)(table, &mut build) {
             Ok(Some(built)) => Ok(built),
             Ok(None) => Err(CompileError::Problems(build.problems)),

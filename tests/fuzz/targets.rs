@@ -7,7 +7,6 @@ use std::sync::Arc;
 use seatrial::assemble::build::Builder;
 use seatrial::assemble::intake::{Draft, Intake, Options};
 use seatrial::checks::RULES;
-use seatrial::checks::detect::Detectors;
 use seatrial::checks::matcher::{ArgsMode, Matcher};
 use seatrial::checks::path::Path as JsonPath;
 use seatrial::checks::select::Selector;
@@ -91,15 +90,8 @@ fn written(name: &str, input: &[u8]) -> PathBuf {
 
 /// Loads the suite in a file; the problems are drawn.
 fn load(path: PathBuf) -> Vec<Suite> {
-    let (detectors, prices) = (Detectors::default(), Arc::default());
-    let env = Env {
-        detectors: &detectors,
-        prices: &prices,
-        vars: &|_| None,
-        subject: None,
-        redact: &Default::default(),
-        sessions: None,
-    };
+    let kit = Arc::default();
+    let env = Env { kit: &kit, vars: &|_| None, subject: None, redact: &Default::default(), sessions: None };
     match load::load(&[path], &env) {
         Ok(loaded) => {
             loaded.warnings.render(false);

@@ -17,6 +17,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::Compiled;
+use super::askable::Asked;
 use super::asking::{Answer, AskingCheck, Need, Prompt, Subject};
 use super::build::{Build, Example, Params};
 use crate::model::{Finding, Level};
@@ -81,6 +82,11 @@ impl Params for Judge {
     const LEVELS: &'static [Level] = &[Level::Span, Level::Turn, Level::Session];
     const EXAMPLES: &'static [Example] = &[];
     const RENDERS: &'static [&'static str] = &["rubric"];
+
+    fn asks(parameters: &serde_json::Value) -> Vec<Asked> {
+        let judge = parameters.get("judge").and_then(serde_json::Value::as_str);
+        vec![Asked::Judge(judge.map_or_else(default_judge, str::to_owned))]
+    }
 
     fn build(self, build: &mut Build<'_>) -> Option<Compiled> {
         if !(1..=MOST_VOTES).contains(&self.votes) {

@@ -5,8 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::checks::Compiled;
-use crate::checks::build::{Build, BuildProblem, Files, Params};
-use crate::checks::detect::Detectors;
+use crate::checks::build::{Build, BuildProblem, Files, Kit, Params};
 use crate::checks::expect::Expected;
 use crate::checks::subject::{Scene, SessionSubject, TurnSubject};
 use crate::model::{Finding, Level, Session, Status};
@@ -22,9 +21,7 @@ impl Files for NoFiles {
 /// Compiles parameters written in TOML, with every problem and warning.
 pub fn build<P: Params>(level: Level, toml: &str) -> Result<(Option<Compiled>, Vec<BuildProblem>), String> {
     let params: P = toml::from_str(toml).map_err(|e| e.to_string())?;
-    let detectors = Detectors::default();
-    let mut build =
-        Build { level, files: &NoFiles, detectors: &detectors, prices: &Arc::default(), problems: Vec::new() };
+    let mut build = Build { level, files: &NoFiles, kit: &Kit::default(), problems: Vec::new() };
     let compiled = params.build(&mut build);
     Ok((compiled, build.problems))
 }

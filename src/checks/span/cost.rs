@@ -63,7 +63,7 @@ max_usd = 0.05
             build.problem(&["max_usd"], "an amount is a number of US dollars, 0 or more", None);
             return None;
         };
-        let bound = Bound { max, prices: build.prices.clone() };
+        let bound = Bound { max, prices: build.kit.prices.clone() };
         let level = build.level;
         Some(if level == Level::Span { Compiled::Span(Box::new(bound)) } else { Compiled::scope(level, bound) })
     }

@@ -5,8 +5,7 @@ use std::sync::Arc;
 
 use super::past::Past;
 use super::{Around, CaseOutcome, Column, Folded, SystemFinding, TrialOutcome, Window, columns};
-use crate::checks::build::{Build, Files, Params};
-use crate::checks::detect::Detectors;
+use crate::checks::build::{Build, Files, Kit, Params};
 use crate::checks::session::testing::apply;
 use crate::checks::{Compiled, SystemCheck};
 use crate::model::{Level, Session, Status};
@@ -21,14 +20,7 @@ impl Files for NoFiles {
 
 fn build<P: Params>(toml: &str) -> (Option<Box<dyn SystemCheck>>, Vec<String>) {
     let params: P = toml::from_str(toml).unwrap();
-    let detectors = Detectors::default();
-    let mut build = Build {
-        level: Level::System,
-        files: &NoFiles,
-        detectors: &detectors,
-        prices: &Arc::default(),
-        problems: Vec::new(),
-    };
+    let mut build = Build { level: Level::System, files: &NoFiles, kit: &Kit::default(), problems: Vec::new() };
     let compiled = params.build(&mut build).map(|c| match c {
         Compiled::System(check) => check,
         _ => panic!("a system check"),
@@ -178,14 +170,8 @@ fn outcomes(lines: &str, checks: &[toml::Table]) -> Vec<CaseOutcome> {
         let id = session.case.as_ref().unwrap_or(&session.id).to_string();
         let verdict = |(i, table): (usize, &toml::Table)| {
             let rule = crate::checks::rule(table["check"].as_str().unwrap()).unwrap();
-            let detectors = Detectors::default();
-            let mut build = Build {
-                level: Level::Session,
-                files: &NoFiles,
-                detectors: &detectors,
-                prices: &Arc::default(),
-                problems: Vec::new(),
-            };
+            let mut build =
+                Build { level: Level::Session, files: &NoFiles, kit: &Kit::default(), problems: Vec::new() };
             let (compiled, _) = (rule.from_json)(serde_json::json!({}), &mut build).unwrap().unwrap();
             (i as u32, apply(&compiled, &session, 0).status)
         };

@@ -102,7 +102,7 @@ fn detectors(build: &mut Build<'_>, names: Vec<String>) -> Option<Needles> {
         build.problem(&["detect"], "an empty list looks for nothing", None);
         return None;
     }
-    let all = build.detectors;
+    let all = &build.kit.detectors;
     let mut found = Vec::new();
     for (i, name) in names.iter().enumerate() {
         match all.get(name) {
@@ -172,20 +172,13 @@ impl Needles {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::checks::detect::Detectors;
+    use crate::checks::build::Kit;
     use crate::checks::probe::Fixed;
     use crate::model::Level;
     use proptest::prelude::*;
 
     fn needles(values: Vec<String>, ignore_case: bool) -> Needles {
-        let detectors = Detectors::default();
-        let mut build = Build {
-            level: Level::Turn,
-            files: &Fixed(&[]),
-            detectors: &detectors,
-            prices: &std::sync::Arc::default(),
-            problems: Vec::new(),
-        };
+        let mut build = Build { level: Level::Turn, files: &Fixed(&[]), kit: &Kit::default(), problems: Vec::new() };
         let wanted = Wanted { value: None, values: Some(values), detect: None, ignore_case };
         wanted.compile(&mut build).unwrap()
     }

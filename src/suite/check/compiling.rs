@@ -41,7 +41,7 @@ impl Maker<'_, '_> {
         type_check(own.rule, &own.table, &check.whole, sink);
         let slots = parse_templates(found, Names::Subject(level), sink)?;
         let filled = Filled::new(table_json(&own.table), slots);
-        let templated = Templated::new(filled, own.rule, level, files, self.detectors.clone(), self.prices.clone());
+        let templated = Templated::new(filled, own.rule, level, files, self.kit.clone());
         let mut names: Vec<String> = Vec::new();
         let applies = |i: usize, case: &Case| check.case.is_none_or(|only| only == i) && looks_at(on, case);
         let fine = try_cases(templated.filled(), self.cases, applies, &own.table, &check.whole, sink, |table| {
@@ -64,8 +64,7 @@ impl Maker<'_, '_> {
         let mut problems: Vec<BuildProblem> = Vec::new();
         let missing = if own.unknown { Missing::Tolerated } else { Missing::Reported };
         let (built, dropped) = collect_rest(&own.table, whole, missing, sink, |table| {
-            let mut build =
-                Build { level, files, detectors: &self.detectors, prices: &self.prices, problems: Vec::new() };
+            let mut build = Build { level, files, kit: &self.kit, problems: Vec::new() };
             let built = (own.rule.from_toml)(table, &mut build);
             problems = build.problems;
             built

@@ -15,7 +15,6 @@ use super::load::{Env, Loaded, Names, load_with};
 use super::problems::Problems;
 use super::{Subject, Suite};
 use crate::checks::build::{Build, Example, Params, Rule, rule};
-use crate::checks::detect::Detectors;
 use crate::checks::matcher::Matcher;
 use crate::checks::subject::{Scope, SpanSubject};
 use crate::checks::system::{Column, SystemFinding, Window};
@@ -194,11 +193,9 @@ impl Folder {
 
     fn load_as(&self, names: &[&str], change: impl FnOnce(&mut Env<'_>)) -> Result<Loaded, Problems> {
         let paths: Vec<PathBuf> = names.iter().map(|n| self.path(n)).collect();
-        let detectors = Detectors::default();
         let vars = |name: &str| (name == "SEA").then(|| "deep".to_owned());
         let mut env = Env {
-            detectors: &detectors,
-            prices: &std::sync::Arc::default(),
+            kit: &std::sync::Arc::default(),
             vars: &vars,
             subject: None,
             redact: &Default::default(),

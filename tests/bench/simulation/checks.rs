@@ -4,8 +4,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use seatrial::checks::build::{Build, Files};
-use seatrial::checks::detect::Detectors;
+use seatrial::checks::build::{Build, Files, Kit};
 use seatrial::checks::system::past::Past;
 use seatrial::checks::system::{Around, Cell, Column, Folded, Sample, SystemFinding, Window};
 use seatrial::checks::{self, Compiled, SystemCheck};
@@ -163,15 +162,7 @@ impl Around for Earlier {
 
 impl Check {
     fn new(name: &str, parameters: &str) -> Self {
-        let detectors = Detectors::default();
-        let prices = Arc::default();
-        let mut build = Build {
-            level: Level::System,
-            files: &NoFiles,
-            detectors: &detectors,
-            prices: &prices,
-            problems: Vec::new(),
-        };
+        let mut build = Build { level: Level::System, files: &NoFiles, kit: &Kit::default(), problems: Vec::new() };
         let parameters = serde_json::from_str(parameters).expect("JSON");
         let rule = checks::rule(name).expect("a rule of this name");
         match (rule.from_json)(parameters, &mut build) {

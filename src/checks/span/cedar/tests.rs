@@ -1,8 +1,7 @@
 //! Calls against policies: who may do what, and what nobody can decide.
 
 use super::*;
-use crate::checks::build::rule;
-use crate::checks::detect::Detectors;
+use crate::checks::build::{Kit, rule};
 use crate::checks::probe::{Fixed, examples, findings};
 use crate::checks::select::Selector;
 use crate::model::Status::{self, Error, Fail, Pass};
@@ -56,14 +55,7 @@ fn compile(toml: &str) -> Result<Compiled, Vec<String>> {
 }
 
 fn compile_with(files: &Fixed, toml: &str) -> Result<Compiled, Vec<String>> {
-    let detectors = Detectors::default();
-    let mut build = Build {
-        level: Level::Span,
-        files,
-        detectors: &detectors,
-        prices: &std::sync::Arc::default(),
-        problems: Vec::new(),
-    };
+    let mut build = Build { level: Level::Span, files, kit: &Kit::default(), problems: Vec::new() };
     let table = toml::de::Deserializer::parse(toml).unwrap();
     let built = (rule::<Cedar>().from_toml)(table, &mut build).unwrap();
     let problems = build.problems.iter().map(|p| format!("{}: {}", p.path.join("."), p.message));
