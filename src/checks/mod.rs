@@ -9,7 +9,8 @@
 //! - [`subject`]: what a check at each level is given.
 //! - [`expect`]: the reference that holds for a session, and [`matcher`], [`path`], [`select`]: the small languages
 //!   that checks share.
-//! - [`context`]: sessions as templates and expressions see them, and [`strict`]: what is not there is an error.
+//! - [`context`]: sessions as templates and expressions see them, [`jinja`]: strings with templates in them, and
+//!   [`strict`]: what is not there is an error.
 //! - [`prices`]: what tokens cost.
 //! - [`detect`]: detectors of card numbers, secrets and the like; [`withheld`]: what is not known of a session that they
 //!   were taken out of.
@@ -23,6 +24,7 @@ pub mod context;
 pub mod detect;
 pub mod expect;
 pub mod expr;
+pub mod jinja;
 pub mod judge;
 pub mod matcher;
 pub mod memory;

@@ -15,7 +15,6 @@ use toml::de::{DeTable, DeValue};
 use super::common::{COMMON, CommonKeys, RunsIn};
 use super::defaults::{Defaults, unknown_rule};
 use super::files::SuiteFiles;
-use super::jinja::Template;
 use super::load::bad_id;
 use super::own::{own_keys, type_check};
 use super::paths::Vars;
@@ -24,6 +23,7 @@ use super::words;
 use super::{About, Cases, CheckDef, Program, Require, digests};
 use crate::checks::Compiled;
 use crate::checks::build::{Kit, Rule};
+use crate::checks::jinja::Template;
 use crate::checks::select::Selector;
 use crate::model::Level;
 

@@ -121,7 +121,7 @@ impl<'t> Resolver<'_, 't, '_> {
             Ok(path) => own.source.dir().join(path),
             Err((message, help)) => return self.sink.error(&pos, message, help),
         };
-        if super::jinja::Template::is_in(written) {
+        if crate::checks::jinja::Template::is_in(written) {
             self.files.name_as(path.clone(), written);
         }
         let read = self

@@ -11,7 +11,6 @@ use std::sync::Arc;
 use toml::de::{DeTable, DeValue};
 
 use super::files::{display, near, read_capped};
-use super::jinja::Template;
 use super::paths::{PathText, Vars};
 use super::problems::{Problem, Problems, Severity};
 use super::raw::{Pos, Sink, Source, parse};
@@ -19,6 +18,7 @@ use super::redact::Given;
 use super::resolve::{Layer, Resolver};
 use super::{Subject, Suite};
 use crate::checks::build::{Kit, Rule};
+use crate::checks::jinja::Template;
 
 /// What a load depends on besides the files.
 pub struct Env<'e> {

@@ -4,7 +4,7 @@
 //! them with recovery, [`resolve`] assembles each suite from its fragments and itself: its checks in `order`, each
 //! compiled by its rule in `check`, its [`cases`] inline and from [`case_files`], its [`gate`]. What is wrong is a
 //! [`problems::Problem`] with file, position and help; all of them are reported at once. A [`Suite`] is immutable from
-//! then on; what has templates in it ([`jinja`]) is rendered per subject by [`template`].
+//! then on; what has templates in it ([`crate::checks::jinja`]) is rendered per subject by [`template`].
 
 pub mod agent;
 mod baseline;
@@ -19,7 +19,6 @@ mod digests;
 pub mod files;
 pub mod filter;
 pub mod gate;
-pub mod jinja;
 pub mod load;
 pub mod means;
 mod order;

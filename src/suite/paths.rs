@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::jinja::Template;
 use crate::checks::build::Rule;
+use crate::checks::jinja::Template;
 
 /// Environment variables.
 pub(super) type Vars<'v> = &'v dyn Fn(&str) -> Option<String>;

@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use toml::de::{DeTable, DeValue};
 
-use super::jinja::Template;
 use super::problems::did_you_mean;
 use super::raw::{Pos, Sink, span_at};
 use super::template::{CompileError, Filled};
 use super::{Case, Cases};
 use crate::checks::build::Rule;
 use crate::checks::context::json_value;
+use crate::checks::jinja::Template;
 use crate::model::Level;
 
 /// A string with a template in it.

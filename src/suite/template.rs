@@ -7,9 +7,9 @@ use std::sync::{Arc, PoisonError, RwLock};
 use serde_json::Value;
 
 use super::files::FilesAt;
-use super::jinja::Template;
 use crate::checks::Compiled;
 use crate::checks::build::{Build, BuildProblem, Kit, Rule};
+use crate::checks::jinja::Template;
 use crate::checks::select::Selector;
 use crate::checks::withheld::Parts;
 use crate::model::Level;

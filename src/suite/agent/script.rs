@@ -7,8 +7,8 @@ use toml::de::DeValue;
 
 use super::Live;
 use crate::checks::context::json_value;
+use crate::checks::jinja::Template;
 use crate::suite::Cases;
-use crate::suite::jinja::Template;
 use crate::suite::problems::choice;
 use crate::suite::raw::{Pos, span_at};
 use crate::suite::resolve::{Layer, Resolver, section_pos};

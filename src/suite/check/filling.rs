@@ -8,8 +8,8 @@ use toml::de::{DeString, DeTable, DeValue};
 
 use super::Maker;
 use crate::checks::build::Rule;
+use crate::checks::jinja::Template;
 use crate::suite::files::relative;
-use crate::suite::jinja::Template;
 use crate::suite::paths::{PathText, is_path_key};
 use crate::suite::raw::{Pos, Sink};
 

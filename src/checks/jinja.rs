@@ -11,7 +11,7 @@ use minijinja::value::ValueKind;
 use minijinja::{Environment, Expression};
 use serde_json::{Map, Value};
 
-use crate::checks::strict;
+use super::strict;
 
 /// Deepest value that a template may produce.
 const MAX_DEPTH: usize = 64;
