@@ -6,13 +6,19 @@
 //! not its business.
 
 pub mod conversation;
+pub mod http;
 pub mod kind;
+pub mod template;
+#[cfg(test)]
+mod testing;
+pub mod wire;
 
 pub use conversation::{Agent, Call, Conversation, Exchange, Heard, Say, Start};
+use kind::entry;
 pub use kind::{AgentParams, Kind};
 
 /// Every kind of agent, in the order of the reference.
-pub static KINDS: &[Kind] = &[];
+pub static KINDS: &[Kind] = &[entry::<http::Http>()];
 
 /// The kind called `name`.
 pub fn kind(name: &str) -> Option<&'static Kind> {

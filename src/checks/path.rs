@@ -52,6 +52,11 @@ impl Path {
         Ok(Self { source: source.to_owned(), kind })
     }
 
+    /// The path of a key of the value itself, which needs no quotes.
+    pub fn key(name: &str) -> Self {
+        Self { source: name.to_owned(), kind: Kind::Dotted(vec![Segment::Name(name.to_owned())]) }
+    }
+
     /// The path as it was written.
     pub fn as_str(&self) -> &str {
         &self.source

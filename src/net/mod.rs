@@ -9,6 +9,7 @@ pub mod budget;
 pub mod client;
 pub mod pace;
 pub mod secret;
+pub mod stream;
 pub mod trouble;
 
 pub use trouble::{Cause, Trouble};

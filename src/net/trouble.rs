@@ -88,7 +88,7 @@ impl From<reqwest::Error> for Trouble {
             Cause::Unreachable
         } else if error.is_builder() || error.is_redirect() {
             Cause::Misconfigured
-        } else if error.is_decode() {
+        } else if error.is_decode() && is_nonsense(&error) {
             Cause::Malformed
         } else {
             Cause::Reset
@@ -101,4 +101,19 @@ impl From<reqwest::Error> for Trouble {
         }
         Self::new(cause, message)
     }
+}
+
+/// Whether a body could not be decoded because of what is in it; a connection that ends in its middle is reported as a
+/// failure to decode as well.
+fn is_nonsense(error: &reqwest::Error) -> bool {
+    use std::io::ErrorKind::{InvalidData, InvalidInput};
+    let mut inner = std::error::Error::source(error);
+    while let Some(why) = inner {
+        let io = why.downcast_ref::<std::io::Error>();
+        if why.is::<serde_json::Error>() || io.is_some_and(|io| matches!(io.kind(), InvalidData | InvalidInput)) {
+            return true;
+        }
+        inner = why.source();
+    }
+    false
 }

@@ -11,7 +11,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
 use serde_json::{Map, Number, Value};
 
-pub use read::regex_message;
+pub use read::{regex_message, undate};
 
 use crate::model::json;
 

@@ -25,7 +25,7 @@ impl<'de> Deserialize<'de> for Literal {
 }
 
 /// Replaces the `toml` crate's form of dates by their text.
-fn undate(value: Value) -> Value {
+pub fn undate(value: Value) -> Value {
     match value {
         Value::Object(map) => match map.get(TOML_DATETIME) {
             Some(text) if map.len() == 1 => text.clone(),

@@ -10,7 +10,7 @@ mod call;
 mod message;
 mod responses;
 mod session;
-mod usage;
+pub mod usage;
 
 use super::peek::{Shape, shape};
 use super::{Decode, Decoder, Format, Head, Layout, json_layout};

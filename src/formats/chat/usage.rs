@@ -39,7 +39,15 @@ struct OutputDetails {
 /// The usage that a message or session carries; `None` when it says neither input nor output, or says it in a way
 /// that is not understood.
 pub(super) fn read(raw: &RawValue) -> Option<Usage> {
-    let t: Tokens = serde_json::from_str(raw.get()).ok()?;
+    meaning(serde_json::from_str(raw.get()).ok()?)
+}
+
+/// The same of a value that is in memory already.
+pub fn of_value(value: &serde_json::Value) -> Option<Usage> {
+    meaning(Tokens::deserialize(value).ok()?)
+}
+
+fn meaning(t: Tokens) -> Option<Usage> {
     let cached = t.cache_read_input_tokens.is_some() || t.cache_creation_input_tokens.is_some();
     let input = match (t.prompt_tokens, t.input_tokens) {
         // Anthropic counts cached tokens beside the input; where it names one part only, the other is none.

@@ -1,0 +1,180 @@
+//! A conversation with an agent of kind `http`.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
+use reqwest::Response;
+use serde_json::Value;
+
+use super::Stream;
+use super::picks::{Picks, text};
+use crate::agents::template::{Body, Known};
+use crate::agents::wire::{self, Content, MOST, Wire};
+use crate::agents::{Agent, Conversation, Heard, Say, Start};
+use crate::checks::path::Path;
+use crate::net::client::Http;
+use crate::net::{Cause, Trouble, body, stream};
+
+/// An agent of kind `http`.
+pub struct HttpAgent(Arc<Inner>);
+
+struct Inner {
+    wire: Wire,
+    body: Option<Body>,
+    picks: Picks,
+    stream: Stream,
+    /// A piece of the reply's text, within an event.
+    piece: Option<Path>,
+    end: Option<String>,
+}
+
+impl HttpAgent {
+    pub(super) fn new(
+        wire: Wire,
+        body: Option<Body>,
+        picks: Picks,
+        stream: Stream,
+        piece: Option<Path>,
+        end: Option<String>,
+    ) -> Self {
+        Self(Arc::new(Inner { wire, body, picks, stream, piece, end }))
+    }
+}
+
+impl Agent for HttpAgent {
+    fn open<'a>(&'a self, start: &'a Start<'a>) -> BoxFuture<'a, Result<Box<dyn Conversation>, Trouble>> {
+        let open = || {
+            let ready = self.0.wire.ready(start)?;
+            let known = Known::new(self.0.wire.reads(), start, &ready.env);
+            let talk = Talk { agent: self.0.clone(), known, http: start.http.clone(), session: None };
+            Ok(Box::new(talk) as Box<dyn Conversation>)
+        };
+        Box::pin(std::future::ready(open()))
+    }
+}
+
+struct Talk {
+    agent: Arc<Inner>,
+    known: Known,
+    http: Http,
+    /// The session's id at the agent.
+    session: Option<String>,
+}
+
+impl Conversation for Talk {
+    fn say<'a>(&'a mut self, say: &'a Say<'a>) -> BoxFuture<'a, Result<Heard, Trouble>> {
+        Box::pin(async move {
+            wire::no_tools(say, "http")?;
+            let agent = &*self.agent;
+            let ready = agent.wire.made()?;
+            let context = self.known.context(say, self.session.as_deref());
+            let body = agent.body.as_ref().map(|body| body.render(&context)).transpose()?;
+            let defaults = if agent.stream == Stream::Sse { wire::EVENTS } else { wire::JSON };
+            let request = agent.wire.request(ready, &context, say, defaults, body)?;
+            let since = Instant::now();
+            let reply = wire::send(&self.http, request, &ready.env).await?;
+            let heard = match agent.stream {
+                Stream::None => agent.whole(reply).await,
+                Stream::Sse | Stream::JsonLines => agent.pieces(reply, since).await,
+            };
+            let mut heard = heard.map_err(|trouble| ready.env.scrubbed(trouble))?;
+            if heard.session.is_some() {
+                self.session.clone_from(&heard.session);
+            } else {
+                heard.session.clone_from(&self.session);
+            }
+            Ok(heard)
+        })
+    }
+}
+
+impl Inner {
+    /// A reply that comes as a whole.
+    async fn whole(&self, reply: Response) -> Result<Heard, Trouble> {
+        let env = &self.wire.made()?.env;
+        let (content, said) = wire::content(&reply);
+        let mut heard = Heard::default();
+        if self.picks.reply.is_none() && content == Content::Plain {
+            let bytes = body::whole(reply, MOST).await?;
+            let text = String::from_utf8(bytes);
+            heard.reply = Some(text.map_err(|_| Trouble::new(Cause::Malformed, "the reply is not UTF-8"))?);
+            return Ok(heard);
+        }
+        if content == Content::Events || content == Content::Lines {
+            let wanted = "whole: set `stream` in [agent]";
+            return Err(wire::unexpected(reply, wanted, &said, env).await);
+        }
+        let value = wire::json(reply, env).await?;
+        self.picks.apply(&value, &mut heard)?;
+        let Some(path) = &self.picks.reply else {
+            return Err(Trouble::new(
+                Cause::Malformed,
+                "the reply is JSON: set `reply` in [agent] to where its text is",
+            ));
+        };
+        heard.reply = reply_in(path, &value).ok_or_else(|| absent(path, &value))?;
+        Ok(heard)
+    }
+
+    /// A reply that comes in pieces.
+    async fn pieces(&self, reply: Response, since: Instant) -> Result<Heard, Trouble> {
+        let env = &self.wire.made()?.env;
+        let (content, said) = wire::content(&reply);
+        let mut events = match (self.stream, content) {
+            (Stream::Sse, Content::Events) => stream::events(reply, MOST),
+            (Stream::JsonLines, Content::Lines | Content::Json | Content::Plain) => stream::lines(reply, MOST),
+            (Stream::Sse, _) => return Err(wire::unexpected(reply, "stream of events", &said, env).await),
+            _ => return Err(wire::unexpected(reply, "lines of JSON", &said, env).await),
+        };
+        let mut heard = Heard::default();
+        let (mut ended, mut whole) = (false, None);
+        while let Some(event) = events.next().await {
+            let event = event?;
+            if self.end.as_ref().is_some_and(|end| event.data.trim() == end) {
+                ended = true;
+                break;
+            }
+            if self.stream == Stream::Sse && self.piece.is_none() && self.picks.reply.is_none() {
+                wire::piece(&mut heard, &event.data, since);
+                continue;
+            }
+            let value = wire::parse(event.data.as_bytes(), "an event of the stream", env)?;
+            for found in self.piece.iter().flat_map(|path| path.select(&value)) {
+                match found {
+                    Value::String(text) => wire::piece(&mut heard, text, since),
+                    Value::Null => {}
+                    other => wire::piece(&mut heard, &other.to_string(), since),
+                }
+            }
+            whole = self.picks.reply.as_ref().and_then(|path| reply_in(path, &value)).or(whole);
+            self.picks.apply(&value, &mut heard)?;
+        }
+        if self.end.is_some() && !ended {
+            let message = "the stream ended before the event that ends it (`end`)";
+            return Err(Trouble::new(Cause::Reset, message));
+        }
+        match whole {
+            Some(whole) => heard.reply = whole,
+            None if heard.reply.is_some() => {}
+            None => return Err(Trouble::new(Cause::Malformed, "the stream ended and had no text of a reply in it")),
+        }
+        Ok(heard)
+    }
+}
+
+/// The reply at a path: `None` where there is none, `Some(None)` where the agent says that it says nothing.
+fn reply_in(path: &Path, value: &Value) -> Option<Option<String>> {
+    match path.select(value).as_slice() {
+        [] => None,
+        [Value::Null] => Some(None),
+        [one] => Some(Some(text(one))),
+        many => Some(Some(many.iter().map(|piece| text(piece)).collect())),
+    }
+}
+
+fn absent(path: &Path, value: &Value) -> Trouble {
+    let begins = wire::clipped(&value.to_string());
+    Trouble::new(Cause::Malformed, format!("there is no `{path}` (`reply` in [agent]) in the reply: {begins}"))
+}
