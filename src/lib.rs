@@ -31,19 +31,22 @@
 //! | --- | --- | --- |
 //! | 0 | [`model`] | the nouns: sessions, verdicts, evidence, problems, digests |
 //! | 1 | [`stats`], [`formats`], [`checks`], [`redact`] | pure functions: numbers, bytes to sessions, rules, what must not be written |
-//! | 1 | [`net`], [`agents`] | speaking HTTP, and with live agents, whatever their protocol |
+//! | 1 | [`net`], [`agents`], [`endpoints`] | speaking HTTP, with live agents and with models, whatever their protocol |
 //! | 2 | [`suite`], [`assemble`], [`eval`] | TOML to suites; telemetry to sessions; sessions to verdicts to a decision |
 //! | 3 | [`sources`], [`receive`], [`evidence`], [`store`], [`report`] | files in, telemetry in, what checks ask for, the record, reports out |
 //! | 4 | [`run`] | the engine |
 //! | 5 | [`cli`] | one file per command; text, exit codes, clock, environment |
 //!
-//! A check, a trace format, a dialect of telemetry or a report is one file and one line in its registry:
-//! [`checks::RULES`], [`formats::FORMATS`], [`formats::telemetry::dialect::DIALECTS`], [`report`].
+//! A check, a trace format, a dialect of telemetry, a way to ask a model or a report is one file and one line in its
+//! registry:
+//! [`checks::RULES`], [`formats::FORMATS`], [`formats::telemetry::dialect::DIALECTS`],
+//! [`endpoints::PROTOCOLS`], [`report`].
 
 pub mod agents;
 pub mod assemble;
 pub mod checks;
 pub mod cli;
+pub mod endpoints;
 pub mod eval;
 pub mod evidence;
 pub mod formats;

@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use anstream::{AutoStream, ColorChoice};
 
-use crate::checks::askable::Askable;
 use crate::checks::build::Kit;
 use crate::checks::detect::Detectors;
 use crate::checks::prices::Prices;
@@ -128,7 +127,7 @@ impl Context {
         let color = color_of(settings.color.value, &io::stdout());
         let own = settings.prices.iter().map(|own| (own.model.clone(), own.price));
         let prices = Arc::new(Prices::new(own.collect()));
-        let kit = Arc::new(Kit { detectors, prices, askable: Askable::default() });
+        let kit = Arc::new(Kit { detectors, prices, askable: settings.models.askable() });
         let redact = Given { rules: settings.redact.value.clone(), key: None };
         Self { settings, cwd, quiet, kit, redact, color, flags: Flags::default() }
     }

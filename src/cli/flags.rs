@@ -48,6 +48,15 @@ pub struct Args {
     /// How many times its size a compressed file may unfold.
     #[arg(long, value_name = "N", help_heading = "Settings")]
     max_expansion: Option<String>,
+    /// Where answers of models are kept for later runs; `off` keeps none.
+    #[arg(long, value_name = "FILE", help_heading = "Settings")]
+    cache: Option<String>,
+    /// The most that the models of a run may cost, in US dollars.
+    #[arg(long, value_name = "USD", help_heading = "Settings")]
+    max_cost_usd: Option<String>,
+    /// The most tokens that the models of a run may take.
+    #[arg(long, value_name = "N", help_heading = "Settings")]
+    max_tokens: Option<String>,
 }
 
 impl Args {
@@ -68,6 +77,9 @@ impl Args {
             ("spill_dir", self.spill_dir.as_deref()),
             ("spill_after", self.spill_after.as_deref()),
             ("max_expansion", self.max_expansion.as_deref()),
+            ("cache", self.cache.as_deref()),
+            ("max_cost_usd", self.max_cost_usd.as_deref()),
+            ("max_tokens", self.max_tokens.as_deref()),
         ];
         given.into_iter().filter_map(|(key, value)| Some((key, value?.to_owned()))).collect()
     }

@@ -4,6 +4,7 @@
 //! wrong has one of a few names ([`Trouble`]), so that a caller can say it, count it, and tell whether asking again may
 //! help.
 
+pub mod aws;
 pub mod body;
 pub mod budget;
 pub mod client;

@@ -43,6 +43,11 @@ impl Secretive {
         &self.written
     }
 
+    /// Whether anything in it is from the environment.
+    pub fn has_variables(&self) -> bool {
+        self.pieces.iter().any(|piece| matches!(piece, Piece::Variable(_)))
+    }
+
     /// The text with its variables in place; `Err` names the one that is not set.
     pub fn fill(&self, vars: Vars<'_>) -> Result<SecretString, String> {
         let mut text = String::new();

@@ -3,6 +3,7 @@
 
 mod file;
 mod keys;
+mod models;
 mod prices;
 mod redact;
 
@@ -16,9 +17,11 @@ use regex::Regex;
 
 use crate::checks::prices::Price;
 use crate::checks::select::Glob;
+use crate::model::NanoUsd;
 use crate::redact::{KEY_VARIABLE, RedactTable};
 
 pub use keys::{KEYS, KeyDoc};
+pub use models::{Behind, OwnModel, OwnModels, doc as models_doc};
 pub use prices::DOC as PRICES_DOC;
 
 /// The name of the settings file.
@@ -149,10 +152,18 @@ pub struct Settings {
     pub spill_dir: Setting<Option<PathBuf>>,
     /// Bytes of telemetry that wait in memory for the rest of their session; more wait on disk.
     pub spill_after: Setting<usize>,
+    /// Where answers of models are kept for later runs; `None` keeps none.
+    pub cache: Setting<Option<PathBuf>>,
+    /// The most that a run may cost.
+    pub max_cost_usd: Setting<Option<NanoUsd>>,
+    /// The most tokens that a run may take.
+    pub max_tokens: Setting<Option<u64>>,
     /// Detectors of the user's own, by name.
     pub detectors: BTreeMap<String, CustomDetector>,
     /// Prices of the user's own, in the order in which they are written.
     pub prices: Vec<OwnPrice>,
+    /// The models that checks may ask.
+    pub models: OwnModels,
     /// What is taken out of everything that is written, whatever the suite.
     pub redact: Setting<RedactTable>,
 }
@@ -216,11 +227,11 @@ impl Settings {
         }
         let chosen = profile.as_ref().map(|p| file.take(&p.value)).unwrap_or_default();
         let mut layers = keys::Layers { cwd, problems: &mut problems, given: Vec::new() };
-        layers.file(file.values);
+        layers.file(std::mem::take(&mut file.values));
         layers.file(chosen);
         layers.env(&env);
         layers.flags(&flags.values);
-        let settings = layers.settings(path, profile, file.detectors, file.prices, file.redact);
+        let settings = layers.settings(path, profile, file);
         if problems.is_empty() { Ok(settings) } else { Err(problems) }
     }
 

@@ -7,7 +7,7 @@ use crate::checks::system::columns::{GROUPS, METRICS, NONE, Shape};
 use crate::eval::exit;
 use crate::formats::FORMATS;
 use crate::suite::schema::docs::{TableDoc, common_docs, table_docs};
-use crate::suite::settings::{KEYS, PRICES_DOC};
+use crate::suite::settings::{KEYS, PRICES_DOC, models_doc};
 
 /// A topic.
 pub(super) struct Topic {
@@ -150,5 +150,7 @@ fn settings() -> String {
          (`seatrial explain redaction`).\n\n",
     );
     out.push_str(PRICES_DOC);
+    out.push('\n');
+    out.push_str(&models_doc(&|text| super::wrapped(text, 4, 0)));
     out
 }

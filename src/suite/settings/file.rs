@@ -9,13 +9,16 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::keys::{Given, KEYS, Raw};
-use super::{CustomDetector, Origin, OwnPrice, Setting, SettingsProblem, did_you_mean};
+use super::{CustomDetector, Origin, OwnModels, OwnPrice, Setting, SettingsProblem, did_you_mean};
 use crate::checks::matcher::regex_message;
 use crate::redact::RedactTable;
 use crate::suite::nearest::nearest;
 
 /// The largest settings file that is read; beyond it, it is not a settings file.
 const MAX_BYTES: u64 = 4 << 20;
+
+/// The tables beside the settings.
+const TABLES: &[&str] = &["profile", "detectors", "prices", "judge", "embedding", "redact"];
 
 /// What the file says.
 #[derive(Default)]
@@ -24,6 +27,7 @@ pub(super) struct File {
     pub profiles: BTreeMap<String, Profile>,
     pub detectors: BTreeMap<String, CustomDetector>,
     pub prices: Vec<OwnPrice>,
+    pub models: OwnModels,
     pub redact: Option<Setting<RedactTable>>,
 }
 
@@ -120,6 +124,8 @@ impl Reader<'_> {
                 "profile" => self.profiles(value, broken),
                 "detectors" => self.detectors(value),
                 "prices" => self.prices(value),
+                "judge" => self.judges(value),
+                "embedding" => self.embeddings(value),
                 // After the detectors, which it may name.
                 "redact" => {}
                 name => {
@@ -211,6 +217,9 @@ impl Reader<'_> {
                     return None;
                 }
             },
+            DeValue::Float(f) if f.as_str().parse::<f64>().is_ok() => {
+                Raw::Float(f.as_str().parse().unwrap_or(f64::NAN))
+            }
             _ => {
                 let found = found(value);
                 self.problem(value.span(), format!("`{name}` is {}, not {found}", known.takes), None);
@@ -223,12 +232,14 @@ impl Reader<'_> {
     }
 
     fn unknown(&mut self, name: &str, key: Range<usize>, in_profile: bool) {
-        let tables: &[&str] = if in_profile { &["inherits"] } else { &["profile", "detectors", "prices", "redact"] };
+        let tables: &[&str] = if in_profile { &["inherits"] } else { TABLES };
         let names = || KEYS.iter().map(|k| k.name).chain(tables.iter().copied());
         let help = if in_profile && name == "detectors" {
             "detectors are the same in every profile: write `[detectors.NAME]`".to_owned()
         } else if in_profile && name == "prices" {
             "prices are the same in every profile: write `[prices]`".to_owned()
+        } else if in_profile && matches!(name, "judge" | "embedding") {
+            format!("models are the same in every profile: write `[{name}.NAME]`")
         } else if in_profile && name == "redact" {
             "redaction is the same in every profile: write `[redact]`".to_owned()
         } else {

@@ -1,12 +1,13 @@
 //! The keys: their names, types, defaults and meaning, and how layers of them become [`Settings`].
 
-use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use super::{CustomDetector, Keep, Origin, OwnPrice, Setting, Settings, SettingsProblem, When};
+use super::file::File;
+use super::{Keep, Origin, Setting, Settings, SettingsProblem, When};
 use crate::checks::prices::Prices;
+use crate::model::NanoUsd;
 use crate::redact::RedactTable;
 
 /// The documentation of one key.
@@ -35,7 +36,7 @@ impl KeyDoc {
     }
 }
 
-const fn key(name: &'static str, takes: &'static str, default: &'static str, doc: &'static str) -> KeyDoc {
+pub(super) const fn key(name: &'static str, takes: &'static str, default: &'static str, doc: &'static str) -> KeyDoc {
     KeyDoc { name, takes, default, doc }
 }
 
@@ -61,6 +62,19 @@ pub static KEYS: &[KeyDoc] = &[
         "\"128MiB\"",
         "How much telemetry waits in memory for the rest of its session.",
     ),
+    key(
+        "cache",
+        "a path or `off`",
+        "`.seatrial/cache.db` beside seatrial.toml",
+        "Where answers of models are kept, so that a run that changes nothing asks nothing.",
+    ),
+    key(
+        "max_cost_usd",
+        "an amount of at least 0",
+        "no limit",
+        "The most that the models of a run may cost; it stops before more is spent, and ends with exit code 5.",
+    ),
+    key("max_tokens", "a number", "no limit", "The same for tokens, read and written."),
 ];
 
 /// The variables that are read.
@@ -73,6 +87,7 @@ pub(super) fn variables() -> impl Iterator<Item = String> {
 pub(super) enum Raw {
     Text(String),
     Integer(i64),
+    Float(f64),
     Bool(bool),
 }
 
@@ -134,14 +149,11 @@ impl Layers<'_> {
         setting
     }
 
-    pub fn settings(
-        mut self,
-        file: Option<PathBuf>,
-        profile: Option<Setting<String>>,
-        detectors: BTreeMap<String, CustomDetector>,
-        prices: Vec<OwnPrice>,
-        redact: Option<Setting<RedactTable>>,
-    ) -> Settings {
+    pub fn settings(mut self, file: Option<PathBuf>, profile: Option<Setting<String>>, said: File) -> Settings {
+        // Beside the settings, wherever in the project the run is started.
+        let home = file.as_deref().and_then(Path::parent).unwrap_or(self.cwd);
+        let cache = home.join(".seatrial").join("cache.db");
+        let cache = cache.strip_prefix(self.cwd).map_or_else(|_| cache.clone(), Path::to_owned);
         let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         Settings {
             file,
@@ -161,9 +173,13 @@ impl Layers<'_> {
             max_expansion: self.take("max_expansion", 1000, |g, _| integer(g, 1, u64::MAX)),
             spill_dir: self.take("spill_dir", None, |g, cwd| path(g, cwd).map(Some)),
             spill_after: self.take("spill_after", 128 << 20, size),
-            detectors,
-            prices,
-            redact: redact.unwrap_or(Setting { value: RedactTable::default(), origin: Origin::Default }),
+            cache: self.take("cache", Some(cache), cache_path),
+            max_cost_usd: self.take("max_cost_usd", None, |g, _| amount(g).map(Some)),
+            max_tokens: self.take("max_tokens", None, |g, _| integer(g, 0, u64::MAX).map(Some)),
+            detectors: said.detectors,
+            prices: said.prices,
+            models: said.models,
+            redact: said.redact.unwrap_or(Setting { value: RedactTable::default(), origin: Origin::Default }),
         }
     }
 }
@@ -173,6 +189,7 @@ fn wrong(given: &Given) -> SettingsProblem {
     let found = match &given.raw {
         Raw::Text(text) => format!("\"{}\"", text.chars().take(60).collect::<String>().escape_debug()),
         Raw::Integer(n) => n.to_string(),
+        Raw::Float(n) => n.to_string(),
         Raw::Bool(b) => b.to_string(),
     };
     let name = match &given.origin {
@@ -266,6 +283,22 @@ fn path(given: &Given, cwd: &Path) -> Option<PathBuf> {
     Some(full.strip_prefix(cwd).map_or_else(|_| full.clone(), Path::to_owned))
 }
 
+/// A path, or none at all.
+fn cache_path(given: &Given, cwd: &Path) -> Option<Option<PathBuf>> {
+    if word(given) == Some("off") { Some(None) } else { path(given, cwd).map(Some) }
+}
+
+/// An amount of US dollars.
+fn amount(given: &Given) -> Option<NanoUsd> {
+    let usd = match &given.raw {
+        Raw::Integer(n) => *n as f64,
+        Raw::Float(n) => *n,
+        Raw::Text(text) if given.place.is_none() => text.trim().parse().ok()?,
+        _ => return None,
+    };
+    NanoUsd::from_usd(usd).filter(|amount| amount.0 >= 0)
+}
+
 /// A size in bytes: a number, or a number with a unit.
 fn size(given: &Given, _: &Path) -> Option<usize> {
     let bytes = match &given.raw {
@@ -285,7 +318,7 @@ fn size(given: &Given, _: &Path) -> Option<usize> {
             };
             text[..digits].parse::<u64>().ok()?.checked_mul(unit)?
         }
-        Raw::Bool(_) => return None,
+        Raw::Bool(_) | Raw::Float(_) => return None,
     };
     usize::try_from(bytes).ok().filter(|n| *n > 0)
 }
@@ -326,6 +359,11 @@ pub(super) fn rows(s: &Settings) -> Vec<(String, String, String)> {
         s.spill_dir.value.as_ref().map_or_else(|| "the temporary folder".to_owned(), |p| p.display().to_string());
     row("spill_dir", spill_dir, &s.spill_dir.origin);
     row("spill_after", size_text(s.spill_after.value), &s.spill_after.origin);
+    let cache = s.cache.value.as_ref().map_or_else(|| "off".to_owned(), |p| p.display().to_string());
+    row("cache", cache, &s.cache.origin);
+    let limit = |n: Option<String>| n.unwrap_or_else(|| "no limit".to_owned());
+    row("max_cost_usd", limit(s.max_cost_usd.value.map(|c| c.usd().to_string())), &s.max_cost_usd.origin);
+    row("max_tokens", limit(s.max_tokens.value.map(|n| n.to_string())), &s.max_tokens.origin);
     row("prices", format!("as of {}", Prices::as_of()), &Origin::Default);
     for own in &s.prices {
         row(&format!("prices.{}", own.model.as_str()), own.written.clone(), &own.origin);
@@ -333,6 +371,10 @@ pub(super) fn rows(s: &Settings) -> Vec<(String, String, String)> {
     for (name, detector) in &s.detectors {
         row(&format!("detectors.{name}"), detector.pattern.as_str().to_owned(), &detector.origin);
     }
+    rows.extend(s.models.rows());
+    let mut row = |name: &str, value: String, origin: &Origin| {
+        rows.push((name.to_owned(), value, origin.to_string()));
+    };
     let rules = &s.redact.value;
     let kinds = rules.pseudonyms.iter().map(|p| p.name().to_owned()).collect();
     let lists =

@@ -78,6 +78,9 @@ fn flags_beat_variables_beat_the_profile_beats_the_file() {
     max_expansion      4                     --max-expansion
     spill_dir          the temporary folder  default
     spill_after        128MiB                default
+    cache              .seatrial/cache.db    default
+    max_cost_usd       no limit              default
+    max_tokens         no limit              default
     prices             as of 2025-12-01      default
     ");
 }
@@ -251,10 +254,7 @@ fn every_documented_setting_can_be_set_in_a_profile() {
             "progress" | "color" => "\"never\"",
             "fail_fast" => "true",
             "out" | "junit" | "html" | "spill_dir" => "\"x\"",
-            name if key.takes.starts_with("a number") || key.takes.starts_with("a size") => {
-                let _ = name;
-                "7"
-            }
+            _ if ["a number", "a size", "an amount"].iter().any(|takes| key.takes.starts_with(takes)) => "7",
             _ => "\"x\"",
         };
         let dir = folder(&format!("[profile.ci]\n{} = {value}\n", key.name));
