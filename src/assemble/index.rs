@@ -16,19 +16,33 @@ pub(super) const PARTITIONS: usize = 256;
 
 /// A trace or a session, by the hash of its id. A trace and a session of the same id are two things.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct Key([u64; 2]);
+pub struct Key([u64; 2]);
 
 impl Key {
-    pub(super) fn trace(id: &str) -> Self {
+    /// The trace of this id.
+    pub fn trace(id: &str) -> Self {
         Self::new(id, 0)
     }
 
-    pub(super) fn session(id: &str) -> Self {
+    /// The session of this id.
+    pub fn session(id: &str) -> Self {
         Self::new(id, 1)
     }
 
     fn new(id: &str, seed: u64) -> Self {
         let hash = xxh3_128_with_seed(id.as_bytes(), seed);
+        Self([(hash >> 64) as u64, hash as u64])
+    }
+
+    /// As bytes, and back.
+    pub fn to_bytes(self) -> [u8; 16] {
+        let [high, low] = self.0;
+        (u128::from(high) << 64 | u128::from(low)).to_le_bytes()
+    }
+
+    /// See [`Key::to_bytes`].
+    pub fn from_bytes(bytes: [u8; 16]) -> Self {
+        let hash = u128::from_le_bytes(bytes);
         Self([(hash >> 64) as u64, hash as u64])
     }
 

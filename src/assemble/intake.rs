@@ -93,26 +93,9 @@ impl Intake {
         element: &[u8],
         (file, index): (u32, u64),
     ) -> Vec<Problem> {
-        // A decoder that panicked may have left half a record.
-        draft.run.bytes.truncate(draft.whole);
-        draft.written = None;
         let attribute = self.options.session_attribute.as_deref();
         let place = Place { file, element: index, position: 0 };
-        let origin = Origin::default();
-        let mut pour = Pour { draft, attribute, place, origin, cut: false, problems: Vec::new(), more: 0 };
-        pour.origin(&Origin::default());
-        let result = decoder.records(element, &mut pour);
-        if let Err(problem) = result {
-            pour.problem(problem);
-        }
-        let Pour { mut problems, more, .. } = pour;
-        if let Some(last) = problems.last_mut().filter(|_| more > 0) {
-            *last = Problem {
-                message: format!("{}; and {more} more problems of this element", last.message),
-                ..last.clone()
-            };
-        }
-        problems
+        pour(draft, attribute, place, |sink| decoder.records(element, sink)).problems
     }
 
     /// Takes a draft over, and empties it.
@@ -161,8 +144,19 @@ impl Draft {
     /// Most memory that is kept between batches.
     const KEPT: usize = 8 << 20;
 
-    fn clear(&mut self) {
+    /// The records.
+    pub(super) fn run(&self) -> &Run {
+        &self.run
+    }
+
+    /// Log records that belong to nothing.
+    pub(super) fn unassigned(&self) -> u64 {
+        self.unassigned.values().sum()
+    }
+
+    pub(super) fn clear(&mut self) {
         self.run.clear();
+        self.unassigned.clear();
         self.whole = 0;
         if self.run.bytes.capacity() > Self::KEPT {
             self.run = Run::default();
@@ -170,8 +164,41 @@ impl Draft {
     }
 }
 
+/// What of an element could not be used.
+pub(super) struct Left {
+    /// The first of them, told apart.
+    pub(super) problems: Vec<Problem>,
+    /// How many there are.
+    pub(super) count: u64,
+}
+
+/// Fills a draft with what `decode` hands to the sink, the records of an element.
+pub(super) fn pour<'a>(
+    draft: &mut Draft,
+    attribute: Option<&str>,
+    place: Place,
+    decode: impl FnOnce(&mut Pour<'_, 'a>) -> Result<(), Problem>,
+) -> Left {
+    // A decoder that panicked may have left half a record.
+    draft.run.bytes.truncate(draft.whole);
+    draft.written = None;
+    let origin = Origin::default();
+    let mut pour = Pour { draft, attribute, place, origin, cut: false, problems: Vec::new(), more: 0 };
+    pour.origin(&Origin::default());
+    if let Err(problem) = decode(&mut pour) {
+        pour.problem(problem);
+    }
+    let Pour { mut problems, more, .. } = pour;
+    let count = problems.len() as u64 + more;
+    if let Some(last) = problems.last_mut().filter(|_| more > 0) {
+        *last =
+            Problem { message: format!("{}; and {more} more problems of this element", last.message), ..last.clone() };
+    }
+    Left { problems, count }
+}
+
 /// The sink of one element.
-struct Pour<'d, 'a> {
+pub(super) struct Pour<'d, 'a> {
     draft: &'d mut Draft,
     attribute: Option<&'d str>,
     place: Place,
@@ -181,6 +208,13 @@ struct Pour<'d, 'a> {
     problems: Vec<Problem>,
     /// How many problems are not listed.
     more: u64,
+}
+
+impl Pour<'_, '_> {
+    /// How many records the draft has.
+    pub(super) fn records(&self) -> usize {
+        self.draft.run.spots.len()
+    }
 }
 
 impl<'a> Sink<'a> for Pour<'_, 'a> {

@@ -14,6 +14,7 @@ mod init;
 mod load;
 mod merge;
 mod progress;
+mod record;
 mod report;
 mod run;
 mod schema;
@@ -78,6 +79,8 @@ enum Command {
     Show(show::Args),
     /// Turn recordings of any format into seatrial's own.
     Import(import::Args),
+    /// Receive OpenTelemetry from agents and write their sessions.
+    Record(record::Args),
     /// Explain a check, a format, the filter language, the exit codes.
     Explain(explain::Args),
     /// Print the JSON Schema of suites.
@@ -157,6 +160,7 @@ fn dispatch(cli: Cli) -> u8 {
         Command::Report(args) => report::run(&args, &context),
         Command::Show(args) => show::run(&args, &context),
         Command::Import(args) => import::run(&args, &context),
+        Command::Record(args) => record::run(&args, &context),
         Command::Explain(args) => explain::run(&args, &context),
         Command::Schema(args) => schema::run(&args, &context),
         Command::Completions { shell } => {

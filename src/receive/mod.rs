@@ -2,7 +2,23 @@
 //!
 //! [`Telemetry`] is what a live run sees of it: it says which turns it takes, and is given what the agent's
 //! instrumentation told of them. [`Nobody`] is there where no agent sends any.
+//!
+//! A request comes in by [`listen`] (`http`, `grpc`; `unpack`), is decoded and written to the [`spool`] by the [`inbox`],
+//! which puts its records where they belong ([`crate::assemble::live`]); then it is acknowledged (`answer`). From there
+//! they go to the turns of a live run (`correlate`, `join`), or into a file of sessions ([`record`]).
 
+mod answer;
+mod correlate;
+mod grpc;
+mod http;
+pub mod inbox;
+mod join;
+pub mod listen;
+pub mod record;
+pub mod spool;
 mod telemetry;
+mod unpack;
 
+pub use correlate::Correlation;
+pub use join::{join, source};
 pub use telemetry::{Begun, Collected, Counts, Nobody, Telemetry, TurnTelemetry};

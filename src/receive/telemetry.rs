@@ -6,7 +6,7 @@ use futures_util::future::{BoxFuture, ready};
 
 /// What a live run asks of whoever receives telemetry. Shared by all sessions.
 pub trait Telemetry: Send + Sync {
-    /// A turn begins, just before its request is sent. From here on the spans of its trace belong to it; so do those of
+    /// A turn begins, just before its request is sent; a trace that begins again is the same turn. From here on the spans of its trace belong to it; so do those of
     /// other traces that name its session while it is the last turn, or that link to its trace.
     fn begin(&self, turn: &Begun<'_>);
 
@@ -17,7 +17,7 @@ pub trait Telemetry: Send + Sync {
     /// To be called once a session, also for one that failed: it forgets the session.
     fn collect<'a>(&'a self, session: &'a str, deadline: Instant) -> BoxFuture<'a, Collected>;
 
-    /// What arrived so far that no session has.
+    /// What arrived so far, and what of it no session has.
     fn counts(&self) -> Counts;
 }
 
@@ -50,19 +50,25 @@ pub struct TurnTelemetry {
     pub records: Vec<u8>,
     /// Whether its root span arrived, and has ended. Where it did not, spans may be missing.
     pub complete: bool,
+    /// Whether records of it could not be read back from disk.
+    pub lost: bool,
 }
 
-/// What arrived that no session has.
+/// What arrived, and what of it no session has.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
+    /// Records that were taken.
+    pub records: u64,
     /// Records that belong to no session of this run.
     pub foreign: u64,
     /// Records that arrived after their session was handed out.
     pub late: u64,
     /// Records, and requests, that could not be read.
     pub unreadable: u64,
-    /// Metrics, which nobody asked for.
+    /// Requests of metrics, which nobody asked for.
     pub metrics: u64,
+    /// Requests that were told to come again, or that nothing could be done with.
+    pub refused: u64,
 }
 
 /// Receives nothing: the agent is known by its replies and by the calls that it reports.

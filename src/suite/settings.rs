@@ -20,7 +20,7 @@ use crate::checks::select::Glob;
 use crate::model::NanoUsd;
 use crate::redact::{KEY_VARIABLE, RedactTable};
 
-pub use keys::{KEYS, KeyDoc};
+pub use keys::{KEYS, KeyDoc, bytes};
 pub use models::{Behind, OwnModel, OwnModels, doc as models_doc};
 pub use prices::DOC as PRICES_DOC;
 

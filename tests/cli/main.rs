@@ -24,6 +24,7 @@ mod policy_and_price;
 mod project;
 mod promotion;
 mod readme;
+mod receive;
 mod record;
 mod redact;
 mod reports;

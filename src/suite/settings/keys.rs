@@ -301,25 +301,28 @@ fn amount(given: &Given) -> Option<NanoUsd> {
 
 /// A size in bytes: a number, or a number with a unit.
 fn size(given: &Given, _: &Path) -> Option<usize> {
-    let bytes = match &given.raw {
-        Raw::Integer(n) => u64::try_from(*n).ok()?,
-        Raw::Text(text) => {
-            let text = text.trim();
-            let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-            let unit: u64 = match text[digits..].trim() {
-                "" | "B" => 1,
-                "kB" | "KB" => 1_000,
-                "MB" => 1_000_000,
-                "GB" => 1_000_000_000,
-                "KiB" => 1 << 10,
-                "MiB" => 1 << 20,
-                "GiB" => 1 << 30,
-                _ => return None,
-            };
-            text[..digits].parse::<u64>().ok()?.checked_mul(unit)?
-        }
-        Raw::Bool(_) | Raw::Float(_) => return None,
+    match &given.raw {
+        Raw::Integer(n) => usize::try_from(*n).ok().filter(|n| *n > 0),
+        Raw::Text(text) => bytes(text),
+        Raw::Bool(_) | Raw::Float(_) => None,
+    }
+}
+
+/// Bytes as people write them, such as `64MiB`; `None` for none, and for what is no size.
+pub fn bytes(text: &str) -> Option<usize> {
+    let text = text.trim();
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let unit: u64 = match text[digits..].trim() {
+        "" | "B" => 1,
+        "kB" | "KB" => 1_000,
+        "MB" => 1_000_000,
+        "GB" => 1_000_000_000,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        _ => return None,
     };
+    let bytes = text[..digits].parse::<u64>().ok()?.checked_mul(unit)?;
     usize::try_from(bytes).ok().filter(|n| *n > 0)
 }
 

@@ -1,0 +1,350 @@
+//! Records that go on arriving, by the session they belong to, until somebody takes that session.
+//!
+//! A *home* is a session, or a trace that no session is known for. A trace moves to the session that the best of its
+//! records names, as it does when files are read ([`super::session_id`]); a trace that was pinned to a session stays
+//! there, and those that link to it follow. A home is *over* when every one of its traces has ended at its root. How long
+//! it then has to be quiet is for the caller to say.
+
+mod draft;
+mod held;
+mod past;
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::time::Instant;
+
+pub use self::draft::Draft;
+use self::draft::{Mark, Root, SpanKey, span_key};
+use self::held::{Held, Shelf};
+use self::past::Past;
+pub use super::index::Key;
+use super::index::Route;
+use super::run::Spot;
+use super::session_id::Rank;
+use super::spill::SpillError;
+use crate::formats::telemetry::codec::Place;
+
+/// Everything that waits.
+pub struct Live {
+    traces: HashMap<Key, Trace>,
+    homes: HashMap<Key, Home>,
+    past: Past,
+    shelf: Shelf,
+    /// Bytes of records in memory, about.
+    bytes: usize,
+    /// As many of them may be there before they go to disk.
+    budget: usize,
+}
+
+/// The best session that the records of a trace named, and where the first of them stood.
+type Told = (Rank, Place, Key);
+
+struct Trace {
+    held: Held,
+    session: Option<Told>,
+    /// Where it is counted.
+    home: Key,
+    /// The span, elsewhere, that its root is a child of.
+    parent: Option<SpanKey>,
+    /// The pinned trace that it links to.
+    follows: Option<Key>,
+    /// Whether its root arrived, and has ended.
+    ended: bool,
+    /// How many records arrived.
+    records: u64,
+    /// The earliest start of its spans.
+    start_ns: Option<u64>,
+}
+
+struct Home {
+    traces: Vec<Key>,
+    /// How many of them have not ended.
+    open: usize,
+    /// When the last record arrived.
+    last: Instant,
+    /// What the caller said when the first record arrived.
+    since: u64,
+}
+
+/// A home that was taken.
+#[derive(Default)]
+pub struct Taken {
+    /// Its traces, in the order in which they came there.
+    pub traces: Vec<TakenTrace>,
+}
+
+/// A trace that was taken.
+pub struct TakenTrace {
+    /// The hash of its id.
+    pub key: Key,
+    /// The pinned trace that it links to.
+    pub follows: Option<Key>,
+    /// Whether its root arrived, and has ended.
+    pub ended: bool,
+    /// How many records there are.
+    pub records: u64,
+    /// The earliest start of its spans.
+    pub start_ns: Option<u64>,
+    held: Held,
+}
+
+/// What is known of a home that waits.
+#[derive(Debug, Clone, Copy)]
+pub struct Waiting {
+    /// Which it is.
+    pub home: Key,
+    /// Whether every trace has ended at its root.
+    pub over: bool,
+    /// When its last record arrived.
+    pub last: Instant,
+    /// What the caller said when its first record arrived.
+    pub since: u64,
+}
+
+/// A trace that links to a pinned one is told where it belongs by nothing less.
+const BY_LINK: Rank = Rank::MAX;
+
+impl Live {
+    /// Nothing waits. Beyond `budget` bytes, records go to files in `dir`.
+    pub fn new(dir: PathBuf, budget: usize) -> Self {
+        let (traces, homes, past) = (HashMap::new(), HashMap::new(), Past::default());
+        Self { traces, homes, past, shelf: Shelf::new(dir), bytes: 0, budget }
+    }
+
+    /// Says that a trace belongs to a session, whatever its records name, and which span its root is a child of.
+    pub fn pin(&mut self, trace: &str, parent: &str, session: &str, now: Instant, since: u64) {
+        let (key, session) = (Key::trace(trace), Key::session(session));
+        // Nothing is told earlier than this.
+        self.enter(key, Some((0, Place::default(), session)), now, since);
+        if let Some(trace) = self.traces.get_mut(&key) {
+            trace.parent = Some(span_key(parent));
+        }
+    }
+
+    /// Takes the records of a draft over, and empties it. `since` is remembered of homes that are new. `touched` is told
+    /// the home of each record.
+    pub fn take(
+        &mut self,
+        draft: &mut Draft,
+        now: Instant,
+        since: u64,
+        touched: &mut dyn FnMut(Key),
+    ) -> Result<(), SpillError> {
+        let run = draft.inner.run();
+        for (spot, mark) in run.spots.iter().zip(&draft.marks) {
+            let (origin, tail) = run.parts(spot);
+            if let Some(home) = self.record(spot, mark, origin, tail, now, since) {
+                touched(home);
+            }
+        }
+        draft.clear();
+        self.spill()
+    }
+
+    /// Takes one record; its home.
+    fn record(
+        &mut self,
+        Spot { route, .. }: &Spot,
+        mark: &Mark,
+        origin: &[u8],
+        tail: &[u8],
+        now: Instant,
+        since: u64,
+    ) -> Option<Key> {
+        let Route { place, trace, named } = *route;
+        let pinned = |key: &&Key| self.traces.get(key).is_some_and(|t| t.parent.is_some());
+        let linked = mark.links.iter().find(pinned).copied();
+        let told = named.map(|(rank, session)| (rank, place, session)).or_else(|| {
+            let (.., session) = self.traces.get(&linked?)?.session?;
+            Some((BY_LINK, place, session))
+        });
+        // A log record without a trace waits with its session, as if that were its trace.
+        let key = trace.or(told.map(|(.., session)| session))?;
+        self.enter(key, told, now, since);
+        let trace = self.traces.get_mut(&key)?;
+        let before = trace.held.in_memory();
+        trace.held.push(place, origin, tail);
+        self.bytes += trace.held.in_memory() - before;
+        trace.records += 1;
+        trace.follows = trace.follows.or(linked);
+        trace.start_ns = [trace.start_ns, mark.start_ns].into_iter().flatten().min();
+        let ends = match mark.root {
+            Some(Root::Entry) => true,
+            Some(Root::Below(parent)) => trace.parent == Some(parent),
+            None => false,
+        };
+        let newly = ends && !trace.ended;
+        trace.ended |= ends;
+        let home = trace.home;
+        if newly && let Some(home) = self.homes.get_mut(&home) {
+            home.open -= 1;
+        }
+        Some(home)
+    }
+
+    /// Makes sure that a trace is known and at the home that is the best known for it.
+    fn enter(&mut self, key: Key, told: Option<Told>, now: Instant, since: u64) {
+        let Some(trace) = self.traces.get_mut(&key) else {
+            let before = self.past.told(key);
+            let told = [told, before].into_iter().flatten().min_by_key(|(rank, place, _)| (*rank, *place));
+            let home = told.map_or(key, |(.., session)| session);
+            // What waits with its session has no root that could end.
+            let ended = home == key && told.is_some();
+            let trace = Trace {
+                held: Held::default(),
+                session: told,
+                home,
+                parent: None,
+                follows: None,
+                ended,
+                records: 0,
+                start_ns: None,
+            };
+            self.traces.insert(key, trace);
+            self.arrive(home, key, !ended, now, since);
+            return;
+        };
+        let better = match (&told, &trace.session) {
+            (Some(new), Some(old)) => (new.0, new.1) < (old.0, old.1),
+            (new, _) => new.is_some(),
+        };
+        if better {
+            trace.session = told;
+        }
+        let (old, open) = (trace.home, !trace.ended);
+        let new = trace.session.map_or(key, |(.., session)| session);
+        trace.home = new;
+        if new == old {
+            if let Some(home) = self.homes.get_mut(&old) {
+                home.last = now;
+            }
+            return;
+        }
+        let mut since = since;
+        if let Some(left) = self.homes.get_mut(&old) {
+            since = since.min(left.since);
+            left.traces.retain(|t| *t != key);
+            left.open -= usize::from(open);
+            if left.traces.is_empty() {
+                self.homes.remove(&old);
+            }
+        }
+        self.arrive(new, key, open, now, since);
+    }
+
+    fn arrive(&mut self, home: Key, trace: Key, open: bool, now: Instant, since: u64) {
+        let home = self.homes.entry(home).or_insert(Home { traces: Vec::new(), open: 0, last: now, since });
+        home.traces.push(trace);
+        home.open += usize::from(open);
+        home.last = now;
+        home.since = home.since.min(since);
+    }
+
+    /// Puts records on disk when there are too many in memory, all at once: they were brought in by thousands.
+    fn spill(&mut self) -> Result<(), SpillError> {
+        if self.bytes <= self.budget {
+            return Ok(());
+        }
+        // In which order makes no difference to what comes back.
+        #[expect(clippy::iter_over_hash_type, reason = "nothing that comes out depends on the order")]
+        for trace in self.traces.values_mut() {
+            self.shelf.pack(&mut trace.held)?;
+        }
+        self.bytes = 0;
+        Ok(())
+    }
+
+    /// What waits, in no order.
+    pub fn waiting(&self) -> impl Iterator<Item = Waiting> {
+        self.homes.iter().map(|(key, home)| Waiting {
+            home: *key,
+            over: home.open == 0,
+            last: home.last,
+            since: home.since,
+        })
+    }
+
+    /// What is known of one home.
+    pub fn home(&self, key: Key) -> Option<Waiting> {
+        let home = self.homes.get(&key)?;
+        Some(Waiting { home: key, over: home.open == 0, last: home.last, since: home.since })
+    }
+
+    /// Whether what was pinned to a home has ended: each of `pinned`, or, where an agent takes no part in the traces it is
+    /// given, as many of its own.
+    pub fn ended(&self, home: Key, pinned: &[Key]) -> bool {
+        let ended = |key: &Key| self.traces.get(key).is_some_and(|t| t.ended);
+        if pinned.iter().all(ended) {
+            return true;
+        }
+        let silent = |key: &Key| self.traces.get(key).is_none_or(|t| t.records == 0);
+        let Some(home) = self.homes.get(&home).filter(|_| pinned.iter().all(silent)) else { return false };
+        let own = || home.traces.iter().filter(|key| !pinned.contains(key));
+        own().all(ended) && own().count() >= pinned.len()
+    }
+
+    /// How many records wait in the homes that `which` says.
+    pub fn records_of(&self, which: impl Fn(Key) -> bool) -> u64 {
+        self.traces.values().filter(|trace| which(trace.home)).map(|trace| trace.records).sum()
+    }
+
+    /// How many traces wait.
+    pub fn len(&self) -> usize {
+        self.traces.len()
+    }
+
+    /// Whether nothing waits.
+    pub fn is_empty(&self) -> bool {
+        self.traces.is_empty()
+    }
+
+    /// Bytes of records in memory, about.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// How many times a home was taken out before. What arrives of it later waits anew.
+    pub fn times(&self, home: Key) -> u32 {
+        self.past.times(home)
+    }
+
+    /// Takes a home out.
+    pub fn remove(&mut self, home: Key) -> Taken {
+        let mut taken = Taken::default();
+        let Some(Home { traces, .. }) = self.homes.remove(&home) else { return taken };
+        self.past.home(home);
+        for key in traces {
+            if let Some(trace) = self.traces.remove(&key) {
+                self.bytes = self.bytes.saturating_sub(trace.held.in_memory());
+                let Trace { held, ended, records, start_ns, follows, session, .. } = trace;
+                self.past.trace(key, session);
+                taken.traces.push(TakenTrace { key, follows, ended, records, start_ns, held });
+            }
+        }
+        taken
+    }
+}
+
+impl Taken {
+    /// How many records there are.
+    pub fn records(&self) -> u64 {
+        self.traces.iter().map(|t| t.records).sum()
+    }
+
+    /// All records, one trace after the other, as [`super::build::Builder`] takes them.
+    pub fn bring_back(self) -> Result<Vec<u8>, SpillError> {
+        let mut out = Vec::new();
+        self.traces.into_iter().try_for_each(|trace| trace.bring_back(&mut out))?;
+        Ok(out)
+    }
+}
+
+impl TakenTrace {
+    /// Appends its records to `out`.
+    pub fn bring_back(self, out: &mut Vec<u8>) -> Result<(), SpillError> {
+        self.held.bring_back(out)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,124 @@
+//! Spans find their turn, a session is waited for as long as it has to be, and what belongs to nobody is counted.
+
+use super::*;
+use crate::formats::telemetry::codec::stored;
+use crate::receive::spool::Encoding;
+
+const PARENT: &str = "00000000000000ff";
+
+fn trace(n: u8) -> String {
+    format!("{n:032x}")
+}
+
+/// A span: trace, id, parent, attributes or links in JSON.
+fn span(t: u8, id: u8, parent: &str, more: &str) -> String {
+    format!(
+        r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{{"traceId":"{}","spanId":"{id:016x}","parentSpanId":"{parent}",
+        "name":"x","startTimeUnixNano":"{}","endTimeUnixNano":"{}"{more}}}]}}]}}]}}"#,
+        trace(t),
+        now_ns(),
+        now_ns() + 1
+    )
+}
+
+const IN_S: &str = r#","attributes":[{"key":"session.id","value":{"stringValue":"s"}}]"#;
+
+fn telemetry(quiet_ms: u64) -> (tempfile::TempDir, Correlation) {
+    let dir = tempfile::tempdir().unwrap();
+    let left = Left::open(&dir.path().join("spool")).unwrap();
+    let correlation = Correlation::new(left, Limits::default(), Duration::from_millis(quiet_ms)).unwrap();
+    (dir, correlation)
+}
+
+fn begin(c: &Correlation, session: &str, t: u8) {
+    c.begin(&Begun { session, trace: &trace(t), parent: PARENT });
+}
+
+fn give(c: &Correlation, text: &str) {
+    c.inbox.take(Encoding::Json, text.as_bytes()).unwrap();
+}
+
+fn collect(c: &Correlation, session: &str, within_ms: u64) -> Collected {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    runtime.block_on(c.collect(session, Instant::now() + Duration::from_millis(within_ms)))
+}
+
+/// How many records each turn has, and whether it is complete.
+fn told(collected: &Collected) -> Vec<(usize, bool)> {
+    collected.turns.iter().map(|t| (stored(&t.records).count(), t.complete)).collect()
+}
+
+#[test]
+fn spans_join_their_turn_by_trace_by_session_and_by_link() {
+    let (_dir, c) = telemetry(1);
+    begin(&c, "s", 1);
+    give(&c, &span(1, 1, PARENT, ""));
+    give(&c, &span(1, 2, "0000000000000001", ""));
+    begin(&c, "s", 2);
+    give(&c, &span(9, 1, "", IN_S));
+    give(&c, &span(2, 1, PARENT, ""));
+    let link = format!(r#","links":[{{"traceId":"{}","spanId":"0000000000000001"}}]"#, trace(1));
+    give(&c, &span(8, 1, "", &link));
+    give(&c, &span(7, 1, "", ""));
+    let collected = collect(&c, "s", 10_000);
+    assert_eq!(told(&collected), [(3, true), (2, true)]);
+    assert!(collected.listening && collected.waited < Duration::from_secs(9));
+    assert_eq!(c.counts().foreign, 1, "{:?}", c.counts());
+}
+
+#[test]
+fn a_turn_whose_root_has_not_ended_is_waited_for_until_the_deadline() {
+    let (_dir, c) = telemetry(1);
+    begin(&c, "s", 1);
+    give(&c, &span(1, 2, "0000000000000001", ""));
+    let collected = collect(&c, "s", 60);
+    assert_eq!(told(&collected), [(1, false)]);
+    assert!(collected.waited >= Duration::from_millis(60));
+    give(&c, &span(1, 1, PARENT, ""));
+    assert_eq!((c.counts().late, c.counts().foreign), (1, 0));
+}
+
+#[test]
+fn a_turn_of_which_nothing_arrives_is_empty_and_not_complete() {
+    let (_dir, c) = telemetry(1);
+    begin(&c, "s", 1);
+    begin(&c, "s", 1);
+    assert_eq!(told(&collect(&c, "s", 30)), [(0, false)], "a trace that begins again is the same turn");
+    assert!(collect(&c, "unknown", 30).turns.is_empty());
+}
+
+#[test]
+fn an_agent_that_takes_no_part_in_the_trace_is_known_by_the_session_that_it_names() {
+    let (_dir, c) = telemetry(1);
+    begin(&c, "s", 1);
+    give(&c, &span(9, 1, "", IN_S));
+    let collected = collect(&c, "s", 10_000);
+    assert_eq!(told(&collected), [(1, true)]);
+    assert!(collected.waited < Duration::from_secs(9), "it has ended");
+}
+
+#[test]
+fn what_arrives_while_it_is_waited_for_ends_the_waiting() {
+    let (_dir, c) = telemetry(20);
+    begin(&c, "s", 1);
+    let (c, begun) = (Arc::new(c), Instant::now());
+    let other = c.clone();
+    let sender = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(50));
+        give(&other, &span(1, 1, PARENT, ""));
+    });
+    assert_eq!(told(&collect(&c, "s", 30_000)), [(1, true)]);
+    assert!(begun.elapsed() < Duration::from_secs(25));
+    sender.join().unwrap();
+}
+
+#[test]
+fn sessions_do_not_see_each_other() {
+    let (_dir, c) = telemetry(1);
+    begin(&c, "s", 1);
+    begin(&c, "t", 2);
+    give(&c, &span(1, 1, PARENT, ""));
+    give(&c, &span(2, 1, PARENT, IN_S));
+    assert_eq!(told(&collect(&c, "s", 1000)), [(1, true)]);
+    assert_eq!(told(&collect(&c, "t", 1000)), [(1, true)], "its own trace says more than the name of another session");
+}

@@ -1,0 +1,52 @@
+//! The end of the process loses nothing that was acknowledged, and writes nothing twice.
+
+use std::fs::OpenOptions;
+use std::io::Write;
+
+use super::recorder::{Recorder, ids, turn};
+use crate::project::Project;
+
+#[test]
+fn what_was_acknowledged_is_written_by_the_next_process() {
+    let project = Project::new();
+    let recorder = Recorder::start(&project, &[]);
+    for i in 0..20 {
+        assert_eq!(recorder.protobuf(&turn(&format!("s{i:02}"), i)).status, 200);
+    }
+    recorder.grpc(turn("s20", 20), false).unwrap();
+    recorder.kill();
+    assert_eq!(ids(&project).len(), 0, "none was complete");
+    let next = Recorder::start(&project, &["--idle", "100ms", "--until-sessions", "21"]);
+    assert_eq!(next.wait().0, Some(0));
+    let expected: Vec<String> = (0..21).map(|i| format!("s{i:02}")).collect();
+    assert_eq!(ids(&project), expected);
+}
+
+#[test]
+fn what_was_written_is_not_written_again_and_half_a_line_is_cut_off() {
+    let project = Project::new();
+    let recorder = Recorder::start(&project, &["--idle", "100ms"]);
+    recorder.protobuf(&turn("first", 1));
+    while ids(&project).is_empty() {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    // It may not have noted yet that the session is in the file.
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    recorder.kill();
+    let mut file = OpenOptions::new().append(true).open(project.path("sessions.jsonl")).unwrap();
+    file.write_all(b"{\"seatrial\":1,\"id\":\"sec").unwrap();
+    let next = Recorder::start(&project, &["--idle", "100ms", "--until-sessions", "1"]);
+    next.protobuf(&turn("second", 2));
+    let (code, said) = next.wait();
+    assert_eq!(code, Some(0), "{said}");
+    assert_eq!(ids(&project), ["first", "second"]);
+}
+
+#[test]
+fn one_process_at_a_time_records_into_a_file() {
+    let project = Project::new();
+    let recorder = Recorder::start(&project, &[]);
+    let second = project.seatrial(&["record", "-o", "sessions.jsonl", "--http", "0", "--grpc", "off"]);
+    second.code(2).complains("another process is recording into");
+    recorder.kill();
+}

@@ -1,0 +1,6 @@
+//! What agents send while they work: `seatrial record` as a real process, spoken to as exporters do.
+
+mod bad;
+mod killed;
+mod record;
+mod recorder;
