@@ -1,5 +1,6 @@
 //! From a suite's TOML or a record's JSON to a matcher.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use regex::Regex;
@@ -20,7 +21,7 @@ struct Literal(Value);
 
 impl<'de> Deserialize<'de> for Literal {
     fn deserialize<D: de::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        Value::deserialize(d).map(|v| Self(undate(v)))
+        d.deserialize_any(LiteralVisitor).map(Self)
     }
 }
 
@@ -34,6 +35,71 @@ pub fn undate(value: Value) -> Value {
         Value::Array(items) => items.into_iter().map(undate).collect::<Vec<_>>().into(),
         other => other,
     }
+}
+
+struct LiteralVisitor;
+
+impl<'de> de::Visitor<'de> for LiteralVisitor {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value")
+    }
+
+    fn visit_bool<E>(self, v: bool) -> Result<Value, E> {
+        Ok(v.into())
+    }
+
+    fn visit_i64<E>(self, v: i64) -> Result<Value, E> {
+        Ok(v.into())
+    }
+
+    fn visit_u64<E>(self, v: u64) -> Result<Value, E> {
+        Ok(v.into())
+    }
+
+    fn visit_f64<E>(self, v: f64) -> Result<Value, E> {
+        Ok(v.into())
+    }
+
+    fn visit_str<E>(self, v: &str) -> Result<Value, E> {
+        Ok(v.into())
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_none<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_seq<A: de::SeqAccess<'de>>(self, mut seq: A) -> Result<Value, A::Error> {
+        let mut items = Vec::new();
+        while let Some(Literal(item)) = seq.next_element()? {
+            items.push(item);
+        }
+        Ok(items.into())
+    }
+
+    fn visit_map<A: de::MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
+        let mut fields = Map::new();
+        while let Some(key) = map.next_key::<String>()? {
+            if key == TOML_DATETIME {
+                return map.next_value();
+            }
+            if fields.contains_key(&key) {
+                return Err(twice(&key));
+            }
+            fields.insert(key, map.next_value::<Literal>()?.0);
+        }
+        Ok(fields.into())
+    }
+}
+
+/// JSON may say a key twice; what it then expects is anybody's guess, and the two may even disagree.
+fn twice<E: de::Error>(key: &str) -> E {
+    E::custom(format!("the key `{key}` stands twice in one table"))
 }
 
 impl<'de> Deserialize<'de> for Matcher {
@@ -91,7 +157,11 @@ impl<'de> de::Visitor<'de> for MatcherVisitor {
         let mut fields: Vec<(String, Matcher)> = Vec::new();
         let mut operator: Option<(String, Matcher)> = None;
         let mut tol: Option<f64> = None;
+        let mut keys = HashSet::new();
         while let Some(key) = map.next_key::<String>()? {
+            if !keys.insert(key.clone()) {
+                return Err(twice(&key));
+            }
             if key == TOML_DATETIME {
                 return Ok(Matcher::Equals(Value::String(map.next_value()?)));
             } else if key.starts_with('$') {

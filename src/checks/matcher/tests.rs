@@ -55,6 +55,24 @@ fn a_malformed_matcher_is_refused() {
 }
 
 #[test]
+fn a_key_that_stands_twice_is_refused() {
+    for bad in [
+        r#"{"a": 1, "b": 1, "b": [1, {"$any": true}]}"#,
+        r#"{"a": 1, "a": 1}"#,
+        r#"[{"x": {"a": 1, "a": 2}}]"#,
+        r#"{"$partial": {"a": {"$any": true}, "a": 1}}"#,
+        r#"{"$approx": 1, "tol": 1, "tol": 2}"#,
+        r#"{"tol": 1, "$approx": 1, "tol": 2}"#,
+        r#"{"tol": 1, "tol": 2, "$approx": 1}"#,
+        r#"{"$any": true, "$any": true}"#,
+        r#"{"$eq": {"a": 1, "a": 2}}"#,
+    ] {
+        let refused = serde_json::from_str::<Matcher>(bad).expect_err(bad).to_string();
+        assert!(refused.contains("twice") || refused.contains("one `$` key"), "{bad}: {refused}");
+    }
+}
+
+#[test]
 fn args_modes() {
     use ArgsMode::{Exact, Ignore, Partial, Subset, Superset};
     let reference = m(json!({"a": {"x": 1}, "b": 2}));
