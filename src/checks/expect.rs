@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use serde_json::Value;
 
 use super::matcher::Matcher;
-use crate::model::{Reference, Text};
+use crate::model::{Reference, Text, json};
 
 /// What is expected. Per key: absent is not empty.
 #[derive(Debug, Clone, Default)]
@@ -50,7 +50,7 @@ impl<'e> Expected<'e> {
             name: c.name.to_string(),
             // Parsed here, not through the payload, whose own parse would stay with it and have to be copied.
             args: c.args.as_ref().map(|a| {
-                let parsed = serde_json::from_str(a.as_str());
+                let parsed = json::read(a.as_str());
                 Matcher::Equals(parsed.unwrap_or_else(|_| Value::String(a.as_str().to_owned())))
             }),
         };

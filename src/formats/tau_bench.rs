@@ -2,7 +2,10 @@
 //! OpenAI chat transcript and `info.task` says what was expected. This is the format that is read most; its elements
 //! are decoded straight into borrowed structs.
 
+use std::fmt;
+
 use serde::Deserialize;
+use serde::de::{Deserializer, SeqAccess, Visitor};
 
 use super::peek::{Shape, shape};
 use super::transcript::{ToolResult, Transcript, says_error};
@@ -54,7 +57,7 @@ struct Trial<'a> {
     #[serde(borrow, default)]
     info: Option<Info<'a>>,
     #[serde(borrow)]
-    traj: Vec<Message<'a>>,
+    traj: Talk<'a>,
 }
 
 #[derive(Deserialize)]
@@ -121,6 +124,39 @@ struct Function<'a> {
     arguments: Option<Payload<'a>>,
 }
 
+/// The messages of a trial, put into turns as they are read: they are too large to be moved about.
+#[derive(Default)]
+struct Talk<'a> {
+    transcript: Transcript<'a>,
+    instructions: Option<Text<'a>>,
+    messages: usize,
+    /// What is wrong with the first message that has no meaning.
+    problem: Option<Problem>,
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Talk<'a> {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        struct V;
+        impl<'de> Visitor<'de> for V {
+            type Value = Talk<'de>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list of messages")
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+                let mut talk = Talk::default();
+                while let Some(message) = seq.next_element()? {
+                    talk.messages += 1;
+                    if talk.problem.is_none() {
+                        talk.problem = talk.add(message).err();
+                    }
+                }
+                Ok(talk)
+            }
+        }
+        d.deserialize_seq(V)
+    }
+}
+
 struct TrialDecoder;
 
 impl Decoder for TrialDecoder {
@@ -129,12 +165,13 @@ impl Decoder for TrialDecoder {
         let mut session = Session { reward: trial.reward, ..Session::default() };
         identify(&mut session, trial.task_id, trial.trial)?;
         if let Some(info) = trial.info {
-            describe(&mut session, info, trial.traj.is_empty());
+            describe(&mut session, info, trial.traj.messages == 0);
         }
-        let mut transcript = Transcript::default();
-        for message in trial.traj {
-            add(&mut transcript, &mut session, message)?;
+        let Talk { mut transcript, instructions, problem, .. } = trial.traj;
+        if let Some(problem) = problem {
+            return Err(problem);
         }
+        session.instructions = instructions;
         transcript.close();
         transcript.finish_whole(&mut session, None);
         Ok(session)
@@ -179,44 +216,48 @@ fn describe<'a>(session: &mut Session<'a>, info: Info<'a>, no_transcript: bool) 
     }
 }
 
-fn add<'a>(transcript: &mut Transcript<'a>, session: &mut Session<'a>, message: Message<'a>) -> Result<(), Problem> {
-    match message.role.as_str() {
-        "user" => {
-            transcript.user(message.content.text());
-        }
-        "assistant" => {
-            let calls = message.tool_calls.unwrap_or_default();
-            let span = Span { kind: SpanKind::Llm, name: "chat".into(), ..Span::default() };
-            transcript.assistant(span, message.content.text(), !calls.is_empty());
-            for call in calls {
-                transcript.call(Span {
+impl<'a> Talk<'a> {
+    /// Puts a message where it belongs.
+    fn add(&mut self, message: Message<'a>) -> Result<(), Problem> {
+        let transcript = &mut self.transcript;
+        match message.role.as_str() {
+            "user" => {
+                transcript.user(message.content.text());
+            }
+            "assistant" => {
+                let calls = message.tool_calls.unwrap_or_default();
+                let span = Span { kind: SpanKind::Llm, name: "chat".into(), ..Span::default() };
+                transcript.assistant(span, message.content.text(), !calls.is_empty());
+                for call in calls {
+                    transcript.call(Span {
+                        kind: SpanKind::Tool,
+                        name: call.function.name,
+                        call_id: call.id,
+                        input: call.function.arguments,
+                        ..Span::default()
+                    });
+                }
+            }
+            "tool" | "function" => {
+                let output = message.content.text().map(Payload::text);
+                transcript.result(ToolResult {
+                    id: message.tool_call_id,
+                    name: message.name,
                     kind: SpanKind::Tool,
-                    name: call.function.name,
-                    call_id: call.id,
-                    input: call.function.arguments,
-                    ..Span::default()
+                    error: says_error(output.as_ref()),
+                    output,
+                    end_ns: None,
                 });
             }
-        }
-        "tool" | "function" => {
-            let output = message.content.text().map(Payload::text);
-            transcript.result(ToolResult {
-                id: message.tool_call_id,
-                name: message.name,
-                kind: SpanKind::Tool,
-                error: says_error(output.as_ref()),
-                output,
-                end_ns: None,
-            });
-        }
-        "system" | "developer" => {
-            if session.instructions.is_none() {
-                session.instructions = message.content.text();
+            "system" | "developer" => {
+                if self.instructions.is_none() {
+                    self.instructions = message.content.text();
+                }
             }
+            other => return Err(wire::unknown_role(other)),
         }
-        other => return Err(wire::unknown_role(other)),
+        Ok(())
     }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde::de::{self, Deserializer, SeqAccess, Visitor};
 
 use super::place::path_to;
-use crate::model::{LeftOut, Payload, Problem, Text};
+use crate::model::{LeftOut, Payload, Problem, Text, json};
 
 /// An id or name that recordings write as a string or as a number.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +26,9 @@ impl<'de: 'a, 'a> Deserialize<'de> for Id<'a> {
             }
             fn visit_str<E: de::Error>(self, v: &str) -> Result<Self::Value, E> {
                 Ok(Id(v.to_owned().into()))
+            }
+            fn visit_string<E: de::Error>(self, v: String) -> Result<Self::Value, E> {
+                Ok(Id(v.into()))
             }
             fn visit_u64<E: de::Error>(self, v: u64) -> Result<Self::Value, E> {
                 Ok(Id(v.to_string().into()))
@@ -111,6 +114,9 @@ impl<'de: 'a, 'a> Deserialize<'de> for Part<'a> {
             fn visit_str<E: de::Error>(self, v: &str) -> Result<Self::Value, E> {
                 Ok(Part { text: Some(Payload::text(v.to_owned())), ..Part::default() })
             }
+            fn visit_string<E: de::Error>(self, v: String) -> Result<Self::Value, E> {
+                Ok(Part { text: Some(Payload::text(v)), ..Part::default() })
+            }
             fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
                 let p = PartObject::deserialize(de::value::MapAccessDeserializer::new(map))?;
                 Ok(Part {
@@ -194,6 +200,9 @@ impl<'de: 'a, 'a> Deserialize<'de> for Content<'a> {
             fn visit_str<E: de::Error>(self, v: &str) -> Result<Self::Value, E> {
                 Ok(Content::Text(v.to_owned().into()))
             }
+            fn visit_string<E: de::Error>(self, v: String) -> Result<Self::Value, E> {
+                Ok(Content::Text(v.into()))
+            }
             fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
                 let mut parts = Vec::new();
                 while let Some(part) = seq.next_element()? {
@@ -225,7 +234,7 @@ pub(super) fn parse<'a, T: Deserialize<'a>>(element: &'a [u8]) -> Result<T, Prob
         let kind = if e.error_len().is_none() { LeftOut::Truncated } else { LeftOut::Malformed };
         Problem::new(kind, format!("not UTF-8 (byte {} of the session)", e.valid_up_to()))
     })?;
-    serde_json::from_str(text).map_err(|e| problem(&e, text, 0))
+    json::read(text).map_err(|e| problem(&e, text, 0))
 }
 
 /// Decodes a part of an element, which lies in its bytes.
@@ -234,7 +243,7 @@ pub(super) fn parse<'a, T: Deserialize<'a>>(element: &'a [u8]) -> Result<T, Prob
 /// As [`parse`]; the byte is counted in the element, and the key in the part.
 pub(super) fn parse_part<'a, T: Deserialize<'a>>(element: &[u8], part: &'a str) -> Result<T, Problem> {
     let before = (part.as_ptr() as usize).saturating_sub(element.as_ptr() as usize);
-    serde_json::from_str(part).map_err(|e| problem(&e, part, before))
+    json::read(part).map_err(|e| problem(&e, part, before))
 }
 
 /// What a decoding error says about an element, or about a part of one that has `before` bytes before it.

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::Text;
+use super::{Text, json};
 
 /// What went into or came out of an operation: a text, which may be JSON. JSON is parsed at most once, when a check
 /// first asks.
@@ -18,7 +18,8 @@ pub struct Payload<'a> {
     text: Text<'a>,
     /// The text was a JSON value, not a JSON string, in the recording; it is written back as it was.
     is_json: bool,
-    parsed: OnceCell<Option<Value>>,
+    /// In a box: most payloads are never looked into, and every span has two.
+    parsed: OnceCell<Option<Box<Value>>>,
 }
 
 impl<'a> Payload<'a> {
@@ -81,7 +82,7 @@ impl<'a> Payload<'a> {
 
     /// The JSON value that the text holds; `None` when it is not valid JSON.
     pub fn json(&self) -> Option<&Value> {
-        self.parsed.get_or_init(|| serde_json::from_str(&self.text).ok()).as_ref()
+        self.parsed.get_or_init(|| json::read(&self.text).ok()).as_deref()
     }
 
     /// The payload as a value: its JSON when it was recorded as JSON, else its string.
@@ -118,8 +119,30 @@ impl Serialize for Payload<'_> {
 
 impl<'de: 'a, 'a> Deserialize<'de> for Payload<'a> {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        let raw = <&'de RawValue>::deserialize(d)?;
-        Self::from_raw(raw).map_err(de::Error::custom)
+        struct V;
+        impl<'de> de::Visitor<'de> for V {
+            type Value = Payload<'de>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a JSON value")
+            }
+            fn visit_borrowed_str<E: de::Error>(self, text: &'de str) -> Result<Self::Value, E> {
+                Ok(Payload::text(text))
+            }
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
+                Ok(Payload::text(text.to_owned()))
+            }
+            fn visit_string<E: de::Error>(self, text: String) -> Result<Self::Value, E> {
+                Ok(Payload::text(text))
+            }
+            fn visit_borrowed_bytes<E: de::Error>(self, raw: &'de [u8]) -> Result<Self::Value, E> {
+                std::str::from_utf8(raw).map(Payload::raw_json).map_err(E::custom)
+            }
+            fn visit_newtype_struct<D: Deserializer<'de>>(self, d: D) -> Result<Self::Value, D::Error> {
+                let raw = <&'de RawValue>::deserialize(d)?;
+                Payload::from_raw(raw).map_err(de::Error::custom)
+            }
+        }
+        d.deserialize_newtype_struct(json::AS_IT_IS, V)
     }
 }
 

@@ -11,7 +11,7 @@ use std::sync::mpsc;
 use serde::{Deserialize, Serialize};
 
 use crate::eval::event::{Header, Plan, RunEvent, SCHEMA, SessionEvent};
-use crate::model::Text;
+use crate::model::{Text, json};
 use crate::redact::Redacted;
 
 /// Appends a deterministic event as a line.
@@ -164,7 +164,10 @@ fn not_a_record(path: &Path, why: &str) -> RecordError {
 const SESSION: &[u8] = b"{\"event\":\"session\",";
 
 fn parse(line: &[u8]) -> Result<Option<RunEvent<'static>>, serde_json::Error> {
-    let session = || serde_json::from_slice::<SessionEvent<'_>>(line).map(|e| Some(RunEvent::Session(e.into_owned())));
+    let session = || {
+        let text = std::str::from_utf8(line).map_err(serde::de::Error::custom)?;
+        json::read::<SessionEvent<'_>>(text).map(|e| Some(RunEvent::Session(e.into_owned())))
+    };
     // Nearly every line is one of these; looking for the tag would go through all of it once more.
     if line.starts_with(SESSION) {
         return session();

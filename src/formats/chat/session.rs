@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use super::message::{Message, Reader, malformed, time};
 use super::usage;
 use crate::formats::wire::{self, Content};
-use crate::model::{Attributes, Payload, Problem, Reference, Session, SpanKind, Text};
+use crate::model::{Attributes, Payload, Problem, Reference, Session, SpanKind, Text, json};
 
 /// Decodes an element: an object with messages around it, or a bare array of messages.
 pub(super) fn decode<'a>(element: &'a [u8], index: u64, source: &str) -> Result<Session<'a>, Problem> {
@@ -80,7 +80,7 @@ fn raw(value: Payload<'_>) -> Option<&str> {
 
 fn parse<'a, T: Deserialize<'a>>(key: &str, value: Payload<'a>) -> Result<T, Problem> {
     let text = raw(value).ok_or_else(|| malformed(format!("`{key}`: unexpected string")))?;
-    serde_json::from_str(text).map_err(|e| malformed(format!("`{key}`: {e}")))
+    json::read(text).map_err(|e| malformed(format!("`{key}`: {e}")))
 }
 
 impl<'a> Keys<'a> {

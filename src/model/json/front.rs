@@ -1,0 +1,330 @@
+//! A fast front of JSON for what recordings are full of: long texts with many escapes, and payloads that are kept as
+//! they are.
+//!
+//! It takes what is plainly valid and gives up on everything else: serde_json then reads the same text again and has the
+//! last word, also on what is wrong and where. So all that this must never do is to take what serde_json refuses, or to
+//! take it for something else; the tests hold the one against the other.
+
+mod deserializer;
+mod step;
+
+use serde::{Deserialize, de};
+
+use step::{STEP, special};
+
+/// Deeper values are left to serde_json, which has a limit of its own.
+const MAX_DEPTH: usize = 100;
+
+/// Reads a value from its text; `None` is left to serde_json.
+pub(super) fn read<'de, T: Deserialize<'de>>(text: &'de str) -> Option<T> {
+    let mut front = Front { text, at: 0, depth: 0, scratch: Vec::new() };
+    let value = T::deserialize(&mut front).ok()?;
+    (front.peek().is_err() && front.at == text.len()).then_some(value)
+}
+
+/// It is left to serde_json, which says why.
+#[derive(Debug)]
+struct GiveUp;
+
+impl std::fmt::Display for GiveUp {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("left to serde_json")
+    }
+}
+
+impl std::error::Error for GiveUp {}
+
+impl de::Error for GiveUp {
+    fn custom<T: std::fmt::Display>(_: T) -> Self {
+        Self
+    }
+}
+
+/// A text, and how far it is read.
+struct Front<'de> {
+    text: &'de str,
+    at: usize,
+    depth: usize,
+    /// A string with escapes, unescaped; kept for its memory.
+    scratch: Vec<u8>,
+}
+
+/// A string.
+enum Read<'de> {
+    /// It has no escapes.
+    Plain(&'de str),
+    /// It had; it lies in the scratch.
+    Unescaped,
+}
+
+/// A number.
+enum Number {
+    Unsigned(u64),
+    Signed(i64),
+    Float(f64),
+}
+
+impl<'de> Front<'de> {
+    /// The next byte that is no white space.
+    fn peek(&mut self) -> Result<u8, GiveUp> {
+        while let Some(&byte) = self.text.as_bytes().get(self.at) {
+            match byte {
+                b' ' | b'\n' | b'\t' | b'\r' => self.at += 1,
+                byte => return Ok(byte),
+            }
+        }
+        Err(GiveUp)
+    }
+
+    /// Goes past a byte, which must come next.
+    fn expect(&mut self, byte: u8) -> Result<(), GiveUp> {
+        if self.peek()? != byte {
+            return Err(GiveUp);
+        }
+        self.at += 1;
+        Ok(())
+    }
+
+    /// Goes past a literal, which must come next.
+    fn literal(&mut self, literal: &str) -> Result<(), GiveUp> {
+        self.peek()?;
+        if !self.text.as_bytes()[self.at..].starts_with(literal.as_bytes()) {
+            return Err(GiveUp);
+        }
+        self.at += literal.len();
+        Ok(())
+    }
+
+    fn deeper(&mut self) -> Result<(), GiveUp> {
+        self.depth += 1;
+        if self.depth > MAX_DEPTH { Err(GiveUp) } else { Ok(()) }
+    }
+
+    /// The next byte from `at` on that ends a run of a string: a quote, a backslash, or what no string may hold.
+    fn run(&self, mut at: usize) -> Result<(usize, u8), GiveUp> {
+        let bytes = self.text.as_bytes();
+        while let Some(step) = bytes.get(at..).and_then(|rest| rest.first_chunk::<STEP>()) {
+            let found = special(step);
+            if found != 0 {
+                at += found.trailing_zeros() as usize;
+                return Ok((at, bytes[at]));
+            }
+            at += STEP;
+        }
+        let rest = bytes.get(at..).unwrap_or_default();
+        let found = rest.iter().position(|b| matches!(b, b'"' | b'\\' | ..0x20)).ok_or(GiveUp)?;
+        Ok((at + found, rest[found]))
+    }
+
+    /// Reads a string.
+    fn string(&mut self) -> Result<Read<'de>, GiveUp> {
+        self.expect(b'"')?;
+        let start = self.at;
+        match self.run(start)? {
+            (end, b'"') => {
+                self.at = end + 1;
+                Ok(Read::Plain(&self.text[start..end]))
+            }
+            (escape, b'\\') => self.unescape(start, escape),
+            _ => Err(GiveUp),
+        }
+    }
+
+    /// Reads the rest of a string that began at `start` and has its first escape at `at`.
+    fn unescape(&mut self, start: usize, mut at: usize) -> Result<Read<'de>, GiveUp> {
+        let bytes = self.text.as_bytes();
+        let mut out = std::mem::take(&mut self.scratch);
+        out.clear();
+        out.extend_from_slice(&bytes[start..at]);
+        loop {
+            match bytes[at] {
+                b'"' => break,
+                b'\\' => at = escape(bytes, at + 1, &mut out)?,
+                _ => return Err(GiveUp),
+            }
+            // A whole step is copied, whatever of it is needed: escapes stand close together, and a copy of a fixed size
+            // is no call.
+            while let Some(step) = bytes.get(at..).and_then(|rest| rest.first_chunk::<STEP>()) {
+                let (found, before) = (special(step), out.len());
+                out.extend_from_slice(step);
+                if found != 0 {
+                    let run = found.trailing_zeros() as usize;
+                    out.truncate(before + run);
+                    at += run;
+                    break;
+                }
+                at += STEP;
+            }
+            if !bytes.get(at).is_some_and(|b| matches!(b, b'"' | b'\\' | ..0x20)) {
+                let (end, _) = self.run(at)?;
+                out.extend_from_slice(&bytes[at..end]);
+                at = end;
+            }
+        }
+        self.at = at + 1;
+        self.scratch = out;
+        Ok(Read::Unescaped)
+    }
+
+    /// The string in the scratch.
+    fn unescaped(&self) -> Result<&str, GiveUp> {
+        std::str::from_utf8(&self.scratch).map_err(|_| GiveUp)
+    }
+
+    /// Goes past a number; whether it is an integer.
+    fn skip_number(&mut self) -> Result<bool, GiveUp> {
+        let bytes = self.text.as_bytes();
+        let digits = |mut at: usize| {
+            let start = at;
+            while bytes.get(at).is_some_and(u8::is_ascii_digit) {
+                at += 1;
+            }
+            if at == start { Err(GiveUp) } else { Ok(at) }
+        };
+        let start = self.at + usize::from(bytes[self.at] == b'-');
+        let (mut at, mut integer) = (digits(start)?, true);
+        if bytes[start] == b'0' && at > start + 1 {
+            return Err(GiveUp);
+        }
+        if bytes.get(at) == Some(&b'.') {
+            (at, integer) = (digits(at + 1)?, false);
+        }
+        if matches!(bytes.get(at), Some(b'e' | b'E')) {
+            let sign = usize::from(matches!(bytes.get(at + 1), Some(b'+' | b'-')));
+            (at, integer) = (digits(at + 1 + sign)?, false);
+        }
+        self.at = at;
+        Ok(integer)
+    }
+
+    /// Reads a number that begins here.
+    fn number(&mut self) -> Result<Number, GiveUp> {
+        let start = self.at;
+        let integer = self.skip_number()?;
+        let text = &self.text[start..self.at];
+        if !integer {
+            return text.parse().ok().filter(|f: &f64| f.is_finite()).map(Number::Float).ok_or(GiveUp);
+        }
+        // Beyond 64 bits, and of -0, serde_json makes floats.
+        match text.strip_prefix('-') {
+            Some("0") => Err(GiveUp),
+            Some(_) => text.parse().map(Number::Signed).map_err(|_| GiveUp),
+            None => text.parse().map(Number::Unsigned).map_err(|_| GiveUp),
+        }
+    }
+
+    /// Goes past a string, without what its escapes stand for.
+    fn skip_string(&mut self) -> Result<(), GiveUp> {
+        self.expect(b'"')?;
+        loop {
+            match self.run(self.at)? {
+                (at, b'"') => {
+                    self.at = at + 1;
+                    return Ok(());
+                }
+                (at, b'\\') => self.at = skip_escape(self.text.as_bytes(), at + 1)?,
+                _ => return Err(GiveUp),
+            }
+        }
+    }
+
+    /// Goes past a value.
+    fn skip(&mut self) -> Result<(), GiveUp> {
+        match self.peek()? {
+            b'"' => self.skip_string(),
+            b'{' => self.skip_all(b'}', |front| {
+                front.skip_string()?;
+                front.expect(b':')?;
+                front.skip()
+            }),
+            b'[' => self.skip_all(b']', Self::skip),
+            b'n' => self.literal("null"),
+            b't' => self.literal("true"),
+            b'f' => self.literal("false"),
+            b'-' | b'0'..=b'9' => self.skip_number().map(|_| ()),
+            _ => Err(GiveUp),
+        }
+    }
+
+    /// Goes past everything up to a bracket, which closes the one that comes next.
+    fn skip_all(&mut self, close: u8, mut one: impl FnMut(&mut Self) -> Result<(), GiveUp>) -> Result<(), GiveUp> {
+        self.deeper()?;
+        self.at += 1;
+        if self.peek()? != close {
+            loop {
+                one(self)?;
+                match self.peek()? {
+                    b',' => self.at += 1,
+                    byte if byte == close => break,
+                    _ => return Err(GiveUp),
+                }
+            }
+        }
+        self.at += 1;
+        self.depth -= 1;
+        Ok(())
+    }
+
+    /// The text of the next value.
+    fn raw(&mut self) -> Result<&'de str, GiveUp> {
+        self.peek()?;
+        let start = self.at;
+        self.skip()?;
+        Ok(&self.text[start..self.at])
+    }
+}
+
+/// Adds what an escape stands for, whose letter stands at `at`; where it ends.
+#[inline]
+fn escape(bytes: &[u8], at: usize, out: &mut Vec<u8>) -> Result<usize, GiveUp> {
+    let plain = match bytes.get(at).ok_or(GiveUp)? {
+        b'n' => b'\n',
+        b'"' => b'"',
+        b'\\' => b'\\',
+        b'/' => b'/',
+        b't' => b'\t',
+        b'r' => b'\r',
+        b'b' => 8,
+        b'f' => 12,
+        b'u' => return escaped_char(bytes, at + 1, out),
+        _ => return Err(GiveUp),
+    };
+    out.push(plain);
+    Ok(at + 1)
+}
+
+/// Adds the character whose four digits stand at `at`, with those of its second half where it needs two.
+#[cold]
+fn escaped_char(bytes: &[u8], at: usize, out: &mut Vec<u8>) -> Result<usize, GiveUp> {
+    let first = hex(bytes, at)?;
+    let (code, end) = match first {
+        0xd800..=0xdbff => {
+            let second = if bytes.get(at + 4..at + 6) == Some(b"\\u") { hex(bytes, at + 6)? } else { 0 };
+            // Half a character is none.
+            let low = second.checked_sub(0xdc00).filter(|low| *low < 0x400).ok_or(GiveUp)?;
+            (0x10000 + ((first - 0xd800) << 10) + low, at + 10)
+        }
+        code => (code, at + 4),
+    };
+    let c = char::from_u32(code).ok_or(GiveUp)?;
+    out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+    Ok(end)
+}
+
+/// Goes past an escape, whose letter stands at `at`.
+fn skip_escape(bytes: &[u8], at: usize) -> Result<usize, GiveUp> {
+    match bytes.get(at) {
+        Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => Ok(at + 1),
+        Some(b'u') => hex(bytes, at + 1).map(|_| at + 5),
+        _ => Err(GiveUp),
+    }
+}
+
+/// Four hexadecimal digits.
+fn hex(bytes: &[u8], at: usize) -> Result<u32, GiveUp> {
+    let digits = bytes.get(at..at + 4).ok_or(GiveUp)?;
+    digits.iter().try_fold(0, |value, digit| Some(value * 16 + char::from(*digit).to_digit(16)?)).ok_or(GiveUp)
+}
+
+#[cfg(test)]
+mod tests;
