@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::checks::prices::Prices;
 use crate::checks::system::{Cell, Column, columns};
-use crate::model::Session;
+use crate::model::{Session, SpanKind};
 
 /// The facts of one session; each has the meaning of the metric of its name.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
@@ -45,7 +45,16 @@ impl Facts {
             Cell::Samples(samples) => samples.first().and_then(|s| s.values.first()).copied(),
             Cell::Missing(_) | Cell::Unselected => None,
         };
-        let [session_ms, tokens, cost_usd, turns, tool_calls, tool_errors] = COLUMNS.each_ref().map(value);
+        // Where no model call says what it took, nobody needs to ask each of them why not: transcripts are like that.
+        let mut calls = session.spans().filter(|s| s.kind == SpanKind::Llm).peekable();
+        let silent = calls.peek().is_some() && calls.all(|s| s.usage.is_none() && s.cost_usd.is_none());
+        let unknown = |column: &Column| match column.metric.as_str() {
+            "tokens" => silent,
+            "cost_usd" => silent && session.attributes.get("cost_usd").is_none(),
+            _ => false,
+        };
+        let known = |column| if unknown(column) { None } else { value(column) };
+        let [session_ms, tokens, cost_usd, turns, tool_calls, tool_errors] = COLUMNS.each_ref().map(known);
         Self { session_ms, tokens, cost_usd, turns, tool_calls, tool_errors }
     }
 

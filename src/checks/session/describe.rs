@@ -20,12 +20,19 @@ const CALLS: usize = 16;
 
 /// At most `max` characters of a text, with a mark when some are left out.
 pub fn clip(text: &str, max: usize) -> Cow<'_, str> {
-    if text.len() <= max {
-        return text.into();
-    }
-    match text.char_indices().nth(max) {
-        Some((end, _)) => format!("{}...", &text[..end]).into(),
+    match end_of(text, max) {
+        Some(end) => format!("{}...", &text[..end]).into(),
         None => text.into(),
+    }
+}
+
+/// Where the first `max` characters of a text end; `None` where it has no more.
+fn end_of(text: &str, max: usize) -> Option<usize> {
+    // Nearly always these are bytes, too.
+    match text.as_bytes().get(..max) {
+        Some(first) if first.is_ascii() => (text.len() > max).then_some(max),
+        Some(_) => text.char_indices().nth(max).map(|(end, _)| end),
+        None => None,
     }
 }
 
@@ -45,9 +52,8 @@ struct Clipped<'o, W> {
 
 impl<W: fmt::Write> fmt::Write for Clipped<'_, W> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        let end = if text.len() <= self.left { None } else { text.char_indices().nth(self.left) };
-        match end {
-            Some((end, _)) => {
+        match end_of(text, self.left) {
+            Some(end) => {
                 self.out.write_str(&text[..end])?;
                 self.out.write_str("...")?;
                 Err(fmt::Error)
@@ -102,7 +108,13 @@ impl fmt::Display for Call<'_> {
         match self.args {
             Args::Free => Ok(()),
             Args::Unrecorded => f.write_str("(arguments not recorded)"),
-            Args::Made(text) => write!(f, "({})", clip(text, most)),
+            Args::Made(text) => {
+                f.write_str("(")?;
+                match end_of(text, most) {
+                    Some(end) => write!(f, "{}...)", &text[..end]),
+                    None => write!(f, "{text})"),
+                }
+            }
             Args::Wanted(matcher) => {
                 f.write_str("(")?;
                 // An error is how printing stops.
