@@ -17,9 +17,9 @@
 //!    written ([`redact`]), to the record ([`store`]), every row to the fold ([`eval::fold`]).
 //! 5. System checks see the folded columns; [`eval::gate`] decides from the fold alone; [`eval::exit`] turns decisions
 //!    into the exit code.
-//! 6. [`report`] draws terminal, JUnit, HTML, JSON, markdown and annotations from the record, session by session;
-//!    transcripts come from the sessions that were kept beside it ([`store::kept`]). `seatrial report` does the same
-//!    later, from the same bytes.
+//! 6. [`report`] draws terminal, JUnit, HTML, JSON, markdown and annotations from what is written to the record, session
+//!    by session, while it is written ([`report::live`]); transcripts come from the sessions that were kept beside it
+//!    ([`store::kept`]). `seatrial report` draws the same later, from the record ([`report::replay`]).
 //!
 //! Because a decision is made from the record alone, `seatrial gate` can make it again, `seatrial merge` can put the
 //! shards of a run together ([`eval::shard`], [`run::merge`]), and `run --resume` goes on where a record ends

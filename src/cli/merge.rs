@@ -263,7 +263,7 @@ fn decide(
         let ask = |fold: &SuiteFold<'_>| -> (Vec<(u32, SystemFinding)>, bool) {
             system.map_or_else(|| (Vec::new(), false), |planned| system::decide(planned, fold))
         };
-        let sinks = Sinks { record: &mut output.record, kept: &mut kept, past: None };
+        let sinks = Sinks { record: &mut output.record, kept: &mut kept, past: None, live: None };
         let outcome = merge::suite(&mut shards, desk, &mut fold, sinks, &ask).map_err(refused)?;
         bug |= outcome.panicked;
         if let Some(Early::Write(why)) = &outcome.stopped {

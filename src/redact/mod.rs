@@ -201,6 +201,14 @@ impl Redactor {
         Redacted(Cow::Owned(value))
     }
 
+    /// As [`Redactor::pass_of`], of a value that nobody needs as it was.
+    pub fn take_of<T: Redact>(&self, mut value: T, seen: Option<&Seen<'_>>) -> Redacted<T> {
+        if let Some(rules) = &self.0 {
+            value.redact(&With { rules, seen });
+        }
+        Redacted(value)
+    }
+
     /// A name as it may be written.
     pub fn name<'n>(&self, name: &'n str) -> Cow<'n, str> {
         self.name_of(name, None)

@@ -4,9 +4,9 @@
 use std::collections::BTreeMap;
 use std::io;
 
-use super::Sink;
 use super::reasons::message;
-use crate::eval::event::{LeftOutEvent, Ordinal, SessionEvent};
+use super::{Drawn, Kept, Sink};
+use crate::eval::event::{LeftOutEvent, Ordinal, SessionEvent, SuiteEnd};
 use crate::model::{LeftOut, Status};
 
 /// Sessions shown per check.
@@ -63,7 +63,7 @@ impl Sink for Gathered {
         Ok(())
     }
 
-    fn session(&mut self, event: &SessionEvent<'_>) -> io::Result<()> {
+    fn session(&mut self, event: &SessionEvent<'_>, _: Option<&mut Kept<'_>>) -> io::Result<()> {
         let Some(seen) = self.suites.last_mut() else { return Ok(()) };
         let trial = event.trial.as_ref().map(|t| format!(", trial {t}")).unwrap_or_default();
         let example = |status, message| Example {
@@ -96,7 +96,7 @@ impl Sink for Gathered {
         Ok(())
     }
 
-    fn end(&mut self) -> io::Result<()> {
+    fn end(&mut self, _: Drawn<'_>, _: &[Option<&SuiteEnd>]) -> io::Result<()> {
         Ok(())
     }
 }

@@ -6,7 +6,8 @@
 //! refuses a file of more than 30 MB, and a `type` that it takes for one of XML's conversions: none is ever written.
 //!
 //! The totals stand in front of the test cases, which therefore wait in a temporary file: a report of a million cases
-//! is never in memory. quick-junit, which knows the format, would hold it there and takes every string through a
+//! is never in memory. Drawn while the run goes on, it takes for granted that the gate will forgive nothing; where it does
+//! ([`JUnit::is_forgiven`]), the report has to be drawn again. quick-junit, which knows the format, would hold it there and takes every string through a
 //! parser of terminal escapes (half of a whole run, measured); it is what the tests read these reports with.
 
 mod xml;
@@ -17,8 +18,8 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
 
 use super::reasons::message;
-use super::{Drawn, Sink};
-use crate::eval::event::{CheckPlan, LeftOutEvent, SessionEvent, SuitePlan};
+use super::{Drawn, Kept, RunSummary, Sink};
+use crate::eval::event::{CheckPlan, LeftOutEvent, Plan, SessionEvent, SuiteEnd, SuitePlan};
 use crate::eval::gate::{Decision, SuiteSummary};
 use crate::model::{Level, Status, Verdict};
 use crate::suite::ExpectedFail;
@@ -31,11 +32,15 @@ const MAX_MESSAGE: usize = 200;
 
 /// Draws a run as JUnit.
 pub struct JUnit<'d, W: Write> {
-    drawn: Drawn<'d>,
+    plan: &'d Plan,
+    /// What was decided, where the run is over.
+    decided: Option<&'d RunSummary>,
     out: W,
     body: BufWriter<File>,
     line: String,
     suites: Vec<Totals>,
+    /// By check of the suite, how the line of a test case begins: up to the case in its name.
+    heads: Vec<String>,
     /// How often a name was wanted in the current suite, by its hash.
     names: HashMap<u64, u64>,
     /// The cases of the suite that are expected to fail.
@@ -61,60 +66,46 @@ struct Totals {
     errors: u64,
     skipped: u64,
     bytes: u64,
+    /// Some of the failures, of the errors, of what was left out might have been forgiven.
+    forgivable: [bool; 3],
 }
 
-impl<'d, W: Write> JUnit<'d, W> {
-    /// A report to be written to `out`.
-    pub fn new(drawn: Drawn<'d>, out: W) -> io::Result<Self> {
-        let body = BufWriter::with_capacity(1 << 18, tempfile::tempfile()?);
-        let (names, expected) = (HashMap::new(), HashMap::new());
-        Ok(Self { drawn, out, body, line: String::new(), suites: Vec::new(), names, expected })
-    }
-
-    fn plan(&self) -> Option<(&'d SuitePlan, &'d SuiteSummary)> {
-        let index = self.suites.len().checked_sub(1)?;
-        Some((self.drawn.plan.suites.get(index)?, self.drawn.summary.suites.get(index)?))
-    }
-
-    fn case(&mut self, suite: &str, level: &str, name: &str, outcome: Outcome) -> io::Result<()> {
-        let Some(totals) = self.suites.last_mut() else { return Ok(()) };
-        totals.tests += 1;
-        let line = &mut self.line;
-        line.clear();
-        line.push_str("        <testcase classname=\"");
-        escaped(line, suite);
-        line.push('.');
-        escaped(line, level);
-        line.push_str("\" name=\"");
-        escaped(line, name);
+impl Totals {
+    /// Ends the line of a test case, and counts it.
+    fn close(&mut self, line: &mut String, outcome: Outcome) {
+        self.tests += 1;
         match outcome {
             Outcome::Passed => line.push_str("\"/>\n"),
             Outcome::Not(tag, message) => {
                 match tag {
-                    FAILURE => totals.failures += 1,
-                    ERROR => totals.errors += 1,
-                    _ => totals.skipped += 1,
+                    FAILURE => self.failures += 1,
+                    ERROR => self.errors += 1,
+                    _ => self.skipped += 1,
                 }
                 line.push_str("\">");
                 unhappy(line, tag, &message);
                 line.push_str("</testcase>\n");
             }
         }
-        totals.bytes += line.len() as u64;
-        self.body.write_all(line.as_bytes())
     }
 
     /// The test cases that are about a suite as a whole: checks applied to nothing, missing cases, system checks,
     /// gate rules.
-    fn close_suite(&mut self) -> io::Result<()> {
-        let Some((plan, summary)) = self.plan() else { return Ok(()) };
+    fn whole(&mut self, plan: &SuitePlan, summary: &SuiteSummary) -> String {
+        let mut lines = String::new();
+        let mut case = |level: &str, name: &str, outcome: Outcome| {
+            let mut line = String::new();
+            head(&mut line, &plan.name, level, name);
+            self.close(&mut line, outcome);
+            lines.push_str(&line);
+        };
         // What one shard says of a check is not what the run says of it.
         let decided = summary.decision != Decision::Deferred;
         for (check, seen) in plan.checks.iter().zip(&summary.checks).filter(|(c, _)| decided && !c.inactive) {
             let level = check.level.name();
             // An error of the check itself is neither a verdict nor excused by `optional`.
             if let Some(why) = &seen.invalid {
-                self.case(&plan.name, level, &check.id, non_success(check, ERROR, why))?;
+                case(level, &check.id, non_success(check, ERROR, why));
             } else if check.level == Level::System {
                 let status = if !seen.exercised {
                     unexercised(check)
@@ -125,19 +116,19 @@ impl<'d, W: Write> JUnit<'d, W> {
                 } else {
                     Outcome::Passed
                 };
-                self.case(&plan.name, level, &check.id, status)?;
+                case(level, &check.id, status);
             } else if !seen.exercised {
-                self.case(&plan.name, level, &check.id, unexercised(check))?;
+                case(level, &check.id, unexercised(check));
             }
         }
-        for case in &summary.missing {
+        for id in &summary.missing {
             let allowed = rule_passed(summary, "missing_cases");
             let why = "no recorded session, or fewer trials than wanted";
             let status = if allowed { tolerated(why) } else { failed(ERROR, why) };
-            self.case(&plan.name, "session", &format!("recorded [{case}]"), status)?;
+            case("session", &format!("recorded [{id}]"), status);
         }
-        for case in &summary.flaky {
-            self.case(&plan.name, "session", &format!("flaky [{case}]"), skipped("flaky: its trials disagree"))?;
+        for id in &summary.flaky {
+            case("session", &format!("flaky [{id}]"), skipped("flaky: its trials disagree"));
         }
         for rule in &summary.rules {
             let status = match rule.decision {
@@ -146,24 +137,44 @@ impl<'d, W: Write> JUnit<'d, W> {
                 Decision::Failed => failed(FAILURE, rule.reason.as_str()),
                 Decision::Held | Decision::Inconclusive | Decision::Unmeasured => failed(ERROR, rule.reason.as_str()),
             };
-            self.case(&plan.name, "gate", &rule.rule, status)?;
+            case("gate", &rule.rule, status);
         }
-        Ok(())
+        lines
+    }
+}
+
+impl<'d, W: Write> JUnit<'d, W> {
+    /// A report to be written to `out`; `decided` where the run is over.
+    pub fn new(plan: &'d Plan, decided: Option<&'d RunSummary>, out: W) -> io::Result<Self> {
+        let body = BufWriter::with_capacity(1 << 18, tempfile::tempfile()?);
+        let (names, expected) = (HashMap::new(), HashMap::new());
+        let (line, suites, heads) = (String::new(), Vec::new(), Vec::new());
+        Ok(Self { plan, decided, out, body, line, suites, heads, names, expected })
     }
 
-    /// Why the run did not end with 0 although every gate passed, or there was none: a tool which reads only JUnit must
-    /// not take it for a success.
-    fn run_as_a_whole(&self) -> Option<String> {
-        let summary = self.drawn.summary;
-        let said = summary.suites.iter().any(|s| !matches!(s.decision, Decision::Passed | Decision::Deferred));
-        (summary.exit_code != 0 && !said).then(|| {
-            let why = match &summary.stopped {
-                Some(why) => why.as_str(),
-                None if summary.suites.is_empty() => "nothing was run",
-                None => "a bug in seatrial was met",
-            };
-            format!("{why} (exit code {})", summary.exit_code)
-        })
+    /// Whether the gate forgives something that was drawn as a failure or an error: then this report must not be ended, but
+    /// be drawn again with what was decided.
+    pub fn is_forgiven(&self, summary: &RunSummary) -> bool {
+        let forgiven = |(totals, suite): (&Totals, &SuiteSummary)| {
+            let excuse = excuse(suite, None);
+            let forgives = [excuse.failures.is_some(), excuse.errors, rule_passed(suite, "left_out")];
+            totals.forgivable.iter().zip(forgives).any(|(any, forgives)| *any && forgives)
+        };
+        self.decided.is_none() && self.suites.iter().zip(&summary.suites).any(forgiven)
+    }
+
+    /// The suite that is drawn, and what was decided of it.
+    fn suite_at_hand(&self) -> Option<(&'d SuitePlan, Option<&'d SuiteSummary>)> {
+        let index = self.suites.len().checked_sub(1)?;
+        Some((self.plan.suites.get(index)?, self.decided.and_then(|d| d.suites.get(index))))
+    }
+
+    /// Writes the test case whose line was begun.
+    fn write(&mut self, outcome: Outcome) -> io::Result<()> {
+        let Some(totals) = self.suites.last_mut() else { return Ok(()) };
+        totals.close(&mut self.line, outcome);
+        totals.bytes += self.line.len() as u64;
+        self.body.write_all(self.line.as_bytes())
     }
 
     /// A name for the session's trial, unique within the suite together with the case.
@@ -200,29 +211,47 @@ impl<'d, W: Write> JUnit<'d, W> {
 
 impl<W: Write> Sink for JUnit<'_, W> {
     fn suite(&mut self, _index: usize) -> io::Result<()> {
-        self.close_suite()?;
         self.names.clear();
         self.suites.push(Totals::default());
-        let cases = self.plan().and_then(|(plan, _)| plan.cases.as_deref()).unwrap_or_default();
+        let Some((plan, _)) = self.suite_at_hand() else { return Ok(()) };
+        let begun = |check: &CheckPlan| {
+            let mut line = String::new();
+            head(&mut line, &plan.name, check.level.name(), &format!("{} [", check.id));
+            line
+        };
+        self.heads = plan.checks.iter().map(begun).collect();
+        let cases = plan.cases.as_deref().unwrap_or_default();
         self.expected = cases.iter().filter_map(|c| Some((c.id.as_str(), c.expected_fail.as_ref()?))).collect();
         Ok(())
     }
 
-    fn session(&mut self, event: &SessionEvent<'_>) -> io::Result<()> {
-        let Some((plan, summary)) = self.plan() else { return Ok(()) };
+    fn session(&mut self, event: &SessionEvent<'_>, _: Option<&mut Kept<'_>>) -> io::Result<()> {
+        let Some((plan, summary)) = self.suite_at_hand() else { return Ok(()) };
         let trial = self.trial(event);
-        let excuse = excuse(summary, self.expected.get(event.case.as_str()).copied());
+        let excuse = summary.map(|s| excuse(s, self.expected.get(event.case.as_str()).copied())).unwrap_or_default();
+        let mut whose = String::with_capacity(event.case.len() + trial.len() + 16);
+        escaped(&mut whose, &event.case);
+        whose.push_str(" #");
+        escaped(&mut whose, &trial);
+        whose.push(']');
         for verdict in &event.verdicts {
-            let Some(check) = plan.checks.get(verdict.check as usize) else { continue };
-            let name = format!("{} [{} #{trial}]", check.id, event.case);
-            let status = status(check, verdict, &excuse);
-            self.case(&plan.name, check.level.name(), &name, status)?;
+            let index = verdict.check as usize;
+            let (Some(check), Some(head)) = (plan.checks.get(index), self.heads.get(index)) else { continue };
+            self.line.clear();
+            self.line.push_str(head);
+            self.line.push_str(&whose);
+            let outcome = status(check, verdict, &excuse);
+            if let (Outcome::Not(tag, _), Some(totals)) = (&outcome, self.suites.last_mut()) {
+                totals.forgivable[0] |= *tag == FAILURE;
+                totals.forgivable[1] |= *tag == ERROR;
+            }
+            self.write(outcome)?;
         }
         Ok(())
     }
 
     fn left_out(&mut self, event: &LeftOutEvent) -> io::Result<()> {
-        let Some((plan, summary)) = self.plan() else { return Ok(()) };
+        let Some((plan, summary)) = self.suite_at_hand() else { return Ok(()) };
         use crate::model::LeftOut::{Duplicate, Filtered};
         let what = event.id.clone().unwrap_or_else(|| format!("element {}", event.at.1));
         let label = self.unique("", format!("{} {what} #{}", event.file, event.at.1));
@@ -231,15 +260,23 @@ impl<W: Write> Sink for JUnit<'_, W> {
         let status = match event.kind {
             Filtered => return Ok(()),
             Duplicate => skipped(message),
-            _ if rule_passed(summary, "left_out") => tolerated(&message),
-            _ => failed(ERROR, message),
+            _ if summary.is_some_and(|s| rule_passed(s, "left_out")) => tolerated(&message),
+            _ => {
+                if let Some(totals) = self.suites.last_mut() {
+                    totals.forgivable[2] = true;
+                }
+                failed(ERROR, message)
+            }
         };
-        self.case(&plan.name, "recording", &name, status)
+        self.line.clear();
+        head(&mut self.line, &plan.name, "recording", &name);
+        self.write(status)
     }
 
-    fn end(&mut self) -> io::Result<()> {
-        self.close_suite()?;
-        let run = self.run_as_a_whole();
+    fn end(&mut self, drawn: Drawn<'_>, _: &[Option<&SuiteEnd>]) -> io::Result<()> {
+        let closed = self.suites.iter_mut().zip(drawn.plan.suites.iter().zip(&drawn.summary.suites));
+        let whole: Vec<String> = closed.map(|(totals, (plan, summary))| totals.whole(plan, summary)).collect();
+        let run = run_as_a_whole(drawn.summary);
         self.body.flush()?;
         let body = self.body.get_mut();
         body.seek(SeekFrom::Start(0))?;
@@ -252,13 +289,13 @@ impl<W: Write> Sink for JUnit<'_, W> {
         let (tests, errors) = (sum(|t| t.tests) + own, sum(|t| t.errors) + own);
         let total = format!("tests=\"{tests}\" failures=\"{}\" errors=\"{errors}\"", sum(|t| t.failures));
         writeln!(self.out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"seatrial\" {total}>")?;
-        for (suite, totals) in self.drawn.plan.suites.iter().zip(&self.suites) {
+        for ((suite, totals), whole) in drawn.plan.suites.iter().zip(&self.suites).zip(&whole) {
             let mut name = String::new();
             escaped(&mut name, &suite.name);
             let total = counts(totals.tests, totals.failures, totals.errors, totals.skipped);
             writeln!(self.out, "    <testsuite name=\"{name}\" {total}>")?;
             io::copy(&mut Read::by_ref(body).take(totals.bytes), &mut self.out)?;
-            writeln!(self.out, "    </testsuite>")?;
+            writeln!(self.out, "{whole}    </testsuite>")?;
         }
         if let Some(why) = run {
             let (mut error, total) = (String::new(), counts(1, 0, 1, 0));
@@ -274,7 +311,32 @@ impl<W: Write> Sink for JUnit<'_, W> {
     }
 }
 
+/// Begins the line of a test case, up to the end of its name.
+fn head(line: &mut String, suite: &str, level: &str, name: &str) {
+    line.push_str("        <testcase classname=\"");
+    escaped(line, suite);
+    line.push('.');
+    escaped(line, level);
+    line.push_str("\" name=\"");
+    escaped(line, name);
+}
+
+/// Why the run did not end with 0 although every gate passed, or there was none: a tool which reads only JUnit must
+/// not take it for a success.
+fn run_as_a_whole(summary: &RunSummary) -> Option<String> {
+    let said = summary.suites.iter().any(|s| !matches!(s.decision, Decision::Passed | Decision::Deferred));
+    (summary.exit_code != 0 && !said).then(|| {
+        let why = match &summary.stopped {
+            Some(why) => why.as_str(),
+            None if summary.suites.is_empty() => "nothing was run",
+            None => "a bug in seatrial was met",
+        };
+        format!("{why} (exit code {})", summary.exit_code)
+    })
+}
+
 /// What the gate forgives in a session: `None` for a status means it does not.
+#[derive(Default)]
 struct Excuse {
     failures: Option<String>,
     errors: bool,

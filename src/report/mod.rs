@@ -1,7 +1,7 @@
 //! Floor 3: one file per output, all drawn from the run record.
 //!
-//! [`replay`] reads the record once to fold it (the decision) and once more to hand every session to the [`Sink`]s, so
-//! that no report holds a run in memory.
+//! Sessions are handed to the [`Sink`]s one by one, so that no report holds a run in memory: by [`live`] while they are
+//! written to the record, or by [`replay`] from the record, which it also folds (the decision).
 
 pub mod counts;
 pub mod decision;
@@ -11,10 +11,13 @@ pub mod github;
 pub mod html;
 pub mod json;
 pub mod junit;
+pub mod late;
+pub mod live;
 pub mod markdown;
 pub mod reasons;
 pub mod replay;
 pub mod safe;
+mod stage;
 pub mod terminal;
 pub mod transcript;
 
@@ -22,8 +25,9 @@ use std::io;
 
 use serde::{Deserialize, Serialize};
 
-use crate::eval::event::{BaselineEvent, LeftOutEvent, Plan, SessionEvent};
+use crate::eval::event::{BaselineEvent, LeftOutEvent, Plan, SessionEvent, SuiteEnd};
 use crate::eval::gate::SuiteSummary;
+use crate::store::against::Against;
 
 /// `summary.json`: the contract for scripts. Keys are only ever added.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -45,20 +49,32 @@ pub struct RunSummary {
     pub suites: Vec<SuiteSummary>,
 }
 
-/// A report that is drawn session by session, in the order of the record.
+/// A report that is drawn session by session, in the order of the record. What became of the run is known at its end.
 pub trait Sink {
     /// The sessions of a suite begin.
     fn suite(&mut self, index: usize) -> io::Result<()>;
-    /// A session.
-    fn session(&mut self, event: &SessionEvent<'_>) -> io::Result<()>;
+    /// A session, and how it was kept, where it was.
+    fn session(&mut self, event: &SessionEvent<'_>, kept: Option<&mut Kept<'_>>) -> io::Result<()>;
     /// Something left out.
     fn left_out(&mut self, event: &LeftOutEvent) -> io::Result<()>;
     /// An earlier run that a suite is compared with; they stand before all suites.
     fn baseline(&mut self, _event: &BaselineEvent) -> io::Result<()> {
         Ok(())
     }
-    /// The record ends.
-    fn end(&mut self) -> io::Result<()>;
+    /// The record ends. `ends` are those of the suites' sessions; `None` where the run stopped before one.
+    fn end(&mut self, drawn: Drawn<'_>, ends: &[Option<&SuiteEnd>]) -> io::Result<()>;
+}
+
+/// A session that was kept whole.
+pub struct Kept<'k> {
+    /// It passed, and is part of the sample.
+    pub passed: bool,
+    /// Length of its packed line.
+    pub bytes: u64,
+    /// How it differs from what was expected of it.
+    pub against: &'k [Against],
+    /// Its packed line, for those who want it.
+    pub packed: &'k mut dyn FnMut() -> io::Result<Vec<u8>>,
 }
 
 /// What every report is drawn from, beside the sessions.

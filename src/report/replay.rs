@@ -3,13 +3,15 @@
 use std::io;
 use std::path::Path;
 
-use super::{Drawn, RunSummary, Sink};
+use super::stage::Stage;
+use super::{Drawn, Kept, RunSummary, Sink};
 use crate::checks::system::SystemFinding;
 use crate::eval::event::{BaselineEvent, Finished, Plan, RunEvent, Started, SuiteEnd};
 use crate::eval::exit;
 use crate::eval::fold::SuiteFold;
 use crate::eval::gate::{self, Stopped, SuiteSummary};
 use crate::eval::row::Row;
+use crate::store::kept;
 use crate::store::record::{self, RecordError};
 
 /// A record, folded.
@@ -183,51 +185,30 @@ pub enum DrawError {
     Write(#[from] io::Error),
 }
 
-/// Hands every session of a record to the sinks.
-pub fn draw(path: &Path, drawn: Drawn<'_>, sinks: &mut [&mut dyn Sink]) -> Result<(), DrawError> {
-    let mut stage = Stage { sinks, suites: 0, failed: None };
+/// Hands every session of a record to the sinks, with what was kept of it.
+pub fn draw(
+    path: &Path,
+    mut kept: Option<kept::Reader>,
+    drawn: Drawn<'_>,
+    ends: &[Option<&SuiteEnd>],
+    sinks: &mut [&mut dyn Sink],
+) -> Result<(), DrawError> {
+    let mut stage = Stage::new(sinks);
     record::read(path, |event| match event {
         event if !is_planned(drawn.plan, &event) => {}
-        RunEvent::Session(event) => {
-            stage.up_to(event.suite as usize);
-            stage.each(|sink| sink.session(&event));
-        }
-        RunEvent::LeftOut(event) => {
-            stage.up_to(event.suite as usize);
-            stage.each(|sink| sink.left_out(&event));
-        }
+        RunEvent::Session(event) => match kept.as_mut().map(|kept| Ok((kept.find(event.suite, event.at)?, kept))) {
+            None | Some(Ok((None, _))) => stage.session(&event, None),
+            Some(Ok((Some(place), kept))) => {
+                let packed = &mut || kept.packed(&place);
+                let (passed, bytes, against) = (place.passed, place.bytes.1, &*place.against);
+                stage.session(&event, Some(&mut Kept { passed, bytes, against, packed }));
+            }
+            Some(Err(why)) => stage.fail(why),
+        },
+        RunEvent::LeftOut(event) => stage.left_out(&event),
         RunEvent::Baseline(event) => stage.each(|sink| sink.baseline(&event)),
         _ => {}
     })?;
-    if let Some(last) = drawn.plan.suites.len().checked_sub(1) {
-        stage.up_to(last);
-    }
-    stage.each(|sink| sink.end());
-    stage.failed.map_or(Ok(()), |why| Err(why.into()))
-}
-
-/// The sinks, how many suites they have been told of, and the first thing that one of them could not write.
-struct Stage<'s, 'k> {
-    sinks: &'s mut [&'k mut dyn Sink],
-    suites: usize,
-    failed: Option<io::Error>,
-}
-
-impl Stage<'_, '_> {
-    fn each(&mut self, mut tell: impl FnMut(&mut dyn Sink) -> io::Result<()>) {
-        for sink in self.sinks.iter_mut() {
-            if self.failed.is_none() {
-                self.failed = tell(&mut **sink).err();
-            }
-        }
-    }
-
-    /// Tells of every suite up to `suite`: those without a session have a place in every report, too.
-    fn up_to(&mut self, suite: usize) {
-        while self.suites <= suite {
-            let next = self.suites;
-            self.each(|sink| sink.suite(next));
-            self.suites += 1;
-        }
-    }
+    stage.end(drawn.plan.suites.len())?;
+    Ok(sinks.iter_mut().try_for_each(|sink| sink.end(drawn, ends))?)
 }

@@ -2,21 +2,22 @@
 
 mod continued;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::changed::{Changed, Here};
-use super::element::{Done, Item, Kept, Room, left_out};
+use super::element::{Done, Item, Kept, Room, Written, left_out};
 use super::engine::{Early, Job, Outcome, Reached, Sinks};
 use crate::checks::system::SystemFinding;
-use crate::eval::event::{Elsewhere, Ordinal, SessionEvent, SuiteEnd, SystemEvent};
+use crate::eval::event::{Elsewhere, LeftOutEvent, Ordinal, SessionEvent, SuiteEnd, SystemEvent};
 use crate::eval::facts::Facts;
 use crate::eval::fold::{Admission, SuiteFold};
 use crate::eval::keep::Keep;
 use crate::eval::row::Row;
 use crate::eval::shard::Shard;
 use crate::model::{LeftOut, Problem, Status, Text, Verdict};
-use crate::redact::{Redact, Redactor};
+use crate::redact::{Redact, Redacted, Redactor};
 use crate::sources::RecordedFile;
 use crate::store::{kept, record};
 
@@ -62,6 +63,9 @@ impl<'c> Desk<'c> {
         }
     }
 }
+
+/// A session as it is kept, and what its line says, where reports are drawn from it at once.
+type Whole = (Option<Kept>, Option<Written>);
 
 /// Asks every system check; whether one panicked.
 pub type AskSystem<'a> = &'a dyn Fn(&SuiteFold<'_>) -> (Vec<(u32, SystemFinding)>, bool);
@@ -156,7 +160,7 @@ impl<'c, 'p, 'w> Commit<'c, 'p, 'w> {
             }
             self.fold.leave_out(problem.kind);
             let event = left_out(self.desk.index, (u32::MAX, 0), name.clone(), None, problem.clone());
-            self.put(&mut lines, "left_out", &event);
+            self.leave_out(&mut lines, &event);
         }
         self.write(&lines);
     }
@@ -190,10 +194,13 @@ impl<'c, 'p, 'w> Commit<'c, 'p, 'w> {
                 Item::Elsewhere => self.elsewhere(),
                 Item::LeftOut { kind, line } => {
                     self.fold.leave_out(kind);
-                    self.say(&done.lines[line], &mut out);
+                    self.say(&done.lines[line.clone()], &mut out);
+                    self.show_left_out(&done.lines[line]);
                 }
                 Item::Known { row, kept } => self.known(*row, kept, &mut out, done.file),
-                Item::Session { row, line, kept } => self.session(*row, &done.lines[line], kept, &mut out, done.file),
+                Item::Session { row, line, kept, event } => {
+                    self.session(*row, &done.lines[line], (kept, event), &mut out, done.file);
+                }
             }
             if let Some(changed) = &mut self.changed {
                 changed.look(here);
@@ -208,6 +215,9 @@ impl<'c, 'p, 'w> Commit<'c, 'p, 'w> {
         }
         self.write(&out);
         self.out = out;
+        if let Some(live) = &mut self.sinks.live {
+            live.flush();
+        }
         self.bytes += done.bytes;
         self.tell();
     }
@@ -223,20 +233,20 @@ impl<'c, 'p, 'w> Commit<'c, 'p, 'w> {
         (self.desk.progress)(Reached { sessions, bytes, assembling });
     }
 
-    fn session(&mut self, row: Row, line: &[u8], kept: Option<Kept>, out: &mut Vec<u8>, file: u32) {
+    fn session(&mut self, row: Row, line: &[u8], whole: Whole, out: &mut Vec<u8>, file: u32) {
         match self.fold.admit(&row) {
             // Two sessions of different shards may contradict each other, too: `merge` sees all of them.
-            Admission::Conflict(_) if self.desk.shard.is_some() => self.counts(row, line, kept, out),
-            Admission::Counts => self.counts(row, line, kept, out),
+            Admission::Conflict(_) if self.desk.shard.is_some() => self.counts(row, line, whole, out),
+            Admission::Counts => self.counts(row, line, whole, out),
             Admission::Duplicate => self.duplicate(&row, out, file),
             Admission::Conflict(reason) => {
-                if let Some(entry) = kept {
+                let kept = whole.0.and_then(|entry| {
                     // Whether there was room for it was decided by what its own verdicts are.
                     let sampled = entry.get().passed;
                     let entry = Box::new(entry.map(|entry| kept::Entry { passed: false, ..entry }));
-                    self.keep(row.at, &entry, sampled);
-                }
-                let row = self.conflict(row, reason, out);
+                    self.keep(row.at, &entry, sampled).then_some(entry)
+                });
+                let row = self.conflict(row, reason, kept, out);
                 self.fold.add(row);
             }
         }
@@ -247,15 +257,36 @@ impl<'c, 'p, 'w> Commit<'c, 'p, 'w> {
         self.fold.leave_out(problem.kind);
         let name = self.desk.files.get(file as usize).map(|f| f.name.clone()).unwrap_or_default();
         let event = left_out(self.desk.index, row.at, name, Some(row.id.to_string()), problem);
-        self.put(out, "left_out", &event);
+        self.leave_out(out, &event);
     }
 
-    fn counts(&mut self, row: Row, line: &[u8], kept: Option<Kept>, out: &mut Vec<u8>) {
+    fn counts(&mut self, row: Row, line: &[u8], (kept, event): Whole, out: &mut Vec<u8>) {
         self.say(line, out);
-        if let Some(entry) = kept.filter(|_| self.early.is_none() && self.changed.is_none()) {
-            self.keep(row.at, &entry, entry.get().passed);
+        let kept = kept.filter(|_| self.early.is_none() && self.changed.is_none());
+        let kept = kept.and_then(|entry| self.keep(row.at, &entry, entry.get().passed).then_some(entry));
+        if let (Some(live), Some(event)) = (&mut self.sinks.live, event) {
+            live.session(event, kept);
         }
         self.fold.add(row);
+    }
+
+    /// Says that something is left out.
+    fn leave_out(&mut self, out: &mut Vec<u8>, event: &LeftOutEvent) {
+        self.put(out, "left_out", event);
+        if let Some(live) = &mut self.sinks.live {
+            live.left_out(self.desk.redactor.pass(event).map(Cow::into_owned));
+        }
+    }
+
+    /// Shows what is left out as its line says it: they are few.
+    fn show_left_out(&mut self, line: &[u8]) {
+        let Some(live) = &mut self.sinks.live else { return };
+        match serde_json::from_slice(line) {
+            Ok(event) => live.left_out(Redacted::drawn(event)),
+            Err(why) => {
+                self.early.get_or_insert(Early::Write(why.into()));
+            }
+        }
     }
 
     /// Something that another shard records.
@@ -273,7 +304,7 @@ impl<'c, 'p, 'w> Commit<'c, 'p, 'w> {
     }
 
     /// A session that contradicts another is an error of its case.
-    fn conflict(&mut self, row: Row, reason: String, out: &mut Vec<u8>) -> Row {
+    fn conflict(&mut self, row: Row, reason: String, kept: Option<Kept>, out: &mut Vec<u8>) -> Row {
         let verdicts = row.verdicts.iter().map(|(check, ..)| errored(*check, &reason)).collect();
         let event = SessionEvent {
             suite: self.desk.index,
@@ -289,22 +320,29 @@ impl<'c, 'p, 'w> Commit<'c, 'p, 'w> {
             row: row.cells.clone(),
         };
         self.put(out, "session", &event);
+        if let Some(live) = &mut self.sinks.live {
+            let event = self.desk.redactor.pass(&event).map(|event| event.into_owned().into_owned());
+            live.session(Box::new(event), kept);
+        }
         Row::of(&event)
     }
 
-    fn keep(&mut self, at: Ordinal, entry: &Kept, sampled: bool) {
+    /// Keeps a session whole, where there is room; whether there was.
+    fn keep(&mut self, at: Ordinal, entry: &Kept, sampled: bool) -> bool {
         // Of those that passed a sample is all that is wanted.
         if sampled && self.sample >= self.desk.keep.passed {
-            return;
+            return false;
         }
         self.kept.1 += 1;
-        if self.kept.0 < self.desk.keep.limit && !entry.get().packed.is_empty() {
-            self.kept.0 += 1;
-            self.sample += u64::from(sampled);
-            if let Err(why) = self.sinks.kept.keep(self.desk.index, at, entry) {
-                self.early.get_or_insert(Early::Write(why));
-            }
+        if self.kept.0 >= self.desk.keep.limit || entry.get().packed.is_empty() {
+            return false;
         }
+        self.kept.0 += 1;
+        self.sample += u64::from(sampled);
+        if let Err(why) = self.sinks.kept.keep(self.desk.index, at, entry) {
+            self.early.get_or_insert(Early::Write(why));
+        }
+        true
     }
 
     fn put<T: serde::Serialize + Redact + Clone>(&mut self, out: &mut Vec<u8>, name: &str, event: &T) {

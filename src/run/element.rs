@@ -29,6 +29,8 @@ pub(super) enum Item {
         row: Box<Row>,
         line: Range<usize>,
         kept: Option<Kept>,
+        /// What the line says, where reports are drawn from it at once.
+        event: Option<Written>,
     },
     LeftOut {
         kind: LeftOut,
@@ -45,6 +47,9 @@ pub(super) enum Item {
 
 /// A session to be kept, as it may be written.
 pub(super) type Kept = Box<Redacted<kept::Entry>>;
+
+/// What the line of a session says.
+pub(super) type Written = Box<Redacted<SessionEvent<'static>>>;
 
 /// A batch, done.
 #[derive(Default)]
@@ -238,13 +243,14 @@ fn one(
         verdicts: evaluated.verdicts,
     };
     let start = done.lines.len();
-    let event = job.redactor.pass_of(&event, seen.as_ref());
+    let event = job.redactor.take_of(event, seen.as_ref());
     let recorded = record::event(&mut done.lines, "session", &event);
     recorded.map_err(|why| named(LeftOut::Malformed, format!("its verdicts cannot be written as JSON: {why}")))?;
-    let event = event.get();
-    let kept = is_kept(job.keep, &planned.plan, event)
+    let kept = is_kept(job.keep, &planned.plan, event.get())
         .map(|passed| entry(job, (&session, seen.as_ref()), &bound, passed, room));
-    done.items.push(Item::Session { row: Box::new(Row::of(event)), line: start..done.lines.len(), kept });
+    let row = Box::new(Row::of(event.get()));
+    let event = job.live.then(|| Box::new(event.map(SessionEvent::into_owned)));
+    done.items.push(Item::Session { row, line: start..done.lines.len(), kept, event });
     Ok(())
 }
 

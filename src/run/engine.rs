@@ -28,6 +28,7 @@ use crate::eval::shard::Shard;
 use crate::formats::Decode;
 use crate::model::Problem;
 use crate::redact::Redactor;
+use crate::report::live::Live;
 use crate::sources::assembled::Assembled;
 use crate::sources::reader::Reader;
 use crate::sources::{Batch, RecordedFile};
@@ -63,6 +64,8 @@ pub struct Job<'j> {
     pub progress: &'j (dyn Fn(Reached) + Sync),
     /// The rules that everything written goes through.
     pub redactor: &'j Redactor,
+    /// Reports are drawn while it runs.
+    pub live: bool,
     /// How telemetry is put together.
     pub assemble: &'j Options,
     /// Answers what checks ask for.
@@ -88,6 +91,8 @@ pub struct Sinks<'w> {
     pub kept: &'w mut dyn Keeper,
     /// What the record holds already, where a run is continued.
     pub past: Option<&'w mut Past>,
+    /// Reports that are drawn from what is written, as it is written.
+    pub live: Option<&'w mut Live>,
 }
 
 /// How a suite's sessions ended.

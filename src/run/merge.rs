@@ -260,7 +260,7 @@ impl<'s> Shards<'s> {
                 let bytes = std::mem::take(&mut cursor.line);
                 let event: SessionEvent<'_> = serde_json::from_slice(&bytes).map_err(bad)?;
                 let kept = cursor.kept(plan, &event)?;
-                done.items.push(Item::Session { row: Box::new(Row::of(&event)), line, kept });
+                done.items.push(Item::Session { row: Box::new(Row::of(&event)), line, kept, event: None });
                 drop(event);
                 cursor.line = bytes;
             }

@@ -17,6 +17,7 @@ use crate::eval::plan::Planned;
 use crate::eval::shard::Shard;
 use crate::evidence::Outside;
 use crate::redact::Redacted;
+use crate::report::live::Live;
 use crate::report::safe;
 use crate::run::engine::{self, Early, Job};
 use crate::run::past::{Known, Past};
@@ -107,6 +108,10 @@ impl<'r> Execution<'r> {
         let dir = &self.output.dir;
         let mut kept = if self.past.is_some() { kept::Writer::resume(dir) } else { kept::Writer::new(dir) };
         let plan = self.output.plan.clone();
+        // What a run that is continued has recorded before, and what a shard alone is worth, only the record tells.
+        if self.past.is_none() && plan.shard().is_none() {
+            self.output.live = Some(Live::begin(dir, &plan, &self.baselines));
+        }
         for (index, discovery) in found.into_iter().enumerate() {
             let planned = &self.planned[index];
             let mut fold = SuiteFold::new(&plan.suites[index], planned.columns.len());
@@ -184,6 +189,7 @@ impl<'r> Execution<'r> {
             stop,
             progress: &told,
             redactor: &planned.suite.redactor,
+            live: self.output.live.is_some(),
             assemble: &assemble,
             edge: &self.outside,
         };
@@ -192,7 +198,12 @@ impl<'r> Execution<'r> {
             &job,
             reader,
             fold,
-            engine::Sinks { record: &mut self.output.record, kept, past: self.past.as_mut() },
+            engine::Sinks {
+                record: &mut self.output.record,
+                kept,
+                past: self.past.as_mut(),
+                live: self.output.live.as_mut(),
+            },
         );
         progress.done(fold.read());
         outcome

@@ -13,6 +13,7 @@ use crate::eval::exit;
 use crate::eval::gate::SuiteSummary;
 use crate::redact::{Redact, Redacted, Redactor, With};
 use crate::report::gathered::Gathered;
+use crate::report::live::Live;
 use crate::report::terminal::Terminal;
 use crate::report::{Drawn, RunSummary, github, json};
 use crate::run::past::{Known, Past};
@@ -31,6 +32,8 @@ pub struct Output {
     pub plan: Plan,
     /// The rules that everything written goes through.
     pub redactor: Redactor,
+    /// Reports that are drawn while the run goes on.
+    pub live: Option<Live>,
     began: Instant,
 }
 
@@ -88,7 +91,7 @@ impl Output {
             .and_then(|()| record::event(&mut head, "plan", &plan))
             .and_then(|()| record.write_all(&head))
             .map_err(cannot)?;
-        Ok(Self { id, dir, record, plan: plan.into_inner(), redactor, began })
+        Ok(Self { id, dir, record, plan: plan.into_inner(), redactor, live: None, began })
     }
 
     /// Continues a run: what is recorded stays as it is.
@@ -116,7 +119,7 @@ impl Output {
         record::volatile(&mut line, "resumed", &redactor.pass(&again))
             .map_err(|e| Failure::write(&dir.display().to_string(), &e))?;
         record.after(known.whole, line);
-        let output = Self { id: started.run, dir, record, plan, redactor, began: Instant::now() };
+        let output = Self { id: started.run, dir, record, plan, redactor, live: None, began: Instant::now() };
         Ok((output, past, known))
     }
 
@@ -169,8 +172,12 @@ impl Output {
         let copies = reports::Copies { junit: copy(&settings.junit.value), html: copy(&settings.html.value) };
         let ends: Vec<_> = ends.iter().map(Option::as_ref).collect();
         let drawn = Drawn { plan: &self.plan, summary };
-        let mut gathered = Gathered::default();
-        let written = reports::write(&self.dir, &copies, drawn, ends.clone(), &mut gathered);
+        // Of a run that did not come to its end, the record says how far it came.
+        let live = self.live.take().filter(|_| summary.stopped.as_deref().is_none_or(|why| why == exit::FAIL_FAST));
+        let (gathered, written) = match reports::write(&self.dir, &copies, drawn, &ends, live) {
+            Ok(gathered) => (gathered, Ok(())),
+            Err(why) => (Gathered::default(), Err(why)),
+        };
         let place = folder::display(&self.dir, &context.cwd);
         let mut text = Vec::new();
         // Writing into memory does not fail.

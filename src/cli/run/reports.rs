@@ -9,6 +9,8 @@ use crate::redact::Redacted;
 use crate::report::gathered::Gathered;
 use crate::report::html::Html;
 use crate::report::junit::JUnit;
+use crate::report::late::Late;
+use crate::report::live::{self, Done, Live};
 use crate::report::{Drawn, RunSummary, Sink, json, markdown, replay};
 use crate::store::kept;
 
@@ -22,24 +24,35 @@ pub struct Copies {
 }
 
 /// Draws `junit.xml`, `index.html`, `summary.json` and `summary.md` into the run's folder, and copies where a CI wants
-/// them. What the short reports show is left in `gathered`.
+/// them: from what was drawn while it ran, else from its record. What the short reports show is returned.
 pub fn write(
     dir: &Path,
     copies: &Copies,
     drawn: Drawn<'_>,
-    ends: Vec<Option<&SuiteEnd>>,
-    gathered: &mut Gathered,
-) -> Result<(), replay::DrawError> {
-    let junit = dir.join("junit.xml");
-    let mut out = JUnit::new(drawn, BufWriter::with_capacity(1 << 18, File::create(&junit)?))?;
-    let html = dir.join("index.html");
-    let page = BufWriter::with_capacity(1 << 18, File::create(&html)?);
-    let mut page = Html::new(drawn, ends, kept::Reader::open(dir)?, page)?;
-    let sinks: &mut [&mut dyn Sink] = &mut [&mut out, &mut page, gathered];
-    replay::draw(&dir.join("run.jsonl"), drawn, sinks)?;
+    ends: &[Option<&SuiteEnd>],
+    live: Option<Live>,
+) -> Result<Gathered, replay::DrawError> {
+    let [junit, html] = live::files(dir);
+    let record = dir.join("run.jsonl");
+    let from_record = |kept, sinks: &mut [&mut dyn Sink]| replay::draw(&record, kept, drawn, ends, sinks);
+    let mut again = JUnit::new(drawn.plan, Some(drawn.summary), Late::new(junit.clone()))?;
+    let gathered = match live.map(|live| live.end(drawn.summary, ends)).transpose()?.flatten() {
+        Some(Done { gathered, forgiven }) => {
+            if forgiven {
+                from_record(None, &mut [&mut again])?;
+            }
+            gathered
+        }
+        None => {
+            let mut page = Html::new(drawn.plan.suites.len(), Late::new(html.clone()))?;
+            let mut gathered = Gathered::default();
+            from_record(kept::Reader::open(dir)?, &mut [&mut again, &mut page, &mut gathered])?;
+            gathered
+        }
+    };
     write_summary(dir, drawn.summary)?;
     let mut file = BufWriter::new(File::create(dir.join("summary.md"))?);
-    markdown::write(drawn, gathered, &mut file)?;
+    markdown::write(drawn, &gathered, &mut file)?;
     file.flush()?;
     for (report, copy) in [(&junit, &copies.junit), (&html, &copies.html)] {
         let Some(copy) = copy else { continue };
@@ -48,7 +61,7 @@ pub fn write(
         }
         fs::copy(report, copy)?;
     }
-    Ok(())
+    Ok(gathered)
 }
 
 /// Writes `summary.json`.

@@ -32,54 +32,41 @@ pub fn escape(text: &str) -> String {
     out
 }
 
-/// Something to be written.
-enum Piece {
-    /// Markup, as it is.
-    Markup(Vec<u8>),
-    /// JSON for a plain block.
-    Plain(String, Vec<u8>),
-    /// Bytes for a packed block: to be packed, or packed already.
-    Packed { id: String, bytes: Vec<u8>, packed: bool },
+/// Bytes for a packed block: to be packed, or packed already.
+struct Piece {
+    id: String,
+    bytes: Vec<u8>,
+    packed: bool,
 }
 
-/// The page on its way to a file: a thread of its own packs and writes, in order.
-pub struct Page {
+/// Packed blocks of a page on their way to a file: a thread of its own packs and writes, in order.
+pub struct Page<W> {
     sender: Option<SyncSender<Piece>>,
-    writer: Option<JoinHandle<io::Result<()>>>,
+    writer: Option<JoinHandle<io::Result<W>>>,
 }
 
-impl Page {
-    /// A page to be written to `out`.
-    pub fn new(out: impl Write + Send + 'static) -> Self {
+impl<W: Write + Send + 'static> Page<W> {
+    /// Blocks to be written to `out`.
+    pub fn new(out: W) -> Self {
         let (sender, receiver) = sync_channel(WAITING);
         Self { sender: Some(sender), writer: Some(std::thread::spawn(move || write(out, &receiver))) }
     }
 
-    /// Markup that holds nothing that is not escaped.
-    pub fn markup(&mut self, markup: impl Into<Vec<u8>>) -> io::Result<()> {
-        self.send(Piece::Markup(markup.into()))
-    }
-
-    /// JSON, to be found by `id`.
-    pub fn plain(&mut self, id: impl Into<String>, json: Vec<u8>) -> io::Result<()> {
-        self.send(Piece::Plain(id.into(), json))
-    }
-
     /// JSON, to be found by `id` and unpacked by the page.
     pub fn packed(&mut self, id: impl Into<String>, json: Vec<u8>) -> io::Result<()> {
-        self.send(Piece::Packed { id: id.into(), bytes: json, packed: false })
+        self.send(Piece { id: id.into(), bytes: json, packed: false })
     }
 
     /// As [`Page::packed`], of what is gzip already.
     pub fn gzip(&mut self, id: impl Into<String>, gzip: Vec<u8>) -> io::Result<()> {
-        self.send(Piece::Packed { id: id.into(), bytes: gzip, packed: true })
+        self.send(Piece { id: id.into(), bytes: gzip, packed: true })
     }
 
-    /// Waits until everything is written.
-    pub fn end(&mut self) -> io::Result<()> {
+    /// Waits until everything is written; what it was written to.
+    pub fn end(&mut self) -> io::Result<W> {
         self.sender = None;
         match self.writer.take().map(JoinHandle::join) {
-            None => Ok(()),
+            None => Err(io::Error::other("the page was already closed")),
             Some(Ok(result)) => result,
             Some(Err(panic)) => std::panic::resume_unwind(panic),
         }
@@ -89,12 +76,12 @@ impl Page {
         match &self.sender {
             Some(sender) if sender.send(piece).is_ok() => Ok(()),
             // The thread ends before it is told to only when it could not write: its error is the one to tell.
-            _ => self.end().and_then(|()| Err(io::Error::other("the page was already closed"))),
+            _ => self.end().and_then(|_| Err(io::Error::other("the page was already closed"))),
         }
     }
 }
 
-impl Drop for Page {
+impl<W> Drop for Page<W> {
     fn drop(&mut self) {
         // A drawing that is given up leaves no thread behind.
         self.sender = None;
@@ -104,70 +91,44 @@ impl Drop for Page {
     }
 }
 
-fn write(mut out: impl Write, pieces: &Receiver<Piece>) -> io::Result<()> {
+fn write<W: Write>(mut out: W, pieces: &Receiver<Piece>) -> io::Result<W> {
     let mut text = String::new();
-    for piece in pieces {
-        match piece {
-            Piece::Markup(markup) => out.write_all(&markup)?,
-            Piece::Plain(id, json) => {
-                write!(out, "<script type=\"application/json\" id=\"{id}\">")?;
-                plain(&json, &mut out)?;
-                out.write_all(b"</script>\n")?;
-            }
-            Piece::Packed { id, bytes, packed } => {
-                let bytes = if packed { bytes } else { kept::pack(&bytes)? };
-                text.clear();
-                STANDARD.encode_string(&bytes, &mut text);
-                writeln!(out, "<script type=\"application/gzip\" id=\"{id}\">{text}</script>")?;
-            }
-        }
+    for Piece { id, bytes, packed } in pieces {
+        let bytes = if packed { bytes } else { kept::pack(&bytes)? };
+        text.clear();
+        STANDARD.encode_string(&bytes, &mut text);
+        writeln!(out, "<script type=\"application/gzip\" id=\"{id}\">{text}</script>")?;
     }
-    out.flush()
+    out.flush()?;
+    Ok(out)
 }
 
-/// JSON in which no `<` is left: within a string, the only place where JSON has one, it is written as an escape.
-fn plain(json: &[u8], out: &mut impl Write) -> io::Result<()> {
+/// Writes JSON as a plain block, to be found by `id`. No `<` is left in it: within a string, the only place where JSON has
+/// one, it is written as an escape.
+pub fn plain(id: &str, json: &[u8], out: &mut impl Write) -> io::Result<()> {
+    write!(out, "<script type=\"application/json\" id=\"{id}\">")?;
     let mut rest = json;
     while let Some(at) = memchr::memchr(b'<', rest) {
         out.write_all(&rest[..at])?;
         out.write_all(b"\\u003c")?;
         rest = &rest[at + 1..];
     }
-    out.write_all(rest)
+    out.write_all(rest)?;
+    out.write_all(b"</script>\n")
 }
 
 #[cfg(test)]
 mod tests {
     use std::io::Read;
-    use std::sync::{Arc, Mutex};
 
     use super::*;
-
-    /// A file that can be looked at after the page is done.
-    #[derive(Clone, Default)]
-    struct Shared(Arc<Mutex<Vec<u8>>>);
-
-    impl Write for Shared {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().unwrap().write(bytes)
-        }
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-
-    fn written(fill: impl FnOnce(&mut Page)) -> String {
-        let shared = Shared::default();
-        let mut page = Page::new(shared.clone());
-        fill(&mut page);
-        page.end().unwrap();
-        String::from_utf8(shared.0.lock().unwrap().clone()).unwrap()
-    }
 
     #[test]
     fn no_text_ends_the_element_that_holds_it() {
         let json = serde_json::to_vec(&["</script><script>alert(1)</script><!--"]).unwrap();
-        let text = written(|page| page.plain("a", json.clone()).unwrap());
+        let mut text = Vec::new();
+        plain("a", &json, &mut text).unwrap();
+        let text = String::from_utf8(text).unwrap();
         let inner = text.strip_prefix("<script type=\"application/json\" id=\"a\">").unwrap();
         let inner = inner.strip_suffix("</script>\n").unwrap();
         assert!(!inner.contains('<'), "{inner}");
@@ -177,7 +138,9 @@ mod tests {
 
     #[test]
     fn packed_blocks_hold_what_was_packed() {
-        let text = written(|page| page.packed("b", b"[\"<\"]".to_vec()).unwrap());
+        let mut page = Page::new(Vec::new());
+        page.packed("b", b"[\"<\"]".to_vec()).unwrap();
+        let text = String::from_utf8(page.end().unwrap()).unwrap();
         let inner = text.split('>').nth(1).unwrap().split('<').next().unwrap();
         let mut back = String::new();
         let bytes = STANDARD.decode(inner).unwrap();
@@ -197,7 +160,7 @@ mod tests {
             }
         }
         let mut page = Page::new(Full);
-        let result = (0..100).try_for_each(|_| page.markup("x")).and_then(|()| page.end());
+        let result = (0..100).try_for_each(|_| page.packed("x", Vec::new())).and_then(|()| page.end().map(|_| ()));
         assert_eq!(result.unwrap_err().kind(), io::ErrorKind::StorageFull);
     }
 

@@ -2,24 +2,24 @@
 //! that was kept its transcript and waterfall with every verdict beside what it points at.
 //!
 //! [`page`] is what is compiled in, [`embed`] how data gets into it, [`rows`] the list, [`difference`] expected against
-//! actual; the files in `page/` are the program that a browser runs. The page is written as the record is read: a drawing
-//! holds a few hundred sessions.
+//! actual; the files in `page/` are the program that a browser runs. A drawing holds a few hundred sessions: what they
+//! make of the page waits in a temporary file for what stands above it, the decision.
 
 mod difference;
 mod embed;
 mod page;
 mod rows;
 
-use std::io::{self, Write};
+use std::fs::File;
+use std::io::{self, BufWriter, Seek, Write};
 
 use serde::Serialize;
 
-use super::{Drawn, Sink};
+use super::{Drawn, Kept, Sink};
 use crate::eval::event::{BaselineEvent, LeftOutEvent, Plan, SessionEvent, SuiteEnd};
 use crate::eval::facts::Facts;
 use crate::model::Verdict;
 use crate::store::against::Against;
-use crate::store::kept;
 use difference::Difference;
 use embed::Page;
 use rows::Rows;
@@ -34,10 +34,9 @@ const MAX_TRANSCRIPTS: [u64; 2] = [500, 100];
 const MAX_TRANSCRIPT_BYTES: [u64; 2] = [12 << 20, 4 << 20];
 
 /// Draws a run as a page.
-pub struct Html<'d> {
-    drawn: Drawn<'d>,
-    page: Page,
-    kept: Option<kept::Reader>,
+pub struct Html<W: Write> {
+    out: W,
+    page: Page<BufWriter<File>>,
     /// The suite that is drawn.
     suite: usize,
     /// Its sessions so far, and chunks.
@@ -49,8 +48,7 @@ pub struct Html<'d> {
     /// By suite: they stand before all sessions.
     baselines: Vec<usize>,
     embedded: [Count; 2],
-    files: Vec<Option<&'d SuiteEnd>>,
-    suites: Vec<SuiteTail<'d>>,
+    suites: Vec<SuiteTail>,
 }
 
 /// How many transcripts are embedded.
@@ -74,14 +72,21 @@ struct LeftOut {
 
 /// What is known of a suite when its sessions are over.
 #[derive(Debug, Serialize)]
-struct SuiteTail<'d> {
+struct SuiteTail {
     sessions: usize,
     chunks: usize,
     left_out: LeftOut,
     /// Earlier runs that it is compared with.
     baselines: usize,
+}
+
+/// The same with what its end says.
+#[derive(Debug, Serialize)]
+struct SuiteClosed<'e> {
+    #[serde(flatten)]
+    tail: &'e SuiteTail,
     /// The files; ordinals refer to them.
-    files: &'d [String],
+    files: &'e [String],
     /// Sessions were put together, and the file of an ordinal may not be all that they lie in.
     put_together: bool,
 }
@@ -96,37 +101,26 @@ struct Head<'d> {
 
 /// What the page knows after them.
 #[derive(Serialize)]
-struct Tail<'t, 'd> {
-    suites: &'t [SuiteTail<'d>],
+struct Tail<'t> {
+    suites: Vec<SuiteClosed<'t>>,
     /// Transcripts: of sessions that did not pass, and of those that did.
     transcripts: [Count; 2],
 }
 
-impl<'d> Html<'d> {
-    /// A page to be written to `out`. `ends` are those of the suites, `kept` the sessions kept beside the record.
-    pub fn new(
-        drawn: Drawn<'d>,
-        ends: Vec<Option<&'d SuiteEnd>>,
-        kept: Option<kept::Reader>,
-        out: impl Write + Send + 'static,
-    ) -> io::Result<Self> {
-        let mut page = Page::new(out);
-        page.markup(page::head(drawn))?;
-        let head = Head { plan: drawn.plan, summary: drawn.summary, facts: Facts::NAMES };
-        page.plain("run", serde_json::to_vec(&head)?)?;
+impl<W: Write> Html<W> {
+    /// A page of a run with so many suites, to be written to `out`.
+    pub fn new(suites: usize, out: W) -> io::Result<Self> {
         Ok(Self {
-            drawn,
-            page,
-            kept,
+            out,
+            page: Page::new(BufWriter::with_capacity(1 << 18, tempfile::tempfile()?)),
             suite: 0,
             sessions: 0,
             chunks: 0,
             rows: Rows::default(),
             details: Vec::new(),
             left_out: LeftOut::default(),
-            baselines: vec![0; drawn.plan.suites.len()],
+            baselines: vec![0; suites],
             embedded: [Count::default(); 2],
-            files: ends,
             suites: Vec::new(),
         })
     }
@@ -151,20 +145,19 @@ impl<'d> Html<'d> {
     }
 
     /// Embeds a session's transcript where it was kept and there is room; whether it was.
-    fn transcript(&mut self, event: &SessionEvent<'_>) -> io::Result<bool> {
-        let Some(kept) = &mut self.kept else { return Ok(false) };
-        let Some(place) = kept.find(event.suite, event.at)? else { return Ok(false) };
-        let which = usize::from(place.passed);
+    fn transcript(&mut self, kept: Option<&mut Kept<'_>>) -> io::Result<bool> {
+        let Some(kept) = kept else { return Ok(false) };
+        let which = usize::from(kept.passed);
         let count = &mut self.embedded[which];
         count.kept += 1;
-        if count.embedded >= MAX_TRANSCRIPTS[which] || count.bytes + place.bytes.1 > MAX_TRANSCRIPT_BYTES[which] {
+        if count.embedded >= MAX_TRANSCRIPTS[which] || count.bytes + kept.bytes > MAX_TRANSCRIPT_BYTES[which] {
             return Ok(false);
         }
         count.embedded += 1;
-        count.bytes += place.bytes.1;
+        count.bytes += kept.bytes;
         let name = format!("{}-{}", self.suite, self.sessions);
-        self.page.gzip(format!("session-{name}"), kept.packed(&place)?)?;
-        self.against(&name, &place.against)?;
+        self.page.gzip(format!("session-{name}"), (kept.packed)()?)?;
+        self.against(&name, kept.against)?;
         Ok(true)
     }
 
@@ -178,20 +171,17 @@ impl<'d> Html<'d> {
 
     fn close_suite(&mut self) -> io::Result<()> {
         self.flush()?;
-        let end = self.files.get(self.suite).copied().flatten();
         self.suites.push(SuiteTail {
             sessions: std::mem::take(&mut self.sessions),
             chunks: std::mem::take(&mut self.chunks),
             left_out: std::mem::take(&mut self.left_out),
             baselines: self.baselines.get(self.suite).copied().unwrap_or_default(),
-            files: end.map_or(&[], |e| &e.files),
-            put_together: end.is_some_and(|e| e.put_together),
         });
         Ok(())
     }
 }
 
-impl Sink for Html<'_> {
+impl<W: Write> Sink for Html<W> {
     fn suite(&mut self, index: usize) -> io::Result<()> {
         if index > 0 {
             self.close_suite()?;
@@ -200,8 +190,8 @@ impl Sink for Html<'_> {
         Ok(())
     }
 
-    fn session(&mut self, event: &SessionEvent<'_>) -> io::Result<()> {
-        let embedded = self.transcript(event)?;
+    fn session(&mut self, event: &SessionEvent<'_>, kept: Option<&mut Kept<'_>>) -> io::Result<()> {
+        let embedded = self.transcript(kept)?;
         self.rows.push(event, embedded);
         self.detail(&rows::details(event))?;
         self.sessions += 1;
@@ -224,13 +214,28 @@ impl Sink for Html<'_> {
         self.page.packed(id, serde_json::to_vec(event)?)
     }
 
-    fn end(&mut self) -> io::Result<()> {
-        if !self.drawn.plan.suites.is_empty() {
+    fn end(&mut self, drawn: Drawn<'_>, ends: &[Option<&SuiteEnd>]) -> io::Result<()> {
+        if !drawn.plan.suites.is_empty() {
             self.close_suite()?;
         }
-        let tail = Tail { suites: &self.suites, transcripts: self.embedded };
-        self.page.plain("tail", serde_json::to_vec(&tail)?)?;
-        self.page.markup(page::tail())?;
-        self.page.end()
+        let mut sessions = self.page.end()?.into_inner()?;
+        sessions.rewind()?;
+        let out = &mut self.out;
+        out.write_all(page::head(drawn).as_bytes())?;
+        let head = Head { plan: drawn.plan, summary: drawn.summary, facts: Facts::NAMES };
+        embed::plain("run", &serde_json::to_vec(&head)?, out)?;
+        io::copy(&mut sessions, out)?;
+        let closed = self.suites.iter().enumerate().map(|(index, tail)| {
+            let end = ends.get(index).copied().flatten();
+            SuiteClosed {
+                tail,
+                files: end.map_or(&[], |e| &e.files),
+                put_together: end.is_some_and(|e| e.put_together),
+            }
+        });
+        let tail = Tail { suites: closed.collect(), transcripts: self.embedded };
+        embed::plain("tail", &serde_json::to_vec(&tail)?, out)?;
+        out.write_all(page::tail().as_bytes())?;
+        out.flush()
     }
 }

@@ -88,12 +88,14 @@ fn run_over(texts: &[String], jobs: usize, options: &Options, stop: bool) -> (Ou
         progress: &|_| (),
         redactor: &redactor,
         assemble: options,
+        live: false,
         edge: &crate::checks::asking::Nobody,
     };
     let mut fold = SuiteFold::new(&planned.plan, 0);
     let read = ReadOptions { batch: 200, ..ReadOptions::default() };
     let reader = Reader::with_formats(files.clone(), read, WORDS);
-    let outcome = run(&job, reader, &mut fold, Sinks { record: &mut record, kept: &mut io::sink(), past: None });
+    let outcome =
+        run(&job, reader, &mut fold, Sinks { record: &mut record, kept: &mut io::sink(), past: None, live: None });
     let lines = String::from_utf8(record).unwrap().lines().map(str::to_owned).collect();
     (outcome, lines)
 }

@@ -67,12 +67,14 @@ fn onto(room: usize, jobs: usize) -> (Outcome, Vec<u8>) {
         stop: &stop,
         progress: &|_| (),
         redactor: &redactor,
+        live: false,
         assemble: &Options::default(),
         edge: &crate::checks::asking::Nobody,
     };
     let mut fold = SuiteFold::new(&planned.plan, 0);
     let reader = Reader::new(files.to_vec(), ReadOptions::default());
-    let outcome = run(&job, reader, &mut fold, Sinks { record: &mut disk, kept: &mut io::sink(), past: None });
+    let outcome =
+        run(&job, reader, &mut fold, Sinks { record: &mut disk, kept: &mut io::sink(), past: None, live: None });
     (outcome, disk.bytes)
 }
 
