@@ -37,6 +37,8 @@
 //! | 4 | [`run`] | the engine |
 //! | 5 | [`cli`] | one file per command; text, exit codes, clock, environment |
 //!
+//! Beside the house stands [`demo`], an agent to try things with: nothing else knows of it but its command.
+//!
 //! A check, a trace format, a dialect of telemetry, a way to ask a model or a report is one file and one line in its
 //! registry:
 //! [`checks::RULES`], [`formats::FORMATS`], [`formats::telemetry::dialect::DIALECTS`],
@@ -46,6 +48,7 @@ pub mod agents;
 pub mod assemble;
 pub mod checks;
 pub mod cli;
+pub mod demo;
 pub mod endpoints;
 pub mod eval;
 pub mod evidence;

@@ -5,6 +5,7 @@ mod again;
 mod baselines;
 mod check;
 mod context;
+mod demo_agent;
 mod diff;
 mod explain;
 mod flags;
@@ -81,6 +82,8 @@ enum Command {
     Import(import::Args),
     /// Receive OpenTelemetry from agents and write their sessions.
     Record(record::Args),
+    /// An agent to try things with: small, without any model, with faults on request.
+    DemoAgent(demo_agent::Args),
     /// Explain a check, a format, the filter language, the exit codes.
     Explain(explain::Args),
     /// Print the JSON Schema of suites.
@@ -135,7 +138,11 @@ fn dispatch(cli: Cli) -> u8 {
     let mut values = Vec::new();
     let builtin = matches!(
         cli.command,
-        Command::Init(_) | Command::Explain(_) | Command::Schema(_) | Command::Completions { .. }
+        Command::Init(_)
+            | Command::DemoAgent(_)
+            | Command::Explain(_)
+            | Command::Schema(_)
+            | Command::Completions { .. }
     );
     let context = builtin.then(|| Context::without_file(cli.color.as_deref(), cli.quiet));
     values.extend(cli.color.map(|color| ("color", color)));
@@ -161,6 +168,7 @@ fn dispatch(cli: Cli) -> u8 {
         Command::Show(args) => show::run(&args, &context),
         Command::Import(args) => import::run(&args, &context),
         Command::Record(args) => record::run(&args, &context),
+        Command::DemoAgent(args) => demo_agent::run(&args, &context),
         Command::Explain(args) => explain::run(&args, &context),
         Command::Schema(args) => schema::run(&args, &context),
         Command::Completions { shell } => {

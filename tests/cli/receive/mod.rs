@@ -1,6 +1,7 @@
 //! What agents send while they work: `seatrial record` as a real process, spoken to as exporters do.
 
 mod bad;
+mod demo;
 mod killed;
 mod record;
 mod recorder;
