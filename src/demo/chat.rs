@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
 use axum::body::{Body, Bytes};
@@ -35,7 +36,7 @@ pub async fn chat(State(demo): State<Arc<Demo>>, headers: HeaderMap, Json(messag
     let session = heard.session.clone();
     if !(message.stream || events) {
         if demo.resets(&heard) {
-            return broken(vec![]);
+            return broken(Bytes::from_static(b"{\"reply\":\"I wi"));
         }
         return Json(whole(&session, &demo.turn(heard, None).await)).into_response();
     }
@@ -74,7 +75,7 @@ pub(super) fn stream(
 ) -> Response<Body> {
     let event = |data: String| Bytes::from(format!("data: {data}\n\n"));
     if demo.resets(&heard) {
-        return broken(vec![event(piece("I will"))]);
+        return broken(event(piece("I will")));
     }
     let (sender, mut words) = unbounded_channel::<String>();
     let (out, pieces) = unbounded_channel::<Bytes>();
@@ -98,10 +99,14 @@ pub(super) fn stream(
 }
 
 /// An answer that ends in the middle.
-fn broken(before: Vec<Bytes>) -> Response<Body> {
-    let before = futures_util::stream::iter(before).map(Ok);
-    let end = futures_util::stream::iter([Err(std::io::Error::from(std::io::ErrorKind::ConnectionReset))]);
-    events(Body::from_stream(before.chain(end)))
+fn broken(before: Bytes) -> Response<Body> {
+    let end = async {
+        // What came before is on its way by then.
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        Err(std::io::Error::from(std::io::ErrorKind::ConnectionReset))
+    };
+    let pieces = futures_util::stream::iter([Ok(before)]).chain(futures_util::stream::once(end));
+    events(Body::from_stream(pieces))
 }
 
 fn events(body: Body) -> Response<Body> {

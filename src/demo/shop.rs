@@ -27,9 +27,6 @@ impl Default for Shop {
 }
 
 impl Shop {
-    /// The names of the tools.
-    pub const TOOLS: [&'static str; 3] = ["look_up_order", "cancel_order", "refund_order"];
-
     /// Calls a tool. `Err` is what went wrong, in words.
     pub fn call(&mut self, tool: &str, arguments: &Value) -> Result<Value, String> {
         let id = arguments["order_id"].as_str().unwrap_or_default();
