@@ -50,6 +50,19 @@ impl Progress {
         }
     }
 
+    /// How many questions to models of how many are answered.
+    pub fn asking(&self, done: u64, wanted: u64) {
+        let words = format!("asking models: {done} of {wanted} answered");
+        if let Some(bar) = &self.bar {
+            bar.set_message(words);
+        } else if let Some(last) = self.plain.as_ref().and_then(|p| p.try_lock().ok()).as_mut()
+            && last.elapsed() >= EVERY
+        {
+            **last = Instant::now();
+            eprint(&format!("{}: {words}\n", self.name));
+        }
+    }
+
     /// The suite is done.
     pub fn done(&self, sessions: u64) {
         if let Some(bar) = &self.bar {

@@ -1,5 +1,6 @@
 //! `seatrial run`: evaluate suites and decide. Its arguments, and what must be right before anything is run.
 
+mod asking;
 mod execute;
 mod folder;
 mod interrupt;
@@ -38,6 +39,7 @@ use crate::suite::Suite;
   seatrial run suites/ --shard 2/8
   seatrial run suites/ --resume
   seatrial run suites/ --rerun failed
+  seatrial run suites/ --evidence reports/latest
   seatrial run suites/ --watch
 
 Exit codes: 0 passed, 1 failed, 2 usage, 3 held, 4 not shown, 5 incomplete, 70 bug (seatrial explain exit-codes).")]
@@ -46,6 +48,8 @@ pub struct Args {
     pub(super) load: load::Args,
     #[command(flatten)]
     baseline: baselines::Args,
+    #[command(flatten)]
+    asking: asking::Args,
     /// Print one machine-readable line instead of the report.
     #[arg(long)]
     pub(super) json: bool,
@@ -106,7 +110,7 @@ fn once(args: &Args, context: &Context, seen: &mut dyn FnMut(&[Suite])) -> Resul
         return usage(args, context, &unmatched);
     }
     let stop = interrupt::stop_on_interrupt()?;
-    Execution::begin(args, context, filter.as_ref(), rerun.as_ref().map(|r| r.told.clone()), &planned)?
+    Execution::begin(args, context, filter.as_ref(), rerun.as_ref().map(|r| r.told.clone()), &planned, stop)?
         .finish(found, stop)
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::bind::Bound;
 use super::rollup::RollUp;
-use crate::checks::asking::{Edge, Subject, settle};
+use crate::checks::asking::{Answer, Edge, Need, Subject, settle};
 use crate::checks::select::Selector;
 use crate::checks::subject::{Scene, SessionSubject, SpanSubject, TurnSubject};
 use crate::checks::withheld::{self, Parts, Reads};
@@ -69,6 +69,18 @@ fn with_scene<T>(session: &Session<'_>, bound: &Bound<'_>, f: impl FnOnce(&Scene
     })
 }
 
+/// The edge as one check asks it.
+struct By<'e> {
+    edge: &'e dyn Edge,
+    check: u32,
+}
+
+impl Edge for By<'_> {
+    fn answer(&self, need: &Need) -> Answer {
+        self.edge.answer_for(need, self.check)
+    }
+}
+
 fn each_check<'c>(
     checks: impl Iterator<Item = (usize, &'c CheckDef)>,
     scene: &Scene<'_>,
@@ -77,6 +89,7 @@ fn each_check<'c>(
     let mut out = Evaluated { verdicts: Vec::new(), panicked: false };
     for (index, check) in checks {
         let mut rolled = RollUp::default();
+        let edge = &By { edge, check: index as u32 };
         let ran = catch_unwind(AssertUnwindSafe(|| apply(check, scene, edge, &mut rolled)));
         if ran.is_err() {
             out.panicked = true;

@@ -2,24 +2,40 @@
 //!
 //! A check says what it needs and decides by the answers ([`crate::checks::asking`]); this room fetches them. Nothing
 //! here judges: what could not be fetched is an answer that says so, and the check makes an error of it.
+//!
+//! - [`programs`]: programs of the user's own, asked while a session is evaluated.
+//! - [`asker`]: models, asked before ([`crate::run::asking`]): [`question`] is what is put to them and the key that the
+//!   answer is kept under, [`desk`] one endpoint with its pace and its patience.
+//! - [`cache`]: answers for later runs; [`journal`]: those that this run's verdicts rest on, as [`answered`]; [`spend`]:
+//!   what they took.
 
+pub mod answered;
+pub mod asker;
+pub mod cache;
+pub mod desk;
+pub mod journal;
 pub mod programs;
+pub mod question;
+pub mod spend;
 
 use crate::checks::asking::{Answer, Edge, Need, Reply};
+use asker::Asker;
 use programs::Programs;
 
 /// Everything that can be asked in a run. What it started ends when it is dropped.
 #[derive(Default)]
 pub struct Outside {
     programs: Programs,
+    /// Knows what models answered; none where no check asks one.
+    pub asker: Option<Asker>,
 }
 
 impl Edge for Outside {
     fn answer(&self, need: &Need) -> Answer {
-        match need {
-            Need::Line { program, line } => self.programs.ask(program, line).map(Reply::Line),
-            Need::Vote { judge, .. } => Err(format!("no judge `{judge}` can be asked in this version")),
-            Need::Embedding { endpoint, .. } => Err(format!("no `{endpoint}` can be asked in this version")),
+        match (need, &self.asker) {
+            (Need::Line { program, line }, _) => self.programs.ask(program, line).map(Reply::Line),
+            (_, Some(asker)) => asker.known(need),
+            (_, None) => Err("no model was asked".to_owned()),
         }
     }
 }

@@ -225,8 +225,15 @@ fn one(
         done.items.push(Item::Known { row: Box::new(row), kept });
         return Ok(());
     }
-    let active = |check: usize| planned.applies(check, &bound.case_id, &bound.tags);
+    let active = |check: usize| {
+        let asks = || !planned.suite.checks.get(check).is_none_or(|c| c.asks.is_empty());
+        planned.applies(check, &bound.case_id, &bound.tags) && (!job.collecting || asks())
+    };
     let evaluated = evaluate::evaluate(planned.suite, &session, &bound, &active, job.edge);
+    if job.collecting {
+        done.items.push(Item::Elsewhere);
+        return Ok(());
+    }
     done.panicked |= evaluated.panicked;
     let row = cells(planned, &session, &bound, &evaluated.verdicts);
     let event = SessionEvent {

@@ -70,6 +70,8 @@ pub struct Job<'j> {
     pub assemble: &'j Options,
     /// Answers what checks ask for.
     pub edge: &'j dyn Edge,
+    /// Only what checks ask of models is of interest: nothing is written, and nothing counted.
+    pub collecting: bool,
 }
 
 /// How far the work on a suite has come.
@@ -112,6 +114,8 @@ pub enum Early {
     Interrupted,
     /// The gate can no longer pass.
     FailFast,
+    /// What may be spent is spent.
+    Capped(String),
     /// The record or the kept sessions could not be written.
     Write(io::Error),
     /// Telemetry that waits for the rest of its session could not be kept.

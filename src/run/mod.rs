@@ -1,6 +1,7 @@
 //! Floor 4: the engine. It pulls batches of elements, evaluates them on all cores and commits the results in ordinal
 //! order, so that the record is the same whatever the scheduling. [`merge`] commits what shards have recorded.
 
+pub mod asking;
 mod changed;
 pub mod commit;
 mod element;

@@ -102,8 +102,9 @@ impl<'t> Maker<'_, 't> {
             read.insert(PRICES.to_owned(), self.kit.prices.digest());
             self.priced.set(true);
         }
-        for asked in (rule.asks)(&written) {
-            read.extend(self.kit.askable.behind(&asked));
+        let asks = (rule.asks)(&written);
+        for asked in &asks {
+            read.extend(self.kit.askable.behind(asked));
         }
         let (common, on) = (common?, on?);
         // These judge how cases went, not what sessions hold: a selector would be read and change nothing.
@@ -124,6 +125,7 @@ impl<'t> Maker<'_, 't> {
             digest: digests::check(rule, level, &written, &on_json, require, case_id, &read),
             id: common.id,
             level,
+            asks,
             rule: rule.name,
             severity: common.severity,
             optional: common.optional,

@@ -47,6 +47,7 @@ pub use crate::checks::nearest;
 pub use baseline::{BaselineBar, IfMissing};
 
 use crate::checks::Compiled;
+use crate::checks::askable::Asked;
 use crate::checks::expect::Expected;
 use crate::checks::prices::Prices;
 use crate::checks::withheld::Parts;
@@ -202,6 +203,8 @@ pub struct CheckDef {
     pub program: Program,
     /// Tool names that must be seen in a session or listed in `[suite] tools`.
     pub tool_names: Vec<String>,
+    /// The models that it asks, by name.
+    pub asks: Vec<Asked>,
     /// Parameters, rule and files behind it.
     pub digest: Digest,
     /// `file:line` of its table.

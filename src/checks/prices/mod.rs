@@ -108,6 +108,15 @@ impl Price {
         let pico: u128 = parts.iter().map(|(tokens, price)| u128::from(*tokens) * u128::from(*price)).sum();
         i64::try_from((pico + 500) / 1000).map(NanoUsd).map_err(|_| "the cost is out of range".to_owned())
     }
+
+    /// The most that so many tokens may cost, whichever of them are cached or spent on reasoning.
+    pub fn at_most(&self, input: u64, output: u64) -> NanoUsd {
+        let read = [Some(self.input), self.cached_input, self.cache_write].into_iter().flatten().max();
+        let written = [Some(self.output), self.reasoning].into_iter().flatten().max();
+        let part = |tokens: u64, price: Option<u64>| u128::from(tokens) * u128::from(price.unwrap_or(0));
+        let pico = part(input, read) + part(output, written);
+        NanoUsd(i64::try_from(pico.div_ceil(1000)).unwrap_or(i64::MAX))
+    }
 }
 
 /// Where what an operation cost was taken from.

@@ -1,9 +1,11 @@
 //! A run in progress: its suites one after another, each given to the engine, and what becomes of them.
 
 use std::collections::BTreeMap;
+use std::io::{self, Write};
 use std::sync::atomic::AtomicBool;
 
 use super::Args;
+use super::asking;
 use super::output::{Ended, Output, Shown};
 use super::{folder, resume};
 use crate::cli::context::{Context, Failure};
@@ -16,6 +18,8 @@ use crate::eval::gate::{self, Stopped};
 use crate::eval::plan::Planned;
 use crate::eval::shard::Shard;
 use crate::evidence::Outside;
+use crate::evidence::asker::Asker;
+use crate::evidence::spend::SpendEvent;
 use crate::redact::Redacted;
 use crate::report::live::Live;
 use crate::report::safe;
@@ -24,7 +28,7 @@ use crate::run::past::{Known, Past};
 use crate::sources::discover::Discovery;
 use crate::sources::reader::Reader;
 use crate::sources::{ReadOptions, RecordedFile};
-use crate::store::kept;
+use crate::store::{kept, record};
 use crate::suite::filter::Filter;
 use crate::suite::settings::{Keep, Settings};
 
@@ -52,7 +56,9 @@ impl<'r> Execution<'r> {
         filter: Option<&Filter>,
         rerun: Option<String>,
         planned: &'r [Planned<'r>],
+        stop: &'static AtomicBool,
     ) -> Result<Self, Failure> {
+        let models = asking::prepare(planned, &args.asking, context, asking::budget(&context.settings), stop)?;
         let now = jiff::Timestamp::now();
         let expects = |p: &Planned<'_>| p.plan.cases.iter().flatten().any(|c| c.expected_fail.is_some());
         let plan = Plan {
@@ -89,14 +95,18 @@ impl<'r> Execution<'r> {
                 let (output, past, known) = Output::resume(context, resumed, redactor)?;
                 let (id, sessions) = (&output.id, known.sessions());
                 context.note(&format!("seatrial: continuing {id}: {sessions} sessions need not be evaluated again\n"));
-                return Ok(Self { began, past: Some(past), known: Some(known), ..run(output, baselines) });
+                let mut run = Self { began, past: Some(past), known: Some(known), ..run(output, baselines) };
+                run.outside.asker = models.map(|models| models.begin(&run.output.dir, true)).transpose()?;
+                return Ok(run);
             }
             context.note("seatrial: there is no run that has not ended; beginning a new one\n");
         }
         // Before the run has a folder: `latest` is still the one before.
         let baselines = baselines::read(planned, None, context);
         let output = Output::begin(context, plan, redactor, &baselines, now)?;
-        Ok(run(output, baselines.into_iter().map(Redacted::into_inner).collect()))
+        let mut run = run(output, baselines.into_iter().map(Redacted::into_inner).collect());
+        run.outside.asker = models.map(|models| models.begin(&run.output.dir, false)).transpose()?;
+        Ok(run)
     }
 
     /// Runs the suites one after another, decides, and draws the reports.
@@ -171,7 +181,14 @@ impl<'r> Execution<'r> {
         let options = ReadOptions { stop: Some(stop), ..options };
         let attribute = self.args.load.session_attribute.as_ref().or(recorded.session.as_ref());
         let assemble = sessions::assemble_options(self.context, attribute.map(String::as_str));
-        let files: Vec<RecordedFile> = found.files;
+        let mut files: Vec<RecordedFile> = found.files;
+        let asker = self.outside.asker.as_ref().filter(|_| planned.suite.checks.iter().any(|c| !c.asks.is_empty()));
+        let ends = |early| engine::Outcome { stopped: Some(early), system: Vec::new(), panicked: false };
+        // Its sessions are read several times.
+        let _spooled = match asker.map(|_| asking::spooled(&mut files, &assemble.spill_dir)).transpose() {
+            Ok(spooled) => spooled,
+            Err(why) => return ends(Early::Write(why)),
+        };
         let progress = Progress::new(self.context, &planned.suite.name, &files);
         let told = |reached| progress.tell(reached);
         let job = Job {
@@ -192,7 +209,23 @@ impl<'r> Execution<'r> {
             live: self.output.live.is_some(),
             assemble: &assemble,
             edge: &self.outside,
+            collecting: false,
         };
+        if let Some(asker) = asker {
+            let reader = || Reader::new(files.clone(), options);
+            let plan = &self.output.plan.suites[index];
+            let fold = || SuiteFold::new(plan, planned.columns.len());
+            let asked = crate::run::asking::ask(&job, &reader, &fold, asker, &|done, of| progress.asking(done, of));
+            if let Some(why) = asker.unkept() {
+                self.context.note(&format!("seatrial: answers are not kept for later runs: {}\n", safe::line(&why)));
+            }
+            if let Err(early) =
+                told_spend(asker, index as u32, &mut self.output).map_or(asked, |e| Err(Early::Write(e)))
+            {
+                progress.done(0);
+                return ends(early);
+            }
+        }
         let reader = Reader::new(files.clone(), options);
         let outcome = engine::run(
             &job,
@@ -208,6 +241,14 @@ impl<'r> Execution<'r> {
         progress.done(fold.read());
         outcome
     }
+}
+
+/// Says in the record what asking took; why it could not, if so.
+fn told_spend(asker: &Asker, suite: u32, output: &mut Output) -> Option<io::Error> {
+    let event = SpendEvent { suite, checks: asker.spent(suite) };
+    let mut line = Vec::new();
+    let written = record::volatile(&mut line, "spend", &output.redactor.pass(&event));
+    written.and_then(|()| output.record.write_all(&line)).err()
 }
 
 /// Which sessions are kept whole.
@@ -260,6 +301,7 @@ fn describe(early: &Early) -> String {
     match early {
         Early::Interrupted => "interrupted".to_owned(),
         Early::FailFast => exit::FAIL_FAST.to_owned(),
+        Early::Capped(why) => format!("capped: {why}"),
         Early::Write(why) => format!("the record could not be written: {why}"),
         Early::Spill(why) => why.to_string(),
         Early::Differs(why) => why.clone(),

@@ -90,6 +90,7 @@ fn run_over(texts: &[String], jobs: usize, options: &Options, stop: bool) -> (Ou
         assemble: options,
         live: false,
         edge: &crate::checks::asking::Nobody,
+        collecting: false,
     };
     let mut fold = SuiteFold::new(&planned.plan, 0);
     let read = ReadOptions { batch: 200, ..ReadOptions::default() };

@@ -70,6 +70,7 @@ fn onto(room: usize, jobs: usize) -> (Outcome, Vec<u8>) {
         live: false,
         assemble: &Options::default(),
         edge: &crate::checks::asking::Nobody,
+        collecting: false,
     };
     let mut fold = SuiteFold::new(&planned.plan, 0);
     let reader = Reader::new(files.to_vec(), ReadOptions::default());

@@ -1,0 +1,178 @@
+//! One endpoint in a run: asks with patience, within the budget, no faster than it is let.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::answered::Answered;
+use super::question;
+use crate::checks::asking::{Need, Reply, Said};
+use crate::checks::judge::odds;
+use crate::checks::prices::Prices;
+use crate::endpoints::{Heard, Opened};
+use crate::model::{NanoUsd, Usage};
+use crate::net::budget::{Amount, Budget};
+use crate::net::pace::{Pace, backoff};
+use crate::net::{Cause, Trouble};
+
+/// How often one question is put before it is given up.
+const TRIES: u32 = 4;
+/// How long the first wait is before it is put again.
+const FIRST_WAIT: Duration = Duration::from_millis(500);
+/// Questions without an answer in a row after which an endpoint is asked no more: it fails at everything, and every
+/// attempt may take its whole limit of time.
+const PATIENCE: u32 = 5;
+
+/// One endpoint in a run.
+pub struct Desk {
+    opened: Opened,
+    pace: Pace,
+    prices: Arc<Prices>,
+    failed: Mutex<Failed>,
+}
+
+#[derive(Default)]
+struct Failed {
+    in_a_row: u32,
+    last: String,
+}
+
+impl Desk {
+    /// Nothing asked yet.
+    pub fn new(opened: Opened, prices: Arc<Prices>) -> Self {
+        let pace = Pace::new(opened.endpoint.concurrency, opened.endpoint.requests_per_minute);
+        Self { opened, pace, prices, failed: Mutex::default() }
+    }
+
+    /// How many questions are put at once at most.
+    pub fn concurrency(&self) -> usize {
+        self.opened.endpoint.concurrency
+    }
+
+    /// Puts a question until there is an answer, or no hope of one.
+    ///
+    /// # Errors
+    /// Why there is no answer; of cause [`Cause::Budget`] when nothing may be spent any more.
+    pub async fn answer(&self, need: &Need, budget: &Budget) -> Result<Answered, Trouble> {
+        if let Some(hopeless) = self.hopeless() {
+            return Err(hopeless);
+        }
+        let answered = self.try_to(need, budget).await;
+        let mut failed = self.failed();
+        match &answered {
+            Ok(_) => failed.in_a_row = 0,
+            Err(trouble) if trouble.cause == Cause::Budget => {}
+            Err(trouble) => {
+                failed.in_a_row += 1;
+                failed.last.clone_from(&trouble.message);
+            }
+        }
+        answered
+    }
+
+    /// Why it is not asked any more, if it is not.
+    fn hopeless(&self) -> Option<Trouble> {
+        let failed = self.failed();
+        (failed.in_a_row >= PATIENCE).then(|| {
+            let message = format!("it failed {PATIENCE} times in a row and is not asked any more: {}", failed.last);
+            Trouble::new(Cause::Unreachable, message)
+        })
+    }
+
+    fn failed(&self) -> MutexGuard<'_, Failed> {
+        self.failed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn try_to(&self, need: &Need, budget: &Budget) -> Result<Answered, Trouble> {
+        let most = self.most(need, budget)?;
+        let mut attempt = 1;
+        loop {
+            let inside = self.pace.enter().await;
+            if let Some(hopeless) = self.hopeless() {
+                return Err(hopeless);
+            }
+            let reserved = budget.reserve(most).await?;
+            let trouble = match self.once(need).await {
+                Ok((reply, heard)) => {
+                    inside.well();
+                    let cost = self.cost(&heard);
+                    reserved.settle(spent(&heard, cost, most));
+                    return Ok(Answered { reply, usage: heard.usage, cost });
+                }
+                Err(trouble) => trouble,
+            };
+            // A refusal costs nothing; of what was cut off nobody knows.
+            if matches!(trouble.cause, Cause::Unreachable | Cause::Busy | Cause::Server | Cause::Refused) {
+                reserved.settle(Amount::default());
+            }
+            let wait = backoff(attempt, FIRST_WAIT, trouble.retry_after);
+            if trouble.cause == Cause::Busy {
+                inside.busy(wait);
+            }
+            drop(inside);
+            if attempt == TRIES || !trouble.cause.is_transient() {
+                let tries = if attempt > 1 { format!(" ({attempt} tries)") } else { String::new() };
+                return Err(Trouble { message: format!("{}{tries}", trouble.message), ..trouble });
+            }
+            attempt += 1;
+            tokio::time::sleep(wait).await;
+        }
+    }
+
+    async fn once(&self, need: &Need) -> Result<(Reply, Heard), Trouble> {
+        match need {
+            Need::Vote { prompt, wrong, .. } => {
+                let question = question::question(prompt, wrong.as_deref());
+                let heard = self.opened.ask(&question::ask(prompt, &question)).await?;
+                let odds = odds::of(prompt.shape, &heard.text, &heard.tokens);
+                let said = Said { text: heard.text.clone(), model: heard.model.clone(), odds };
+                Ok((Reply::Said(said), heard))
+            }
+            Need::Embedding { text, .. } => {
+                let (vector, heard) = self.opened.embed(text).await?;
+                Ok((Reply::Vector(vector), heard))
+            }
+            Need::Line { .. } => Err(Trouble::new(Cause::Misconfigured, "a program is not a model")),
+        }
+    }
+
+    /// The most that a question may come to. A token is at least a byte.
+    fn most(&self, need: &Need, budget: &Budget) -> Result<Amount, Trouble> {
+        let limits = budget.limits();
+        if limits.cost.is_none() && limits.tokens.is_none() {
+            return Ok(Amount::default());
+        }
+        let endpoint = &self.opened.endpoint;
+        let input = question::bytes(need, endpoint);
+        let output = if matches!(need, Need::Vote { .. }) { u64::from(endpoint.max_tokens) } else { 0 };
+        let cost = match (limits.cost, self.prices.find(&endpoint.model)) {
+            (None, _) => NanoUsd::default(),
+            (Some(_), Some((price, _))) => price.at_most(input, output),
+            (Some(_), None) => {
+                return Err(Trouble::new(Cause::Budget, unpriced(&endpoint.model)));
+            }
+        };
+        Ok(Amount { cost, tokens: input + output })
+    }
+
+    /// What an answer cost; `None` where nobody knows.
+    fn cost(&self, heard: &Heard) -> Option<NanoUsd> {
+        let usage = heard.usage.as_ref()?;
+        let price = self.prices.find(&heard.model).or_else(|| self.prices.find(&self.opened.endpoint.model));
+        price?.0.of(usage).ok()
+    }
+}
+
+/// That the cost of a model cannot be limited.
+pub fn unpriced(model: &str) -> String {
+    format!(
+        "`max_cost_usd` cannot be kept to: no price is known of the model `{model}`; add it to seatrial.toml: [prices] \
+         \"{model}\" = {{ input = ..., output = ... }}"
+    )
+}
+
+/// What an answer came to; what is not said counts as the most that it may have been.
+fn spent(heard: &Heard, cost: Option<NanoUsd>, most: Amount) -> Amount {
+    let counted = |usage: &Usage| usage.input.zip(usage.output).map(|(i, o)| i.saturating_add(o));
+    let tokens = heard.usage.as_ref().and_then(counted).unwrap_or(most.tokens);
+    Amount { cost: cost.unwrap_or(most.cost), tokens }
+}
