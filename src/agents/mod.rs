@@ -8,6 +8,8 @@
 pub mod conversation;
 pub mod http;
 pub mod kind;
+pub mod openai;
+pub mod picks;
 pub mod template;
 #[cfg(test)]
 mod testing;
@@ -18,7 +20,7 @@ use kind::entry;
 pub use kind::{AgentParams, Kind};
 
 /// Every kind of agent, in the order of the reference.
-pub static KINDS: &[Kind] = &[entry::<http::Http>()];
+pub static KINDS: &[Kind] = &[entry::<http::Http>(), entry::<openai::OpenAi>()];
 
 /// The kind called `name`.
 pub fn kind(name: &str) -> Option<&'static Kind> {

@@ -1,6 +1,5 @@
 //! `http`: an agent behind an HTTP endpoint of its own making.
 
-mod picks;
 mod talk;
 #[cfg(test)]
 mod tests;
@@ -15,10 +14,10 @@ use serde_json::{Value, json};
 
 use super::Agent;
 use super::kind::{AgentParams, Setup};
+use super::picks::{Calls, Picks, Tokens};
 use super::template::Body;
 use super::wire::Wire;
 use crate::checks::path::Path;
-use picks::{Calls, Picks, Tokens};
 use talk::HttpAgent;
 
 /// An agent behind an HTTP endpoint: a request per turn, from whose reply everything is picked out by path.

@@ -9,7 +9,7 @@ use reqwest::Response;
 use serde_json::Value;
 
 use super::Stream;
-use super::picks::{Picks, text};
+use crate::agents::picks::{Picks, text};
 use crate::agents::template::{Body, Known};
 use crate::agents::wire::{self, Content, MOST, Wire};
 use crate::agents::{Agent, Conversation, Heard, Say, Start};
