@@ -5,11 +5,13 @@
 //! says one thing at a time and hears what comes back. How often, how many at once, and what becomes of the answers is
 //! not its business.
 
+pub mod command;
 pub mod conversation;
 pub mod http;
 pub mod kind;
 pub mod openai;
-pub mod picks;
+mod picks;
+mod process;
 pub mod template;
 #[cfg(test)]
 mod testing;
@@ -20,7 +22,7 @@ use kind::entry;
 pub use kind::{AgentParams, Kind};
 
 /// Every kind of agent, in the order of the reference.
-pub static KINDS: &[Kind] = &[entry::<http::Http>(), entry::<openai::OpenAi>()];
+pub static KINDS: &[Kind] = &[entry::<http::Http>(), entry::<openai::OpenAi>(), entry::<command::Command>()];
 
 /// The kind called `name`.
 pub fn kind(name: &str) -> Option<&'static Kind> {

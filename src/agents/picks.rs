@@ -82,6 +82,29 @@ pub struct Picks {
 }
 
 impl Picks {
+    /// What is picked out where the agent speaks our own language: each under its own name. Attributes are not.
+    pub fn plain() -> Self {
+        let key = |name: &str| Some(Path::key(name));
+        let calls = Calls {
+            at: Path::key("calls"),
+            name: name(),
+            id: id(),
+            input: arguments(),
+            output: output(),
+            error: error(),
+        };
+        Self {
+            calls: Some(calls),
+            usage: key("usage"),
+            cost_usd: key("cost_usd"),
+            model: key("model"),
+            session: key("session"),
+            ended: key("ended"),
+            error: key("error"),
+            ..Self::default()
+        }
+    }
+
     /// Picks out of a value what is there, over what was heard before. The reply is not part of it.
     pub fn apply(&self, value: &Value, heard: &mut Heard) -> Result<(), Trouble> {
         if let Some(found) = self.error.as_ref().and_then(|path| first(path, value)) {
