@@ -5,10 +5,13 @@
 //! says one thing at a time and hears what comes back. How often, how many at once, and what becomes of the answers is
 //! not its business.
 
+pub mod a2a;
+pub mod agentcore;
 pub mod command;
 pub mod conversation;
 pub mod http;
 pub mod kind;
+pub mod mcp;
 pub mod openai;
 mod picks;
 mod process;
@@ -22,7 +25,14 @@ use kind::entry;
 pub use kind::{AgentParams, Kind};
 
 /// Every kind of agent, in the order of the reference.
-pub static KINDS: &[Kind] = &[entry::<http::Http>(), entry::<openai::OpenAi>(), entry::<command::Command>()];
+pub static KINDS: &[Kind] = &[
+    entry::<http::Http>(),
+    entry::<openai::OpenAi>(),
+    entry::<a2a::A2a>(),
+    entry::<agentcore::AgentCore>(),
+    entry::<command::Command>(),
+    entry::<mcp::Mcp>(),
+];
 
 /// The kind called `name`.
 pub fn kind(name: &str) -> Option<&'static Kind> {

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
@@ -12,6 +12,12 @@ use super::kind::Setup;
 use super::{Agent, Conversation, Exchange, Heard, Say, Start, kind};
 use crate::checks::build::{BuildProblem, Files};
 use crate::net::{Trouble, client};
+
+/// Runs a test, which takes a minute at most.
+pub fn runs<F: Future>(future: F) -> F::Output {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async { tokio::time::timeout(Duration::from_secs(60), future).await.unwrap() })
+}
 
 /// What a server does when it is asked.
 #[derive(Clone)]
@@ -210,4 +216,12 @@ pub async fn hello(table: &str) -> Result<Heard, Trouble> {
     let agent = build(table).unwrap_or_else(|problems| panic!("{problems:?}"));
     let mut talk = open(&agent).await?;
     say(&mut *talk, "hello", 0, &[]).await
+}
+
+/// Calls a tool.
+pub async fn call(talk: &mut dyn Conversation, name: &str, arguments: &Value) -> Result<Heard, Trouble> {
+    let empty = Map::new();
+    let arguments = arguments.as_object().unwrap_or(&empty);
+    let say = Say { text: "", call: Some((name, arguments)), turn: 0, history: &[], traceparent: "", baggage: "" };
+    talk.say(&say).await
 }

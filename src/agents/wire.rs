@@ -113,6 +113,19 @@ impl Wire {
         parse_url(&self.url.render(context)?).map_err(wrong)
     }
 
+    /// Where a connection goes that is kept, and its headers, as known when it is opened.
+    pub fn opening(&self, ready: &Ready, context: &Jinja) -> Result<(Url, HeaderMap), Trouble> {
+        let url = match &ready.url {
+            Some(url) => url.clone(),
+            None => self.address(context, &ready.env)?,
+        };
+        let mut headers = ready.headers.clone();
+        for (name, text) in self.headers.iter().filter(|(_, text)| !text.is_fixed()) {
+            headers.insert(name, value(name, &text.render(context)?)?);
+        }
+        Ok((url, headers))
+    }
+
     /// A request with a body. `defaults` are headers that the suite may set otherwise.
     pub fn request(
         &self,
@@ -122,27 +135,17 @@ impl Wire {
         defaults: &[(HeaderName, &'static str)],
         body: Option<Vec<u8>>,
     ) -> Result<Request, Trouble> {
-        let url = match &ready.url {
-            Some(url) => url.clone(),
-            None => self.address(context, &ready.env)?,
-        };
-        let mut request = Request::new(self.method.clone(), url);
-        let headers = request.headers_mut();
-        headers.reserve(ready.headers.len() + defaults.len() + 2);
+        let (url, mut headers) = self.opening(ready, context)?;
         for (name, default) in defaults {
-            headers.insert(name, HeaderValue::from_static(default));
-        }
-        for (name, known) in &ready.headers {
-            headers.insert(name, known.clone());
-        }
-        for (name, text) in self.headers.iter().filter(|(_, text)| !text.is_fixed()) {
-            headers.insert(name, value(name, &text.render(context)?)?);
+            headers.entry(name).or_insert(HeaderValue::from_static(default));
         }
         for (name, told) in [("traceparent", say.traceparent), ("baggage", say.baggage)] {
             if !told.is_empty() {
                 headers.insert(name, value(name, told)?);
             }
         }
+        let mut request = Request::new(self.method.clone(), url);
+        *request.headers_mut() = headers;
         *request.body_mut() = body.map(Into::into);
         Ok(request)
     }

@@ -1,7 +1,8 @@
 //! `command`: an agent that is a program, spoken with in lines of JSON.
 
 mod talk;
-#[cfg(all(test, unix))]
+#[cfg(unix)]
+#[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;

@@ -4,14 +4,9 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::agents::testing::{SESSION, build, hello, open, problems, say};
+use crate::agents::testing::{SESSION, build, hello, open, problems, runs, say};
 use crate::agents::{Exchange, Heard};
 use crate::net::{Cause, Trouble};
-
-fn runs<F: Future>(future: F) -> F::Output {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(async { tokio::time::timeout(Duration::from_secs(60), future).await.unwrap() })
-}
 
 fn shell(script: &str, keys: &str) -> String {
     format!("kind = 'command'\n{keys}\nrun = ['sh', '-c', '''\n{script}\n''']")

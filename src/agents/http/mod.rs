@@ -1,6 +1,7 @@
 //! `http`: an agent behind an HTTP endpoint of its own making.
 
-mod talk;
+pub(in crate::agents) mod sign;
+pub(in crate::agents) mod talk;
 #[cfg(test)]
 mod tests;
 
@@ -18,7 +19,7 @@ use super::picks::{Calls, Picks, Tokens};
 use super::template::Body;
 use super::wire::Wire;
 use crate::checks::path::Path;
-use talk::HttpAgent;
+use talk::{Form, HttpAgent, Spec};
 
 /// An agent behind an HTTP endpoint: a request per turn, from whose reply everything is picked out by path.
 ///
@@ -164,6 +165,12 @@ usage   = "usage"
             error: self.error,
             attributes: self.attributes,
         };
-        Some(Arc::new(HttpAgent::new(wire, body, picks, self.stream, self.text, self.end)))
+        let form = match self.stream {
+            Stream::None => Form::Whole,
+            Stream::Sse => Form::Events,
+            Stream::JsonLines => Form::Lines,
+        };
+        let (piece, end) = (self.text, self.end);
+        Some(Arc::new(HttpAgent::new(Spec { kind: Self::NAME, wire, body, picks, form, piece, end, sign: None })))
     }
 }

@@ -8,7 +8,7 @@ use futures_util::future::BoxFuture;
 use reqwest::Response;
 use serde_json::Value;
 
-use super::Stream;
+use super::sign::Sign;
 use crate::agents::picks::{Picks, text};
 use crate::agents::template::{Body, Known};
 use crate::agents::wire::{self, Content, MOST, Wire};
@@ -17,29 +17,45 @@ use crate::checks::path::Path;
 use crate::net::client::Http;
 use crate::net::{Cause, Trouble, body, stream};
 
-/// An agent of kind `http`.
-pub struct HttpAgent(Arc<Inner>);
+/// An agent that is asked by one request per turn.
+pub struct HttpAgent(Arc<Spec>);
 
-struct Inner {
-    wire: Wire,
-    body: Option<Body>,
-    picks: Picks,
-    stream: Stream,
+/// How it is asked, and where in its reply things are.
+pub struct Spec {
+    /// Its kind.
+    pub kind: &'static str,
+    /// Where requests go.
+    pub wire: Wire,
+    /// What they hold.
+    pub body: Option<Body>,
+    /// What is picked out of the reply.
+    pub picks: Picks,
+    /// How the reply comes.
+    pub form: Form,
     /// A piece of the reply's text, within an event.
-    piece: Option<Path>,
-    end: Option<String>,
+    pub piece: Option<Path>,
+    /// The data of the event that ends a stream.
+    pub end: Option<String>,
+    /// Who signs requests.
+    pub sign: Option<Sign>,
+}
+
+/// How a reply comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// As a whole.
+    Whole,
+    /// As server-sent events.
+    Events,
+    /// As lines of JSON.
+    Lines,
+    /// As a whole or as events, as the agent likes; without paths, what it says is the reply, whatever it is.
+    Either,
 }
 
 impl HttpAgent {
-    pub(super) fn new(
-        wire: Wire,
-        body: Option<Body>,
-        picks: Picks,
-        stream: Stream,
-        piece: Option<Path>,
-        end: Option<String>,
-    ) -> Self {
-        Self(Arc::new(Inner { wire, body, picks, stream, piece, end }))
+    pub(in crate::agents) fn new(spec: Spec) -> Self {
+        Self(Arc::new(spec))
     }
 }
 
@@ -56,7 +72,7 @@ impl Agent for HttpAgent {
 }
 
 struct Talk {
-    agent: Arc<Inner>,
+    agent: Arc<Spec>,
     known: Known,
     http: Http,
     /// The session's id at the agent.
@@ -66,18 +82,26 @@ struct Talk {
 impl Conversation for Talk {
     fn say<'a>(&'a mut self, say: &'a Say<'a>) -> BoxFuture<'a, Result<Heard, Trouble>> {
         Box::pin(async move {
-            wire::no_tools(say, "http")?;
             let agent = &*self.agent;
+            wire::no_tools(say, agent.kind)?;
             let ready = agent.wire.made()?;
             let context = self.known.context(say, self.session.as_deref());
             let body = agent.body.as_ref().map(|body| body.render(&context)).transpose()?;
-            let defaults = if agent.stream == Stream::Sse { wire::EVENTS } else { wire::JSON };
-            let request = agent.wire.request(ready, &context, say, defaults, body)?;
+            let defaults = match agent.form {
+                Form::Events | Form::Either => wire::EVENTS,
+                Form::Whole | Form::Lines => wire::JSON,
+            };
+            let mut request = agent.wire.request(ready, &context, say, defaults, body)?;
+            if let Some(sign) = &agent.sign {
+                sign.sign(&mut request).await?;
+            }
             let since = Instant::now();
             let reply = wire::send(&self.http, request, &ready.env).await?;
-            let heard = match agent.stream {
-                Stream::None => agent.whole(reply).await,
-                Stream::Sse | Stream::JsonLines => agent.pieces(reply, since).await,
+            let events = agent.form == Form::Either && wire::content(&reply).0 == Content::Events;
+            let heard = match agent.form {
+                Form::Events | Form::Lines => agent.pieces(reply, since).await,
+                Form::Either if events => agent.pieces(reply, since).await,
+                Form::Whole | Form::Either => agent.whole(reply).await,
             };
             let mut heard = heard.map_err(|trouble| ready.env.scrubbed(trouble))?;
             if heard.session.is_some() {
@@ -90,7 +114,7 @@ impl Conversation for Talk {
     }
 }
 
-impl Inner {
+impl Spec {
     /// A reply that comes as a whole.
     async fn whole(&self, reply: Response) -> Result<Heard, Trouble> {
         let env = &self.wire.made()?.env;
@@ -108,6 +132,10 @@ impl Inner {
         }
         let value = wire::json(reply, env).await?;
         self.picks.apply(&value, &mut heard)?;
+        if self.picks.reply.is_none() && self.form == Form::Either {
+            heard.reply = (!value.is_null()).then(|| text(&value));
+            return Ok(heard);
+        }
         let Some(path) = &self.picks.reply else {
             return Err(Trouble::new(
                 Cause::Malformed,
@@ -122,11 +150,11 @@ impl Inner {
     async fn pieces(&self, reply: Response, since: Instant) -> Result<Heard, Trouble> {
         let env = &self.wire.made()?.env;
         let (content, said) = wire::content(&reply);
-        let mut events = match (self.stream, content) {
-            (Stream::Sse, Content::Events) => stream::events(reply, MOST),
-            (Stream::JsonLines, Content::Lines | Content::Json | Content::Plain) => stream::lines(reply, MOST),
-            (Stream::Sse, _) => return Err(wire::unexpected(reply, "stream of events", &said, env).await),
-            _ => return Err(wire::unexpected(reply, "lines of JSON", &said, env).await),
+        let mut events = match (self.form, content) {
+            (Form::Events | Form::Either, Content::Events) => stream::events(reply, MOST),
+            (Form::Lines, Content::Lines | Content::Json | Content::Plain) => stream::lines(reply, MOST),
+            (Form::Lines, _) => return Err(wire::unexpected(reply, "lines of JSON", &said, env).await),
+            _ => return Err(wire::unexpected(reply, "stream of events", &said, env).await),
         };
         let mut heard = Heard::default();
         let (mut ended, mut whole) = (false, None);
@@ -136,8 +164,13 @@ impl Inner {
                 ended = true;
                 break;
             }
-            if self.stream == Stream::Sse && self.piece.is_none() && self.picks.reply.is_none() {
-                wire::piece(&mut heard, &event.data, since);
+            if self.form != Form::Lines && self.piece.is_none() && self.picks.reply.is_none() {
+                let said = match self.form {
+                    // Frameworks write what an agent yields as JSON, a text in quotes.
+                    Form::Either => serde_json::from_str(&event.data).unwrap_or(event.data),
+                    _ => event.data,
+                };
+                wire::piece(&mut heard, &said, since);
                 continue;
             }
             let value = wire::parse(event.data.as_bytes(), "an event of the stream", env)?;

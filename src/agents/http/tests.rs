@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::agents::testing::{Do, Server, build, events, head, hello, ok, open, problems, reply, say};
+use crate::agents::testing::{Do, Server, build, events, head, hello, ok, open, problems, reply, runs, say};
 use crate::agents::{Call, Exchange, Heard};
 use crate::model::Usage;
 use crate::net::{Cause, Trouble};
@@ -12,11 +12,6 @@ use crate::net::{Cause, Trouble};
 async fn whole(step: Do, keys: &str) -> Result<Heard, Trouble> {
     let server = Server::new(vec![step]).await;
     hello(&format!("kind = 'http'\nurl = '{}/chat'\n{keys}", server.url)).await
-}
-
-fn runs<F: Future>(future: F) -> F::Output {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(async { tokio::time::timeout(Duration::from_secs(60), future).await.unwrap() })
 }
 
 #[test]

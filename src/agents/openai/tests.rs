@@ -1,17 +1,10 @@
 //! Agents of kind `openai` against real connections: the wire formats as the APIs speak them, and bad replies.
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
 
-use crate::agents::testing::{Do, Server, build, events, hello, ok, open, problems, reply, say};
+use crate::agents::testing::{Do, Server, build, events, hello, ok, open, problems, reply, runs, say};
 use crate::agents::{Exchange, Heard};
 use crate::net::{Cause, Trouble};
-
-fn runs<F: Future>(future: F) -> F::Output {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(async { tokio::time::timeout(Duration::from_secs(60), future).await.unwrap() })
-}
 
 fn table(url: &str, keys: &str) -> String {
     format!("kind = 'openai'\nurl = '{url}/v1'\nmodel = 'm'\napi_key = '{{{{ env.KEY }}}}'\n{keys}")
