@@ -38,6 +38,20 @@ impl<'s> Subject<'s> {
         }
     }
 
+    /// The same subject in another view of its session; `None` where it is not there.
+    pub fn within(&self, scene: &'s Scene<'s>) -> Option<Subject<'s>> {
+        Some(match self {
+            Self::Span(s) => {
+                let span = scene.session.spans().nth(s.ordinal)?;
+                Subject::Span(SpanSubject { scene, span, ordinal: s.ordinal, turn: s.turn })
+            }
+            Self::Turn(t) => {
+                Subject::Turn(TurnSubject { scene, turn: scene.session.turns.get(t.index)?, index: t.index })
+            }
+            Self::Session(_) => Subject::Session(SessionSubject { scene }),
+        })
+    }
+
     /// The level it is of.
     pub const fn level(&self) -> Level {
         match self {
@@ -192,12 +206,25 @@ fn misplaced() -> String {
     "a bug in seatrial: the answer is one to another kind of question".to_owned()
 }
 
+/// How sure a check can be.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reach {
+    /// The confidence that any verdict of it may have, pass or fail, from 0 to 1.
+    pub confidence: f64,
+    /// Why no more, as the beginning of a sentence that ends with "at most" a number; empty when it is 1.
+    pub why: String,
+}
+
 /// A check that asks before it decides.
 pub trait AskingCheck: Send + Sync {
     /// What it wants to know besides `have`, the answers so far in the order of what it asked for.
     fn needs(&self, subject: &Subject<'_>, have: &[Answer]) -> Vec<Need>;
     /// Judges the subject by the answers, once nothing more is needed.
     fn check(&self, subject: &Subject<'_>, have: &[Answer]) -> Finding;
+    /// How sure it can be of every verdict.
+    fn reach(&self) -> Reach {
+        Reach { confidence: 1.0, why: String::new() }
+    }
 }
 
 /// Whoever can answer.

@@ -95,6 +95,8 @@ pub trait Params: DeserializeOwned + JsonSchema + 'static {
     const LEVELS: &'static [Level];
     /// At least one example, shown by `seatrial explain` and run by the tests.
     const EXAMPLES: &'static [Example];
+    /// What the examples are answered, of a rule that asks outside: the first that fits.
+    const ANSWERS: &'static [Answered] = &[];
     /// Parameters whose templates the rule renders itself, subject by subject: what they render to is looked up and
     /// compiles nothing anew.
     const RENDERS: &'static [&'static str] = &[];
@@ -128,6 +130,14 @@ pub struct Example {
     pub fails: &'static str,
 }
 
+/// What an example is answered by whom its check asks: a made-up reply of a model, which the tests give.
+pub struct Answered {
+    /// What the question holds: a part of a prompt, or the whole of a text that is embedded.
+    pub when: &'static str,
+    /// The reply: of a judge its JSON, of embeddings a list of numbers.
+    pub says: &'static str,
+}
+
 /// A compiled check, or `None` when problems were reported instead, with the tool names it is about.
 pub type Built = Option<(Compiled, Vec<String>)>;
 
@@ -139,6 +149,8 @@ pub struct Rule {
     pub levels: &'static [Level],
     /// Its examples.
     pub examples: &'static [Example],
+    /// What the examples are answered.
+    pub answers: &'static [Answered],
     /// Parameters whose templates it renders itself.
     pub renders: &'static [&'static str],
     /// Parameters that name files, beside those whose name ends in `_file`.
@@ -161,6 +173,7 @@ pub const fn rule<P: Params>() -> Rule {
         name: P::NAME,
         levels: P::LEVELS,
         examples: P::EXAMPLES,
+        answers: P::ANSWERS,
         renders: P::RENDERS,
         files: P::FILES,
         priced: P::priced,

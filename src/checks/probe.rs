@@ -7,7 +7,8 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::askable::{Askable, Judge};
-use super::build::{Build, Example, Files, Kit, Params, rule};
+use super::asking::{Answer, Edge, Need, Nobody, Reply, Said, Subject, settle};
+use super::build::{Answered, Build, Example, Files, Kit, Params, rule};
 use super::expect::Expected;
 use super::select::Selector;
 use super::subject::{Scene, SessionSubject, SpanSubject, TurnSubject};
@@ -19,7 +20,8 @@ use crate::model::{Finding, Level, Session, Status};
 pub fn scene<T>(json: &str, tags: &[&str], f: impl FnOnce(&Scene<'_>) -> T) -> T {
     let session: Session<'_> = serde_json::from_str(json).unwrap();
     let tags: Vec<String> = tags.iter().map(|t| (*t).to_owned()).collect();
-    let expected = Expected::default();
+    let expected = session.reference.as_ref().map(Expected::recorded).unwrap_or_default();
+    let turn_expected: Vec<_> = session.turns.iter().map(|t| t.reference.as_ref().map(Expected::recorded)).collect();
     let make = || {
         minijinja::Value::from_pairs([
             ("session", context::session_value(&session)),
@@ -31,7 +33,7 @@ pub fn scene<T>(json: &str, tags: &[&str], f: impl FnOnce(&Scene<'_>) -> T) -> T
         case_id: &session.id,
         tags: &tags,
         expected: &expected,
-        turn_expected: &[],
+        turn_expected: &turn_expected,
         context: &OnceCell::new(),
         make_context: &make,
     })
@@ -101,12 +103,50 @@ pub fn build<P: Params>(level: Level, toml: &str) -> Result<Compiled, String> {
     built.map(|(compiled, _)| compiled).ok_or_else(|| problems.join("; "))
 }
 
+/// Answers as the examples of a rule say.
+pub struct Scripted(pub &'static [Answered]);
+
+impl Edge for Scripted {
+    fn answer(&self, need: &Need) -> Answer {
+        let says = |fits: &dyn Fn(&str) -> bool| {
+            let found = self.0.iter().find(|answered| fits(answered.when));
+            found.map(|answered| answered.says).ok_or_else(|| format!("no answer to {need:?}"))
+        };
+        match need {
+            Need::Line { .. } => Err("no program".to_owned()),
+            Need::Vote { prompt, .. } => {
+                let message = prompt.message();
+                let text = says(&|when| message.contains(when))?.to_owned();
+                Ok(Reply::Said(Said { text, ..Said::default() }))
+            }
+            Need::Embedding { text, .. } => {
+                Ok(Reply::Vector(serde_json::from_str(says(&|when| &**text == when)?).unwrap()))
+            }
+        }
+    }
+}
+
 /// The findings of a check over every subject of a session that `on` selects.
 pub fn findings(compiled: &Compiled, on: &Selector, session: &str) -> Vec<Finding> {
+    findings_at(Level::Session, compiled, on, session, &Nobody)
+}
+
+/// The same of a check that asks, at a level.
+fn findings_at(level: Level, compiled: &Compiled, on: &Selector, session: &str, edge: &dyn Edge) -> Vec<Finding> {
     scene(session, &[], |scene| match compiled {
         Compiled::Span(check) => spans(scene).filter(|s| on.span(s)).map(|s| check.check(&s)).collect(),
         Compiled::Turn(check) => turns(scene).filter(|t| on.turn(t)).map(|t| check.check(&t)).collect(),
         Compiled::Session(check) if on.session(scene) => vec![check.check(&SessionSubject { scene })],
+        Compiled::Asking(check) => {
+            let subjects: Vec<Subject<'_>> = match level {
+                Level::Span => spans(scene).filter(|s| on.span(s)).map(Subject::Span).collect(),
+                Level::Turn => turns(scene).filter(|t| on.turn(t)).map(Subject::Turn).collect(),
+                _ => {
+                    vec![Subject::Session(SessionSubject { scene })].into_iter().filter(|_| on.session(scene)).collect()
+                }
+            };
+            subjects.iter().map(|subject| settle(&**check, subject, edge)).collect()
+        }
         _ => Vec::new(),
     })
 }
@@ -148,7 +188,7 @@ fn example_holds<P: Params>(example: &Example) {
     for (sessions, passes) in [(example.passes, true), (example.fails, false)] {
         assert!(!sessions.trim().is_empty());
         for session in sessions.lines().filter(|l| !l.trim().is_empty()) {
-            let all = findings(&compiled, &on, session);
+            let all = findings_at(level, &compiled, &on, session, &Scripted(P::ANSWERS));
             assert!(!all.is_empty(), "no subject in {session}");
             assert!(all.iter().all(|f| matches!(f.status, Status::Pass | Status::Fail)), "{all:?} of {session}");
             assert_eq!(all.iter().all(|f| f.status == Status::Pass), passes, "{all:?} of {session}");

@@ -13,6 +13,7 @@ use topics::TOPICS;
 use super::context::{Context, Failure};
 use crate::checks::RULES;
 use crate::checks::build::Rule;
+use crate::checks::judge::rubric::{self, BUILTINS, Builtin};
 use crate::eval::exit;
 use crate::formats::FORMATS;
 use crate::model::Level;
@@ -24,13 +25,14 @@ use crate::suite::schema::docs::{ParamDoc, rule_doc, table_docs};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  seatrial explain                 all checks by level, and the topics
-  seatrial explain trajectory      one check, with a session that passes and one that fails
-  seatrial explain filter          the language of --filter
-  seatrial explain cases           the columns of a file of cases
+  seatrial explain                    all checks by level, and the topics
+  seatrial explain trajectory         one check, with a session that passes and one that fails
+  seatrial explain builtin:grounded   a rubric for judges, to be named or copied
+  seatrial explain filter             the language of --filter
+  seatrial explain cases              the columns of a file of cases
   seatrial explain exit-codes")]
 pub struct Args {
-    /// A check, a trace format, or a topic: `cases`, `exit-codes`, `filter`, `formats`, `gate`, `keys`, `matchers`,
+    /// A check, a trace format, a rubric (`builtin:NAME`), or a topic: `cases`, `exit-codes`, `filter`, `formats`, `gate`, `keys`, `matchers`,
     /// `metrics`, `redaction`, `settings`, `suite`.
     name: Option<String>,
     /// Print the reference of all checks in Markdown.
@@ -65,6 +67,11 @@ fn explain(name: &str) -> Result<String, Failure> {
     if let Some(format) = FORMATS.iter().find(|f| f.name() == name) {
         return Ok(format!("{name} (trace format)\n\n{}\n", wrapped(format.doc(), 0, 0)));
     }
+    if name.starts_with("builtin:")
+        && let Some(rubric) = rubric::builtin(name)
+    {
+        return Ok(self::rubric(rubric));
+    }
     if is_table_of_suite(name) {
         return Ok(topics::suite());
     }
@@ -72,7 +79,8 @@ fn explain(name: &str) -> Result<String, Failure> {
         let formats = FORMATS.iter().map(|f| f.name());
         TOPICS.iter().map(|t| t.name).chain(RULES.iter().map(|r| r.name)).chain(formats)
     };
-    let help = match nearest(name, names()) {
+    let rubrics: Vec<String> = BUILTINS.iter().map(|b| format!("builtin:{}", b.name)).collect();
+    let help = match nearest(name, names().chain(rubrics.iter().map(String::as_str))) {
         Some(near) => format!("did you mean `{near}`?"),
         None => "`seatrial explain` lists everything there is to explain".to_owned(),
     };
@@ -100,6 +108,11 @@ fn overview(rules: &[Rule]) -> String {
     for topic in TOPICS {
         let _ = writeln!(out, "  {:width$}  {}", topic.name, topic.summary);
     }
+    out.push_str("\nrubrics for judges (`rubric = \"builtin:NAME\"`)\n");
+    let width = BUILTINS.iter().map(|b| b.name.len()).max().unwrap_or(0);
+    for builtin in BUILTINS {
+        let _ = writeln!(out, "  {:width$}  {}", builtin.name, builtin.about);
+    }
     let formats: Vec<&str> = FORMATS.iter().map(|f| f.name()).collect();
     let _ = write!(out, "\ntrace formats\n  {}\n", formats.join(", "));
     out
@@ -116,6 +129,20 @@ fn short(summary: &str) -> String {
 
 fn levels(rule: &Rule) -> String {
     rule.levels.iter().map(|l| l.name()).collect::<Vec<_>>().join(", ")
+}
+
+/// A rubric: the text that a judge is asked by, ready to be copied.
+fn rubric(builtin: &Builtin) -> String {
+    let levels: Vec<&str> = builtin.levels.iter().map(|l| l.name()).collect();
+    let needs =
+        if builtin.needs_answer { "Without an expected answer (`reference.answer`) it is an error.\n" } else { "" };
+    format!(
+        "builtin:{} (rubric for judges; {})\n\n{}\n{needs}\nIts text, to be named as it is or copied and changed:\n\n{}",
+        builtin.name,
+        levels.join(", "),
+        builtin.about,
+        builtin.text
+    )
 }
 
 /// One check: what it does, its parameters, its examples.

@@ -108,6 +108,24 @@ impl<'s> Bound<'s> {
         }
     }
 
+    /// The same for another view of the session: what the recording expects is what that view says.
+    pub fn of<'v>(&'v self, session: &'v Session<'v>) -> Bound<'v> {
+        let mut bound = Bound {
+            case_id: Text::borrowed(&self.case_id),
+            trial: None,
+            case: None,
+            case_index: None,
+            tags: Cow::Borrowed(&self.tags),
+            expected: session.reference.as_ref().map(Expected::recorded).unwrap_or_default(),
+            turn_expected: session.turns.iter().map(|t| t.reference.as_ref().map(Expected::recorded)).collect(),
+            error: None,
+        };
+        if let (Some(case), Some(index)) = (self.case, self.case_index) {
+            bound.declared(case, index);
+        }
+        bound
+    }
+
     /// `case` and `session` as templates and expressions see them.
     pub fn context(&self, session: &Session<'_>) -> minijinja::Value {
         let mut case = match self.case.map(|c| &c.vars) {

@@ -23,13 +23,14 @@ pub struct Evaluated {
 }
 
 /// Applies the checks for which `active` holds to one session.
-/// What a check asks for, `edge` answers.
+/// What a check asks for, `edge` answers. `shown` is the session as models may see it, where that is not as it was.
 pub fn evaluate(
     suite: &Suite,
     session: &Session<'_>,
     bound: &Bound<'_>,
     active: &dyn Fn(usize) -> bool,
     edge: &dyn Edge,
+    shown: Option<&Session<'_>>,
 ) -> Evaluated {
     let applies = |index: usize, check: &CheckDef| {
         check.level != Level::System && active(index) && check.case.is_none_or(|c| Some(c) == bound.case_index)
@@ -41,7 +42,12 @@ pub fn evaluate(
     if let Some(reason) = bound.case.and_then(|c| c.skip.as_ref()) {
         return uniform(checks, Status::Skip, reason);
     }
-    with_scene(session, bound, |scene| each_check(checks, scene, edge))
+    match shown {
+        None => with_scene(session, bound, |scene| each_check(checks, scene, None, edge)),
+        Some(shown) => with_scene(shown, &bound.of(shown), |shown| {
+            with_scene(session, bound, |scene| each_check(checks, scene, Some(shown), edge))
+        }),
+    }
 }
 
 /// Whether the `on` of a system check selects a session. `Err` says why nobody can tell.
@@ -84,13 +90,14 @@ impl Edge for By<'_> {
 fn each_check<'c>(
     checks: impl Iterator<Item = (usize, &'c CheckDef)>,
     scene: &Scene<'_>,
+    shown: Option<&Scene<'_>>,
     edge: &dyn Edge,
 ) -> Evaluated {
     let mut out = Evaluated { verdicts: Vec::new(), panicked: false };
     for (index, check) in checks {
         let mut rolled = RollUp::default();
         let edge = &By { edge, check: index as u32 };
-        let ran = catch_unwind(AssertUnwindSafe(|| apply(check, scene, edge, &mut rolled)));
+        let ran = catch_unwind(AssertUnwindSafe(|| apply(check, scene, shown, edge, &mut rolled)));
         if ran.is_err() {
             out.panicked = true;
             rolled.add(
@@ -121,8 +128,8 @@ fn uniform<'c>(checks: impl Iterator<Item = (usize, &'c CheckDef)>, status: Stat
     Evaluated { verdicts: checks.map(|(i, _)| verdict(i)).collect(), panicked: false }
 }
 
-/// Applies one check to every subject it selects.
-fn apply(check: &CheckDef, scene: &Scene<'_>, edge: &dyn Edge, rolled: &mut RollUp) {
+/// Applies one check to every subject it selects. `shown` is the session as models may see it.
+fn apply(check: &CheckDef, scene: &Scene<'_>, shown: Option<&Scene<'_>>, edge: &dyn Edge, rolled: &mut RollUp) {
     let on = match check.on.resolve(|| scene.context().clone()) {
         Ok(on) => on,
         // Without a selector nobody can say what the subjects are, not even that there are none.
@@ -132,18 +139,12 @@ fn apply(check: &CheckDef, scene: &Scene<'_>, edge: &dyn Edge, rolled: &mut Roll
     let flagged = !scene.session.redacted.is_empty();
     let selecting = if flagged { check.on.reads() } else { Parts::NONE };
     let unselected = |at| withheld::unknown(scene.session, at, selecting);
-    let rendering = if flagged { check.program.reads() } else { Parts::NONE };
-    let measured = |at, reads: &dyn Fn() -> Reads, finding| {
-        let reads = || match reads() {
-            reads if rendering == Parts::NONE => reads,
-            reads => Reads::only(reads.parts | rendering),
-        };
-        withheld::measured(scene.session, at, reads, finding)
-    };
-    // What is outside is not asked about what nobody can know.
-    let asked = |at, ask: &dyn Fn() -> Finding| match withheld::unknown(scene.session, at, Parts::ALL) {
-        Some(why) => Finding::error(why),
-        None => ask(),
+    let judge = |at, subject: Subject<'_>| {
+        let mut finding = judged(check, at, subject, shown, edge);
+        if let Some(review) = &check.review {
+            review.of(&mut finding, scene.tags);
+        }
+        finding
     };
     match check.level {
         Level::Span => {
@@ -152,16 +153,7 @@ fn apply(check: &CheckDef, scene: &Scene<'_>, edge: &dyn Edge, rolled: &mut Roll
                 if let Some(why) = unselected(at) {
                     rolled.add(at, Finding::error(why));
                 } else if on.span(&subject) {
-                    let finding = with_compiled(
-                        check,
-                        || span_context(scene, &subject),
-                        |compiled| match compiled {
-                            Compiled::Span(c) => measured(at, &|| c.reads(), c.check(&subject)),
-                            Compiled::Asking(c) => asked(at, &|| settle(&**c, &Subject::Span(subject), edge)),
-                            _ => wrong_level(),
-                        },
-                    );
-                    rolled.add(at, finding);
+                    rolled.add(at, judge(at, Subject::Span(subject)));
                 }
             });
             if let Some(finding) = unseen(check, &on, scene) {
@@ -175,16 +167,7 @@ fn apply(check: &CheckDef, scene: &Scene<'_>, edge: &dyn Edge, rolled: &mut Roll
                 if let Some(why) = unselected(at) {
                     rolled.add(at, Finding::error(why));
                 } else if on.turn(&subject) {
-                    let finding = with_compiled(
-                        check,
-                        || turn_context(scene, &subject),
-                        |compiled| match compiled {
-                            Compiled::Turn(c) => measured(at, &|| c.reads(), c.check(&subject)),
-                            Compiled::Asking(c) => asked(at, &|| settle(&**c, &Subject::Turn(subject), edge)),
-                            _ => wrong_level(),
-                        },
-                    );
-                    rolled.add(at, finding);
+                    rolled.add(at, judge(at, Subject::Turn(subject)));
                 }
             }
             // A turn that the case declares and the session does not have is not measured, and never dropped in silence.
@@ -198,24 +181,68 @@ fn apply(check: &CheckDef, scene: &Scene<'_>, edge: &dyn Edge, rolled: &mut Roll
             }
         }
         Level::Session => {
-            let subject = SessionSubject { scene };
             let at = SubjectRef::Session;
             if let Some(why) = unselected(at) {
                 rolled.add(at, Finding::error(why));
             } else if on.session(scene) {
-                let finding = with_compiled(
-                    check,
-                    || scene.context().clone(),
-                    |compiled| match compiled {
-                        Compiled::Session(c) => measured(at, &|| c.reads(), c.check(&subject)),
-                        Compiled::Asking(c) => asked(at, &|| settle(&**c, &Subject::Session(subject), edge)),
-                        _ => wrong_level(),
-                    },
-                );
-                rolled.add(at, finding);
+                rolled.add(at, judge(at, Subject::Session(SessionSubject { scene })));
             }
         }
         Level::System => {}
+    }
+}
+
+/// What a check says of one subject. A check that asks models judges it as it is shown to them.
+fn judged(
+    check: &CheckDef,
+    at: SubjectRef,
+    subject: Subject<'_>,
+    shown: Option<&Scene<'_>>,
+    edge: &dyn Edge,
+) -> Finding {
+    let session = subject.scene().session;
+    let Some(shown) = shown.filter(|_| !check.asks.is_empty()) else {
+        return with_compiled(check, || context_of(&subject), |c| said(check, (session, at), c, &subject, edge));
+    };
+    let Some(seen) = subject.within(shown) else {
+        return Finding::error("a bug in seatrial: the subject is not in the session as it may be shown");
+    };
+    let mut finding = with_compiled(check, || context_of(&seen), |c| said(check, (session, at), c, &seen, edge));
+    // What was taken out moves what stands behind it.
+    for place in finding.evidence.iter_mut().filter(|e| e.range.is_some()) {
+        if place.text_in(session) != place.text_in(shown.session) {
+            place.range = None;
+        }
+    }
+    finding
+}
+
+/// What a compiled check says of a subject of its level. `session` is as it was read, with what is not known of it.
+fn said(
+    check: &CheckDef,
+    (session, at): (&Session<'_>, SubjectRef),
+    compiled: &Compiled,
+    subject: &Subject<'_>,
+    edge: &dyn Edge,
+) -> Finding {
+    let measured = |reads: &dyn Fn() -> Reads, finding| {
+        let rendering = if session.redacted.is_empty() { Parts::NONE } else { check.program.reads() };
+        let reads = || match reads() {
+            reads if rendering == Parts::NONE => reads,
+            reads => Reads::only(reads.parts | rendering),
+        };
+        withheld::measured(session, at, reads, finding)
+    };
+    match (compiled, subject) {
+        (Compiled::Span(c), Subject::Span(subject)) => measured(&|| c.reads(), c.check(subject)),
+        (Compiled::Turn(c), Subject::Turn(subject)) => measured(&|| c.reads(), c.check(subject)),
+        (Compiled::Session(c), Subject::Session(subject)) => measured(&|| c.reads(), c.check(subject)),
+        // What is outside is not asked about what nobody can know.
+        (Compiled::Asking(c), subject) => match withheld::unknown(session, at, Parts::ALL) {
+            Some(why) => Finding::error(why),
+            None => settle(&**c, subject, edge),
+        },
+        _ => Finding::error("a bug in seatrial: the check was compiled for another level"),
     }
 }
 
@@ -270,17 +297,18 @@ fn with_compiled(
     run(compiled)
 }
 
-fn wrong_level() -> Finding {
-    Finding::error("a bug in seatrial: the check was compiled for another level")
-}
-
-fn span_context(scene: &Scene<'_>, subject: &SpanSubject<'_>) -> minijinja::Value {
-    let turn = subject.turn.map(|i| context::turn_value(scene.session, i));
-    minijinja::context! { turn, span => context::span_value(subject.span), ..scene.context().clone() }
-}
-
-fn turn_context(scene: &Scene<'_>, subject: &TurnSubject<'_>) -> minijinja::Value {
-    minijinja::context! { turn => context::turn_value(scene.session, subject.index), ..scene.context().clone() }
+/// What templates see of a subject.
+fn context_of(subject: &Subject<'_>) -> minijinja::Value {
+    let scene = subject.scene();
+    let case = scene.context().clone();
+    let turn = |index| context::turn_value(scene.session, index);
+    match subject {
+        Subject::Span(subject) => minijinja::context! {
+            turn => subject.turn.map(turn), span => context::span_value(subject.span), ..case
+        },
+        Subject::Turn(subject) => minijinja::context! { turn => turn(subject.index), ..case },
+        Subject::Session(_) => case,
+    }
 }
 
 thread_local! {
@@ -325,12 +353,67 @@ mod tests {
         let session: Session<'_> = serde_json::from_str(r#"{"id":"a","turns":[{"reply":"good"}]}"#).unwrap();
         let bound = bind::bind(&suite, &session).unwrap();
         keep_panics_quiet();
-        let evaluated = evaluate(&suite, &session, &bound, &|_| true, &Nobody);
+        let evaluated = evaluate(&suite, &session, &bound, &|_| true, &Nobody, None);
         let _ = std::panic::take_hook();
         assert!(evaluated.panicked);
         let statuses: Vec<Status> = evaluated.verdicts.iter().map(|v| v.status).collect();
         assert_eq!(statuses, [Status::Error, Status::Pass]);
         let reason = &evaluated.verdicts[0].findings[0].reason;
         assert!(reason.contains("the check panicked: the mast broke at src/"), "{reason}");
+    }
+    /// Quotes what it finds in the prompt, and remembers it.
+    struct Quotes(&'static str, std::sync::Mutex<Vec<String>>);
+
+    impl Edge for Quotes {
+        fn answer(&self, need: &crate::checks::asking::Need) -> crate::checks::asking::Answer {
+            use crate::checks::asking::{Need, Reply, Said};
+            let Need::Vote { prompt, .. } = need else { panic!() };
+            self.1.lock().unwrap().push(prompt.message());
+            let text = serde_json::json!({ "reason": "so", "quotes": [self.0], "verdict": "pass", "score": 1.0 });
+            Ok(Reply::Said(Said { text: text.to_string(), ..Said::default() }))
+        }
+    }
+
+    const WITH_EMAIL: &str =
+        r#"{"id":"a","turns":[{"user":"Write to ann@example.com","reply":"Done, ann@example.com."}]}"#;
+
+    fn judged(redact: &str, check: &str, quote: &'static str) -> (Verdict, String) {
+        let suite = testing::suite(&format!(
+            "[redact]\ndetectors = [\"email\"]\n{redact}\n[[turn]]\nid = \"j\"\ncheck = \"judge\"\n{check}\n"
+        ));
+        let session: Session<'_> = serde_json::from_str(WITH_EMAIL).unwrap();
+        let bound = bind::bind(&suite, &session).unwrap();
+        let seen = suite.redactor.session(&session).unwrap();
+        let shown = suite.redactor.hides_from_models().then(|| seen.session.get());
+        let edge = Quotes(quote, std::sync::Mutex::default());
+        let mut evaluated = evaluate(&suite, &session, &bound, &|_| true, &edge, shown);
+        (evaluated.verdicts.remove(0), edge.1.into_inner().unwrap().concat())
+    }
+
+    #[test]
+    fn with_redact_judge_models_are_shown_what_may_be_written_and_nothing_else() {
+        let rubric = "rubric = \"Answers {{ turn.user }} of {{ session.id }}\"";
+        let (verdict, asked) = judged("judge = true", rubric, "Done, [redacted:email].");
+        assert!(!asked.contains("ann@"), "{asked}");
+        assert!(asked.contains("Answers Write to [redacted:email] of a"), "{asked}");
+        assert_eq!(verdict.confidence, 2.0 / 3.0, "its quotes are looked up in what it was shown");
+        assert_eq!(verdict.findings[0].evidence, [crate::model::Evidence::turn(0, crate::model::Field::Reply)]);
+        let (_, asked) = judged("", rubric, "Done");
+        assert!(asked.contains("ann@example.com"));
+    }
+
+    #[test]
+    fn a_template_of_a_check_that_asks_models_is_rendered_from_what_they_may_see() {
+        let against = "rubric = \"r\"\nagainst = \"{{ turn.user }}\"";
+        let (_, asked) = judged("judge = true", against, "Done");
+        assert!(!asked.contains("ann@") && asked.contains("| Write to [redacted:email]"), "{asked}");
+    }
+
+    #[test]
+    fn a_verdict_that_review_asks_about_is_held_with_its_proposal() {
+        let (verdict, _) = judged("", "rubric = \"r\"\nreview = { below = 0.6 }", "Nothing like that");
+        assert_eq!((verdict.status, verdict.findings[0].proposal), (Status::Held, Some(Status::Pass)));
+        let (verdict, _) = judged("", "rubric = \"r\"\nreview = { below = 0.6 }", "Done");
+        assert_eq!(verdict.status, Status::Pass);
     }
 }

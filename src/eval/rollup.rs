@@ -34,16 +34,28 @@ impl RollUp {
             return;
         }
         self.tally.add(finding.status);
-        if let Some(score) = finding.score {
+        // What waits for a person is not measured yet.
+        if let Some(score) = finding.score.filter(|_| finding.proposal.is_none()) {
             self.scores += score;
             self.scored += 1;
         }
         self.confidence = self.confidence.min(finding.confidence);
-        if finding.status != Status::Pass && self.findings.len() < MAX_LISTED {
+        // A pass that is not certain has something to say for itself, after all that did not pass.
+        let passed = finding.status == Status::Pass;
+        if passed && finding.confidence == 1.0 {
+            return;
+        }
+        if self.findings.len() == MAX_LISTED && !passed {
+            let least = self.findings.iter().rposition(|f| f.status == Status::Pass);
+            least.map(|at| self.findings.remove(at));
+        }
+        if self.findings.len() < MAX_LISTED {
             self.findings.push(SubjectFinding {
                 subject,
                 status: finding.status,
+                proposal: finding.proposal,
                 score: finding.score,
+                confidence: finding.confidence,
                 reason: bounded(finding.reason),
                 evidence: finding.evidence,
             });
@@ -158,6 +170,33 @@ mod tests {
         assert_eq!(decide(&tally(8, 2, 0, 0), Require::Share(0.9)).0, Status::Fail);
         assert_eq!(decide(&tally(8, 1, 1, 0), Require::Share(0.9)).0, Status::Error);
         assert_eq!(decide(&tally(8, 2, 0, 0), Require::Share(0.9)).1, "8 of 10 passed, 9 needed");
+    }
+
+    #[test]
+    fn a_pass_without_certainty_is_listed_as_long_as_there_is_room_for_what_did_not_pass() {
+        let mut rolled = RollUp::default();
+        let sure = |confidence| Finding { confidence, ..Finding::pass() };
+        rolled.add(SubjectRef::Session, sure(1.0));
+        for _ in 0..MAX_LISTED {
+            rolled.add(SubjectRef::Session, sure(0.8));
+        }
+        rolled.add(SubjectRef::Session, Finding::fail("no"));
+        let findings = rolled.verdict(0, Require::All).unwrap().findings;
+        assert_eq!((findings.len(), findings[0].confidence), (MAX_LISTED, 0.8));
+        assert_eq!(findings.iter().filter(|f| f.status == Status::Fail).count(), 1);
+    }
+
+    #[test]
+    fn what_waits_for_a_person_has_no_score_yet() {
+        let mut rolled = RollUp::default();
+        let mut held = Finding::fail("no");
+        held.hold("not sure");
+        rolled.add(SubjectRef::Session, held);
+        rolled.add(SubjectRef::Session, Finding::pass().scored(0.9));
+        let verdict = rolled.verdict(0, Require::All).unwrap();
+        assert_eq!((verdict.status, verdict.score), (Status::Held, Some(0.9)));
+        let held = &verdict.findings[0];
+        assert_eq!((held.proposal, held.score, held.reason.as_str()), (Some(Status::Fail), Some(0.0), "not sure; no"));
     }
 
     #[test]

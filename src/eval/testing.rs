@@ -17,7 +17,7 @@ pub fn suite(toml: &str) -> Suite {
     let path = dir.path().join("suite.toml");
     std::fs::write(&path, format!("[suite]\nname = \"s\"\n[recorded]\npaths = [\"x.jsonl\"]\n{toml}")).unwrap();
     let env = Env {
-        kit: &std::sync::Arc::default(),
+        kit: &std::sync::Arc::new(crate::checks::probe::kit()),
         vars: &|_| None,
         subject: None,
         redact: &Default::default(),

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Session;
+
 /// What a check is applied to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -149,6 +151,19 @@ impl Evidence {
         Self { span: None, turn: None, field, pointer: None, range: None }
     }
 
+    /// The text that it points into, where it is one.
+    pub fn text_in<'s>(&self, session: &'s Session<'_>) -> Option<&'s str> {
+        let span = || session.spans().nth(self.span? as usize);
+        let turn = || session.turns.get(self.turn? as usize);
+        match self.field {
+            Field::Input => span()?.input.as_ref().map(|payload| payload.as_str()),
+            Field::Output => span()?.output.as_ref().map(|payload| payload.as_str()),
+            Field::User => turn()?.user.as_deref(),
+            Field::Reply => turn()?.reply.as_deref(),
+            Field::Whole | Field::State | Field::Attributes => None,
+        }
+    }
+
     /// Narrows it to a JSON pointer.
     #[must_use]
     pub fn at(mut self, pointer: impl Into<String>) -> Self {
@@ -177,6 +192,8 @@ pub struct Finding {
     pub reason: String,
     /// Where to look.
     pub evidence: Vec<Evidence>,
+    /// What the check would have said, of one that waits for a person.
+    pub proposal: Option<Status>,
     /// Whether the check applies to the subject at all. A finding that does not apply is no verdict: it is left out
     /// of the roll-up, and the check stays unexercised there.
     pub applies: bool,
@@ -184,7 +201,7 @@ pub struct Finding {
 
 impl Finding {
     fn new(status: Status, score: Option<f64>, reason: String) -> Self {
-        Self { status, score, confidence: 1.0, reason, evidence: Vec::new(), applies: true }
+        Self { status, score, confidence: 1.0, reason, evidence: Vec::new(), proposal: None, applies: true }
     }
 
     /// A plain pass.
@@ -211,6 +228,17 @@ impl Finding {
     /// Pass or fail by `ok`; the reason is made only for a fail.
     pub fn of(ok: bool, reason: impl FnOnce() -> String) -> Self {
         if ok { Self::pass() } else { Self::fail(reason()) }
+    }
+
+    /// Lets a person decide; what the check says becomes the proposal. Nothing that was not measured is held.
+    pub fn hold(&mut self, why: &str) {
+        if matches!(self.status, Status::Pass | Status::Fail) {
+            self.proposal = Some(self.status);
+            self.status = Status::Held;
+            let said = std::mem::take(&mut self.reason);
+            let gap = if said.is_empty() { "" } else { "; " };
+            self.reason = format!("{why}{gap}{said}");
+        }
     }
 
     /// Sets the score.
@@ -247,9 +275,15 @@ pub struct SubjectFinding {
     pub subject: SubjectRef,
     /// Its verdict.
     pub status: Status,
+    /// What the check would have said, where its verdict waits for a person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proposal: Option<Status>,
     /// Its score.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub score: Option<f64>,
+    /// How sure the check is of it.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub confidence: f64,
     /// Why.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub reason: String,
@@ -334,7 +368,7 @@ pub struct Verdict {
     /// Why, for the roll-up as a whole (a share not reached). The subjects' own reasons are in `findings`.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub reason: String,
-    /// Subjects that did not plainly pass, in order.
+    /// Subjects that did not plainly pass, in order: those that passed without certainty are among them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub findings: Vec<SubjectFinding>,
 }

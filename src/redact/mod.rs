@@ -170,6 +170,11 @@ impl Redactor {
         self.0.is_some()
     }
 
+    /// Whether models that are asked about a session see no more of it than may be written.
+    pub fn hides_from_models(&self) -> bool {
+        self.0.as_ref().is_some_and(|rules| rules.plan.rules.judge)
+    }
+
     /// What the record says of the rules.
     pub fn plan(&self) -> Option<RedactPlan> {
         self.0.as_ref().map(|rules| rules.plan.clone())

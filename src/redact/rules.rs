@@ -36,6 +36,9 @@ pub struct RedactTable {
     /// Which ids are replaced by stable pseudonyms.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub pseudonyms: Vec<Pseudonym>,
+    /// Whether judges are shown no more than may be written.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub judge: bool,
 }
 
 /// An id that is replaced by a stable pseudonym.
@@ -75,6 +78,7 @@ impl RedactTable {
             keys: both(&self.keys, &other.keys),
             paths: both(&self.paths, &other.paths),
             pseudonyms: both(&self.pseudonyms, &other.pseudonyms),
+            judge: self.judge || other.judge,
         }
     }
 }

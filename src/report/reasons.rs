@@ -2,12 +2,15 @@
 
 use std::fmt::Write;
 
-use crate::model::{SubjectRef, Verdict};
+use crate::model::{Status, SubjectRef, Verdict};
 
 /// The reasons of a verdict with the places they point at.
 pub fn message(verdict: &Verdict) -> String {
     let mut text = verdict.reason.clone();
-    for finding in verdict.findings.iter().take(5) {
+    // What passed is told only where nothing else is.
+    let other = verdict.findings.iter().filter(|f| f.status != Status::Pass).count();
+    let told = || verdict.findings.iter().filter(|f| other == 0 || f.status != Status::Pass);
+    for finding in told().take(5) {
         separate(&mut text);
         // Writing into memory does not fail.
         let _ = match finding.subject {
@@ -15,9 +18,12 @@ pub fn message(verdict: &Verdict) -> String {
             SubjectRef::Turn(i) => write!(text, "turn {}: ", i + 1),
             SubjectRef::Session => Ok(()),
         };
+        if let Some(proposal) = finding.proposal {
+            let _ = write!(text, "proposed: {}; ", proposal.name());
+        }
         text.push_str(&finding.reason);
     }
-    let unseen = verdict.findings.len().saturating_sub(5);
+    let unseen = told().count().saturating_sub(5);
     if unseen > 0 {
         separate(&mut text);
         let _ = write!(text, "and {unseen} more");

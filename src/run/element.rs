@@ -229,7 +229,8 @@ fn one(
         let asks = || !planned.suite.checks.get(check).is_none_or(|c| c.asks.is_empty());
         planned.applies(check, &bound.case_id, &bound.tags) && (!job.collecting || asks())
     };
-    let evaluated = evaluate::evaluate(planned.suite, &session, &bound, &active, job.edge);
+    let shown = seen.as_ref().filter(|_| job.redactor.hides_from_models()).map(|seen| seen.session.get());
+    let evaluated = evaluate::evaluate(planned.suite, &session, &bound, &active, job.edge, shown);
     if job.collecting {
         done.items.push(Item::Elsewhere);
         return Ok(());

@@ -119,10 +119,18 @@ impl<'t> Maker<'_, 't> {
         if common.runs_in.as_ref().is_some_and(|r| !r.contains(&RunsIn::Gate)) {
             return None;
         }
+        if let Some(review) = &common.review {
+            let compiled = match &program {
+                Program::Fixed(compiled) => Some(compiled),
+                Program::Templated(_) => None,
+            };
+            let at = span_at(&split.common, &check.whole, &["review".to_owned()]);
+            review.check(rule, level, compiled, &at, sink);
+        }
         let require = common.require.map_or(Require::All, |r| r.0);
         let case_id = check.case.and_then(|i| Some(self.cases?.list.get(i)?.id.as_str()));
         Some(CheckDef {
-            digest: digests::check(rule, level, &written, &on_json, require, case_id, &read),
+            digest: digests::check(rule, level, &written, &on_json, require, case_id, common.review.as_ref(), &read),
             id: common.id,
             level,
             asks,
@@ -133,6 +141,7 @@ impl<'t> Maker<'_, 't> {
             about: About { description: common.description, owner: common.owner, link: common.link },
             on,
             require,
+            review: common.review,
             case: check.case,
             program,
             tool_names,
@@ -165,10 +174,6 @@ impl<'t> Maker<'_, 't> {
             match name {
                 "on" => split.on = Some(value),
                 "level" if check.case.is_some() => {}
-                "review" => {
-                    let help = "remove `review`".to_owned();
-                    sink.error(&key.span(), "human review is not available in this version", help);
-                }
                 _ if COMMON.contains(&name) => {
                     split.common.insert(key.clone(), value.clone());
                 }

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::gate::RequireKey;
+use super::review::Review;
 use crate::model::Severity;
 
 /// The keys that every check may have.
@@ -51,6 +52,8 @@ pub struct CommonKeys {
     /// Where to read more.
     #[serde(default)]
     pub link: String,
+    /// Which of its verdicts wait for a person.
+    pub review: Option<Review>,
     /// Where it runs: both unless given.
     pub runs_in: Option<Vec<RunsIn>>,
     /// Replaces the inherited check of the same id.

@@ -10,7 +10,7 @@ use super::own::{own_keys, type_check};
 use super::problems::choice;
 use super::raw::Sink;
 use super::resolve::Layer;
-use super::words::{self, LATER_CHECKS, NOT_AVAILABLE};
+use super::words;
 use crate::checks::build::Rule;
 
 /// One default: the rule it is for, its key and value, and the folder of the file it is written in.
@@ -82,9 +82,5 @@ impl<'t> Defaults<'t> {
 
 /// Reports a check name that no rule has.
 pub(super) fn unknown_rule(name: &str, pos: &super::raw::Pos, rules: &'static [Rule], sink: &mut Sink<'_>) {
-    if LATER_CHECKS.contains(&name) {
-        sink.error(pos, format!("the check `{name}` is {NOT_AVAILABLE}"), None);
-    } else {
-        sink.error(pos, format!("unknown check `{name}`"), choice(name, rules.iter().map(|r| r.name)));
-    }
+    sink.error(pos, format!("unknown check `{name}`"), choice(name, rules.iter().map(|r| r.name)));
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use super::review::Review;
 use super::{Case, CheckDef, Require, Suite};
 use crate::checks::build::Rule;
 use crate::model::Level;
@@ -85,6 +86,7 @@ fn canonical(value: &Value) -> String {
 }
 
 /// The digest of a check: what it does, to what, and every file behind it.
+#[expect(clippy::too_many_arguments, reason = "all that a check is")]
 pub(super) fn check(
     rule: &Rule,
     level: Level,
@@ -92,6 +94,7 @@ pub(super) fn check(
     on: &Value,
     require: Require,
     case: Option<&str>,
+    review: Option<&Review>,
     files: &BTreeMap<String, Digest>,
 ) -> Digest {
     let mut builder = Builder::new("seatrial check 1");
@@ -101,6 +104,10 @@ pub(super) fn check(
     builder.part("on", canonical(on).as_bytes());
     builder.part("require", format!("{require:?}").as_bytes());
     builder.part("case", case.unwrap_or_default().as_bytes());
+    // A key that came later: checks without it keep the digest that they had.
+    if let Some(review) = review {
+        builder.part("review", json!(review).to_string().as_bytes());
+    }
     for (name, digest) in files {
         builder.part(name, &digest.bytes);
     }

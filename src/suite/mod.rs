@@ -30,6 +30,7 @@ pub mod redact;
 mod referred;
 mod rendering;
 pub mod resolve;
+pub mod review;
 pub mod schema;
 pub mod settings;
 pub mod template;
@@ -197,6 +198,8 @@ pub struct CheckDef {
     pub on: template::On,
     /// How many of a session's subjects must pass. Span and turn level only.
     pub require: Require,
+    /// Which of its verdicts wait for a person.
+    pub review: Option<review::Review>,
     /// The case it belongs to; `None` applies to all.
     pub case: Option<usize>,
     /// Its parameters, compiled.

@@ -16,7 +16,7 @@ use super::load::{Env, Names, bad_id};
 use super::paths::PathText;
 use super::problems::{choice, did_you_mean};
 use super::raw::{Missing, Pos, Sink, Source, key_pos, read_rest, span_at};
-use super::words::{self, FRAGMENT, LATER_TABLES, NOT_AVAILABLE, TOP};
+use super::words::{self, FRAGMENT, LATER_TABLES, NOT_AVAILABLE, SETTINGS_TABLES, TOP};
 use super::{CheckDef, Gate, Recorded, Subject, Suite, confidence, digests, gate, referred};
 use crate::model::digest::Digest;
 
@@ -173,6 +173,9 @@ impl<'r, 't, 's> Resolver<'r, 't, 's> {
                 self.kind(name, value);
             } else if LATER_TABLES.contains(&name) {
                 self.sink.error(&pos, format!("[{name}] is {NOT_AVAILABLE}"), Some("remove it".to_owned()));
+            } else if SETTINGS_TABLES.contains(&name) {
+                let help = "write it in seatrial.toml".to_owned();
+                self.sink.error(&pos, format!("[{name}] is of the settings"), help);
             } else if is_suite && name == "fragment" {
                 let help = "a fragment's first table is [fragment], and it has no [suite]".to_owned();
                 self.sink.error(&pos, "[fragment] stands only at the top of a fragment", help);

@@ -27,7 +27,7 @@ pub(super) const TABLES: &[(&str, &[&str])] = &[
         &["id", "user", "turn", "reference", "check", "skip", "trials", "expected_fail", "weight", "tags", "vars"],
     ),
     ("case.reference", &["tools", "answer", "facts", "state"]),
-    ("redact", &["detectors", "keys", "paths", "pseudonyms"]),
+    ("redact", &["detectors", "judge", "keys", "paths", "pseudonyms"]),
     (
         "agent",
         &[
@@ -52,11 +52,10 @@ pub(super) const TOP: &[&str] = &[
 pub(super) const FRAGMENT: &[&str] = &["fragment", "defaults", "span", "turn", "session", "system", "gate", "redact"];
 
 /// Tables that the language knows and this version does not.
-pub(super) const LATER_TABLES: &[&str] = &["judge", "watch", "alert"];
+pub(super) const LATER_TABLES: &[&str] = &["watch", "alert"];
 
-/// Checks that the language knows; those without a rule are not available in this version.
-pub(super) const LATER_CHECKS: &[&str] =
-    &["semantic", "recovers", "judge", "command", "grounded", "drift", "budget", "top_failures"];
+/// Tables of `seatrial.toml`, which hold for all suites.
+pub(super) const SETTINGS_TABLES: &[&str] = &["judge", "embedding", "detectors", "prices", "profile"];
 
 /// Why a name that the language knows is refused.
 pub(super) const NOT_AVAILABLE: &str = "known to the suite language but not available in this version";
@@ -164,7 +163,7 @@ mod tests {
             assert_eq!(here, there.iter().map(String::as_str).collect(), "[{table}]");
         }
         let common = keys::<crate::suite::common::CommonKeys>();
-        let apart = ["on", "review"];
+        let apart = ["on"];
         let here: std::collections::BTreeSet<&str> =
             crate::suite::common::COMMON.iter().copied().filter(|k| !apart.contains(k)).collect();
         assert_eq!(here, common.iter().map(String::as_str).collect(), "checks");

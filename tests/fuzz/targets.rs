@@ -107,7 +107,7 @@ fn load(path: PathBuf) -> Vec<Suite> {
 /// Judges a session by a suite.
 fn judge(suite: &Suite, session: &Session<'_>) {
     if let Ok(bound) = bind::bind(suite, session) {
-        let evaluated = evaluate::evaluate(suite, session, &bound, &|_| true, &seatrial::checks::asking::Nobody);
+        let evaluated = evaluate::evaluate(suite, session, &bound, &|_| true, &seatrial::checks::asking::Nobody, None);
         assert!(!evaluated.panicked, "a check panicked: {}", evaluate::last_panic());
     }
 }

@@ -3,13 +3,15 @@
 //! The whole reply has to be one JSON object of the stated shape: nothing is looked for inside of prose, so that a
 //! verdict which the session itself holds, and the judge repeats, is never taken for the judge's own.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use crate::checks::asking::Shape;
+use crate::checks::asking::{Said, Shape};
 use crate::checks::text::quote;
 
-/// One vote of a judge.
+/// One opinion of a judge.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Opinion {
     /// How far the rubric is met, from 0 to 1.
@@ -18,11 +20,13 @@ pub struct Opinion {
     pub reason: String,
     /// What of the material it rests on, word for word.
     pub quotes: Vec<String>,
+    /// How likely the judge was to come to this verdict, where its endpoint tells.
+    pub likely: Option<f64>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Said {
+struct Opined {
     reason: String,
     #[serde(default)]
     quotes: Vec<String>,
@@ -30,11 +34,24 @@ struct Said {
     score: f64,
 }
 
-#[derive(Deserialize, Clone, Copy, PartialEq, Eq)]
+/// A verdict, as judges say it.
+#[derive(Debug, Deserialize, JsonSchema, Clone, Copy, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
-enum Word {
+pub enum Word {
+    /// The rubric is met.
     Pass,
+    /// It is not.
     Fail,
+}
+
+impl Word {
+    /// As it is said.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Fail => "fail",
+        }
+    }
 }
 
 /// Longest reason that is kept, in bytes.
@@ -64,13 +81,8 @@ fn schema() -> Value {
 }
 
 /// Reads a reply; `Err` says what is wrong with it, in words that the judge can be told.
-pub fn read(reply: &str) -> Result<Opinion, String> {
-    let text = unfenced(reply.trim());
-    let said: Said = serde_json::from_str(text).map_err(|why| {
-        let what =
-            if text.starts_with('{') { format!("not of the stated shape ({why})") } else { "not a JSON object".into() };
-        format!("the reply is {what}: {}", quote(reply.trim()))
-    })?;
+pub fn read(reply: &Said) -> Result<Opinion, String> {
+    let said: Opined = object(&reply.text)?;
     if !(0.0..=1.0).contains(&said.score) {
         return Err(format!("`score` is {}, and goes from 0 to 1", said.score));
     }
@@ -78,15 +90,39 @@ pub fn read(reply: &str) -> Result<Opinion, String> {
     if said.score != 0.5 && said.verdict != sides_with {
         return Err(format!("`verdict` and a `score` of {} contradict each other", said.score));
     }
-    if said.quotes.len() > MOST_QUOTES {
-        return Err(format!("{} quotes, and {MOST_QUOTES} are the most", said.quotes.len()));
-    }
-    let mut reason = said.reason;
+    Ok(Opinion {
+        score: said.score,
+        reason: bounded(said.reason),
+        quotes: few(said.quotes)?,
+        likely: reply.odds.get(said.verdict.name()).copied(),
+    })
+}
+
+/// The one JSON object that a reply is; `Err` says what is wrong with it.
+pub fn object<T: DeserializeOwned>(reply: &str) -> Result<T, String> {
+    let text = unfenced(reply.trim());
+    serde_json::from_str(text).map_err(|why| {
+        let what =
+            if text.starts_with('{') { format!("not of the stated shape ({why})") } else { "not a JSON object".into() };
+        format!("the reply is {what}: {}", quote(reply.trim()))
+    })
+}
+
+/// A reason, of a length that can be kept.
+pub fn bounded(mut reason: String) -> String {
     if reason.len() > LONGEST_REASON {
         let end = (0..=LONGEST_REASON).rev().find(|&i| reason.is_char_boundary(i)).unwrap_or(0);
         reason.truncate(end);
     }
-    Ok(Opinion { score: said.score, reason, quotes: said.quotes })
+    reason
+}
+
+/// Quotes, as many as can be looked up.
+pub fn few(quotes: Vec<String>) -> Result<Vec<String>, String> {
+    if quotes.len() > MOST_QUOTES {
+        return Err(format!("{} quotes, and {MOST_QUOTES} are the most", quotes.len()));
+    }
+    Ok(quotes)
 }
 
 /// Without the fence that models put around JSON.
@@ -99,13 +135,29 @@ fn unfenced(text: &str) -> &str {
 mod tests {
     use super::*;
 
+    fn read(text: &str) -> Result<Opinion, String> {
+        super::read(&Said { text: text.to_owned(), ..Said::default() })
+    }
+
     #[test]
     fn a_sound_answer_is_read() {
         let reply = r#"{"reason":"It refuses politely.","quotes":["I cannot"],"verdict":"pass","score":0.9}"#;
-        let opinion = Opinion { score: 0.9, reason: "It refuses politely.".into(), quotes: vec!["I cannot".into()] };
+        let opinion = Opinion {
+            score: 0.9,
+            reason: "It refuses politely.".into(),
+            quotes: vec!["I cannot".into()],
+            likely: None,
+        };
         assert_eq!(read(reply), Ok(opinion.clone()));
         assert_eq!(read(&format!("```json\n{reply}\n```\n")), Ok(opinion));
         assert_eq!(read(r#"{"reason":"","verdict":"fail","score":0.5}"#).map(|o| o.score), Ok(0.5));
+    }
+
+    #[test]
+    fn how_likely_the_verdict_was_goes_with_it() {
+        let text = r#"{"reason":"","quotes":[],"verdict":"fail","score":0}"#.to_owned();
+        let odds = [("pass".to_owned(), 0.25), ("fail".to_owned(), 0.75)].into();
+        assert_eq!(super::read(&Said { text, odds, ..Said::default() }).map(|o| o.likely), Ok(Some(0.75)));
     }
 
     #[test]

@@ -7,8 +7,12 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use super::describe;
-use crate::checks::build::{Build, Example, Params};
+use crate::checks::askable::Asked;
+use crate::checks::build::{Answered, Build, Example, Params};
 use crate::checks::expect::Fact;
+use crate::checks::judge::meant::Meant;
+use crate::checks::judge::one_vote;
+use crate::checks::judge::poll::{self, Confirm, Judges, Poll, Terms};
 use crate::checks::matcher::Matcher;
 use crate::checks::subject::Scope;
 use crate::checks::withheld::{Parts, Reads};
@@ -22,6 +26,9 @@ use crate::model::{Evidence, Field, Finding, Level};
 /// (`1,200` is `1200`). A number is looked for as its text. A matcher, such as `{ "$matches" = "..." }`, is applied to
 /// each reply as it is. A list is a fact with alternatives: one of them is enough.
 ///
+/// With `judge` a model says which facts are stated, in whatever words, and quotes where; a quote that does not occur in a
+/// reply lowers the confidence to 0. The majority of the votes decides; confidence is that of `judge`.
+///
 /// The score is the share of the facts that are stated. Neither `values` nor a reference with facts, or no recorded
 /// reply at all, is an error; a reference that lists no fact does not apply.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -29,6 +36,13 @@ use crate::model::{Evidence, Field, Finding, Level};
 pub struct Facts {
     /// The facts. Without it, those of the reference.
     values: Option<Vec<OneFact>>,
+    /// Whom it asks whether a fact is stated in other words: `[judge.NAME]` of `seatrial.toml`, or a list of them, which is
+    /// a panel. Facts that are matchers are applied as they are. Without it, a text is looked for as it is written.
+    judge: Option<Judges>,
+    /// With `judge`: opinions to ask for of each judge, 1 to 25; 1 unless given.
+    votes: Option<u32>,
+    /// With `judge`, `"on_fail"`: ask for one opinion, and for the others only where it is a fail.
+    confirm: Option<Confirm>,
 }
 
 /// A text, a matcher, or a list of alternatives.
@@ -62,11 +76,32 @@ impl JsonSchema for OneFact {
 impl Params for Facts {
     const NAME: &'static str = "facts";
     const LEVELS: &'static [Level] = &[Level::Turn, Level::Session];
-    const EXAMPLES: &'static [Example] = &[Example {
-        check: "[[session]]\nid = \"says-why\"\ncheck = \"facts\"\nvalues = [[\"cannot be cancelled\", \"not eligible\"], \"basic economy\"]\n",
-        passes: r#"{"id":"a","turns":[{"reply":"A Basic Economy ticket\ncannot be  cancelled."}]}"#,
-        fails: r#"{"id":"b","turns":[{"reply":"This ticket cannot be cancelled."}]}"#,
-    }];
+    const EXAMPLES: &'static [Example] = &[
+        Example {
+            check: "[[session]]\nid = \"says-why\"\ncheck = \"facts\"\nvalues = [[\"cannot be cancelled\", \"not eligible\"], \"basic economy\"]\n",
+            passes: r#"{"id":"a","turns":[{"reply":"A Basic Economy ticket\ncannot be  cancelled."}]}"#,
+            fails: r#"{"id":"b","turns":[{"reply":"This ticket cannot be cancelled."}]}"#,
+        },
+        Example {
+            check: "[[session]]\nid = \"says-so-somehow\"\ncheck = \"facts\"\nvalues = [\"the ticket cannot be cancelled\"]\njudge = \"default\"\n",
+            passes: r#"{"id":"a","turns":[{"reply":"A cancellation is ruled out for it."}]}"#,
+            fails: r#"{"id":"b","turns":[{"reply":"It is a ticket in basic economy."}]}"#,
+        },
+    ];
+    const ANSWERS: &'static [Answered] = &[
+        Answered {
+            when: "| A cancellation is ruled out for it.",
+            says: r#"{"facts":[{"number":1,"stated":true,"quote":"A cancellation is ruled out"}],"reason":"In other words."}"#,
+        },
+        Answered {
+            when: "| It is a ticket in basic economy.",
+            says: r#"{"facts":[{"number":1,"stated":false,"quote":""}],"reason":"Nothing about cancelling."}"#,
+        },
+    ];
+
+    fn asks(parameters: &Value) -> Vec<Asked> {
+        if parameters.get("judge").is_some() { poll::asks(parameters) } else { Vec::new() }
+    }
 
     fn build(self, build: &mut Build<'_>) -> Option<Compiled> {
         let values = self.values.map(|values| values.into_iter().map(|v| v.0).collect::<Vec<_>>());
@@ -82,7 +117,18 @@ impl Params for Facts {
                 build.problem(&["values", &i.to_string()], "an empty fact is stated by every reply", None);
             }
         }
-        build.problems.iter().all(|p| p.warning).then(|| Compiled::scope(build.level, Stated { values }))
+        let Some(judge) = self.judge else {
+            for (key, given) in [("votes", self.votes.is_some()), ("confirm", self.confirm.is_some())] {
+                if given {
+                    build.problem(&[key], format!("`{key}` is of judges, and none is asked"), "add `judge`".to_owned());
+                }
+            }
+            return build.problems.iter().all(|p| p.warning).then(|| Compiled::scope(build.level, Stated { values }));
+        };
+        let votes = self.votes.unwrap_or_else(one_vote);
+        let terms = Terms { judge, votes, confirm: self.confirm, pass_at: 1.0, orders: 1, majority: true };
+        let poll = Poll::new(build, terms)?;
+        build.problems.iter().all(|p| p.warning).then(|| Compiled::Asking(Box::new(Meant { poll, values })))
     }
 }
 
@@ -96,29 +142,19 @@ impl ScopeCheck for Stated {
     }
 
     fn check(&self, scope: &Scope<'_>) -> Finding {
-        let referenced = || scope.expected().and_then(|e| e.facts.as_deref());
-        let Some(facts) = self.values.as_deref().or_else(referenced) else {
-            return Finding::error(format!(
-                "nothing says which facts {} should state: give `values`, or the case `reference.facts`",
-                scope.name()
-            ));
+        let Sought { facts, replies } = match sought(scope, self.values.as_deref()) {
+            Ok(sought) => sought,
+            Err(finding) => return finding,
         };
-        if facts.is_empty() {
-            return Finding::not_applicable("the reference lists no fact");
-        }
-        let replies: Vec<(usize, &str)> = describe::replies(scope.scene.session, scope.turn).collect();
-        let Some(&(last, _)) = replies.last() else {
-            return Finding::error(format!("{} has no recorded reply to look for facts in", scope.name()));
-        };
-        let texts: Vec<Reply> = replies.iter().map(|(_, reply)| Reply::new(reply)).collect();
         let mut missing = Vec::new();
         for fact in facts {
-            match fact.0.iter().map(|m| states(&texts, m)).try_fold(false, |any, found| found.map(|f| any || f)) {
+            match stated(&replies, fact) {
                 Ok(true) => {}
                 Ok(false) => missing.push(fact),
                 Err(why) => return Finding::error(why),
             }
         }
+        let last = replies.last().map_or(0, |reply| reply.turn);
         let score = (facts.len() - missing.len()) as f64 / facts.len() as f64;
         if missing.is_empty() {
             return Finding::pass();
@@ -127,14 +163,46 @@ impl ScopeCheck for Stated {
     }
 }
 
-fn reason(total: usize, missing: &[&Fact], replies: &[(usize, &str)]) -> String {
+/// What is looked for, and in what.
+pub struct Sought<'f> {
+    /// The facts, at least one.
+    pub facts: &'f [Fact],
+    /// The replies, at least one.
+    pub replies: Vec<Reply<'f>>,
+}
+
+/// The facts of `values`, else of the reference, and the replies that should state them. `Err` is the finding where there
+/// is nothing to look for, or in.
+pub fn sought<'f>(scope: &Scope<'f>, values: Option<&'f [Fact]>) -> Result<Sought<'f>, Finding> {
+    let Some(facts) = values.or_else(|| scope.expected().and_then(|e| e.facts.as_deref())) else {
+        return Err(Finding::error(format!(
+            "nothing says which facts {} should state: give `values`, or the case `reference.facts`",
+            scope.name()
+        )));
+    };
+    if facts.is_empty() {
+        return Err(Finding::not_applicable("the reference lists no fact"));
+    }
+    let replies: Vec<Reply<'f>> = describe::replies(scope.scene.session, scope.turn).map(Reply::new).collect();
+    if replies.is_empty() {
+        return Err(Finding::error(format!("{} has no recorded reply to look for facts in", scope.name())));
+    }
+    Ok(Sought { facts, replies })
+}
+
+/// Whether any reply states a fact, in one of its alternatives.
+pub fn stated(replies: &[Reply<'_>], fact: &Fact) -> Result<bool, String> {
+    fact.0.iter().map(|m| states(replies, m)).try_fold(false, |any, found| found.map(|f| any || f))
+}
+
+fn reason(total: usize, missing: &[&Fact], replies: &[Reply<'_>]) -> String {
     let words = |fact: &Fact| {
         let alternatives: Vec<String> = fact.0.iter().take(8).map(|m| describe::short(m, 160)).collect();
         alternatives.join(" or ")
     };
     let listed: Vec<String> = missing.iter().take(8).map(|f| words(f)).collect();
     let more = if missing.len() > 8 { format!(" and {} more", missing.len() - 8) } else { String::new() };
-    let last = replies.last().map(|(_, reply)| describe::clip(reply, 200)).unwrap_or_default();
+    let last = replies.last().map(|reply| describe::clip(reply.raw, 200)).unwrap_or_default();
     format!(
         "{} of {total} facts are not stated in {}: {}{more}; the last reply: {last}",
         missing.len(),
@@ -144,19 +212,21 @@ fn reason(total: usize, missing: &[&Fact], replies: &[(usize, &str)]) -> String 
 }
 
 /// A reply as it is and as plain texts are looked for in it.
-struct Reply {
+pub struct Reply<'r> {
+    turn: usize,
+    raw: &'r str,
     value: Value,
     normal: String,
 }
 
-impl Reply {
-    fn new(raw: &str) -> Self {
-        Self { value: Value::String(raw.to_owned()), normal: normalise(raw) }
+impl<'r> Reply<'r> {
+    fn new((turn, raw): (usize, &'r str)) -> Self {
+        Self { turn, raw, value: Value::String(raw.to_owned()), normal: normalise(raw) }
     }
 }
 
 /// Whether any reply states an alternative.
-fn states(replies: &[Reply], alternative: &Matcher) -> Result<bool, String> {
+fn states(replies: &[Reply<'_>], alternative: &Matcher) -> Result<bool, String> {
     let Some(text) = text(alternative) else {
         return Ok(replies.iter().any(|r| alternative.matches(Some(&r.value))));
     };
@@ -167,8 +237,8 @@ fn states(replies: &[Reply], alternative: &Matcher) -> Result<bool, String> {
     Ok(replies.iter().any(|r| r.normal.contains(&wanted)))
 }
 
-/// The text of a plain value.
-fn text(matcher: &Matcher) -> Option<String> {
+/// The text of a plain value; `None` for a matcher.
+pub fn text(matcher: &Matcher) -> Option<String> {
     match matcher {
         Matcher::Equals(Value::String(s)) => Some(s.clone()),
         Matcher::Equals(v @ (Value::Number(_) | Value::Bool(_))) => Some(v.to_string()),
@@ -207,7 +277,7 @@ fn groups_digits(chars: &[char], i: usize) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::checks::session::testing::{examples_hold, problems, run, run_turn};
+    use crate::checks::session::testing::{problems, run, run_turn};
     use crate::model::Status;
 
     fn says(values: &str, replies: &[&str]) -> Finding {
@@ -217,7 +287,7 @@ mod tests {
 
     #[test]
     fn the_documented_examples_hold() {
-        examples_hold::<Facts>();
+        crate::checks::probe::examples::<Facts>();
     }
 
     #[test]
@@ -285,6 +355,58 @@ mod tests {
     #[test]
     fn no_recorded_reply_is_an_error() {
         assert_eq!(run::<Facts>("values = ['a']", r#"{"id":"s","turns":[{"user":"a"}]}"#).status, Status::Error);
+    }
+
+    fn meant(toml: &str, reply: &str, says: &'static str) -> Finding {
+        use crate::checks::asking::{Answer, Edge, Need, Reply, Said, Subject, settle};
+        struct Says(&'static str);
+        impl Edge for Says {
+            fn answer(&self, _: &Need) -> Answer {
+                Ok(Reply::Said(Said { text: self.0.to_owned(), ..Said::default() }))
+            }
+        }
+        let toml = format!("judge = 'default'\n{toml}");
+        let Compiled::Asking(check) = crate::checks::probe::build::<Facts>(Level::Session, &toml).unwrap() else {
+            panic!()
+        };
+        let session = serde_json::json!({ "id": "s", "turns": [{ "reply": reply, "spans":
+            [{ "kind": "tool", "name": "f", "output": "in a tool" }] }] });
+        crate::checks::probe::scene(&session.to_string(), &[], |scene| {
+            let subject = Subject::Session(crate::checks::subject::SessionSubject { scene });
+            settle(&*check, &subject, &Says(says))
+        })
+    }
+
+    #[test]
+    fn a_judge_says_which_texts_are_stated_and_matchers_are_applied_as_they_are() {
+        let one = r#"{"facts":[{"number":1,"stated":true,"quote":"ruled out"}],"reason":""}"#;
+        let both = "values = ['not possible', { '$matches' = 'X\\d' }]";
+        let found = meant(both, "It is ruled out: X1.", one);
+        assert_eq!((found.status, found.score, found.confidence), (Status::Pass, Some(1.0), 2.0 / 3.0));
+        let missing = meant(both, "It is ruled out.", one);
+        assert_eq!((missing.status, missing.score, missing.confidence), (Status::Fail, Some(0.5), 1.0));
+        assert_eq!(meant("values = ['not possible']", "x", "it is").status, Status::Error);
+    }
+
+    #[test]
+    fn a_fact_that_only_a_tool_states_is_not_told_to_the_user() {
+        let by_tool = r#"{"facts":[{"number":1,"stated":true,"quote":"in a tool"}],"reason":""}"#;
+        assert_eq!(meant("values = ['a']", "nothing", by_tool).confidence, 0.0);
+    }
+
+    #[test]
+    fn every_fact_has_to_be_spoken_of_once() {
+        for facts in ["[]", r#"[{"number":2,"stated":true,"quote":"x"}]"#] {
+            let says: &'static str = Box::leak(format!(r#"{{"facts":{facts},"reason":""}}"#).into_boxed_str());
+            let found = meant("values = ['a']", "x", says);
+            assert_eq!(found.status, Status::Error);
+            assert!(found.reason.contains("there are the facts 1 to 1"), "{}", found.reason);
+        }
+    }
+
+    #[test]
+    fn what_is_of_judges_needs_one() {
+        assert_eq!(problems::<Facts>(Level::Session, "values = ['a']\nvotes = 3").len(), 1);
     }
 
     #[test]

@@ -12,6 +12,7 @@ pub mod matches;
 pub mod needles;
 pub mod not_contains;
 pub mod not_matches;
+pub mod semantic;
 pub mod similar;
 
 use std::borrow::Cow;
@@ -20,6 +21,7 @@ use std::ops::Range;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::asking::Subject;
 use super::build::Build;
 use super::subject::{SessionSubject, SpanSubject, TurnSubject};
 use super::withheld::{Parts, Reads};
@@ -76,8 +78,8 @@ impl Of {
     }
 }
 
-/// Puts a text check to work at the level it was declared at.
-pub fn compile(build: &mut Build<'_>, of: Option<Of>, check: impl TextCheck + 'static) -> Option<Compiled> {
+/// What `of` names at the level, or a problem there.
+pub fn chosen(build: &mut Build<'_>, of: Option<Of>) -> Option<Of> {
     let choices = Of::choices(build.level);
     let of = of.unwrap_or(choices[0]);
     if !choices.contains(&of) {
@@ -86,7 +88,12 @@ pub fn compile(build: &mut Build<'_>, of: Option<Of>, check: impl TextCheck + 's
         build.problem(&["of"], message, format!("at this level `of` is {}", names.join(" or ")));
         return None;
     }
-    let check = OnText { of, check };
+    Some(of)
+}
+
+/// Puts a text check to work at the level it was declared at.
+pub fn compile(build: &mut Build<'_>, of: Option<Of>, check: impl TextCheck + 'static) -> Option<Compiled> {
+    let check = OnText { of: chosen(build, of)?, check };
     Some(match build.level {
         Level::Span => Compiled::Span(Box::new(check)),
         Level::Turn => Compiled::Turn(Box::new(check)),
@@ -105,21 +112,7 @@ impl<T: TextCheck> SpanCheck for OnText<T> {
     }
 
     fn check(&self, subject: &SpanSubject<'_>) -> Finding {
-        let span = subject.span;
-        let (payload, field) = match self.of {
-            Of::Input => (&span.input, Field::Input),
-            _ => (&span.output, Field::Output),
-        };
-        let Some(payload) = payload else {
-            return Finding::error(format!("the recording holds no {} of `{}`", self.of.name(), span.name));
-        };
-        if payload.is_null() {
-            // A model that only called tools said nothing, and a tool may return nothing: there is no text to judge.
-            return Finding::not_applicable(format!("`{}` has no text", span.name));
-        }
-        placed(self.check.check(payload.as_str()), |e| {
-            Evidence { field, ..Evidence::span(subject.ordinal, field) }.with_place_of(e)
-        })
+        on(self.of, &Subject::Span(*subject), |text| self.check.check(text))
     }
 }
 
@@ -129,15 +122,7 @@ impl<T: TextCheck> TurnCheck for OnText<T> {
     }
 
     fn check(&self, subject: &TurnSubject<'_>) -> Finding {
-        let (text, field) = part(self.of, &subject.turn.user, &subject.turn.reply);
-        let Some(text) = text else {
-            let number = subject.index + 1;
-            return Finding::error(match self.of {
-                Of::User => format!("the recording holds no user message in turn {number}"),
-                _ => format!("the recording holds no reply in turn {number}"),
-            });
-        };
-        placed(self.check.check(text), |e| Evidence::turn(subject.index, field).with_place_of(e))
+        on(self.of, &Subject::Turn(*subject), |text| self.check.check(text))
     }
 }
 
@@ -150,15 +135,57 @@ impl<T: TextCheck> SessionCheck for OnText<T> {
     }
 
     fn check(&self, subject: &SessionSubject<'_>) -> Finding {
-        let joined = Joined::new(subject.scene.session, self.of);
-        let (Some(text), false) = (joined.text(), joined.parts.is_empty()) else {
-            return Finding::error(match self.of {
-                Of::User => "the recording holds no user message",
-                _ => "the recording holds no reply",
-            });
-        };
-        joined.place(self.check.check(&text))
+        on(self.of, &Subject::Session(*subject), |text| self.check.check(text))
     }
+}
+
+/// Judges the text of a subject that `of` names; the finding where there is none. Evidence of `check` is relative to the
+/// text, and points into the session afterwards.
+pub fn on(of: Of, subject: &Subject<'_>, check: impl FnOnce(&str) -> Finding) -> Finding {
+    match subject {
+        Subject::Span(subject) => on_span(of, subject, check),
+        Subject::Turn(subject) => on_turn(of, subject, check),
+        Subject::Session(subject) => on_session(of, subject, check),
+    }
+}
+
+fn on_span(of: Of, subject: &SpanSubject<'_>, check: impl FnOnce(&str) -> Finding) -> Finding {
+    let span = subject.span;
+    let (payload, field) = match of {
+        Of::Input => (&span.input, Field::Input),
+        _ => (&span.output, Field::Output),
+    };
+    let Some(payload) = payload else {
+        return Finding::error(format!("the recording holds no {} of `{}`", of.name(), span.name));
+    };
+    if payload.is_null() {
+        // A model that only called tools said nothing, and a tool may return nothing: there is no text to judge.
+        return Finding::not_applicable(format!("`{}` has no text", span.name));
+    }
+    placed(check(payload.as_str()), |e| Evidence::span(subject.ordinal, field).with_place_of(e))
+}
+
+fn on_turn(of: Of, subject: &TurnSubject<'_>, check: impl FnOnce(&str) -> Finding) -> Finding {
+    let (text, field) = part(of, &subject.turn.user, &subject.turn.reply);
+    let Some(text) = text else {
+        let number = subject.index + 1;
+        return Finding::error(match of {
+            Of::User => format!("the recording holds no user message in turn {number}"),
+            _ => format!("the recording holds no reply in turn {number}"),
+        });
+    };
+    placed(check(text), |e| Evidence::turn(subject.index, field).with_place_of(e))
+}
+
+fn on_session(of: Of, subject: &SessionSubject<'_>, check: impl FnOnce(&str) -> Finding) -> Finding {
+    let joined = Joined::new(subject.scene.session, of);
+    let (Some(text), false) = (joined.text(), joined.parts.is_empty()) else {
+        return Finding::error(match of {
+            Of::User => "the recording holds no user message",
+            _ => "the recording holds no reply",
+        });
+    };
+    joined.place(check(&text))
 }
 
 fn part<'s>(of: Of, user: &'s Option<Text<'_>>, reply: &'s Option<Text<'_>>) -> (Option<&'s str>, Field) {

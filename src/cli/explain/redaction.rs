@@ -19,6 +19,7 @@ is printed, what `import` and `show` hand out. Checks see each session as it was
   keys       = ["password", "*_token", "ssn"]
   paths      = ["$.turns[*].spans[?@.name == 'kyc'].output", "attributes.address"]
   pseudonyms = ["session", "user"]
+  judge      = true
 
 It stands in a suite, in a fragment, or in seatrial.toml, where it holds for every suite, and for `import` and `show`, which
 belong to none. The rules of all of them are added. What the suite itself says (names, ids of checks, texts it looks for)
@@ -43,5 +44,8 @@ When a redacted session is judged again
   `not_contains` with it fails, `contains` passes. Any other check that reads a flagged field, or selects by it, is an error:
   judge the session where it was recorded, or take the field out of [redact].
 
-`judge` is no key of [redact] in this version: nothing is sent to judges yet.
+What models are shown
+  Judges and endpoints of embeddings see each session as it was, as other checks do. With `judge = true` they see it as it may be
+  written, with the expected answer of a recording; rubrics and other templates of such checks are rendered from that, too. A
+  check whose verdict needs what was taken out cannot be judged so: it will fail, or be unsure.
 "#;

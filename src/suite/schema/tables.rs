@@ -61,6 +61,9 @@ pub(super) fn common(table: Option<Level>, levels: &[Level]) -> Map<String, Valu
         },
         "override": { "type": "boolean", "description": "Replaces a check of the same id from a fragment." },
     }));
+    if table != Some(Level::System) {
+        keys.insert("review".to_owned(), reference("review", "Which of its verdicts wait for a person (`held`)."));
+    }
     let many = |level: &Level| matches!(level, Level::Span | Level::Turn);
     if table.as_ref().map_or(levels.iter().any(many), many) {
         keys.insert("require".to_owned(), reference("require", "How many of a session's subjects must pass."));
@@ -112,6 +115,10 @@ fn redact() -> Value {
             "detectors": strings("What these detectors find becomes `[redacted:<detector>]`: those of `detect`, custom ones among them."),
             "keys": strings("Globs over keys of JSON and names of attributes, whatever their case: the values become `[redacted:key]`."),
             "paths": strings("Paths into a session in seatrial's own format: the texts and values there become `[redacted:path]`."),
+            "judge": {
+                "type": "boolean", "default": false,
+                "description": "Judges and embeddings are shown no more of a session than may be written.",
+            },
             "pseudonyms": {
                 "type": "array", "items": { "enum": ["session", "user"] },
                 "description": "Ids that become stable pseudonyms, by the key in SEATRIAL_REDACT_KEY.",
@@ -285,6 +292,18 @@ pub(super) fn definitions(case_checks: Value) -> Map<String, Value> {
             ],
             "description": "`all`, `any`, or `{ at_least = N }`: a whole number is a count, a number with a point a share.",
         },
+        "review": table(
+            "Any of them is enough. What could not be measured is an error all the same.",
+            json!({
+                "below": {
+                    "type": "number", "exclusiveMinimum": 0, "maximum": 1,
+                    "description": "Those with less confidence: 3 votes of judges reach 0.8 at most.",
+                },
+                "always": { "type": "boolean", "description": "All of them." },
+                "tags": strings("Those on cases or sessions with one of these tags."),
+            }),
+            &[],
+        ),
         "selector": selector(),
         "reference": case_reference(),
         "case": case(case_checks),

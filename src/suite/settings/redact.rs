@@ -11,7 +11,7 @@ use crate::redact::{Pseudonym, RedactTable, Rules};
 use crate::suite::nearest::nearest;
 
 /// The keys of the table.
-const KEYS: &[&str] = &["detectors", "keys", "paths", "pseudonyms"];
+const KEYS: &[&str] = &["detectors", "judge", "keys", "paths", "pseudonyms"];
 
 impl Reader<'_> {
     /// Reads the table; its detectors may be those of the same file, which were read before.
@@ -24,6 +24,16 @@ impl Reader<'_> {
                 "detectors" => &mut rules.detectors,
                 "keys" => &mut rules.keys,
                 "paths" => &mut rules.paths,
+                "judge" => {
+                    match value.get_ref().as_bool() {
+                        Some(judge) => rules.judge = judge,
+                        None => {
+                            let found = found(value);
+                            self.problem(value.span(), format!("`judge` is true or false, not {found}"), None);
+                        }
+                    }
+                    continue;
+                }
                 "pseudonyms" => {
                     rules.pseudonyms = self.pseudonyms(value);
                     continue;

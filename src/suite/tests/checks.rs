@@ -50,6 +50,33 @@ fn a_parameter_of_another_rule_says_whose_it_is() {
 }
 
 #[test]
+fn what_review_asks_for_has_to_be_able_to_come_true() {
+    let with = |level: &str, review: &str| {
+        faults(&with_head(&format!(
+            "[[{level}]]\nid = \"a\"\ncheck = \"{}\"\n{review}\n",
+            match level {
+                "system" => "measure",
+                _ => "says\"\nvalue = \"b",
+            }
+        )))
+    };
+    assert_eq!(with("turn", "review = { always = true }"), Vec::<String>::new());
+    assert_eq!(with("turn", "review = { tags = ['refund'] }"), Vec::<String>::new());
+    for (review, fault) in [
+        ("review = {}", "does not say which verdicts wait"),
+        ("review = { below = 1.2 }", "above 0 and at most 1"),
+        ("review = { below = 0.0 }", "above 0 and at most 1"),
+        ("review = { bellow = 0.5 }", "unknown key `bellow`"),
+        ("review = true", "expected"),
+    ] {
+        let found = with("turn", review);
+        assert!(found.iter().any(|f| f.contains(fault)), "{review}: {found:?}");
+    }
+    let found = with("system", "review = { always = true }");
+    assert!(found.iter().any(|f| f.contains("no person decides")), "{found:?}");
+}
+
+#[test]
 fn require_is_for_span_and_turn_checks() {
     let text = with_head("[[session]]\nid = \"a\"\ncheck = \"says\"\nvalue = \"x\"\nrequire = \"all\"\n");
     assert_eq!(faults(&text), ["7: `require` is for span and turn checks [remove it; a session is one subject]"]);

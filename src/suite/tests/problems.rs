@@ -192,25 +192,19 @@ x = 1
        |
        = help: remove it; a session is one subject
 
-    error: the check `judge` is known to the suite language but not available in this version
+    error: unknown check `judge`
       --> bad.toml:44:9
        |
     44 | check = "judge"
        |         ^^^^^^^
+       |
+       = help: one of: says, within, args, measure
 
     error: `says` needs `value` or `values`
       --> bad.toml:47:1
        |
     47 | [[session]]
        | ^^^^^^^^^^^
-
-    error: human review is not available in this version
-      --> bad.toml:50:1
-       |
-    50 | review = { below = 0.8 }
-       | ^^^^^^
-       |
-       = help: remove `review`
 
     error: `min` is a share, from 0.0 to 1.0
       --> bad.toml:53:21
@@ -482,12 +476,12 @@ fn what_the_language_knows_and_this_version_does_not_is_told_from_a_typo() {
         "[judge.default]\n[watch]\n[[alert]]\n[[turn]]\nid = \"a\"\ncheck = \"judge\"\n[[turn]]\nid = \"b\"\ncheck = \"tfft\"\n[defaults.judge]\nvotes = 3\n",
     );
     insta::assert_snapshot!(faults(&text).join("\n"), @r#"
-    3: [judge] is known to the suite language but not available in this version [remove it]
+    3: [judge] is of the settings [write it in seatrial.toml]
     4: [watch] is known to the suite language but not available in this version [remove it]
     5: [alert] is known to the suite language but not available in this version [remove it]
-    8: the check `judge` is known to the suite language but not available in this version
+    8: unknown check `judge` [one of: says, within, args, measure]
     11: unknown check `tfft` [one of: says, within, args, measure]
-    12: the check `judge` is known to the suite language but not available in this version
+    12: unknown check `judge` [one of: says, within, args, measure]
     "#);
 }
 

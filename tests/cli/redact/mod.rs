@@ -202,7 +202,7 @@ fn ids_are_pseudonyms_and_runs_still_fit_together() {
 #[test]
 fn what_is_wrong_with_the_rules_is_said_with_its_place() {
     let project = Project::with(
-        "[redact]\ndetectors = [\"emial\"]\nkeys = [\"[a\"]\npaths = [\"$.[\"]\npseudonyms = [\"trial\"]\njudge = true\n",
+        "[redact]\ndetectors = [\"emial\"]\nkeys = [\"[a\"]\npaths = [\"$.[\"]\npseudonyms = [\"trial\"]\njudges = true\n",
         &[],
     );
     let said = project.run().code(2);
@@ -212,7 +212,7 @@ fn what_is_wrong_with_the_rules_is_said_with_its_place() {
         "is not a glob",
         "not a JSONPath",
         "`trial`",
-        "unknown key `judge`",
+        "unknown key `judges`",
     ] {
         assert!(said.err.contains(text), "no {text:?} in {}", said.err);
     }

@@ -73,6 +73,14 @@ function matrix(one, trial) {
 
 const WORST = { f: 0, e: 1, h: 2, p: 3, s: 4 };
 
+// What the check would have said, of a verdict that waits for a person, and how sure it is.
+function certainty(finding) {
+  const said = [];
+  if (finding.proposal) said.push(`proposed: ${line(finding.proposal)}`);
+  if (finding.confidence !== undefined) said.push(`confidence ${short(finding.confidence)}`);
+  return said.length > 0 && el("span", { class: "dim" }, ` ${said.join(", ")}`);
+}
+
 function verdictList(one, trial, verdicts, goTo) {
   const { suite } = one;
   const said = new Map(verdicts.map((v) => [v.check, v]));
@@ -87,7 +95,7 @@ function verdictList(one, trial, verdicts, goTo) {
         el("span", { class: "dim" }, ` ${check.level} ${line(check.check)}, ${line(check.location)}`),
         verdict && verdict.score !== undefined && el("span", { class: "dim" }, `, score ${short(verdict.score)}`)),
       verdict && verdict.reason && reason(verdict.reason),
-      findings.length > 0 && el("ul", { class: "findings" }, findings.map((f) => el("li", {}, sign(LETTERS[f.status]), " ", where(f, goTo, trial.kept), f.reason && reason(f.reason)))));
+      findings.length > 0 && el("ul", { class: "findings" }, findings.map((f) => el("li", {}, sign(LETTERS[f.status]), " ", where(f, goTo, trial.kept), certainty(f), f.reason && reason(f.reason)))));
   };
   const bad = sorted.filter(([, letter]) => letter !== "p" && letter !== "s");
   const good = sorted.filter(([, letter]) => letter === "p" || letter === "s");
