@@ -55,7 +55,7 @@ fn what_review_asks_for_has_to_be_able_to_come_true() {
         faults(&with_head(&format!(
             "[[{level}]]\nid = \"a\"\ncheck = \"{}\"\n{review}\n",
             match level {
-                "system" => "measure",
+                "system" => "measure\"\nmetric = \"turns",
                 _ => "says\"\nvalue = \"b",
             }
         )))
