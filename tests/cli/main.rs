@@ -20,6 +20,8 @@ mod init;
 mod invariant;
 mod look;
 mod means;
+mod model;
+mod opinions;
 mod policy_and_price;
 mod project;
 mod promotion;
