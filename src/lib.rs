@@ -34,7 +34,7 @@
 //! | 1 | [`net`], [`agents`], [`endpoints`] | speaking HTTP, with live agents and with models, whatever their protocol |
 //! | 2 | [`suite`], [`assemble`], [`eval`] | TOML to suites; telemetry to sessions; sessions to verdicts to a decision |
 //! | 3 | [`sources`], [`receive`], [`evidence`], [`store`], [`report`] | files in, telemetry in, what checks ask for, the record, reports out |
-//! | 4 | [`run`] | the engine |
+//! | 4 | [`run`], [`drive`] | the engine; live agents, driven |
 //! | 5 | [`cli`] | one file per command; text, exit codes, clock, environment |
 //!
 //! Beside the house stands [`demo`], an agent to try things with: nothing else knows of it but its command.
@@ -49,6 +49,7 @@ pub mod assemble;
 pub mod checks;
 pub mod cli;
 pub mod demo;
+pub mod drive;
 pub mod endpoints;
 pub mod eval;
 pub mod evidence;

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use super::context::{Context, Failure};
 use super::{flags, load};
+use crate::drive::wants;
 use crate::eval::event::{CheckPlan, SuitePlan};
 use crate::eval::exit;
 use crate::eval::plan::Planned;
@@ -82,7 +83,21 @@ fn suite(planned: &Planned<'_>, args: &Args, context: &Context, out: &mut dyn Wr
     if let Some(subject) = &plan.subject {
         writeln!(out, "  judges      {}", safe::terminal(&subject.to_string()))?;
     }
+    if let Some(live) = &planned.suite.live {
+        let (wants, load) = (wants::of(planned), &live.load);
+        let n = wants.len();
+        let sessions = if n == 1 { "session" } else { "sessions" };
+        writeln!(
+            out,
+            "  agent       {}, {n} {sessions} to drive, {} at once",
+            live.kind,
+            load.concurrency.min(n.max(1))
+        )?;
+    }
     let recorded = &planned.suite.recorded;
+    if planned.suite.live.is_some() && recorded.paths.is_empty() {
+        return rest(planned, out);
+    }
     let found = args.load.recordings(planned.suite, context);
     let format = recorded.format.map_or_else(|| "format by content".to_owned(), |f| format!("format {f}"));
     let n = found.files.len();
@@ -94,6 +109,12 @@ fn suite(planned: &Planned<'_>, args: &Args, context: &Context, out: &mut dyn Wr
         };
         writeln!(out, "              {}", safe::terminal(&why))?;
     }
+    rest(planned, out)
+}
+
+/// What does not depend on where sessions come from.
+fn rest(planned: &Planned<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let plan = &planned.plan;
     let trials = plan.trials.map(|t| format!(", {t} trials each")).unwrap_or_default();
     let cases = match &plan.cases {
         Some(cases) => {

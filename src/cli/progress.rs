@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::context::{Context, eprint};
+use crate::drive::fleet::Reached as Driven;
 use crate::report::safe;
 use crate::run::engine::Reached;
 use crate::sources::RecordedFile;
@@ -27,11 +28,7 @@ impl Progress {
     /// Progress of a suite over these files.
     pub fn new(context: &Context, suite: &str, files: &[RecordedFile]) -> Self {
         let name = safe::terminal(suite).into_owned();
-        let shown = match context.settings.progress.value {
-            When::Always => true,
-            When::Never => false,
-            When::Auto => !context.quiet,
-        };
+        let shown = is_shown(context);
         let bar = (shown && std::io::stderr().is_terminal()).then(|| bar(&name, files));
         let plain = (shown && bar.is_none()).then(|| Mutex::new(Instant::now()));
         Self { name, bar, plain }
@@ -73,6 +70,14 @@ impl Progress {
     }
 }
 
+fn is_shown(context: &Context) -> bool {
+    match context.settings.progress.value {
+        When::Always => true,
+        When::Never => false,
+        When::Auto => !context.quiet,
+    }
+}
+
 /// What is being done. Telemetry is read to its end before there is any session.
 fn words(Reached { sessions, bytes, assembling }: Reached) -> String {
     match (assembling, sessions) {
@@ -97,6 +102,54 @@ fn bar(name: &str, files: &[RecordedFile]) -> ProgressBar {
         bar.set_style(style);
     }
     bar
+}
+
+/// Progress of driving a suite's live agent.
+pub struct Driving {
+    name: String,
+    bar: Option<ProgressBar>,
+    /// When the last plain line was printed; `None` prints none.
+    plain: Option<Mutex<Instant>>,
+}
+
+impl Driving {
+    /// Progress of a suite.
+    pub fn new(context: &Context, suite: &str) -> Self {
+        let name = safe::terminal(suite).into_owned();
+        let shown = is_shown(context);
+        let bar = (shown && std::io::stderr().is_terminal()).then(|| {
+            let bar = ProgressBar::new(0);
+            bar.set_draw_target(ProgressDrawTarget::stderr_with_hz(10));
+            bar.set_prefix(name.clone());
+            if let Ok(style) = ProgressStyle::with_template("{prefix} {wide_bar} {pos}/{len} driven, {msg} {eta}") {
+                bar.set_style(style);
+            }
+            bar
+        });
+        let plain = (shown && bar.is_none()).then(|| Mutex::new(Instant::now()));
+        Self { name, bar, plain }
+    }
+
+    /// How far it has come.
+    pub fn tell(&self, Driven { ended, going, all }: Driven) {
+        if let Some(bar) = &self.bar {
+            bar.set_length(all as u64);
+            bar.set_position(ended as u64);
+            bar.set_message(format!("{going} in flight"));
+        } else if let Some(last) = self.plain.as_ref().and_then(|p| p.try_lock().ok()).as_mut()
+            && last.elapsed() >= EVERY
+        {
+            **last = Instant::now();
+            eprint(&format!("{}: {ended} of {all} sessions driven, {going} in flight\n", self.name));
+        }
+    }
+
+    /// All have ended.
+    pub fn done(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ mod asking;
 mod execute;
 mod folder;
 mod interrupt;
+mod live;
 mod output;
 mod reports;
 mod rerun;
@@ -35,6 +36,8 @@ use crate::suite::Suite;
   seatrial run suites/airline.toml --sessions recordings/*.jsonl --subject airline@1.4.2
   seatrial run suites/ --filter 'tag(refund) and not level(system)'
   seatrial run suites/ --baseline reports/main
+  seatrial run suites/ --live
+  seatrial run suites/ --recorded
   seatrial run suites/ --json --junit junit.xml
   seatrial run suites/ --shard 2/8
   seatrial run suites/ --resume
@@ -46,6 +49,8 @@ Exit codes: 0 passed, 1 failed, 2 usage, 3 held, 4 not shown, 5 incomplete, 70 b
 pub struct Args {
     #[command(flatten)]
     pub(super) load: load::Args,
+    #[command(flatten)]
+    from: live::Args,
     #[command(flatten)]
     baseline: baselines::Args,
     #[command(flatten)]
@@ -91,10 +96,14 @@ pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
 /// Runs suites; `seen` is told which before any of them is run.
 fn once(args: &Args, context: &Context, seen: &mut dyn FnMut(&[Suite])) -> Result<u8, Failure> {
     let filter = args.load.filter()?;
-    let suites = match args.load.suites(context) {
+    let mut suites = match args.load.suites(context) {
         Ok(suites) => suites,
         Err(problems) => return usage(args, context, &problems),
     };
+    let unsettled = live::choose(&args.from, &args.load, &mut suites, context);
+    if !unsettled.is_empty() {
+        return usage(args, context, &unsettled);
+    }
     seen(&suites);
     let rerun = args.rerun.as_ref().map(|r| r.select(context)).transpose()?;
     let none = HashSet::new();
@@ -104,14 +113,19 @@ fn once(args: &Args, context: &Context, seen: &mut dyn FnMut(&[Suite])) -> Resul
     });
     let mut planned: Vec<Planned<'_>> = planned.collect();
     planned.iter_mut().for_each(|p| args.baseline.apply(&mut p.plan, context));
-    let found: Vec<Discovery> = planned.iter().map(|p| args.load.recordings(p.suite, context)).collect();
+    let mut found: Vec<Discovery> = planned.iter().map(|p| args.load.recordings(p.suite, context)).collect();
     let unmatched = load::unmatched(&args.load, context, &planned, &found);
     if !unmatched.is_empty() {
         return usage(args, context, &unmatched);
     }
     let stop = interrupt::stop_on_interrupt()?;
-    Execution::begin(args, context, filter.as_ref(), rerun.as_ref().map(|r| r.told.clone()), &planned, stop)?
-        .finish(found, stop)
+    let mut execution =
+        Execution::begin(args, context, filter.as_ref(), rerun.as_ref().map(|r| r.told.clone()), &planned, stop)?;
+    let sessions = execution.drive(&mut found, stop)?;
+    let code = execution.finish(found, stop);
+    // Only now nobody reads them any more.
+    drop(sessions);
+    code
 }
 
 /// What is printed for whom.

@@ -59,6 +59,9 @@ fn wrappers(spans: &[(usize, &Span<'_>)]) -> Vec<bool> {
     above
 }
 
+/// The name of the span that stands for a turn of a live agent that tells nothing of what it did.
+pub const CLIENT_SPAN: &str = "seatrial.turn";
+
 /// What a recording as a whole tells of the tools that were called in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ToolsTold {
@@ -93,12 +96,18 @@ impl ToolsTold {
     /// span that leaves it open; `None` when they are.
     pub fn hidden<'s, 'a: 's>(
         self,
-        spans: impl Iterator<Item = (usize, &'s Span<'a>)>,
+        mut spans: impl Iterator<Item = (usize, &'s Span<'a>)>,
     ) -> Option<(Option<usize>, String)> {
         if self == Self::All {
             return None;
         }
         if self == Self::Nothing {
+            if spans.any(|(_, span)| span.name == CLIENT_SPAN) {
+                let why = "the live agent neither sent spans nor reported its tool calls, so tools may have been called \
+                           unseen: let it export OpenTelemetry spans of its tools to `[agent] telemetry`, or say where its \
+                           reply reports them";
+                return Some((None, why.to_owned()));
+            }
             let why =
                 "no recorded span is known to be of an agent, a model or a tool, so tools may have been called unseen";
             return Some((None, why.to_owned()));

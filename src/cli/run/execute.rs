@@ -6,11 +6,13 @@ use std::sync::atomic::AtomicBool;
 
 use super::Args;
 use super::asking;
+use super::live::Driver;
 use super::output::{Ended, Output, Shown};
 use super::{folder, resume};
 use crate::cli::context::{Context, Failure};
 use crate::cli::progress::Progress;
 use crate::cli::{baselines, sessions};
+use crate::drive::saved::Judged;
 use crate::eval::event::{BaselineEvent, Plan, ShardPlan};
 use crate::eval::exit;
 use crate::eval::fold::SuiteFold;
@@ -20,6 +22,7 @@ use crate::eval::shard::Shard;
 use crate::evidence::Outside;
 use crate::evidence::asker::Asker;
 use crate::evidence::spend::SpendEvent;
+use crate::net::budget::Budget;
 use crate::redact::Redacted;
 use crate::report::live::Live;
 use crate::report::safe;
@@ -46,6 +49,10 @@ pub struct Execution<'r> {
     known: Option<Known>,
     /// Answers what checks ask for; what it started ends with the run.
     outside: Outside,
+    /// Why not all sessions could be driven.
+    undriven: Option<String>,
+    /// A panic was caught while sessions were driven.
+    panicked: bool,
 }
 
 impl<'r> Execution<'r> {
@@ -85,6 +92,8 @@ impl<'r> Execution<'r> {
             past: None,
             known: None,
             outside: Outside::default(),
+            undriven: None,
+            panicked: false,
         };
         if let Some(which) = &args.resume {
             let out = context.cwd.join(&context.settings.out.value);
@@ -109,12 +118,39 @@ impl<'r> Execution<'r> {
         Ok(run)
     }
 
+    /// Drives the live agents of the suites that have any; `found` then names what they said. What is returned keeps it
+    /// there.
+    pub fn drive(&mut self, found: &mut [Discovery], stop: &'static AtomicBool) -> Result<Vec<Judged>, Failure> {
+        let mut kept = Vec::new();
+        if self.planned.iter().all(|planned| planned.suite.live.is_none()) {
+            return Ok(kept);
+        }
+        let dir = self.output.dir.clone();
+        let driver = Driver::start(self.context, dir, self.args.shard, Budget::default(), stop)?;
+        for (planned, found) in self.planned.iter().zip(found) {
+            let Some(done) = driver.drive(planned)? else { continue };
+            let mut line = Vec::new();
+            record::volatile(&mut line, "driven", &self.output.redactor.pass(&done.driven))
+                .and_then(|()| self.output.record.write_all(&line))
+                .map_err(|e| Failure::write("the record", &e))?;
+            found.files = vec![done.file];
+            kept.push(done.judged);
+            self.panicked |= done.panicked;
+            if done.stopped.is_some() {
+                self.undriven = done.stopped;
+                break;
+            }
+        }
+        Ok(kept)
+    }
+
     /// Runs the suites one after another, decides, and draws the reports.
     pub fn finish(mut self, found: Vec<Discovery>, stop: &'static AtomicBool) -> Result<u8, Failure> {
         let mut summaries = Vec::new();
         let mut ends = Vec::new();
-        let mut bug = false;
-        let mut stopped: Option<String> = None;
+        let mut bug = self.panicked;
+        // What was driven of a suite is judged when all of it is there.
+        let mut stopped: Option<String> = self.undriven.take();
         let dir = &self.output.dir;
         let mut kept = if self.past.is_some() { kept::Writer::resume(dir) } else { kept::Writer::new(dir) };
         let plan = self.output.plan.clone();

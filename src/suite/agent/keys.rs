@@ -1,11 +1,13 @@
 //! The keys of `[agent]` that every kind of agent has.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use schemars::{JsonSchema, SchemaGenerator};
 use serde::Deserialize;
 
-use super::Pace;
+use super::Load;
+use super::hooks::{Fault, HookTable, Hooks, Several};
 use crate::model::duration;
 use crate::suite::own::keys_of_schema;
 
@@ -36,6 +38,15 @@ pub struct AgentTable {
     /// status of 500 and above), and of which nothing was heard. What the agent says is never tried again.
     #[serde(default = "retries")]
     pub retries: u32,
+    /// What is done before: programs that are started, or HTTP requests (`[[agent.setup]]`). What fails makes the session
+    /// an error.
+    #[serde(default)]
+    pub setup: Several,
+    /// What is done after, also where the session failed.
+    #[serde(default)]
+    pub teardown: Several,
+    /// What says, as JSON, what the world is like after a session, for the check `state`.
+    pub state: Option<HookTable>,
     /// What all sessions of the suite together may cost, in US dollars, before the run is stopped (exit 5).
     pub max_cost_usd: Option<f64>,
     /// Tokens that all sessions of the suite together may use before the run is stopped (exit 5).
@@ -64,8 +75,38 @@ pub fn common_keys() -> Vec<String> {
 }
 
 impl AgentTable {
-    /// What the keys say of the pace, or what is wrong with them, by key.
-    pub(super) fn pace(&self) -> Result<Pace, Vec<(&'static str, String)>> {
+    /// What is done around sessions, or what is wrong with it, at paths within `[agent]`.
+    pub(super) fn hooks(&self) -> Result<Hooks, Vec<Fault>> {
+        let mut wrong = Vec::new();
+        let mut each = |key: &str, hooks: &Several| {
+            let mut good = Vec::new();
+            for (at, hook) in hooks.0.iter().enumerate() {
+                match hook.resolve(false) {
+                    Ok(hook) => good.push(hook),
+                    Err(faults) => wrong.extend(faults.into_iter().map(|(path, message, help)| {
+                        // One table that stands alone has no place in a list; the steps that there are lead as far.
+                        let path = [key.to_owned(), at.to_string()].into_iter().chain(path).collect();
+                        (path, message, help)
+                    })),
+                }
+            }
+            good
+        };
+        let (setup, teardown) = (each("setup", &self.setup), each("teardown", &self.teardown));
+        let state = match self.state.as_ref().map(|state| state.resolve(true)).transpose() {
+            Ok(state) => state,
+            Err(faults) => {
+                wrong.extend(faults.into_iter().map(|(path, message, help)| {
+                    (std::iter::once("state".to_owned()).chain(path).collect(), message, help)
+                }));
+                None
+            }
+        };
+        if wrong.is_empty() { Ok(Hooks { setup, teardown, state }) } else { Err(wrong) }
+    }
+
+    /// What the keys say of the load, or what is wrong with them, by key.
+    pub(super) fn load(&self) -> Result<Load, Vec<(&'static str, String)>> {
         let mut wrong = Vec::new();
         let mut time = |key, text: &str| match duration::parse(text) {
             Ok(time) if time.is_zero() => {
@@ -80,8 +121,8 @@ impl AgentTable {
         };
         let turn_timeout = time("turn_timeout", &self.turn_timeout);
         let session_timeout = time("session_timeout", &self.session_timeout);
-        let spacing = match self.rate_limit.as_deref().map(spacing).transpose() {
-            Ok(spacing) => spacing,
+        let rate = match self.rate_limit.as_deref().map(per_minute).transpose() {
+            Ok(rate) => rate,
             Err(why) => {
                 wrong.push(("rate_limit", why));
                 None
@@ -102,9 +143,9 @@ impl AgentTable {
         if !wrong.is_empty() {
             return Err(wrong);
         }
-        Ok(Pace {
+        Ok(Load {
             concurrency: self.concurrency as usize,
-            spacing,
+            rate,
             turn_timeout,
             session_timeout,
             retries: self.retries,
@@ -114,21 +155,17 @@ impl AgentTable {
     }
 }
 
-/// The time between two at a rate such as `20/s`.
-fn spacing(text: &str) -> Result<Duration, String> {
-    let wrong = || format!("`{text}` is no rate; write it as \"20/s\", \"300/m\" or \"1000/h\"");
+/// How many a minute a rate such as `20/s` is.
+fn per_minute(text: &str) -> Result<NonZeroU32, String> {
+    let wrong = || format!("`{text}` is no rate; write it as \"20/s\" or \"300/m\"");
     let (count, per) = text.split_once('/').ok_or_else(wrong)?;
-    let count: f64 = count.trim().parse().map_err(|_| wrong())?;
-    let seconds = match per.trim() {
-        "s" => 1.0,
-        "m" => 60.0,
-        "h" => 3600.0,
-        _ => return Err(wrong()),
+    let count: u32 = count.trim().parse().map_err(|_| wrong())?;
+    let a_minute = match per.trim() {
+        "s" => count.checked_mul(60),
+        "m" => Some(count),
+        _ => None,
     };
-    if !(count.is_finite() && count > 0.0) {
-        return Err(wrong());
-    }
-    Duration::try_from_secs_f64(seconds / count).map_err(|_| wrong())
+    a_minute.and_then(NonZeroU32::new).ok_or_else(wrong)
 }
 
 #[cfg(test)]
@@ -137,11 +174,11 @@ mod tests {
 
     #[test]
     fn a_rate_is_a_count_in_a_time() {
-        for (text, expected) in [("20/s", 50), ("300/m", 200), ("0.5/s", 2000), ("3600 / h", 1000)] {
-            assert_eq!(spacing(text), Ok(Duration::from_millis(expected)), "{text}");
+        for (text, expected) in [("20/s", 1200), ("300/m", 300), (" 1 / m ", 1)] {
+            assert_eq!(per_minute(text).map(NonZeroU32::get), Ok(expected), "{text}");
         }
-        for bad in ["20", "20/d", "/s", "0/s", "-1/s", "inf/s", "nan/s", "1e-300/s"] {
-            assert!(spacing(bad).is_err(), "{bad}");
+        for bad in ["20", "20/d", "/s", "0/s", "-1/s", "0.5/s", "99999999999/s", "4294967295/s"] {
+            assert!(per_minute(bad).is_err(), "{bad}");
         }
     }
 
@@ -152,12 +189,12 @@ mod tests {
              max_cost_usd = -1.0\nmax_tokens = 0\n",
         )
         .unwrap();
-        let wrong: Vec<&str> = table.pace().unwrap_err().into_iter().map(|(key, _)| key).collect();
+        let wrong: Vec<&str> = table.load().unwrap_err().into_iter().map(|(key, _)| key).collect();
         assert_eq!(
             wrong,
             ["turn_timeout", "session_timeout", "rate_limit", "concurrency", "retries", "max_cost_usd", "max_tokens"]
         );
         let plain: AgentTable = toml::from_str("kind = \"x\"").unwrap();
-        assert_eq!(plain.pace().map(|p| (p.concurrency, p.retries)), Ok((8, 2)));
+        assert_eq!(plain.load().map(|p| (p.concurrency, p.retries)), Ok((8, 2)));
     }
 }

@@ -1,15 +1,18 @@
 //! `[agent]`: the live agent that a suite's cases can be driven against. The keys that every kind of agent has are read
 //! here, those of its kind by [`crate::agents`].
 
+mod hooks;
 mod keys;
 mod script;
 
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use toml::de::{DeTable, DeValue};
 
+pub use hooks::{Each, Hook, Hooks, What};
 pub use keys::{AgentTable, common_keys};
 pub use script::Line;
 
@@ -31,7 +34,9 @@ pub struct Live {
     /// The agent.
     pub agent: Arc<dyn Agent>,
     /// How much at once, and for how long.
-    pub pace: Pace,
+    pub load: Load,
+    /// What is done around sessions.
+    pub hooks: Hooks,
     /// The table as it is written, for the digest and to be shown.
     pub written: serde_json::Value,
     /// The folder of the suite's file: commands are started there.
@@ -40,11 +45,11 @@ pub struct Live {
 
 /// How much is asked of an agent at once, and for how long it is waited for.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Pace {
+pub struct Load {
     /// Sessions in flight at most.
     pub concurrency: usize,
-    /// At least this long between the beginnings of two turns, over all sessions.
-    pub spacing: Option<Duration>,
+    /// How many turns may begin a minute, over all sessions.
+    pub rate: Option<NonZeroU32>,
     /// How long one turn may take.
     pub turn_timeout: Duration,
     /// How long a session may take.
@@ -66,7 +71,7 @@ impl Live {
 
 impl std::fmt::Debug for Live {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Live").field("kind", &self.kind).field("pace", &self.pace).finish_non_exhaustive()
+        f.debug_struct("Live").field("kind", &self.kind).field("load", &self.load).finish_non_exhaustive()
     }
 }
 
@@ -79,16 +84,30 @@ impl Resolver<'_, '_, '_> {
         let kind = self.kind_of(table, &whole);
         let (common, rest) = self.split_agent(table, kind);
         let read = read_rest::<AgentTable>(&common, &whole, Missing::Reported, self.sink);
-        let pace = read.as_ref().and_then(|read| {
-            let found = read.pace();
+        let load = read.as_ref().and_then(|read| {
+            let found = read.load();
             for (key, message) in found.as_ref().err().into_iter().flatten() {
                 self.sink.error(&span_at(table, &whole, &[(*key).to_owned()]), message.clone(), None);
             }
             found.ok()
         });
+        let hooks = read.as_ref().and_then(|read| {
+            let found = read.hooks();
+            for (path, message, help) in found.as_ref().err().into_iter().flatten() {
+                self.sink.error(&span_at(table, &whole, path), message.clone(), help.clone());
+            }
+            found.ok()
+        });
         let kind = kind?;
         let agent = self.adapter(own, kind, &rest, &whole);
-        Some(Live { kind: kind.name, agent: agent?, pace: pace?, written: table_json(table), dir: own.source.dir() })
+        Some(Live {
+            kind: kind.name,
+            agent: agent?,
+            load: load?,
+            hooks: hooks?,
+            written: table_json(table),
+            dir: own.source.dir(),
+        })
     }
 
     fn kind_of(&mut self, table: &DeTable<'_>, whole: &Pos) -> Option<&'static Kind> {

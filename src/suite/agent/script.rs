@@ -60,7 +60,7 @@ impl Line {
     }
 }
 
-fn templates_in<'v>(value: &'v Value, out: &mut Vec<&'v str>) {
+pub(super) fn templates_in<'v>(value: &'v Value, out: &mut Vec<&'v str>) {
     match value {
         Value::String(text) if Template::is_in(text) => out.push(text),
         Value::Array(items) => items.iter().for_each(|item| templates_in(item, out)),

@@ -1,0 +1,303 @@
+//! Live runs: whether a suite's sessions are driven or read, and the driving, before anything is judged.
+
+use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
+
+use serde::Serialize;
+
+use super::folder;
+use crate::cli::context::{Context, Failure};
+use crate::cli::load;
+use crate::cli::progress::Driving;
+use crate::drive::fleet::{Came, Fleet, Stopped};
+use crate::drive::saved::{self, Judged, Saved};
+use crate::drive::talk::FIRST_WAIT;
+use crate::drive::wants;
+use crate::eval::exit;
+use crate::eval::plan::Planned;
+use crate::eval::shard::Shard;
+use crate::model::NanoUsd;
+use crate::net::budget::{Budget, Limits};
+use crate::net::client::{self, Http};
+use crate::receive::Nobody;
+use crate::redact::{Redact, With};
+use crate::report::safe;
+use crate::sources::RecordedFile;
+use crate::suite::problems::{Problem, Problems, Severity};
+use crate::suite::{Recorded, Suite};
+
+/// Whether sessions are driven or read.
+#[derive(Debug, Default, clap::Args)]
+#[group(skip)]
+pub struct Args {
+    /// Drive the suites' live agents, and judge the sessions as they are saved.
+    #[arg(long, conflicts_with_all = ["recorded", "sessions"])]
+    live: bool,
+    /// Judge recorded sessions: those of the suites' `[recorded]`; where there are none, those that the newest live run
+    /// saved; or those of RUN.
+    #[arg(long, num_args = 0..=1, require_equals = true, value_name = "RUN", conflicts_with = "sessions")]
+    recorded: Option<Option<PathBuf>>,
+}
+
+/// Settles for every suite where its sessions come from: one that is driven keeps its agent, any other loses it.
+pub fn choose(args: &Args, load: &load::Args, suites: &mut [Suite], context: &Context) -> Problems {
+    let mut problems = Problems::default();
+    for suite in suites {
+        let recorded = !suite.recorded.paths.is_empty();
+        let is_live = match (&args.recorded, &suite.live) {
+            (None, None) if args.live => {
+                let help = "give it an [agent] (`seatrial explain agent`), or leave it out of the run";
+                problems.add(problem(suite, "--live, but it has no [agent]", help));
+                false
+            }
+            (None, Some(_)) if args.live => true,
+            (None, Some(_)) if recorded && load.sessions.is_empty() => {
+                let help = "say --recorded to judge the recordings, or --live to drive the agent";
+                problems.add(problem(suite, "it has both recordings and a live agent", help));
+                false
+            }
+            (None, Some(_)) => load.sessions.is_empty(),
+            (None, None) => false,
+            (Some(run), _) => {
+                if run.is_some() || !recorded {
+                    take_saved(run.as_ref(), suite, context, &mut problems);
+                }
+                false
+            }
+        };
+        if is_live {
+            // What `[recorded]` says is about recordings that somebody else made.
+            suite.recorded = Recorded { format: Some("seatrial"), ..Recorded::default() };
+        } else {
+            suite.live = None;
+        }
+    }
+    problems
+}
+
+/// Makes a suite read what a live run saved of it.
+fn take_saved(run: Option<&PathBuf>, suite: &mut Suite, context: &Context, problems: &mut Problems) {
+    let file = saved::file_name(&suite.name);
+    let out = context.cwd.join(&context.settings.out.value);
+    let path = match run {
+        Some(run) => Some(context.cwd.join(run).join(&file)),
+        None => newest(&out, &file),
+    };
+    match path.filter(|path| path.is_file()) {
+        Some(path) => {
+            let paths = vec![path.to_string_lossy().into_owned()];
+            suite.recorded = Recorded { paths, format: Some("seatrial"), ..Recorded::default() };
+        }
+        None => {
+            let (what, help) = match run {
+                Some(run) => (
+                    format!("the run `{}` saved no sessions of it", safe::line(&run.display().to_string())),
+                    "name the folder of a live run",
+                ),
+                None => (
+                    "it has no [recorded] paths, and no live run saved sessions of it".to_owned(),
+                    "run it with --live first, or name recordings with --sessions",
+                ),
+            };
+            problems.add(problem(suite, &what, help));
+        }
+    }
+}
+
+/// The newest of the runs that saved this file. Names of runs begin with their time.
+fn newest(out: &std::path::Path, file: &str) -> Option<PathBuf> {
+    let folders = std::fs::read_dir(out).ok()?.filter_map(Result::ok);
+    let runs = folders.filter(|e| e.file_type().is_ok_and(|t| t.is_dir())).map(|e| e.path());
+    runs.filter(|run| run.join(file).is_file()).max().map(|run| run.join(file))
+}
+
+fn problem(suite: &Suite, what: &str, help: &str) -> Problem {
+    Problem {
+        file: suite.path.display().to_string(),
+        span: None,
+        message: format!("suite `{}`: {what}", suite.name),
+        help: Some(help.to_owned()),
+        severity: Severity::Error,
+    }
+}
+
+/// What driving a suite came to, for the record.
+#[derive(Debug, Clone, Serialize)]
+pub struct Driven {
+    suite: String,
+    /// Sessions that were driven now.
+    sessions: u64,
+    /// Sessions that were there before.
+    before: u64,
+    /// Sessions that were there, and were driven again because something had been taken out of them.
+    redacted: u64,
+    failures: u64,
+    turns: u64,
+    retries: u64,
+    busy: u64,
+    peak: u64,
+    cost_usd: f64,
+    tokens: u64,
+    seconds: f64,
+}
+
+impl Redact for Driven {
+    fn redact(&mut self, with: &With<'_>) {
+        with.name(&mut self.suite);
+    }
+}
+
+/// What drives the suites of a run.
+pub struct Driver<'d> {
+    /// The context of the command.
+    pub context: &'d Context,
+    /// The folder of the run.
+    pub run: PathBuf,
+    /// The part of the run that is driven here.
+    pub shard: Option<Shard>,
+    /// What may be spent in the whole run.
+    pub budget: Budget,
+    /// Set from outside to end orderly.
+    pub stop: &'static AtomicBool,
+    runtime: tokio::runtime::Runtime,
+    http: Http,
+}
+
+/// A suite that was driven.
+pub struct Done {
+    /// What is read.
+    pub file: RecordedFile,
+    /// Keeps it there.
+    pub judged: Judged,
+    /// For the record.
+    pub driven: Driven,
+    /// A panic was caught.
+    pub panicked: bool,
+    /// Why not all sessions are there.
+    pub stopped: Option<String>,
+}
+
+impl<'d> Driver<'d> {
+    /// Starts what conversations need.
+    pub fn start(
+        context: &'d Context,
+        run: PathBuf,
+        shard: Option<Shard>,
+        budget: Budget,
+        stop: &'static AtomicBool,
+    ) -> Result<Self, Failure> {
+        let failed =
+            |why: &dyn std::fmt::Display| Failure::new(exit::BUG, format_args!("nothing can be driven: {why}"));
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(context.settings.jobs.value.clamp(1, MOST_THREADS))
+            .thread_name("seatrial-drive")
+            .enable_all()
+            .build()
+            .map_err(|why| failed(&why))?;
+        let http = client::client().map_err(|why| failed(&why))?;
+        Ok(Self { context, run, shard, budget, stop, runtime, http })
+    }
+
+    /// Drives what is missing of a suite.
+    pub fn drive(&self, planned: &Planned<'_>) -> Result<Option<Done>, Failure> {
+        let suite = planned.suite;
+        let Some(live) = &suite.live else { return Ok(None) };
+        let wants = wants::of(planned);
+        let name = saved::file_name(&suite.name);
+        let cannot = |why: &std::io::Error| Failure::write(&format!("the sessions of `{}`", suite.name), why);
+        let mut saved = Saved::open(suite, &wants, &self.run, self.shard.is_some()).map_err(|e| cannot(&e))?;
+        let (before, redacted) = (saved.len() as u64, saved.redacted as u64);
+        self.tell_before(suite, before, redacted);
+        let case = |at: usize| suite.cases.as_ref().and_then(|c| c.list.get(wants[at].case)).map(|c| c.id.as_str());
+        let mine = |at: &usize| self.shard.is_none_or(|shard| case(*at).is_some_and(|id| shard.holds(id)));
+        let own = Limits { cost: live.load.max_cost_usd.and_then(NanoUsd::from_usd), tokens: live.load.max_tokens };
+        let progress = Driving::new(self.context, &suite.name);
+        let fleet = Fleet {
+            suite,
+            live,
+            here: (0..wants.len()).filter(mine).filter(|at| !saved.has(*at)).collect(),
+            wants: &wants,
+            http: &self.http,
+            env: &|name| std::env::var(name).ok(),
+            telemetry: &Nobody,
+            first_wait: FIRST_WAIT,
+            budgets: &[self.budget.clone(), Budget::new(own)],
+            stop: self.stop,
+            progress: &|reached| progress.tell(reached),
+        };
+        let came = if fleet.here.is_empty() {
+            Came::default()
+        } else {
+            let came = self.runtime.block_on(fleet.drive(&mut saved));
+            progress.done();
+            came
+        };
+        let judged = saved.finish().map_err(|e| cannot(&e))?;
+        self.tell_after(suite, &came);
+        let driven = Driven {
+            suite: suite.name.clone(),
+            sessions: came.sessions,
+            before,
+            redacted,
+            failures: came.failures,
+            turns: came.turns,
+            retries: came.retries,
+            busy: came.busy,
+            peak: came.peak,
+            cost_usd: came.spent.cost.usd(),
+            tokens: came.spent.tokens,
+            seconds: came.took.as_secs_f64(),
+        };
+        let stopped = came.stopped.map(|stopped| match stopped {
+            Stopped::Interrupted => "interrupted".to_owned(),
+            Stopped::Capped(why) | Stopped::Setup(why) => why,
+            Stopped::Write(why) => format!("a session could not be saved: {why}"),
+        });
+        let file = RecordedFile { path: judged.path.clone(), name };
+        Ok(Some(Done { file, judged, driven, panicked: came.panicked, stopped }))
+    }
+
+    fn tell_before(&self, suite: &Suite, before: u64, redacted: u64) {
+        let name = safe::line(&suite.name);
+        if before > 0 {
+            self.context.note(&format!("seatrial: {name}: {before} sessions are saved and need not be driven again\n"));
+        }
+        if redacted > 0 {
+            self.context.note(&format!(
+                "seatrial: {name}: {redacted} saved sessions are driven again, because something was taken out of them\n"
+            ));
+        }
+    }
+
+    fn tell_after(&self, suite: &Suite, came: &Came) {
+        for warning in &came.warnings {
+            let warning = suite.redactor.pass(warning);
+            self.context.note(&format!("seatrial: {}: {}\n", safe::line(&suite.name), safe::line(warning.get())));
+        }
+        if came.sessions == 0 {
+            return;
+        }
+        let place = folder::display(&self.run.join(saved::file_name(&suite.name)), &self.context.cwd);
+        let mut parts = vec![format!("{} sessions driven in {:.1} s", came.sessions, came.took.as_secs_f64())];
+        if came.failures > 0 {
+            parts.push(format!("{} could not be measured", came.failures));
+        }
+        if came.retries > 0 {
+            parts.push(format!("tried again {} times", came.retries));
+        }
+        if came.busy > 0 {
+            parts.push(format!("the agent was busy {} times", came.busy));
+        }
+        if came.spent.tokens > 0 {
+            parts.push(format!("{} tokens", came.spent.tokens));
+        }
+        if came.spent.cost.0 > 0 {
+            parts.push(format!("{} USD", came.spent.cost.usd()));
+        }
+        let told = format!("seatrial: {}: {}; saved in {place}\n", suite.name, parts.join(", "));
+        self.context.note(&safe::terminal(&told));
+    }
+}
+
+/// Conversations wait, they do not compute: more threads would only take turns.
+const MOST_THREADS: usize = 4;

@@ -1,0 +1,280 @@
+//! Doing what a suite wants done around sessions: a program that is started and ends, or an HTTP request.
+
+use std::io::Read;
+use std::path::Path;
+use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use process_wrap::std::CommandWrap;
+use serde_json::{Map, Value, json};
+
+use crate::checks::context::json_value;
+use crate::checks::jinja::Template;
+use crate::model::Payload;
+use crate::net::client::{self, Http};
+use crate::net::secret::Vars;
+use crate::net::{Trouble, body};
+use crate::suite::agent::{Hook, What};
+
+/// Longest answer that is read, in bytes.
+const LONGEST: usize = 16 << 20;
+
+/// How much of what went wrong is told, in bytes.
+const TOLD: usize = 500;
+
+/// How often is looked whether a program has ended.
+const LOOK: Duration = Duration::from_millis(5);
+
+/// What it is done for.
+#[derive(Clone, Copy)]
+pub struct For<'f> {
+    /// The case as templates see it; `null` where it is done for none in particular.
+    pub case: &'f Value,
+    /// The session's id.
+    pub session: &'f str,
+    /// The trial; 0 where there is none.
+    pub trial: u32,
+    /// The environment.
+    pub env: Vars<'f>,
+    /// Connections.
+    pub http: &'f Http,
+    /// The folder of the suite.
+    pub dir: &'f Path,
+}
+
+/// Does it; what it answers.
+///
+/// # Errors
+/// What went wrong, in words.
+pub async fn run(hook: &Hook, what_for: For<'_>) -> Result<Vec<u8>, String> {
+    let done = async {
+        match &hook.what {
+            What::Program(args) => {
+                let args = args.iter().map(|arg| what_for.text(arg)).collect::<Result<Vec<_>, _>>()?;
+                what_for.program(args, hook.timeout).await
+            }
+            What::Request { method, url, headers, body } => what_for.request(method, url, headers, body.as_ref()).await,
+        }
+    };
+    match tokio::time::timeout(hook.timeout, done).await {
+        Ok(done) => done,
+        Err(_) => Err(format!("it was not done within {:?} (`timeout`)", hook.timeout)),
+    }
+}
+
+/// Asks what the world is like.
+///
+/// # Errors
+/// What went wrong, in words.
+pub async fn state(hook: &Hook, what_for: For<'_>) -> Result<Payload<'static>, String> {
+    let bytes = run(hook, what_for).await?;
+    let value: Value = serde_json::from_slice(&bytes).map_err(|why| format!("it is not JSON: {why}"))?;
+    let Some(path) = &hook.path else { return Ok(Payload::from_value(&value)) };
+    let mut found = path.locate(&value).into_iter();
+    match (found.next(), found.next()) {
+        (Some((_, one)), None) => Ok(Payload::from_value(one)),
+        (None, _) => Err(format!("there is nothing at `{path}`")),
+        (Some(_), Some(_)) => Err(format!("`{path}` names more than one value")),
+    }
+}
+
+impl For<'_> {
+    /// A text with its templates rendered.
+    fn text(&self, text: &str) -> Result<String, String> {
+        match self.value(&Value::String(text.to_owned()))? {
+            Value::String(text) => Ok(text),
+            other => Ok(other.to_string()),
+        }
+    }
+
+    fn value(&self, value: &Value) -> Result<Value, String> {
+        Ok(match value {
+            Value::String(text) if Template::is_in(text) => {
+                let template = Template::parse(text).map_err(|e| e.message)?;
+                let mut env = Map::new();
+                for name in template.names(true).iter().filter_map(|name| name.strip_prefix("env.")) {
+                    let value =
+                        (self.env)(name).ok_or_else(|| format!("the environment variable `{name}` is not set"))?;
+                    env.insert(name.to_owned(), value.into());
+                }
+                let context = json!({ "case": self.case, "session": self.session, "trial": self.trial, "env": env });
+                template.render(&json_value(&context))?
+            }
+            Value::Array(items) => Value::Array(items.iter().map(|i| self.value(i)).collect::<Result<_, _>>()?),
+            Value::Object(map) => {
+                let pairs = map.iter().map(|(key, value)| Ok((key.clone(), self.value(value)?)));
+                Value::Object(pairs.collect::<Result<_, String>>()?)
+            }
+            other => other.clone(),
+        })
+    }
+
+    async fn request(
+        &self,
+        method: &str,
+        url: &str,
+        headers: &[(String, String)],
+        body: Option<&Value>,
+    ) -> Result<Vec<u8>, String> {
+        let method = reqwest::Method::from_bytes(method.as_bytes()).map_err(|why| why.to_string())?;
+        let mut request = self.http.request(method, self.text(url)?);
+        for (name, value) in headers {
+            request = request.header(name, self.text(value)?);
+        }
+        if let Some(body) = body {
+            request = request.json(&self.value(body)?);
+        }
+        let reply = request.send().await.map_err(|why| Trouble::from(why).message)?;
+        let status = reply.status();
+        if !status.is_success() {
+            let headers = reply.headers().clone();
+            return Err(client::refusal(status, &headers, &body::beginning(reply, TOLD).await).message);
+        }
+        body::whole(reply, LONGEST).await.map_err(|trouble| trouble.message)
+    }
+
+    async fn program(&self, args: Vec<String>, timeout: Duration) -> Result<Vec<u8>, String> {
+        let given_up = GivenUp(Arc::default());
+        let case = self.case.get("id").and_then(Value::as_str).unwrap_or_default().to_owned();
+        let told = [
+            ("SEATRIAL_CASE", case),
+            ("SEATRIAL_SESSION", self.session.to_owned()),
+            ("SEATRIAL_TRIAL", self.trial.to_string()),
+        ];
+        let (dir, stop) = (self.dir.to_owned(), given_up.0.clone());
+        let ran = tokio::task::spawn_blocking(move || program(&args, &dir, &told, timeout, &stop)).await;
+        ran.unwrap_or_else(|why| Err(format!("a bug in seatrial: {why}")))
+    }
+}
+
+/// Tells a program's thread that nobody waits for it any more.
+struct GivenUp(Arc<AtomicBool>);
+
+impl Drop for GivenUp {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Starts a program and waits for its end; what it prints. It, and all that it started, ends when it takes too long or
+/// nobody waits any more.
+fn program(
+    args: &[String],
+    dir: &Path,
+    told: &[(&str, String)],
+    timeout: Duration,
+    given_up: &AtomicBool,
+) -> Result<Vec<u8>, String> {
+    let name = args.first().map_or("", String::as_str);
+    let failed = |why: std::io::Error| format!("`{name}` could not be started: {why}");
+    let full = if name.contains('/') { std::path::absolute(dir.join(name)) } else { Ok(name.into()) };
+    let mut command = CommandWrap::with_new(full.map_err(failed)?, |command| {
+        command.args(&args[1..]).envs(told.iter().map(|(name, value)| (name, value)));
+        if dir != Path::new("") {
+            command.current_dir(dir);
+        }
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    });
+    #[cfg(unix)]
+    command.wrap(process_wrap::std::ProcessGroup::leader());
+    #[cfg(windows)]
+    command.wrap(process_wrap::std::JobObject);
+    let mut child = command.spawn().map_err(failed)?;
+    let out = child.stdout().take().map(|out| thread::spawn(move || read(out, LONGEST)));
+    let err = child.stderr().take().map(|err| thread::spawn(move || read(err, TOLD)));
+    let deadline = Instant::now() + timeout;
+    let status = loop {
+        match child.try_wait() {
+            Ok(Some(status)) => break Ok(status),
+            Ok(None) if Instant::now() < deadline && !given_up.load(Ordering::Relaxed) => thread::sleep(LOOK),
+            Ok(None) => break Err(format!("`{name}` did not end within {timeout:?} (`timeout`)")),
+            Err(why) => break Err(format!("`{name}` cannot be waited for: {why}")),
+        }
+    };
+    // What it left running would hold its output open.
+    let _ = child.kill();
+    let heard =
+        |reader: Option<thread::JoinHandle<(Vec<u8>, bool)>>| reader.and_then(|r| r.join().ok()).unwrap_or_default();
+    let ((out, more), (err, _)) = (heard(out), heard(err));
+    let status = status?;
+    if !status.success() {
+        let said = String::from_utf8_lossy(&err);
+        let said = if said.trim().is_empty() { String::new() } else { format!(": {}", said.trim()) };
+        return Err(format!("`{name}` ended with {status}{said}"));
+    }
+    if more { Err(format!("`{name}` printed more than {LONGEST} bytes")) } else { Ok(out) }
+}
+
+/// Reads to the end; keeps so much, and says whether there was more.
+fn read(mut from: impl Read, most: usize) -> (Vec<u8>, bool) {
+    let (mut kept, mut more, mut buffer) = (Vec::new(), false, [0; 8192]);
+    while let Ok(n @ 1..) = from.read(&mut buffer) {
+        let room = most.saturating_sub(kept.len()).min(n);
+        kept.extend_from_slice(&buffer[..room]);
+        more |= room < n;
+    }
+    (kept, more)
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use crate::suite::agent::Each;
+
+    fn hook(args: &[&str]) -> Hook {
+        Hook {
+            what: What::Program(args.iter().map(|a| (*a).to_owned()).collect()),
+            timeout: Duration::from_secs(20),
+            each: Each::Session,
+            path: None,
+            initial: false,
+        }
+    }
+
+    fn done(hook: &Hook) -> Result<String, String> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let case = json!({ "id": "c", "n": 3 });
+        let env = |name: &str| (name == "KEY").then(|| "s3cret".to_owned());
+        let http = client::client().unwrap();
+        let what_for = For { case: &case, session: "s-1", trial: 2, env: &env, http: &http, dir: Path::new("") };
+        runtime.block_on(state(hook, what_for)).map(|state| state.as_str().to_owned())
+    }
+
+    #[test]
+    fn a_program_is_told_what_it_is_for_and_answers_with_the_state() {
+        let args = [
+            "sh",
+            "-c",
+            "echo \"{\\\"a\\\": [\\\"$SEATRIAL_CASE\\\", \\\"$SEATRIAL_TRIAL\\\", $1]}\"",
+            "x",
+            "{{ case.n }}",
+        ];
+        assert_eq!(done(&hook(&args)).as_deref(), Ok("{\"a\":[\"c\",\"2\",3]}"));
+        let part = Hook { path: Some(crate::checks::path::Path::parse("a[2]").unwrap()), ..hook(&args) };
+        assert_eq!(done(&part).as_deref(), Ok("3"));
+    }
+
+    #[test]
+    fn what_goes_wrong_is_said() {
+        assert!(done(&hook(&["sh", "-c", "echo no seat >&2; exit 3"])).unwrap_err().ends_with("no seat"));
+        assert!(done(&hook(&["sh", "-c", "echo nope"])).unwrap_err().starts_with("it is not JSON"));
+        assert!(done(&hook(&["./no-such-program"])).unwrap_err().contains("could not be started"));
+        assert_eq!(done(&hook(&["sh", "{{ env.NOPE }}"])).unwrap_err(), "the environment variable `NOPE` is not set");
+        let nowhere = Hook { path: Some(crate::checks::path::Path::parse("b").unwrap()), ..hook(&["echo", "{}"]) };
+        assert_eq!(done(&nowhere).unwrap_err(), "there is nothing at `b`");
+    }
+
+    #[test]
+    fn what_takes_too_long_ends_with_all_that_it_started() {
+        let dir = tempfile::tempdir().unwrap();
+        let mark = dir.path().join("alive");
+        let script = format!("(sleep 1; touch {}) & sleep 60", mark.display());
+        let slow = Hook { timeout: Duration::from_millis(200), ..hook(&["sh", "-c", &script]) };
+        assert!(done(&slow).unwrap_err().contains("`timeout`"));
+        thread::sleep(Duration::from_millis(1500));
+        assert!(!mark.exists());
+    }
+}

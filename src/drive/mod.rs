@@ -1,0 +1,22 @@
+//! Floor 4: live agents, driven.
+//!
+//! A live run has two phases. First every trial of every case is *driven*: what its user says is said, what the agent
+//! replies is heard, and each session is saved as it ends. Then the ordinary run goes over that recording, as over any
+//! other. So a live run leaves a recording behind that can be scored again, and one that was interrupted goes on with the
+//! sessions that are missing.
+//!
+//! - [`wants`]: which sessions are wanted, and in which order they stand in the recording.
+//! - [`talk`]: one conversation, turn by turn, within its limits of time; what is said again and what is not.
+//! - [`hooks`]: what is done before and after sessions, and what the world is like then.
+//! - [`made`]: from what was heard to a session; what was not heard is not in it.
+//! - [`fleet`]: many conversations at once, until all have ended, the run is interrupted, or what may be spent is spent.
+//! - [`saved`]: the sessions on disk, as they end and at last in order.
+
+pub mod fleet;
+pub mod hooks;
+pub mod made;
+pub mod saved;
+pub mod talk;
+#[cfg(test)]
+mod tests;
+pub mod wants;

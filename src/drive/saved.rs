@@ -1,0 +1,246 @@
+//! The sessions of a live run on disk: appended and flushed as each ends, in order at last.
+//!
+//! What is saved in the run's folder has been through the rules of redaction. Checks see sessions as they were: where the
+//! two differ, they are read from a private file that is gone with the run.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufRead, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use super::wants::Want;
+use crate::formats::seatrial;
+use crate::model::Session;
+use crate::redact::Redactor;
+use crate::suite::Suite;
+
+/// The folder of saved sessions in that of the run.
+pub const FOLDER: &str = "sessions";
+
+/// Longest line that is read back.
+const LONGEST: u64 = 1 << 30;
+
+/// The sessions of a suite.
+pub struct Saved<'s> {
+    suite: &'s Suite,
+    redactor: &'s Redactor,
+    wants: &'s [Want],
+    /// What stays.
+    kept: Lines,
+    /// What is judged, where that is not what stays.
+    private: Option<(Lines, tempfile::TempDir)>,
+    /// By position among the wants.
+    there: Vec<bool>,
+    /// Sessions that were saved before and cannot be judged again, because something was taken out of them.
+    pub redacted: usize,
+}
+
+/// Lines of a file, with where the one of each want lies.
+struct Lines {
+    path: PathBuf,
+    file: File,
+    length: u64,
+    at: BTreeMap<usize, (u64, u64)>,
+}
+
+impl Lines {
+    fn create(path: PathBuf) -> io::Result<Self> {
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(true);
+        Ok(Self { file: options.open(&path)?, path, length: 0, at: BTreeMap::new() })
+    }
+
+    fn push(&mut self, want: usize, line: &[u8]) -> io::Result<()> {
+        self.file.write_all(line)?;
+        self.at.insert(want, (self.length, line.len() as u64));
+        self.length += line.len() as u64;
+        Ok(())
+    }
+
+    /// Puts the lines in order, beside the file and over it; `absent` says what stands for those that are not there.
+    fn sort(&mut self, wants: usize, absent: &dyn Fn(usize) -> Option<Vec<u8>>) -> io::Result<()> {
+        let fresh = self.path.with_extension("sorting");
+        {
+            let mut out = BufWriter::new(File::create(&fresh)?);
+            let mut line = Vec::new();
+            for want in 0..wants {
+                match self.at.get(&want) {
+                    Some(&(offset, length)) => {
+                        self.file.seek(SeekFrom::Start(offset))?;
+                        line.clear();
+                        Read::by_ref(&mut self.file).take(length).read_to_end(&mut line)?;
+                        out.write_all(&line)?;
+                    }
+                    None => out.write_all(&absent(want).unwrap_or_default())?,
+                }
+            }
+            out.flush()?;
+        }
+        fs::rename(&fresh, &self.path)
+    }
+}
+
+/// The file of a suite's sessions in the folder of a run, relative to it. Names that are no names of files are made ones.
+pub fn file_name(suite: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    let name: String = suite.chars().map(|c| if plain(c) { c } else { '_' }).take(100).collect();
+    let same = name == suite && !name.starts_with('.');
+    let name = name.trim_start_matches('.');
+    if same {
+        format!("{FOLDER}/{name}.jsonl")
+    } else {
+        let digest = crate::model::digest::Digest::of(suite.as_bytes()).to_string();
+        let short: String = digest.chars().filter(char::is_ascii_hexdigit).rev().take(8).collect();
+        format!("{FOLDER}/{name}-{short}.jsonl")
+    }
+}
+
+impl<'s> Saved<'s> {
+    /// The sessions of `suite` in the folder of a run: those that were saved before are there. `apart` keeps what is judged
+    /// in a file of its own.
+    ///
+    /// # Errors
+    /// A file that cannot be read or written.
+    pub fn open(suite: &'s Suite, wants: &'s [Want], run: &Path, apart: bool) -> io::Result<Self> {
+        let path = run.join(file_name(&suite.name));
+        fs::create_dir_all(run.join(FOLDER))?;
+        let private = if suite.redactor.is_on() || apart {
+            let dir = tempfile::Builder::new().prefix("seatrial-").tempdir()?;
+            Some((Lines::create(dir.path().join("sessions.jsonl"))?, dir))
+        } else {
+            None
+        };
+        let before = path.with_extension("before");
+        // A run that was killed while it took over what was there has both.
+        if path.exists() && !before.exists() {
+            fs::rename(&path, &before)?;
+        }
+        let mut saved = Self {
+            suite,
+            redactor: &suite.redactor,
+            wants,
+            kept: Lines::create(path)?,
+            private,
+            there: vec![false; wants.len()],
+            redacted: 0,
+        };
+        if before.exists() {
+            saved.take_over(&before)?;
+            fs::remove_file(&before)?;
+        }
+        Ok(saved)
+    }
+
+    /// Takes over what was saved before, as far as it can be judged.
+    fn take_over(&mut self, before: &Path) -> io::Result<()> {
+        let cases = self.suite.cases.as_ref();
+        let places: HashMap<Want, usize> = self.wants.iter().enumerate().map(|(at, want)| (*want, at)).collect();
+        let mut lines = BufReader::new(File::open(before)?);
+        loop {
+            let mut line = Vec::new();
+            if lines.by_ref().take(LONGEST).read_until(b'\n', &mut line)? == 0 {
+                return Ok(());
+            }
+            // The last one may have been cut when the run was killed.
+            let Some(whole) = line.strip_suffix(b"\n") else { continue };
+            let Ok(session) = serde_json::from_slice::<Session<'_>>(whole) else { continue };
+            let case = session.case.as_ref().and_then(|case| cases?.by_id.get(case.as_str()));
+            let trial = session.trial.as_ref().and_then(|trial| trial.parse().ok());
+            let want = case.zip(trial).and_then(|(case, trial)| places.get(&Want { case: *case, trial }));
+            let changed = !session.redacted.is_empty();
+            match want {
+                // Its flags say that it is not what the checks would have seen.
+                _ if changed => self.redacted += 1,
+                Some(&at) if !self.there[at] => self.push(at, &line, &line)?,
+                _ => {}
+            }
+        }
+    }
+
+    fn push(&mut self, want: usize, kept: &[u8], judged: &[u8]) -> io::Result<()> {
+        if let Some((private, _)) = &mut self.private {
+            private.push(want, judged)?;
+        }
+        self.kept.push(want, kept)?;
+        self.there[want] = true;
+        Ok(())
+    }
+
+    /// Whether the session of a want is there.
+    pub fn has(&self, want: usize) -> bool {
+        self.there.get(want).is_some_and(|there| *there)
+    }
+
+    /// How many sessions are there.
+    pub fn len(&self) -> usize {
+        self.there.iter().filter(|there| **there).count()
+    }
+
+    /// Whether none is there.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Saves a session that has ended.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn add(&mut self, want: usize, session: &Session<'_>) -> io::Result<()> {
+        let mut judged = Vec::new();
+        seatrial::write(session, &mut judged)?;
+        if self.redactor.is_on() {
+            let mut kept = Vec::new();
+            seatrial::write(self.redactor.written(session).get(), &mut kept)?;
+            self.push(want, &kept, &judged)
+        } else {
+            self.push(want, &judged, &judged)
+        }
+    }
+
+    /// Puts everything in order; where the sessions that are to be judged are. What is not there because it is driven
+    /// elsewhere has a line that says no more than its case and trial, so that every session stands where it would in a
+    /// run that was not split.
+    ///
+    /// # Errors
+    /// A file that cannot be read or written.
+    pub fn finish(mut self) -> io::Result<Judged> {
+        self.kept.sort(self.wants.len(), &|_| None)?;
+        let Some((mut lines, dir)) = self.private else { return Ok(Judged { path: self.kept.path, _private: None }) };
+        let (suite, wants) = (self.suite, self.wants);
+        lines.sort(wants.len(), &|at| {
+            let want = wants.get(at)?;
+            let case = suite.cases.as_ref()?.list.get(want.case)?;
+            let session = Session {
+                id: format!("{}#{}", case.id, want.trial).into(),
+                case: Some(case.id.as_str().into()),
+                trial: Some(want.trial.to_string().into()),
+                ..Session::default()
+            };
+            let mut line = Vec::new();
+            seatrial::write(&session, &mut line).ok()?;
+            Some(line)
+        })?;
+        Ok(Judged { path: lines.path, _private: Some(dir) })
+    }
+}
+
+/// Where the sessions that are to be judged are, for as long as it is held.
+pub struct Judged {
+    /// The file.
+    pub path: PathBuf,
+    _private: Option<tempfile::TempDir>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_is_no_name_of_a_file_becomes_one_of_its_own() {
+        assert_eq!(file_name("airline-support"), "sessions/airline-support.jsonl");
+        let odd = ["../x", "a/b", "a b", ".hidden", "ä", ""];
+        let names: std::collections::BTreeSet<String> = odd.iter().map(|name| file_name(name)).collect();
+        assert_eq!(names.len(), odd.len());
+        assert!(names.iter().all(|name| name.matches('/').count() == 1 && !name.contains("..")), "{names:?}");
+    }
+}

@@ -1,0 +1,6 @@
+//! Live agents, driven by the binary.
+
+mod agent;
+mod hooks;
+mod run;
+mod trouble;

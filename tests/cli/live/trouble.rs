@@ -1,0 +1,90 @@
+//! Agents that are down, busy, slow or talk nonsense: an error of the case, and of no other.
+
+use super::agent::{Agent, Answer, reply};
+use crate::project::Project;
+
+fn project(agent: &Agent, more: &str) -> Project {
+    let project = Project::new();
+    let check = "[[session]]\nid = \"polite\"\ncheck = \"contains\"\nvalue = \"hello\"\n";
+    let cases = "[[case]]\nid = \"bad\"\nuser = \"bad\"\n[[case]]\nid = \"good\"\nuser = \"hello\"\n";
+    project.file("suite.toml", format!("[suite]\nname = \"s\"\n{}{more}{check}{cases}", agent.table()));
+    project
+}
+
+/// Runs against an agent that answers `bad` so: the case is an error that says this, the other passes.
+fn is_an_error(answer: impl Fn() -> Answer + Send + Sync + 'static, more: &str, says: &str) {
+    let agent = Agent::new(move |asked, _| if asked.message() == "bad" { answer() } else { reply("hello") });
+    let project = project(&agent, more);
+    project.run().code(4).says(says);
+    let suite = project.suite();
+    assert_eq!((suite["cases"]["error"].as_u64(), suite["cases"]["passed"].as_u64()), (Some(1), Some(1)), "{suite}");
+}
+
+#[test]
+fn an_agent_that_breaks_is_an_error_of_its_case_alone() {
+    is_an_error(|| Answer::Status(500, &[], "oops".into()), "retries = 0\n", "server_error");
+    is_an_error(|| Answer::Status(404, &[], "nope".into()), "", "refused");
+    is_an_error(|| Answer::Status(200, &[("content-type", "text/html")], "<html>".into()), "", "malformed");
+    is_an_error(
+        || Answer::Status(200, &[("content-type", "application/json")], "{\"reply\": ".into()),
+        "",
+        "malformed",
+    );
+    is_an_error(|| Answer::Reset, "retries = 0\n", "turn 1");
+    is_an_error(|| Answer::Hang, "turn_timeout = \"300ms\"\n", "timeout");
+}
+
+#[test]
+fn an_agent_that_is_not_there_is_an_error_of_every_case() {
+    let agent = Agent::echo();
+    let project = project(&agent, "retries = 0\n");
+    let text = std::fs::read_to_string(project.path("suite.toml")).unwrap();
+    project.file("suite.toml", text.replace("127.0.0.1:", "127.0.0.1:1/?x="));
+    project.run().code(4).says("unreachable");
+    assert_eq!(project.suite()["cases"]["error"], 2);
+}
+
+#[test]
+fn what_is_tried_again_is_counted_and_said() {
+    let agent = Agent::new(|_, nth| if nth == 0 { Answer::Status(500, &[], String::new()) } else { reply("hello") });
+    let project = project(&agent, "concurrency = 1\n");
+    let said = project.run().code(0);
+    assert!(said.err.contains("tried again 1 times"), "{}", said.err);
+    let record = project.report("run.jsonl");
+    let driven = record.lines().find(|l| l.starts_with("{\"volatile\":\"driven\"")).expect("a line");
+    assert!(driven.contains("\"retries\":1"), "{driven}");
+}
+
+#[test]
+fn a_busy_agent_is_waited_for() {
+    let busy = || Answer::Status(429, &[("retry-after", "0")], "slow down".into());
+    let agent = Agent::new(move |_, nth| if nth < 3 { busy() } else { reply("hello") });
+    let project = project(&agent, "concurrency = 1\n");
+    let said = project.run().code(0);
+    assert!(said.err.contains("the agent was busy 3 times"), "{}", said.err);
+}
+
+#[test]
+fn a_misspelled_key_is_told_the_nearest_and_an_unknown_kind_the_kinds() {
+    let agent = Agent::echo();
+    let project = project(&agent, "concurency = 3\n");
+    project.run().code(2).complains("concurrency");
+    let text = std::fs::read_to_string(project.path("suite.toml")).unwrap();
+    project.file("suite.toml", text.replace("kind = \"http\"", "kind = \"htp\"").replace("concurency", "concurrency"));
+    project.run().code(2).complains("unknown kind `htp`").complains("http");
+    assert!(agent.asked().is_empty());
+}
+
+#[test]
+fn a_suite_that_says_nothing_to_its_agent_is_refused() {
+    let agent = Agent::echo();
+    let project = Project::new();
+    let check = "[[session]]\nid = \"polite\"\ncheck = \"contains\"\nvalue = \"hello\"\n";
+    project.file("suite.toml", format!("[suite]\nname = \"s\"\n{}{check}", agent.table()));
+    project.run().code(2).complains("no case to drive");
+    project.file("suite.toml", format!("[suite]\nname = \"s\"\n{}{check}[[case]]\nid = \"a\"\n", agent.table()));
+    project.run().code(2).complains("does not say what the user says");
+    let case = "[[case]]\nid = \"a\"\nuser = \"{{ session.id }}\"\n[[case]]\nid = \"b\"\nuser = \"{{ case.nope }}\"\n";
+    project.file("suite.toml", format!("[suite]\nname = \"s\"\n{}{check}{case}", agent.table()));
+    project.run().code(2).complains("`session` is not known").complains("nope");
+}
