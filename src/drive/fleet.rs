@@ -17,7 +17,7 @@ use tokio::sync::OnceCell;
 
 use super::hooks::{self, For};
 use super::made;
-use super::saved::Saved;
+use super::saved::{Line, Saved};
 use super::talk::{self, Shared, Talk};
 use super::wants::Want;
 use crate::eval::evaluate::last_panic;
@@ -27,15 +27,12 @@ use crate::net::budget::{Amount, Budget};
 use crate::net::client::Http;
 use crate::net::pace::Pace;
 use crate::net::secret::Vars;
-use crate::receive::Telemetry;
+use crate::receive::{Telemetry, join};
 use crate::suite::agent::{Each, Hook, Live};
 use crate::suite::{Case, Suite};
 
 /// How often is looked whether the run is to end.
 const LOOK: Duration = Duration::from_millis(50);
-
-/// How long the telemetry of a session is waited for.
-const TELEMETRY_DEADLINE: Duration = Duration::from_secs(10);
 
 /// What is driven, and by what means.
 pub struct Fleet<'f> {
@@ -159,7 +156,14 @@ impl ByCase {
 /// A session that has ended.
 struct Ended {
     at: usize,
-    session: Session<'static>,
+    line: io::Result<Line>,
+    /// What it came to; `Err` says what of it is known, and why that is not all.
+    spent: Result<Amount, (Amount, String)>,
+    /// Whether anything was heard.
+    heard: bool,
+    failed: bool,
+    turns: usize,
+    notes: Vec<String>,
     retries: u32,
     busy: u32,
     panicked: bool,
@@ -318,16 +322,33 @@ impl Fleet<'_> {
                 notes.push(why);
             }
         }
-        session.notes = notes.into_iter().map(Text::from).collect();
-        let _collected = shared.telemetry.collect(&id, Instant::now() + TELEMETRY_DEADLINE).await;
-        Ok(Ended { at, session, retries, busy, panicked, undone, held })
+        session.notes = notes.iter().map(|note| Text::from(note.clone())).collect();
+        let collected = shared.telemetry.collect(&id, Instant::now() + self.live.telemetry_deadline()).await;
+        let mut session = session;
+        if collected.listening {
+            // A turn is begun once, however often it is tried.
+            let begun: Vec<Option<usize>> = (0..session.turns.len()).map(Some).collect();
+            join(&mut session, &collected, &begun);
+        }
+        Ok(Ended {
+            at,
+            line: Line::of(&session, &self.suite.redactor),
+            spent: self.spent(&session),
+            heard: session.turns.iter().any(|turn| turn.end_ns.is_some()),
+            failed: session.failure.is_some(),
+            turns: session.turns.len(),
+            notes: notes.into_iter().map(|note| format!("session {id}: {note}")).collect(),
+            retries,
+            busy,
+            panicked,
+            undone,
+            held,
+        })
     }
 
     fn take(&self, ended: Ended, saved: &mut Saved<'_>, came: &mut Came, most: &mut Option<Amount>) -> io::Result<()> {
-        let Ended { at, session, retries, busy, panicked, undone, held } = ended;
-        let spent = self.spent(&session);
-        let amount = spent.clone().unwrap_or_else(|(known, _)| known);
-        let heard = session.turns.iter().any(|turn| turn.end_ns.is_some());
+        let Ended { at, line, spent, heard, failed, turns, notes, retries, busy, panicked, undone, held } = ended;
+        let amount = *spent.as_ref().unwrap_or_else(|(known, _)| known);
         if heard {
             let so_far = most.unwrap_or_default();
             *most = Some(Amount { cost: so_far.cost.max(amount.cost), tokens: so_far.tokens.max(amount.tokens) });
@@ -338,22 +359,20 @@ impl Fleet<'_> {
             tokens: came.spent.tokens.saturating_add(amount.tokens),
         };
         came.sessions += 1;
-        came.failures += u64::from(session.failure.is_some());
-        came.turns += session.turns.len() as u64;
+        came.failures += u64::from(failed);
+        came.turns += turns as u64;
         came.retries += u64::from(retries);
         came.busy += u64::from(busy);
         came.panicked |= panicked;
         came.undone += undone;
         let room = MOST_WARNINGS.saturating_sub(came.warnings.len());
-        for note in session.notes.iter().take(room) {
-            came.warnings.push(format!("session {}: {note}", session.id));
-        }
-        if let Err((_, why)) = spent.as_ref().map_err(Clone::clone)
+        came.warnings.extend(notes.into_iter().take(room));
+        if let Err((_, why)) = spent
             && heard
         {
             came.stopped.get_or_insert(Stopped::Capped(why));
         }
-        saved.add(at, &session)
+        saved.add(at, &line?)
     }
 
     /// What a session came to. `Err` where there is a limit on what the agent does not say: what is known, and why.

@@ -235,10 +235,10 @@ mod tests {
     }
 
     fn done(hook: &Hook) -> Result<String, String> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         let case = json!({ "id": "c", "n": 3 });
         let env = |name: &str| (name == "KEY").then(|| "s3cret".to_owned());
-        let http = client::client().unwrap();
+        let http = client::client().expect("a client");
         let what_for = For { case: &case, session: "s-1", trial: 2, env: &env, http: &http, dir: Path::new("") };
         runtime.block_on(state(hook, what_for)).map(|state| state.as_str().to_owned())
     }

@@ -4,15 +4,13 @@
 //! agent that reports none leaves open whether it called any: then there is one span of our own for the turn, with an id,
 //! by which checks that need to know what was called see that they do not ([`crate::model::ToolsTold`]).
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::talk::{Talk, Turn};
 use crate::agents::conversation::{Call, Heard};
 use crate::model::{Attributes, CLIENT_SPAN, Failure, NanoUsd, Payload, Session, Span, SpanKind, SpanStatus, Text};
+use crate::receive::source;
 use crate::suite::{Case, Suite};
-
-/// The attribute of a turn that says where its numbers came from.
-pub const SOURCE: &str = "seatrial.source";
 
 /// The attribute of a session that holds its id at the agent.
 pub const THEIRS: &str = "seatrial.agent.session";
@@ -61,19 +59,17 @@ fn turn(turn: Turn) -> crate::model::Turn<'static> {
     made.end_ns = Some(end_ns);
     made.ttft_ns = heard.first.map(nanos);
     made.spans = spans(&heard, (start_ns, end_ns), span, said.call.is_some());
-    let mut source = serde_json::Map::new();
-    source.insert("duration".to_owned(), "client".into());
-    if heard.first.is_some() {
-        source.insert("ttft".to_owned(), "client".into());
-    }
-    for (name, known) in
-        [("usage", heard.usage.is_some()), ("cost", heard.cost_usd.is_some()), ("calls", heard.calls.is_some())]
-    {
+    for (name, known, by) in [
+        (source::DURATION, true, source::CLIENT),
+        (source::TTFT, heard.first.is_some(), source::CLIENT),
+        (source::USAGE, heard.usage.is_some(), source::AGENT),
+        (source::COST, heard.cost_usd.is_some(), source::AGENT),
+        (source::CALLS, heard.calls.is_some(), source::AGENT),
+    ] {
         if known {
-            source.insert(name.to_owned(), "agent".into());
+            made.attributes.push(name, Payload::text(by));
         }
     }
-    made.attributes.push(SOURCE, Payload::from_value(&Value::Object(source)));
     for (name, value) in heard.attributes {
         made.attributes.push(name, Payload::from_value(&value));
     }
@@ -183,16 +179,18 @@ mod tests {
     fn numbers_say_where_they_came_from_and_absent_ones_are_absent() {
         let plain = made(Some(Heard::default()));
         assert_eq!((plain.start_ns, plain.end_ns, plain.ttft_ns), (Some(1_000), Some(1_500), None));
-        assert_eq!(plain.attributes.get(SOURCE).unwrap().as_str(), r#"{"duration":"client"}"#);
+        let told = |turn: &crate::model::Turn<'_>| -> Vec<(String, String)> {
+            let told = turn.attributes.0.iter();
+            told.map(|(n, v)| (n.trim_start_matches("seatrial.source.").to_owned(), v.as_str().to_owned())).collect()
+        };
+        let pair = |name: &str, by: &str| (name.to_owned(), by.to_owned());
+        assert_eq!(told(&plain), [pair("duration", "client")]);
         assert!(plain.spans.iter().all(|span| span.kind == SpanKind::Other));
         let first = Some(Duration::from_nanos(100));
-        let told = made(Some(Heard { first, cost_usd: Some(0.5), ..Heard::default() }));
-        assert_eq!(told.ttft_ns, Some(100));
-        assert_eq!(
-            told.attributes.get(SOURCE).unwrap().as_str(),
-            r#"{"duration":"client","ttft":"client","cost":"agent"}"#
-        );
-        assert_eq!(told.spans[1].cost_usd, Some(NanoUsd(500_000_000)));
+        let more = made(Some(Heard { first, cost_usd: Some(0.5), ..Heard::default() }));
+        assert_eq!(more.ttft_ns, Some(100));
+        assert_eq!(told(&more), [pair("duration", "client"), pair("ttft", "client"), pair("cost", "agent")]);
+        assert_eq!(more.spans[1].cost_usd, Some(NanoUsd(500_000_000)));
     }
 
     #[test]

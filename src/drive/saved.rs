@@ -23,7 +23,6 @@ const LONGEST: u64 = 1 << 30;
 /// The sessions of a suite.
 pub struct Saved<'s> {
     suite: &'s Suite,
-    redactor: &'s Redactor,
     wants: &'s [Want],
     /// What stays.
     kept: Lines,
@@ -33,6 +32,28 @@ pub struct Saved<'s> {
     there: Vec<bool>,
     /// Sessions that were saved before and cannot be judged again, because something was taken out of them.
     pub redacted: usize,
+}
+
+/// A session as it is judged, and as it is kept where that is not the same.
+pub struct Line {
+    judged: Vec<u8>,
+    kept: Option<Vec<u8>>,
+}
+
+impl Line {
+    /// The line of a session.
+    ///
+    /// # Errors
+    /// A payload that claims to be JSON and is not.
+    pub fn of(session: &Session<'_>, redactor: &Redactor) -> io::Result<Self> {
+        let mut judged = Vec::new();
+        seatrial::write(session, &mut judged)?;
+        let mut kept = None;
+        if redactor.is_on() {
+            seatrial::write(redactor.written(session).get(), kept.insert(Vec::new()))?;
+        }
+        Ok(Self { judged, kept })
+    }
 }
 
 /// Lines of a file, with where the one of each want lies.
@@ -115,15 +136,8 @@ impl<'s> Saved<'s> {
         if path.exists() && !before.exists() {
             fs::rename(&path, &before)?;
         }
-        let mut saved = Self {
-            suite,
-            redactor: &suite.redactor,
-            wants,
-            kept: Lines::create(path)?,
-            private,
-            there: vec![false; wants.len()],
-            redacted: 0,
-        };
+        let mut saved =
+            Self { suite, wants, kept: Lines::create(path)?, private, there: vec![false; wants.len()], redacted: 0 };
         if before.exists() {
             saved.take_over(&before)?;
             fs::remove_file(&before)?;
@@ -185,16 +199,8 @@ impl<'s> Saved<'s> {
     ///
     /// # Errors
     /// It cannot be written.
-    pub fn add(&mut self, want: usize, session: &Session<'_>) -> io::Result<()> {
-        let mut judged = Vec::new();
-        seatrial::write(session, &mut judged)?;
-        if self.redactor.is_on() {
-            let mut kept = Vec::new();
-            seatrial::write(self.redactor.written(session).get(), &mut kept)?;
-            self.push(want, &kept, &judged)
-        } else {
-            self.push(want, &judged, &judged)
-        }
+    pub fn add(&mut self, want: usize, line: &Line) -> io::Result<()> {
+        self.push(want, line.kept.as_ref().unwrap_or(&line.judged), &line.judged)
     }
 
     /// Puts everything in order; where the sessions that are to be judged are. What is not there because it is driven

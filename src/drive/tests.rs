@@ -127,6 +127,7 @@ impl World {
                 max_tokens: None,
             },
             hooks: Hooks::default(),
+            telemetry: None,
             written: Value::Null,
             dir: Default::default(),
         });

@@ -17,6 +17,8 @@ pub mod source {
     pub const DURATION: &str = "seatrial.source.duration";
     /// Of the tokens used.
     pub const USAGE: &str = "seatrial.source.usage";
+    /// Of what it cost.
+    pub const COST: &str = "seatrial.source.cost";
     /// Of its calls of tools.
     pub const CALLS: &str = "seatrial.source.calls";
     /// By the agent's own account: in its telemetry, or in its reply.

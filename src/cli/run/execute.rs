@@ -49,6 +49,8 @@ pub struct Execution<'r> {
     known: Option<Known>,
     /// Answers what checks ask for; what it started ends with the run.
     outside: Outside,
+    /// What agents and models may cost together.
+    budget: Budget,
     /// Why not all sessions could be driven.
     undriven: Option<String>,
     /// A panic was caught while sessions were driven.
@@ -65,7 +67,8 @@ impl<'r> Execution<'r> {
         planned: &'r [Planned<'r>],
         stop: &'static AtomicBool,
     ) -> Result<Self, Failure> {
-        let models = asking::prepare(planned, &args.asking, context, asking::budget(&context.settings), stop)?;
+        let budget = asking::budget(&context.settings);
+        let models = asking::prepare(planned, &args.asking, context, budget.clone(), stop)?;
         let now = jiff::Timestamp::now();
         let expects = |p: &Planned<'_>| p.plan.cases.iter().flatten().any(|c| c.expected_fail.is_some());
         let plan = Plan {
@@ -92,6 +95,7 @@ impl<'r> Execution<'r> {
             past: None,
             known: None,
             outside: Outside::default(),
+            budget: budget.clone(),
             undriven: None,
             panicked: false,
         };
@@ -126,7 +130,7 @@ impl<'r> Execution<'r> {
             return Ok(kept);
         }
         let dir = self.output.dir.clone();
-        let driver = Driver::start(self.context, dir, self.args.shard, Budget::default(), stop)?;
+        let driver = Driver::start(self.context, dir, self.args.shard, self.budget.clone(), stop)?;
         for (planned, found) in self.planned.iter().zip(found) {
             let Some(done) = driver.drive(planned)? else { continue };
             let mut line = Vec::new();

@@ -10,6 +10,7 @@ use crate::cli::context::{Context, Failure};
 use crate::cli::load;
 use crate::cli::progress::Driving;
 use crate::drive::fleet::{Came, Fleet, Stopped};
+use crate::drive::listening::Listening;
 use crate::drive::saved::{self, Judged, Saved};
 use crate::drive::talk::FIRST_WAIT;
 use crate::drive::wants;
@@ -19,7 +20,7 @@ use crate::eval::shard::Shard;
 use crate::model::NanoUsd;
 use crate::net::budget::{Budget, Limits};
 use crate::net::client::{self, Http};
-use crate::receive::Nobody;
+use crate::receive::{Counts, Nobody};
 use crate::redact::{Redact, With};
 use crate::report::safe;
 use crate::sources::RecordedFile;
@@ -211,6 +212,20 @@ impl<'d> Driver<'d> {
         let case = |at: usize| suite.cases.as_ref().and_then(|c| c.list.get(wants[at].case)).map(|c| c.id.as_str());
         let mine = |at: &usize| self.shard.is_none_or(|shard| case(*at).is_some_and(|id| shard.holds(id)));
         let own = Limits { cost: live.load.max_cost_usd.and_then(NanoUsd::from_usd), tokens: live.load.max_tokens };
+        let listening = match &live.telemetry {
+            None => None,
+            Some(listen) => {
+                let settings = &self.context.settings;
+                let spill = settings.spill_dir.value.as_ref();
+                let spill = spill.map_or_else(std::env::temp_dir, |dir| self.context.cwd.join(dir));
+                let begun = self.runtime.block_on(Listening::begin(listen, settings.spill_after.value, spill));
+                let listening = begun.map_err(|why| Failure::new(exit::INCOMPLETE, why))?;
+                let (name, at) = (safe::line(&suite.name), listening.addresses());
+                self.context
+                    .note(&format!("seatrial: {name}: telemetry is received at {at} (OTLP over HTTP and gRPC)\n"));
+                Some(listening)
+            }
+        };
         let progress = Driving::new(self.context, &suite.name);
         let fleet = Fleet {
             suite,
@@ -219,7 +234,7 @@ impl<'d> Driver<'d> {
             wants: &wants,
             http: &self.http,
             env: &|name| std::env::var(name).ok(),
-            telemetry: &Nobody,
+            telemetry: listening.as_ref().map_or(&Nobody, Listening::telemetry),
             first_wait: FIRST_WAIT,
             budgets: &[self.budget.clone(), Budget::new(own)],
             stop: self.stop,
@@ -232,6 +247,8 @@ impl<'d> Driver<'d> {
             progress.done();
             came
         };
+        let counts = listening.map(|listening| self.runtime.block_on(listening.end()));
+        self.tell_telemetry(suite, counts);
         let judged = saved.finish().map_err(|e| cannot(&e))?;
         self.tell_after(suite, &came);
         let driven = Driven {
@@ -267,6 +284,20 @@ impl<'d> Driver<'d> {
                 "seatrial: {name}: {redacted} saved sessions are driven again, because something was taken out of them\n"
             ));
         }
+    }
+
+    fn tell_telemetry(&self, suite: &Suite, counts: Option<Counts>) {
+        let Some(counts) = counts else { return };
+        let parts = [
+            (counts.records, "records of telemetry received"),
+            (counts.foreign, "of them belong to no session of this run"),
+            (counts.late, "arrived after their session was judged"),
+            (counts.unreadable, "could not be read"),
+            (counts.refused, "requests were refused"),
+        ];
+        let told = parts.iter().enumerate().filter(|(at, (n, _))| *at == 0 || *n > 0);
+        let told: Vec<String> = told.map(|(_, (n, what))| format!("{n} {what}")).collect();
+        self.context.note(&format!("seatrial: {}: {}\n", safe::line(&suite.name), told.join(", ")));
     }
 
     fn tell_after(&self, suite: &Suite, came: &Came) {

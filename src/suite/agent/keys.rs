@@ -1,13 +1,14 @@
 //! The keys of `[agent]` that every kind of agent has.
 
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::NonZeroU32;
 use std::time::Duration;
 
 use schemars::{JsonSchema, SchemaGenerator};
 use serde::Deserialize;
 
-use super::Load;
 use super::hooks::{Fault, HookTable, Hooks, Several};
+use super::{Listen, Load};
 use crate::model::duration;
 use crate::suite::own::keys_of_schema;
 
@@ -47,10 +48,71 @@ pub struct AgentTable {
     pub teardown: Several,
     /// What says, as JSON, what the world is like after a session, for the check `state`.
     pub state: Option<HookTable>,
+    /// Where the spans that the agent exports by OTLP are received while it is driven (`seatrial explain agent`). Without
+    /// it, it is judged by its replies and the calls that it reports.
+    pub telemetry: Option<TelemetryTable>,
     /// What all sessions of the suite together may cost, in US dollars, before the run is stopped (exit 5).
     pub max_cost_usd: Option<f64>,
     /// Tokens that all sessions of the suite together may use before the run is stopped (exit 5).
     pub max_tokens: Option<u64>,
+}
+
+/// `[agent.telemetry]` as it is written.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TelemetryTable {
+    /// Where OTLP is received: addresses, or ports of this machine. HTTP (protobuf and JSON) and gRPC are understood at
+    /// each. By default those of the standard, 4318 and 4317.
+    #[serde(default = "standard")]
+    pub listen: Vec<String>,
+    /// A session is complete when the root spans of its turns have ended and nothing of it has arrived for so long.
+    #[serde(default = "quiet")]
+    pub quiet: String,
+    /// How long after its last reply a session is waited for at most; what is there then is judged, and its turns that have
+    /// not ended are an error.
+    #[serde(default = "deadline")]
+    pub deadline: String,
+}
+
+fn standard() -> Vec<String> {
+    vec!["4318".to_owned(), "4317".to_owned()]
+}
+
+fn quiet() -> String {
+    "500ms".to_owned()
+}
+
+fn deadline() -> String {
+    "10s".to_owned()
+}
+
+impl TelemetryTable {
+    /// Where and how long is listened, or what is wrong with it, by key.
+    pub(super) fn resolve(&self) -> Result<Listen, Vec<(&'static str, String)>> {
+        let mut wrong = Vec::new();
+        let mut time = |key, text: &str| {
+            duration::parse(text).unwrap_or_else(|why| {
+                wrong.push((key, why));
+                Duration::ZERO
+            })
+        };
+        let (quiet, deadline) = (time("quiet", &self.quiet), time("deadline", &self.deadline));
+        let mut addresses = Vec::new();
+        for text in &self.listen {
+            let here = |port| SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
+            match text.parse::<u16>().map(here).or_else(|_| text.parse::<SocketAddr>()) {
+                Ok(address) => addresses.push(address),
+                Err(_) => wrong.push((
+                    "listen",
+                    format!("`{text}` is neither a port of this machine nor an address such as `127.0.0.1:4318`"),
+                )),
+            }
+        }
+        if self.listen.is_empty() {
+            wrong.push(("listen", "`listen` names no address".to_owned()));
+        }
+        if wrong.is_empty() { Ok(Listen { addresses, quiet, deadline }) } else { Err(wrong) }
+    }
 }
 
 fn concurrency() -> u32 {

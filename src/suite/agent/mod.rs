@@ -5,6 +5,7 @@ mod hooks;
 mod keys;
 mod script;
 
+use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -37,10 +38,23 @@ pub struct Live {
     pub load: Load,
     /// What is done around sessions.
     pub hooks: Hooks,
+    /// Where its telemetry is received; `None` where nobody listens.
+    pub telemetry: Option<Listen>,
     /// The table as it is written, for the digest and to be shown.
     pub written: serde_json::Value,
     /// The folder of the suite's file: commands are started there.
     pub dir: PathBuf,
+}
+
+/// Where telemetry is received, and how long it is waited for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listen {
+    /// Addresses.
+    pub addresses: Vec<SocketAddr>,
+    /// How long nothing must have arrived of a session that is complete.
+    pub quiet: Duration,
+    /// How long is waited at most.
+    pub deadline: Duration,
 }
 
 /// How much is asked of an agent at once, and for how long it is waited for.
@@ -63,6 +77,11 @@ pub struct Load {
 }
 
 impl Live {
+    /// How long the telemetry of a session is waited for.
+    pub fn telemetry_deadline(&self) -> Duration {
+        self.telemetry.as_ref().map(|listen| listen.deadline).unwrap_or_default()
+    }
+
     /// Whether what is said need not stand in the cases.
     pub fn speaks_itself(&self) -> bool {
         false
@@ -98,6 +117,18 @@ impl Resolver<'_, '_, '_> {
             }
             found.ok()
         });
+        let mut telemetry = None;
+        if let Some(told) = read.as_ref().and_then(|read| read.telemetry.as_ref()) {
+            match told.resolve() {
+                Ok(listen) => telemetry = Some(listen),
+                Err(wrong) => {
+                    for (key, message) in wrong {
+                        let path = ["telemetry".to_owned(), key.to_owned()];
+                        self.sink.error(&span_at(table, &whole, &path), message, None);
+                    }
+                }
+            }
+        }
         let kind = kind?;
         let agent = self.adapter(own, kind, &rest, &whole);
         Some(Live {
@@ -105,6 +136,7 @@ impl Resolver<'_, '_, '_> {
             agent: agent?,
             load: load?,
             hooks: hooks?,
+            telemetry,
             written: table_json(table),
             dir: own.source.dir(),
         })

@@ -82,6 +82,8 @@ const TABLES: &[(&str, &str)] = &[
     ("[subject]", "/subject"),
     ("[recorded]", "/recorded"),
     ("[agent]", "/agent"),
+    ("[[agent.setup]], [[agent.teardown]], [agent.state]", "/agent/properties/state"),
+    ("[agent.telemetry]", "/agent/properties/telemetry"),
     ("[[case]]", "/definitions/case"),
     ("[[case.turn]]", "/definitions/case/properties/turn/items"),
     ("[case.reference]", "/definitions/reference"),

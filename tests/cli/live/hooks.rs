@@ -24,7 +24,8 @@ fn project(agent: &Agent, hooks: &str, checks: &str) -> Project {
 }
 
 fn lines(agent: &Agent) -> Vec<String> {
-    agent.asked().iter().map(|a| a.line.split(' ').nth(1).unwrap().split('?').next().unwrap().to_owned()).collect()
+    let path = |line: &str| line.split([' ', '?']).nth(1).unwrap_or_default().to_owned();
+    agent.asked().iter().map(|a| path(&a.line)).collect()
 }
 
 #[test]

@@ -3,4 +3,5 @@
 mod agent;
 mod hooks;
 mod run;
+mod telemetry;
 mod trouble;

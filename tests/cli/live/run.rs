@@ -132,7 +132,7 @@ fn what_must_not_be_written_is_seen_by_checks_and_in_no_file() {
 
 fn walkdir(dir: &std::path::Path) -> Vec<std::path::PathBuf> {
     let mut files = Vec::new();
-    for entry in std::fs::read_dir(dir).unwrap().flatten() {
+    for entry in std::fs::read_dir(dir).expect("a folder").flatten() {
         let path = entry.path();
         if path.is_dir() && !path.is_symlink() {
             files.extend(walkdir(&path));

@@ -1,0 +1,88 @@
+//! Spans that an agent exports while it is driven decide checks; without them, what needs them is an error.
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+
+use serde_json::{Value, json};
+
+use super::agent::{Agent, Answer, Asked};
+use crate::project::Project;
+
+/// A port that nobody listens at, for now.
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a port").port()
+}
+
+/// Exports the spans of a turn: the agent, and a tool that it called.
+fn export(port: u16, asked: &Asked, tool: &str) {
+    let parent = asked.header("traceparent").expect("a trace");
+    let parts: Vec<&str> = parent.split('-').collect();
+    let attribute = |key: &str, value: &str| json!({ "key": key, "value": { "stringValue": value } });
+    let span = |id: &str, parent: &str, name: &str, attributes: Value| {
+        json!({ "traceId": parts[1], "spanId": id, "parentSpanId": parent, "name": name, "kind": 1, "status": {},
+            "startTimeUnixNano": "1700000000000000000", "endTimeUnixNano": "1700000001000000000", "attributes": attributes })
+    };
+    let root = json!([attribute("gen_ai.operation.name", "invoke_agent"), attribute("gen_ai.agent.name", "stub")]);
+    let called = json!([attribute("gen_ai.operation.name", "execute_tool"), attribute("gen_ai.tool.name", tool)]);
+    let spans = json!([
+        span("00000000000000a1", parts[2], "invoke_agent stub", root),
+        span("00000000000000a2", "00000000000000a1", "execute_tool", called)
+    ]);
+    let body = json!({ "resourceSpans": [{ "scopeSpans": [{ "spans": spans }] }] }).to_string();
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).expect("the receiver");
+    let head = format!(
+        "POST /v1/traces HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body.as_bytes())).expect("sent");
+    let mut said = String::new();
+    stream.read_to_string(&mut said).expect("an answer");
+    assert!(said.starts_with("HTTP/1.1 200"), "{said}");
+}
+
+fn project(agent: &Agent, port: u16) -> Project {
+    let project = Project::new();
+    let table = format!(
+        "[agent]\nkind = \"http\"\nurl = \"{}\"\nreply = \"reply\"\n\
+         telemetry = {{ listen = [\"{port}\"], quiet = \"50ms\", deadline = \"2s\" }}\n",
+        agent.url("/")
+    );
+    let checks = "[[session]]\nid = \"looks-up\"\ncheck = \"calls\"\ntool = \"lookup\"\n\
+        [[session]]\nid = \"no-refund\"\ncheck = \"calls\"\ntool = \"refund\"\nmax = 0\n";
+    let cases = "[[case]]\nid = \"a\"\nuser = \"x\"\n[[case]]\nid = \"b\"\nuser = \"y\"\n";
+    project
+        .file("suite.toml", format!("[suite]\nname = \"s\"\ntools = [\"refund\", \"lookup\"]\n{table}{checks}{cases}"));
+    project
+}
+
+#[test]
+fn spans_that_arrive_while_it_is_driven_decide() {
+    let port = free_port();
+    let agent = Agent::new(move |asked, _| {
+        export(port, asked, "lookup");
+        Answer::Json(json!({ "reply": "done" }))
+    });
+    let project = project(&agent, port);
+    let said = project.run().code(0);
+    assert!(said.err.contains("4 records of telemetry received"), "{}", said.err);
+    assert_eq!((&project.check("looks-up")["pass"], &project.check("no-refund")["pass"]), (&json!(2), &json!(2)));
+}
+
+#[test]
+fn an_agent_whose_spans_do_not_arrive_is_not_known_to_have_called_nothing() {
+    let agent = Agent::new(|_, _| Answer::Json(json!({ "reply": "done" })));
+    let project = project(&agent, free_port());
+    let text = std::fs::read_to_string(project.path("suite.toml")).expect("the suite");
+    project.file("suite.toml", text.replace("deadline = \"2s\"", "deadline = \"200ms\""));
+    project.run().code(4);
+    assert_eq!((&project.check("looks-up")["error"], &project.check("no-refund")["error"]), (&json!(2), &json!(2)));
+}
+
+#[test]
+fn a_place_that_is_taken_is_said() {
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let agent = Agent::echo();
+    let project = project(&agent, taken.local_addr().expect("an address").port());
+    project.run().code(5).complains("telemetry cannot be received").complains("[agent.telemetry]");
+    assert!(agent.asked().is_empty());
+}
