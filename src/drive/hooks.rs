@@ -219,7 +219,8 @@ fn read(mut from: impl Read, most: usize) -> (Vec<u8>, bool) {
     (kept, more)
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use super::*;
     use crate::suite::agent::Each;
