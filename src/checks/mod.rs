@@ -5,6 +5,7 @@
 //! they see their subject and nothing else, and answer with a [`Finding`].
 //!
 //! - [`asking`]: checks that ask outside before they decide; [`askable`]: whom they may ask.
+//! - [`judge`]: what models are asked, and what is made of their opinions.
 //! - [`build`]: how parameters become a compiled check, and how problems with them are reported.
 //! - [`subject`]: what a check at each level is given.
 //! - [`expect`]: the reference that holds for a session, and [`matcher`], [`path`], [`select`]: the small languages
