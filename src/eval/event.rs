@@ -11,6 +11,7 @@ use super::baseline::{Found, Wanted};
 use super::facts::Facts;
 use super::keep::Keep;
 use super::shard::Shard;
+use super::spend::SpendEvent;
 use crate::checks::system::{Cell, Column, SystemFinding};
 use crate::model::digest::Digest;
 use crate::model::{LeftOut, Level, Severity, Text, Verdict};
@@ -414,6 +415,8 @@ pub enum RunEvent<'e> {
     System(SystemEvent),
     /// An earlier run that a suite is compared with.
     Baseline(Box<BaselineEvent>),
+    /// What asking models took.
+    Spend(SpendEvent),
     /// The end.
     Finished(Finished),
 }

@@ -15,6 +15,7 @@ use super::rollup;
 use super::row::Row;
 pub use super::seen::Admission;
 use super::seen::Seen;
+use super::spend::Spend;
 use crate::checks::system::{CaseOutcome, Folded, TrialOutcome};
 use crate::model::{LeftOut, Status, Tally};
 
@@ -52,6 +53,8 @@ pub struct SuiteFold<'p> {
     pub baselines: BTreeMap<String, Found>,
     /// What the end of the suite's sessions says; `None` while there may be more.
     pub end: Option<SuiteEnd>,
+    /// What asking models took, by check.
+    pub spent: Vec<Spend>,
     /// What a comparison needs of every session; `None` where nothing is compared.
     pub remembered: Option<Remembered>,
     index: CaseIndex,
@@ -67,6 +70,16 @@ pub struct SuiteFold<'p> {
 }
 
 impl<'p> SuiteFold<'p> {
+    /// Counts what asking took; a run that was continued says so several times.
+    pub fn spend(&mut self, spent: &[Spend]) {
+        for more in spent {
+            match self.spent.iter_mut().find(|s| s.check == more.check) {
+                Some(spend) => spend.plus(more),
+                None => self.spent.push(more.clone()),
+            }
+        }
+    }
+
     /// Nothing yet.
     pub fn new(plan: &'p SuitePlan, columns: usize) -> Self {
         let mut fold = Self {
@@ -74,6 +87,7 @@ impl<'p> SuiteFold<'p> {
             cases: Vec::new(),
             checks: vec![CheckFold::default(); plan.checks.len()],
             columns: vec![Folded::default(); columns],
+            spent: Vec::new(),
             evaluated: 0,
             left_out: BTreeMap::new(),
             elsewhere: 0,

@@ -25,5 +25,6 @@ pub mod row;
 pub mod same;
 pub mod seen;
 pub mod shard;
+pub mod spend;
 #[cfg(test)]
 pub(crate) mod testing;

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::checks::asking::{Reply, Said};
+use crate::eval::spend::Spend;
 use crate::model::{NanoUsd, Usage};
 use crate::redact::{Redact, With};
 
@@ -17,6 +18,24 @@ pub struct Answered {
     /// What it cost; `None` where nobody knows.
     #[serde(default, skip_serializing_if = "Option::is_none", rename = "cost_usd")]
     pub cost: Option<NanoUsd>,
+}
+
+impl Answered {
+    /// Counts it in what a check took.
+    pub fn count(&self, source: Source, spend: &mut Spend) {
+        if source != Source::Asked {
+            spend.kept += 1;
+            return;
+        }
+        spend.asked += 1;
+        let usage = self.usage.unwrap_or_default();
+        spend.tokens_in += usage.input.unwrap_or(0);
+        spend.tokens_out += usage.output.unwrap_or(0);
+        match self.cost {
+            Some(cost) => spend.cost_usd.0 = spend.cost_usd.0.saturating_add(cost.0),
+            None => spend.unpriced += 1,
+        }
+    }
 }
 
 impl Redact for Answered {

@@ -23,8 +23,8 @@ use super::cache::Cache;
 use super::desk::Desk;
 use super::journal::{Journal, Written};
 use super::question::{Key, Name, key};
-use super::spend::Spend;
 use crate::checks::asking::{Answer, Edge, Need};
+use crate::eval::spend::Spend;
 use crate::net::budget::Budget;
 use crate::net::{Cause, Trouble};
 use crate::redact::Redactor;
@@ -366,7 +366,7 @@ impl Shared {
         let (suite, check) = wanted.by;
         let mut spends = lock(&self.spends);
         let spend = spends.entry((suite, check)).or_insert_with(|| Spend { check, ..Spend::default() });
-        spend.add(&answered, source);
+        answered.count(source, spend);
         drop(spends);
         if write && let Some(journal) = lock(&self.journal).as_mut() {
             let (name, hidden) = (wanted.name.to_string(), self.hides(wanted, &answered));

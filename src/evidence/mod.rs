@@ -6,8 +6,7 @@
 //! - [`programs`]: programs of the user's own, asked while a session is evaluated.
 //! - [`asker`]: models, asked before ([`crate::run::asking`]): [`question`] is what is put to them and the key that the
 //!   answer is kept under, [`desk`] one endpoint with its pace and its patience.
-//! - [`cache`]: answers for later runs; [`journal`]: those that this run's verdicts rest on, as [`answered`]; [`spend`]:
-//!   what they took.
+//! - [`cache`]: answers for later runs; [`journal`]: those that this run's verdicts rest on, as [`answered`].
 
 pub mod answered;
 pub mod asker;
@@ -16,7 +15,6 @@ pub mod desk;
 pub mod journal;
 pub mod programs;
 pub mod question;
-pub mod spend;
 
 use crate::checks::asking::{Answer, Edge, Need, Reply};
 use asker::Asker;

@@ -94,6 +94,11 @@ pub fn fold_instead(path: &Path, instead: Instead<'_>) -> Result<Replayed, Recor
                 fold.end = Some(end);
             }
         }
+        RunEvent::Spend(event) => {
+            if let Some(fold) = folds.get_mut(event.suite as usize) {
+                fold.spend(&event.checks);
+            }
+        }
         RunEvent::System(event) => {
             if let Some(found) = system.get_mut(event.suite as usize) {
                 found.push((event.check, event.finding));
@@ -170,6 +175,7 @@ fn is_planned(plan: &Plan, event: &RunEvent<'_>) -> bool {
         RunEvent::Elsewhere(e) => suite(e.suite).is_some(),
         RunEvent::SuiteEnd(e) => suite(e.suite).is_some(),
         RunEvent::Baseline(e) => suite(e.suite).is_some(),
+        RunEvent::Spend(e) => suite(e.suite).is_some(),
         RunEvent::Header(_) | RunEvent::Started(_) | RunEvent::Plan(_) | RunEvent::Finished(_) => true,
     }
 }

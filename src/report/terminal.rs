@@ -216,6 +216,9 @@ impl<'d> Terminal<'d> {
             suite.checks.len(),
             safe::terminal(&idle)
         )?;
+        for (check, spent) in suite.checks.iter().filter_map(|c| Some((c, c.spent.as_ref()?))) {
+            writeln!(out, "  {DIM}models{DIM:#}   {}: {}", safe::terminal(&check.id), spent.told())?;
+        }
         if let Some(ignored) = self.ends.get(index).copied().flatten().map(|e| &e.ignored).filter(|i| !i.is_empty()) {
             let n = ignored.len();
             writeln!(

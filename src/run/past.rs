@@ -8,6 +8,7 @@ use std::path::Path;
 use super::element::is_kept;
 use crate::eval::event::{Plan, SessionEvent};
 use crate::eval::keep::Keep;
+use crate::eval::spend::SpendEvent;
 use crate::model::digest::Digest;
 use crate::store::lines::{Kind, Lines, kind};
 
@@ -17,6 +18,8 @@ pub struct Known {
     suites: Vec<HashMap<[u8; 16], Option<bool>>>,
     /// Bytes of the record's whole lines.
     pub whole: u64,
+    /// What asking models took so far.
+    pub spent: Vec<SpendEvent>,
 }
 
 impl Known {
@@ -52,10 +55,13 @@ fn is_told_again(line: &[u8]) -> bool {
 impl Past {
     /// Looks through the record of a run with this plan.
     pub fn open(path: &Path, plan: &Plan, keep: Keep) -> io::Result<(Self, Known)> {
-        let mut known = Known { suites: vec![HashMap::new(); plan.suites.len()], whole: 0 };
+        let mut known = Known { suites: vec![HashMap::new(); plan.suites.len()], whole: 0, spent: Vec::new() };
         let (mut lines, mut left) = (Lines::open(path)?, 0);
         while let Some(line) = lines.read()? {
             left += u64::from(is_told_again(line));
+            if line.starts_with(b"{\"volatile\":\"spend\"") {
+                known.spent.push(serde_json::from_slice(line)?);
+            }
             if kind(line) != Kind::Session {
                 continue;
             }

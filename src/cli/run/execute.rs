@@ -19,9 +19,9 @@ use crate::eval::fold::SuiteFold;
 use crate::eval::gate::{self, Stopped};
 use crate::eval::plan::Planned;
 use crate::eval::shard::Shard;
+use crate::eval::spend::SpendEvent;
 use crate::evidence::Outside;
 use crate::evidence::asker::Asker;
-use crate::evidence::spend::SpendEvent;
 use crate::net::budget::Budget;
 use crate::redact::Redacted;
 use crate::report::live::Live;
@@ -254,13 +254,16 @@ impl<'r> Execution<'r> {
         if let Some(asker) = asker {
             let reader = || Reader::new(files.clone(), options);
             let plan = &self.output.plan.suites[index];
-            let fold = || SuiteFold::new(plan, planned.columns.len());
-            let asked = crate::run::asking::ask(&job, &reader, &fold, asker, &|done, of| progress.asking(done, of));
+            let empty = || SuiteFold::new(plan, planned.columns.len());
+            let asked = crate::run::asking::ask(&job, &reader, &empty, asker, &|done, of| progress.asking(done, of));
+            for before in self.known.iter().flat_map(|k| &k.spent).filter(|s| s.suite as usize == index) {
+                fold.spend(&before.checks);
+            }
             if let Some(why) = asker.unkept() {
                 self.context.note(&format!("seatrial: answers are not kept for later runs: {}\n", safe::line(&why)));
             }
             if let Err(early) =
-                told_spend(asker, index as u32, &mut self.output).map_or(asked, |e| Err(Early::Write(e)))
+                told_spend(asker, index as u32, &mut self.output, fold).map_or(asked, |e| Err(Early::Write(e)))
             {
                 progress.done(0);
                 return ends(early);
@@ -284,8 +287,9 @@ impl<'r> Execution<'r> {
 }
 
 /// Says in the record what asking took; why it could not, if so.
-fn told_spend(asker: &Asker, suite: u32, output: &mut Output) -> Option<io::Error> {
+fn told_spend(asker: &Asker, suite: u32, output: &mut Output, fold: &mut SuiteFold<'_>) -> Option<io::Error> {
     let event = SpendEvent { suite, checks: asker.spent(suite) };
+    fold.spend(&event.checks);
     let mut line = Vec::new();
     let written = record::volatile(&mut line, "spend", &output.redactor.pass(&event));
     written.and_then(|()| output.record.write_all(&line)).err()

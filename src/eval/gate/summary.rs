@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{Decision, RuleOutcome};
 use crate::checks::system::{Bound, GroupFinding, SystemFinding};
 use crate::eval::fold::SuiteFold;
+use crate::eval::spend::Spend;
 use crate::model::{LeftOut, Level, Severity, Tally};
 
 /// What was read, and what became of it. The parts add up.
@@ -102,6 +103,9 @@ pub struct CheckSummary {
     /// Why a system check did not pass.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub reason: String,
+    /// What asking models took; none where nobody was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spent: Option<Spend>,
     /// Why the check itself is an error, whatever became of its subjects, which are counted all the same: it names
     /// something that can never match.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -125,6 +129,9 @@ pub struct SuiteSummary {
     pub checks: Vec<CheckSummary>,
     /// Money this run itself spent (judges, live agents), in US dollars; a run over recordings spends none.
     pub cost_usd: f64,
+    /// Answers of models of which nobody knows what they cost: then it was more than that.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub unpriced: u64,
     /// Every rule of the gate.
     pub rules: Vec<RuleOutcome>,
     /// Cases whose trials disagree.
@@ -159,6 +166,7 @@ pub(super) fn summarise(fold: &SuiteFold<'_>, index: usize, system: &[(u32, Syst
         bound: None,
         groups: Vec::new(),
         reason: String::new(),
+        spent: fold.spent.iter().find(|s| s.check as usize == index).cloned(),
         invalid: None,
     };
     if let Some((_, finding)) = system.iter().find(|(check, _)| *check as usize == index) {

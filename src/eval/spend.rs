@@ -1,13 +1,12 @@
-//! What asking took, check by check.
+//! What asking models took, check by check: told by the record, and no part of any decision.
 
 use serde::{Deserialize, Serialize};
 
-use super::answered::{Answered, Source};
 use crate::model::NanoUsd;
 use crate::redact::{Redact, With};
 
 /// What the questions of one check took.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Spend {
     /// The check's position in its suite.
     pub check: u32,
@@ -33,20 +32,26 @@ fn is_zero(n: &u64) -> bool {
 }
 
 impl Spend {
-    /// Counts an answer.
-    pub fn add(&mut self, answered: &Answered, source: Source) {
-        if source != Source::Asked {
-            self.kept += 1;
-            return;
+    /// In words.
+    pub fn told(&self) -> String {
+        let questions = if self.asked == 1 { "question" } else { "questions" };
+        let mut told = format!("{} {questions} asked", self.asked);
+        if self.kept > 0 {
+            told.push_str(&format!(", {} known before", self.kept));
         }
-        self.asked += 1;
-        let usage = answered.usage.unwrap_or_default();
-        self.tokens_in += usage.input.unwrap_or(0);
-        self.tokens_out += usage.output.unwrap_or(0);
-        match answered.cost {
-            Some(cost) => self.cost_usd = NanoUsd(self.cost_usd.0.saturating_add(cost.0)),
-            None => self.unpriced += 1,
+        if self.failed > 0 {
+            told.push_str(&format!(", {} without an answer", self.failed));
         }
+        if self.asked > 0 {
+            told.push_str(&format!(", {} tokens read and {} written", self.tokens_in, self.tokens_out));
+        }
+        if self.asked > self.unpriced {
+            told.push_str(&format!(", {} USD", self.cost_usd.usd()));
+        }
+        if self.unpriced > 0 {
+            told.push_str(&format!(", the cost of {} unknown", self.unpriced));
+        }
+        told
     }
 
     /// Adds what another check took.
@@ -72,4 +77,21 @@ pub struct SpendEvent {
 
 impl Redact for SpendEvent {
     fn redact(&mut self, _: &With<'_>) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_nobody_knows_the_cost_of_is_said_and_is_not_free() {
+        let mut spend = Spend { asked: 3, unpriced: 1, tokens_in: 30, tokens_out: 3, ..Spend::default() };
+        spend.plus(&Spend { kept: 2, failed: 1, cost_usd: NanoUsd(1_500_000), ..Spend::default() });
+        assert_eq!(
+            spend.told(),
+            "3 questions asked, 2 known before, 1 without an answer, 30 tokens read and 3 written, 0.0015 USD, the cost \
+             of 1 unknown"
+        );
+        assert_eq!(Spend { asked: 1, unpriced: 1, ..spend.clone() }.told().matches("USD").count(), 0);
+    }
 }
