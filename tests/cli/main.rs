@@ -18,6 +18,7 @@ mod hostile_telemetry;
 mod html;
 mod init;
 mod invariant;
+mod judges;
 mod live;
 mod look;
 mod means;

@@ -1,0 +1,209 @@
+//! Judges asked by the real binary, at a server that speaks the real wire formats.
+
+mod stub;
+mod trouble;
+mod wire;
+
+use crate::project::{Project, replies};
+use stub::{Stub, completion, verdict};
+
+/// A check of every session by one judge.
+const CHECK: &str = "[[session]]\nid = \"polite\"\ncheck = \"judge\"\nrubric = \"The agent is polite.\"\n";
+
+/// A project of `n` sessions with a check and a judge at a server.
+fn project(stub: &Stub, n: usize, check: &str, judge: &str) -> Project {
+    let sessions: Vec<String> =
+        (0..n).map(|i| replies(&format!("s{i}"), &format!("Please wait, customer {i}."))).collect();
+    let sessions: Vec<&str> = sessions.iter().map(String::as_str).collect();
+    let project = Project::with(check, &sessions);
+    let url = &stub.url;
+    let settings =
+        format!("[judge.default]\nendpoint = \"openai\"\nmodel = \"gpt-4o-mini\"\nurl = \"{url}/v1\"\n{judge}");
+    project.file("seatrial.toml", settings);
+    project
+}
+
+fn counts(project: &Project) -> [u64; 3] {
+    let check = project.check("polite");
+    ["pass", "fail", "error"].map(|key| check[key].as_u64().expect(key))
+}
+
+#[test]
+fn the_judge_decides_and_a_run_that_changes_nothing_asks_nothing() {
+    let stub = Stub::new(|asked| {
+        let impolite = asked.body.contains("customer 1.");
+        completion(&verdict(if impolite { 0.1 } else { 0.9 }))
+    });
+    let project = project(&stub, 3, CHECK, "");
+    project.run().code(1);
+    assert_eq!((counts(&project), stub.count()), ([2, 1, 0], 3));
+    let first = project.events();
+    project.run().code(1);
+    assert_eq!((counts(&project), stub.count()), ([2, 1, 0], 3));
+    assert_eq!(project.events(), first);
+    let evidence = project.report("evidence.jsonl");
+    assert_eq!(evidence.matches("\"source\":\"cache\"").count(), 3, "{evidence}");
+    // Another model is another question.
+    let settings = std::fs::read_to_string(project.path("seatrial.toml")).expect("settings");
+    project.file("seatrial.toml", settings.replace("gpt-4o-mini", "gpt-4o"));
+    project.run().code(1);
+    assert_eq!(stub.count(), 6);
+}
+
+#[test]
+fn without_a_cache_every_run_asks() {
+    let stub = Stub::says(&verdict(1.0));
+    let project = project(&stub, 2, CHECK, "");
+    for count in [2, 4] {
+        project.run_with(&["--cache", "off"]).code(0);
+        assert_eq!(stub.count(), count);
+    }
+    assert!(!project.path(".seatrial").exists());
+}
+
+#[test]
+fn the_evidence_of_a_run_is_enough_to_score_it_again() {
+    let stub = Stub::says(&verdict(1.0));
+    let project = project(&stub, 2, CHECK, "api_key = \"{{ env.KEY }}\"\n");
+    let mut command = project.command(&["run", "suite.toml", "--cache", "off"]);
+    command.env("KEY", "secret-key-1");
+    crate::project::Said::of(command).code(0);
+    // No key is needed where nobody is asked.
+    project.run_with(&["--evidence", "reports/latest"]).code(0);
+    assert_eq!((counts(&project), stub.count()), ([2, 0, 0], 2));
+    project.run_with(&["--evidence", "reports/latest"]).code(0);
+    // What is not in it is not known.
+    let sessions = [replies("s0", "Please wait, customer 0."), replies("new", "Go away.")].join("\n") + "\n";
+    project.file("sessions.jsonl", sessions);
+    project.run_with(&["--evidence", "reports/latest"]).code(4).says("the evidence holds no answer of `judge.default`");
+    assert_eq!((counts(&project), stub.count()), ([1, 0, 1], 2));
+    project.run_with(&["--evidence", "nowhere"]).code(2).complains("nowhere");
+    for file in ["run.jsonl", "evidence.jsonl", "index.html"] {
+        assert!(!project.report(file).contains("secret-key-1"), "{file}");
+    }
+}
+
+#[test]
+fn a_secret_that_is_not_set_or_a_judge_that_is_not_defined_is_told_before_anything_is_run() {
+    let stub = Stub::says(&verdict(1.0));
+    let with_key = project(&stub, 1, CHECK, "api_key = \"{{ env.NOT_SET }}\"\n");
+    with_key.run().code(2).complains("[judge.default] cannot be asked: the environment variable `NOT_SET` is not set");
+    assert!(!with_key.path("reports").exists());
+    let other = CHECK.to_owned() + "judge = \"defualt\"\n";
+    let misspelled = project(&stub, 1, &other, "");
+    misspelled.seatrial(&["check", "suite.toml"]).code(2).complains("suite.toml:").complains("did you mean `default`?");
+    assert_eq!(stub.count(), 0);
+}
+
+#[test]
+fn many_questions_are_asked_at_once_and_no_more_than_allowed() {
+    // Nobody is answered before 32 have asked.
+    let all = std::sync::Barrier::new(32);
+    let stub = Stub::new(move |_| {
+        all.wait();
+        completion(&verdict(1.0))
+    });
+    let project = project(&stub, 128, CHECK, "concurrency = 32\n");
+    project.run().code(0);
+    assert_eq!((counts(&project), stub.count(), stub.most()), ([128, 0, 0], 128, 32));
+}
+
+#[test]
+fn two_runs_at_once_share_a_cache() {
+    let stub = Stub::new(|_| {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+        completion(&verdict(1.0))
+    });
+    let project = project(&stub, 40, CHECK, "");
+    let runs: Vec<_> = (0..2)
+        .map(|_| {
+            let mut command = project.command(&["run", "suite.toml"]);
+            command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+            command.spawn().expect("the binary runs")
+        })
+        .collect();
+    for run in runs {
+        let output = run.wait_with_output().expect("it ends");
+        assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    let asked = stub.count();
+    project.run().code(0);
+    assert_eq!(stub.count(), asked, "all is known by now");
+}
+
+#[test]
+fn an_answer_that_redaction_changes_is_kept_nowhere_and_cannot_be_used_again() {
+    let said = r#"{"reason":"It names anna@example.org.","quotes":[],"verdict":"pass","score":1}"#;
+    let stub = Stub::says(said);
+    let check = format!("[redact]\ndetectors = [\"email\"]\n{CHECK}");
+    let project = project(&stub, 1, &check, "");
+    project.run().code(0);
+    project.run().code(0);
+    assert_eq!(stub.count(), 2);
+    let evidence = project.report("evidence.jsonl");
+    assert!(evidence.contains("[redacted:email]") && !evidence.contains("anna@example.org"), "{evidence}");
+    for file in [".seatrial/cache.db", ".seatrial/cache.db-wal"] {
+        let bytes = std::fs::read(project.path(file)).unwrap_or_default();
+        assert!(!bytes.windows(4).any(|w| w == b"anna"), "{file}");
+    }
+    project.run_with(&["--evidence", "reports/latest"]).code(4).says("without what was redacted");
+}
+
+#[test]
+fn a_run_stops_before_it_spends_more_than_it_may() {
+    let stub = Stub::says(&verdict(1.0));
+    let project = project(&stub, 50, CHECK, "max_tokens = 100\n");
+    // An answer takes 1,100 tokens, and may take as many as its question has bytes and 100 more.
+    let said = project.run_with(&["--max-tokens", "20000"]).code(5);
+    said.says("`max_tokens` is 20000");
+    let asked = stub.count();
+    assert!((5..=18).contains(&asked), "{asked}");
+    project.run_with(&["--resume", "--max-tokens", "20000"]).code(5);
+    // What is answered stays answered.
+    project.run_with(&["--resume"]).code(0);
+    assert_eq!(stub.count(), 50);
+}
+
+#[test]
+fn a_limit_of_cost_needs_a_price_and_is_kept_to() {
+    let stub = Stub::says(&verdict(1.0));
+    let project =
+        project(&stub, 50, CHECK, "max_tokens = 100\n[prices]\n\"gpt-4o-mini\" = { input = 1, output = 10 }\n");
+    project.run_with(&["--max-cost-usd", "0.05"]).code(5).says("`max_cost_usd` is 0.05");
+    // 1,000 tokens in and 100 out are 0.002 USD.
+    assert!(stub.count() as f64 * 0.002 <= 0.05, "{}", stub.count());
+    let unpriced = self::project(&stub, 1, CHECK, "[judge.other]\nendpoint = \"openai\"\nmodel = \"x\"\n");
+    let settings = std::fs::read_to_string(unpriced.path("seatrial.toml")).expect("settings");
+    unpriced.file("seatrial.toml", settings.replace("gpt-4o-mini", "our-model"));
+    unpriced.run_with(&["--max-cost-usd", "1"]).code(2).complains("no price is known of the model `our-model`");
+}
+
+#[test]
+fn the_record_says_what_asking_took() {
+    let stub = Stub::says(&verdict(1.0));
+    let project = project(&stub, 4, CHECK, "[prices]\n\"gpt-4o-mini\" = { input = 1, output = 10 }\n");
+    let spend = |project: &Project| {
+        let record = project.report("run.jsonl");
+        let line = record.lines().find(|l| l.starts_with("{\"volatile\":\"spend\"")).expect("a line").to_owned();
+        let line: serde_json::Value = serde_json::from_str(&line).expect("JSON");
+        line["checks"][0].clone()
+    };
+    project.run().code(0);
+    let first = spend(&project);
+    assert_eq!((&first["asked"], &first["tokens_in"], &first["tokens_out"]), (&4.into(), &4000.into(), &400.into()));
+    assert_eq!(first["cost_usd"], 0.008);
+    project.run().code(0);
+    let second = spend(&project);
+    assert_eq!((&second["asked"], &second["kept"], &second["cost_usd"]), (&0.into(), &4.into(), &0.0.into()));
+}
+
+#[test]
+fn sessions_from_standard_input_are_asked_about_too() {
+    let stub = Stub::says(&verdict(1.0));
+    let project = project(&stub, 1, CHECK, "");
+    let mut command = project.command(&["run", "suite.toml", "--sessions", "-"]);
+    let sessions = std::fs::File::open(project.path("sessions.jsonl")).expect("sessions");
+    command.stdin(sessions);
+    crate::project::Said::of(command).code(0);
+    assert_eq!((counts(&project), stub.count()), ([1, 0, 0], 1));
+}
