@@ -38,3 +38,21 @@ pub static KINDS: &[Kind] = &[
 pub fn kind(name: &str) -> Option<&'static Kind> {
     KINDS.iter().find(|k| k.name == name)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_example_of_every_kind_is_an_agent() {
+        for kind in KINDS {
+            let example: toml::Table = toml::from_str(kind.example).unwrap();
+            let table = example["agent"].as_table().unwrap();
+            assert_eq!(table["kind"].as_str(), Some(kind.name));
+            let text = toml::to_string(table).unwrap();
+            if let Err(problems) = testing::build(&text) {
+                panic!("{}: {problems:?}", kind.name);
+            }
+        }
+    }
+}

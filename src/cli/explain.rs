@@ -1,5 +1,6 @@
 //! `seatrial explain`: the documentation of checks, formats and a few topics, from the definitions themselves.
 
+mod agents;
 mod gate;
 mod redaction;
 mod reference;
@@ -11,6 +12,7 @@ pub use reference::reference_markdown;
 use topics::TOPICS;
 
 use super::context::{Context, Failure};
+use crate::agents::KINDS;
 use crate::checks::RULES;
 use crate::checks::build::Rule;
 use crate::checks::judge::rubric::{self, BUILTINS, Builtin};
@@ -32,8 +34,8 @@ Examples:
   seatrial explain cases              the columns of a file of cases
   seatrial explain exit-codes")]
 pub struct Args {
-    /// A check, a trace format, a rubric (`builtin:NAME`), or a topic: `cases`, `exit-codes`, `filter`, `formats`, `gate`, `keys`, `matchers`,
-    /// `metrics`, `redaction`, `settings`, `suite`.
+    /// A check, a trace format, a kind of agent, a rubric (`builtin:NAME`), or a topic: `agent`, `cases`,
+    /// `exit-codes`, `filter`, `formats`, `gate`, `keys`, `matchers`, `metrics`, `redaction`, `settings`, `suite`.
     name: Option<String>,
     /// Print the reference of all checks in Markdown.
     #[arg(long, conflicts_with = "name")]
@@ -61,8 +63,12 @@ fn explain(name: &str) -> Result<String, Failure> {
     if let Some(topic) = TOPICS.iter().find(|t| t.name == name) {
         return Ok((topic.text)());
     }
-    if let Some(rule) = RULES.iter().find(|r| r.name == name) {
-        return Ok(check(rule));
+    // A check and a kind of agent may have one name.
+    let rule = RULES.iter().find(|r| r.name == name).map(check);
+    let kind = KINDS.iter().find(|k| k.name == name).map(agents::kind);
+    let found: Vec<String> = rule.into_iter().chain(kind).collect();
+    if !found.is_empty() {
+        return Ok(found.join("\n\n"));
     }
     if let Some(format) = FORMATS.iter().find(|f| f.name() == name) {
         return Ok(format!("{name} (trace format)\n\n{}\n", wrapped(format.doc(), 0, 0)));
@@ -77,7 +83,8 @@ fn explain(name: &str) -> Result<String, Failure> {
     }
     let names = || {
         let formats = FORMATS.iter().map(|f| f.name());
-        TOPICS.iter().map(|t| t.name).chain(RULES.iter().map(|r| r.name)).chain(formats)
+        let kinds = KINDS.iter().map(|k| k.name);
+        TOPICS.iter().map(|t| t.name).chain(RULES.iter().map(|r| r.name)).chain(formats).chain(kinds)
     };
     let rubrics: Vec<String> = BUILTINS.iter().map(|b| format!("builtin:{}", b.name)).collect();
     let help = match nearest(name, names().chain(rubrics.iter().map(String::as_str))) {
@@ -115,6 +122,8 @@ fn overview(rules: &[Rule]) -> String {
     }
     let formats: Vec<&str> = FORMATS.iter().map(|f| f.name()).collect();
     let _ = write!(out, "\ntrace formats\n  {}\n", formats.join(", "));
+    let kinds: Vec<&str> = KINDS.iter().map(|k| k.name).collect();
+    let _ = write!(out, "\nkinds of agents\n  {}\n", kinds.join(", "));
     out
 }
 

@@ -211,3 +211,16 @@ fn settings_keys_and_exit_codes_are_complete() {
         assert!(text.contains(&format!("  {key} ")), "{key}: {text}");
     }
 }
+
+#[test]
+fn every_kind_of_agent_is_explained_also_where_a_check_has_its_name() {
+    let overview = explain("agent").unwrap();
+    for kind in KINDS {
+        assert!(overview.contains(&format!("\n  {}", kind.name)), "{}", kind.name);
+        let text = explain(kind.name).unwrap();
+        assert!(text.contains(&format!("{} (kind of agent)", kind.name)) && text.contains("Example"), "{text}");
+        assert!(text.lines().all(|line| line.chars().count() <= 140), "{text}");
+    }
+    let both = explain("command").unwrap();
+    assert!(both.starts_with("command (") && both.contains("command (kind of agent)"), "{both}");
+}

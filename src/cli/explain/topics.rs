@@ -18,6 +18,7 @@ pub(super) struct Topic {
 
 /// Every topic, by name.
 pub(super) static TOPICS: &[Topic] = &[
+    Topic { name: "agent", summary: "The live agents that cases can be driven against.", text: super::agents::agents },
     Topic { name: "cases", summary: "What a file of cases holds.", text: crate::suite::case_files::doc },
     Topic { name: "exit-codes", summary: "What the exit code of a run means.", text: exit_codes },
     Topic { name: "filter", summary: "The language of --filter.", text: || crate::suite::filter::DOC.to_owned() },

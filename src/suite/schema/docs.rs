@@ -1,6 +1,7 @@
 //! A rule's documentation, read from the schema of its parameters: the struct's doc comment is what it does, the
 //! fields' doc comments are what the parameters mean.
 
+use schemars::{Schema, SchemaGenerator};
 use serde_json::{Map, Value};
 
 use super::{generator, tables, tidy};
@@ -43,8 +44,13 @@ const FEW: usize = 4;
 
 /// The documentation of a rule.
 pub fn rule_doc(rule: &Rule) -> RuleDoc {
+    struct_doc(rule.schema)
+}
+
+/// The documentation of a struct of parameters: of a rule, or of a kind of agent.
+pub fn struct_doc(schema: fn(&mut SchemaGenerator) -> Schema) -> RuleDoc {
     let mut generator = generator();
-    let mut schema = (rule.schema)(&mut generator).to_value();
+    let mut schema = schema(&mut generator).to_value();
     tidy::tidy(&mut schema);
     let mut definitions = generator.take_definitions(false);
     definitions.values_mut().for_each(tidy::tidy);
