@@ -21,12 +21,35 @@ fn generated(name: &str) -> String {
     match name {
         "exit codes" => explain("exit-codes"),
         "checks" => Project::new().seatrial(&["explain", "--markdown"]).code(0).out,
+        "agents" => agents(),
         topic => explain(topic),
     }
 }
 
-const SECTIONS: [&str; 10] =
-    ["exit codes", "gate", "suite", "cases", "matchers", "checks", "metrics", "filter", "formats", "settings"];
+/// Every kind of agent; a check may have the name of one, and is explained with it.
+fn agents() -> String {
+    let kind = |kind: &seatrial::agents::Kind| {
+        let said = Project::new().seatrial(&["explain", kind.name]).code(0).out;
+        let start = said.find(&format!("{} (kind of agent)", kind.name)).expect("a kind of agent");
+        said[start..].trim_end().to_owned()
+    };
+    let kinds: Vec<String> = seatrial::agents::KINDS.iter().map(kind).collect();
+    format!("```text\n{}\n```\n", kinds.join("\n\n\n"))
+}
+
+const SECTIONS: [&str; 11] = [
+    "exit codes",
+    "gate",
+    "suite",
+    "agents",
+    "cases",
+    "matchers",
+    "checks",
+    "metrics",
+    "filter",
+    "formats",
+    "settings",
+];
 
 #[test]
 fn the_generated_parts_of_the_readme_are_up_to_date() {
