@@ -16,6 +16,7 @@ Examples:
   seatrial init                 in this folder
   seatrial init evals           in a folder, which is made if need be
   seatrial init --ci gitlab     with a job for GitLab
+  seatrial init --demo          a suite that drives the demo agent
 
 A file that is there already is left as it is.")]
 pub struct Args {
@@ -25,6 +26,9 @@ pub struct Args {
     /// For whose CI a file is written; without it, GitLab's where there is a `.gitlab-ci.yml`, else GitHub's.
     #[arg(long, value_name = "CI")]
     ci: Option<Ci>,
+    /// Set up a suite that drives the demo agent (`seatrial demo-agent`) instead, without a file for a CI.
+    #[arg(long, conflicts_with = "ci")]
+    demo: bool,
 }
 
 /// Whose CI runs the gate.
@@ -43,7 +47,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     let dir = context.cwd.join(&args.dir);
     let ci = args.ci.unwrap_or_else(|| if dir.join(".gitlab-ci.yml").exists() { Ci::Gitlab } else { Ci::Github });
     let mut said = String::new();
-    for (name, content) in files(ci) {
+    for (name, content) in if args.demo { demo_files() } else { files(ci) } {
         let shown = safe::line(&args.dir.join(name).to_string_lossy()).into_owned();
         let shown = shown.strip_prefix("./").unwrap_or(&shown);
         match write_new(&dir.join(name), &content) {
@@ -57,6 +61,13 @@ pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     } else {
         format!("  cd {}\n", safe::line(&args.dir.to_string_lossy()))
     };
+    if args.demo {
+        said.push_str(&format!(
+            "\nnext:\n{enter}  seatrial demo-agent &             an agent without any model\n  seatrial run suites/              two cases, \
+             driven twice\n  seatrial demo-agent --fault loop  what it looks like when it goes wrong\n"
+        ));
+        return context.print(said.as_bytes(), exit::PASSED);
+    }
     said.push_str(&format!(
         "\nnext:\n{enter}  seatrial run suites/             two sessions against one suite\n  seatrial show recordings/        what was recorded\n  \
          seatrial explain formats         what else can be read in the place of recordings/first.jsonl\n"
@@ -67,16 +78,28 @@ pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     context.print(said.as_bytes(), exit::PASSED)
 }
 
-/// The files with their content.
-fn files(ci: Ci) -> Vec<(&'static str, String)> {
-    let mut files = vec![
+/// The files of every folder that is set up.
+fn common() -> Vec<(&'static str, String)> {
+    vec![
         ("seatrial.toml", include_str!("init/seatrial.toml").to_owned()),
-        ("suites/first.toml", include_str!("init/first.toml").to_owned()),
-        ("recordings/first.jsonl", include_str!("init/first.jsonl").to_owned()),
         (".seatrial/suite.schema.json", format!("{:#}\n", suite_schema())),
         // Runs are no part of a repository; the rule stands where it applies.
         ("reports/.gitignore", "*\n".to_owned()),
-    ];
+    ]
+}
+
+/// Those of a folder in which the demo agent is driven.
+fn demo_files() -> Vec<(&'static str, String)> {
+    let mut files = common();
+    files.insert(1, ("suites/demo.toml", include_str!("init/demo.toml").to_owned()));
+    files
+}
+
+/// The files with their content.
+fn files(ci: Ci) -> Vec<(&'static str, String)> {
+    let mut files = common();
+    files.insert(1, ("suites/first.toml", include_str!("init/first.toml").to_owned()));
+    files.insert(2, ("recordings/first.jsonl", include_str!("init/first.jsonl").to_owned()));
     match ci {
         Ci::Github => files.push((".github/workflows/seatrial.yml", include_str!("init/github.yml").to_owned())),
         Ci::Gitlab => files.push((".gitlab/seatrial.yml", include_str!("init/gitlab.yml").to_owned())),

@@ -97,7 +97,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     let spill_dir = settings.spill_dir.value.as_ref();
     let limits = Limits {
         request: args.max_request,
-        at_once: args.max_request.saturating_mul(2),
+        at_once: args.max_request.saturating_mul(2).max(64 << 20),
         spool: args.max_spool as u64,
         memory: settings.spill_after.value,
         spill_dir: spill_dir.map_or_else(std::env::temp_dir, |dir| context.cwd.join(dir)),
@@ -116,8 +116,9 @@ pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     let counts = runtime.block_on(serve(args, &addresses, &out, &mut recorder))?;
     // What still works for connections lets the inbox go.
     runtime.shutdown_timeout(Duration::from_secs(1));
+    let waiting = recorder.waiting();
     let written = recorder.close().map_err(failure)?;
-    context.note(&summary(written, counts));
+    context.note(&summary(written, counts, waiting));
     Ok(exit::PASSED)
 }
 
@@ -216,7 +217,7 @@ fn told_of(recovered: Recovered) -> String {
     }
 }
 
-fn summary(written: Written, counts: Counts) -> String {
+fn summary(written: Written, counts: Counts, waiting: u64) -> String {
     let mut parts = vec![format!("{} sessions written", written.sessions)];
     let mut add = |n: u64, what: &str| {
         if n > 0 {
@@ -226,6 +227,7 @@ fn summary(written: Written, counts: Counts) -> String {
     add(written.open, "of them with a trace whose root span did not arrive");
     add(written.continued, "of them go on a session that had been written");
     add(written.left_out, "left out: log records without any span");
+    add(waiting, "records wait in the spool for the next time");
     add(counts.unreadable, "records that could not be read");
     add(counts.refused, "requests refused");
     add(counts.metrics, "requests of metrics, which are not kept");

@@ -118,6 +118,11 @@ impl Recorder {
         self.written
     }
 
+    /// How many records wait.
+    pub fn waiting(&self) -> u64 {
+        self.inbox.lock().live.records_of(|_| true)
+    }
+
     /// Writes the sessions that are complete; no more than `most`.
     pub fn sweep(&mut self, now: Instant, most: u64) -> Result<(), RecordError> {
         let Patience { idle, open } = self.patience;

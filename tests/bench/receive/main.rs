@@ -64,12 +64,13 @@ fn main() {
     let mut number = |usual| numbers.next().unwrap_or(usual);
     let (spans, each, connections) = (number(1_000_000), number(512), number(8));
     let dir = tempfile::tempdir().expect("a folder");
-    let mut recorder = Command::new(env!("CARGO_BIN_EXE_seatrial"))
-        .args(["record", "-o", "sessions.jsonl", "--http", "0", "--grpc", "off", "--idle", "2s"])
-        .current_dir(dir.path())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the recorder");
+    let mut recorder =
+        Command::new(std::env::var_os("SEATRIAL_BIN").unwrap_or_else(|| env!("CARGO_BIN_EXE_seatrial").into()))
+            .args(["record", "-o", "sessions.jsonl", "--http", "0", "--grpc", "off", "--idle", "2s"])
+            .current_dir(dir.path())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the recorder");
     let mut said = BufReader::new(recorder.stderr.take().expect("a pipe"));
     let mut line = String::new();
     said.read_line(&mut line).expect("text");

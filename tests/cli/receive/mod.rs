@@ -2,6 +2,7 @@
 
 mod bad;
 mod demo;
+mod driven;
 mod killed;
 mod record;
 mod recorder;
