@@ -12,7 +12,7 @@
 
 mod xml;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
@@ -41,8 +41,10 @@ pub struct JUnit<'d, W: Write> {
     suites: Vec<Totals>,
     /// By check of the suite, how the line of a test case begins: up to the case in its name.
     heads: Vec<String>,
-    /// How often a name was wanted in the current suite, by its hash.
-    names: HashMap<u64, u64>,
+    /// The names of the current suite, by their hashes.
+    names: HashSet<u64>,
+    /// How often one was wanted that was wanted before.
+    again: HashMap<u64, u64>,
     /// The cases of the suite that are expected to fail.
     expected: HashMap<&'d str, &'d ExpectedFail>,
 }
@@ -147,9 +149,9 @@ impl<'d, W: Write> JUnit<'d, W> {
     /// A report to be written to `out`; `decided` where the run is over.
     pub fn new(plan: &'d Plan, decided: Option<&'d RunSummary>, out: W) -> io::Result<Self> {
         let body = BufWriter::with_capacity(1 << 18, tempfile::tempfile()?);
-        let (names, expected) = (HashMap::new(), HashMap::new());
+        let (names, again, expected) = (HashSet::new(), HashMap::new(), HashMap::new());
         let (line, suites, heads) = (String::new(), Vec::new(), Vec::new());
-        Ok(Self { plan, decided, out, body, line, suites, heads, names, expected })
+        Ok(Self { plan, decided, out, body, line, suites, heads, names, again, expected })
     }
 
     /// Whether the gate forgives something that was drawn as a failure or an error: then this report must not be ended, but
@@ -192,26 +194,25 @@ impl<'d, W: Write> JUnit<'d, W> {
             hash.finish()
         };
         let wanted = hash(&label);
-        // Numbered from where the last of the same label ended: many sessions may have the same id.
-        let mut n = self.names.get(&wanted).copied().unwrap_or(0) + 1;
-        if n == 1 {
-            self.names.insert(wanted, 1);
+        if self.names.insert(wanted) {
             return label;
         }
-        let mut unique = format!("{label} ({n})");
-        while self.names.contains_key(&hash(&unique)) {
-            n += 1;
-            unique = format!("{label} ({n})");
+        // Numbered from where the last of the same label ended: many sessions may have the same id.
+        let n = self.again.entry(wanted).or_insert(1);
+        loop {
+            *n += 1;
+            let unique = format!("{label} ({n})");
+            if self.names.insert(hash(&unique)) {
+                return unique;
+            }
         }
-        self.names.insert(wanted, n);
-        self.names.insert(hash(&unique), 1);
-        unique
     }
 }
 
 impl<W: Write> Sink for JUnit<'_, W> {
     fn suite(&mut self, _index: usize) -> io::Result<()> {
         self.names.clear();
+        self.again.clear();
         self.suites.push(Totals::default());
         let Some((plan, _)) = self.suite_at_hand() else { return Ok(()) };
         let begun = |check: &CheckPlan| {
