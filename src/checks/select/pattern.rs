@@ -31,7 +31,8 @@ impl Glob {
 
     /// Whether a name matches.
     pub fn is_match(&self, name: &str) -> bool {
-        self.matcher.as_ref().map_or_else(|| self.source == name, |m| m.is_match(name))
+        // `*` is what most selectors without a wish say; a matcher would look at the name.
+        self.source == "*" || self.matcher.as_ref().map_or_else(|| self.source == name, |m| m.is_match(name))
     }
 
     /// The glob as it was written.

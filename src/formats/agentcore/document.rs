@@ -214,6 +214,9 @@ impl<'de: 'a, 'a> Deserialize<'de> for Plain<'a> {
             fn visit_str<E: de::Error>(self, v: &str) -> Result<Self::Value, E> {
                 Ok(Plain(Value::Text(v.to_owned().into())))
             }
+            fn visit_string<E: de::Error>(self, v: String) -> Result<Self::Value, E> {
+                Ok(Plain(Value::Text(v.into())))
+            }
             fn visit_bool<E: de::Error>(self, v: bool) -> Result<Self::Value, E> {
                 Ok(Plain(Value::Bool(v)))
             }

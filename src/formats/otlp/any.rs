@@ -169,6 +169,9 @@ impl<'de: 'a, 'a> Deserialize<'de> for Scalar<'a> {
             fn visit_str<E: de::Error>(self, v: &str) -> Result<Self::Value, E> {
                 Ok(Scalar(Value::Text(Text(Cow::Owned(v.to_owned())))))
             }
+            fn visit_string<E: de::Error>(self, v: String) -> Result<Self::Value, E> {
+                Ok(Scalar(Value::Text(v.into())))
+            }
             fn visit_bool<E: de::Error>(self, v: bool) -> Result<Self::Value, E> {
                 Ok(Scalar(Value::Bool(v)))
             }
