@@ -95,3 +95,33 @@ fn bedrock() {
     assert!(bearer.header("authorization").is_some());
     assert_eq!(stub.asked()[1].header("authorization"), Some("Bearer b-1"));
 }
+
+#[test]
+fn embeddings() {
+    let stub = Stub::new(|asked| {
+        // The numbers of the real endpoint, three of them; whatever else it says is of no concern.
+        let vector = if body(asked)["input"] == "Please wait." { [0.6, 0.8, 0.0] } else { [0.8, 0.6, 0.0] };
+        let reply = json!({ "object": "list", "model": "text-embedding-3-small",
+            "data": [{ "object": "embedding", "index": 0, "embedding": vector }],
+            "usage": { "prompt_tokens": 3, "total_tokens": 3 } });
+        ok(reply.to_string())
+    });
+    let check = "[[session]]\nid = \"polite\"\ncheck = \"semantic\"\nto = \"A moment.\"\nmin = 0.9\n";
+    let project = Project::with(check, &[&replies("s0", "Please wait.")]);
+    let settings = format!(
+        "[embedding.default]\nendpoint = \"openai\"\nmodel = \"text-embedding-3-small\"\nurl = \"{}/v1\"\n\
+         api_key = \"{{{{ env.KEY }}}}\"\nheaders = {{ x-team = \"support\" }}\nbody = {{ dimensions = 3 }}\n",
+        stub.url
+    );
+    project.file("seatrial.toml", settings);
+    let mut command = project.command(&["run", "suite.toml"]);
+    command.env("KEY", "sk-1");
+    // The cosine of the two is 0.96.
+    Said::of(command).code(0);
+    assert_eq!(counts(&project), [1, 0, 0]);
+    let mut asked = stub.asked();
+    asked.sort_by_key(|asked| asked.body.clone());
+    let shown: Vec<String> =
+        asked.iter().map(|asked| shown(asked, &["authorization", "content-type", "x-team"])).collect();
+    insta::assert_snapshot!(shown.join("\n\n"));
+}
