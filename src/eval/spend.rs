@@ -54,6 +54,14 @@ impl Spend {
         told
     }
 
+    /// What several took; `None` where there is none.
+    pub fn all(spends: impl Iterator<Item = Self>) -> Option<Self> {
+        spends.reduce(|mut all, more| {
+            all.plus(&more);
+            all
+        })
+    }
+
     /// Adds what another check took.
     pub fn plus(&mut self, other: &Self) {
         self.asked += other.asked;

@@ -6,7 +6,6 @@ use super::counts::not_passed;
 use super::gathered::Gathered;
 use super::{Drawn, safe};
 use crate::eval::gate::{CheckSummary, Decision, SuiteSummary};
-use crate::eval::spend::Spend;
 use crate::model::Status;
 
 /// Longest message, in characters.
@@ -137,16 +136,7 @@ fn counts(suite: &SuiteSummary) -> String {
         suite.sessions.read,
         suite.sessions.evaluated,
         parts.join(", ")
-    ) + &spent(suite)
-}
-
-/// What asking models took; nothing where nobody was asked.
-fn spent(suite: &SuiteSummary) -> String {
-    let mut all: Option<Spend> = None;
-    for spent in suite.checks.iter().filter_map(|c| c.spent.as_ref()) {
-        all.get_or_insert_default().plus(spent);
-    }
-    all.map(|all| format!(" Models: {}.", all.told())).unwrap_or_default()
+    ) + &suite.spent().map(|all| format!(" Models: {}.", all.told())).unwrap_or_default()
 }
 
 /// Whether there is nothing to say of a check.

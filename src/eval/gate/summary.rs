@@ -142,6 +142,13 @@ pub struct SuiteSummary {
     pub missing: Vec<String>,
 }
 
+impl SuiteSummary {
+    /// What asking models took in all; `None` where nobody was to be asked.
+    pub fn spent(&self) -> Option<Spend> {
+        Spend::all(self.checks.iter().filter_map(|check| check.spent.clone()))
+    }
+}
+
 /// The line of one check.
 pub(super) fn summarise(fold: &SuiteFold<'_>, index: usize, system: &[(u32, SystemFinding)]) -> CheckSummary {
     let plan = &fold.plan.checks[index];

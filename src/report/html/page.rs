@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 use super::embed::escape;
 use crate::eval::exit;
 use crate::eval::gate::{Decision, SuiteSummary};
+use crate::eval::spend::Spend;
 use crate::report::Drawn;
 use crate::report::counts::not_passed;
 
@@ -106,6 +107,7 @@ fn gate(drawn: Drawn<'_>) -> String {
     }
     let mut suites: Vec<&SuiteSummary> = summary.suites.iter().collect();
     suites.sort_by_key(|s| std::cmp::Reverse(s.decision));
+    let several = suites.len() > 1;
     out.push_str("<ul class=\"suites\" id=\"suites\">\n");
     for suite in suites {
         let name = escape(&suite.name);
@@ -127,6 +129,9 @@ fn gate(drawn: Drawn<'_>) -> String {
         out.push_str("</li>\n");
     }
     out.push_str("</ul>\n");
+    if let Some(spent) = Spend::all(summary.suites.iter().filter_map(SuiteSummary::spent)).filter(|_| several) {
+        let _ = writeln!(out, "<p class=\"note\">models in all suites: {}</p>", escape(&spent.told()));
+    }
     out
 }
 
@@ -142,6 +147,9 @@ fn counts(suite: &SuiteSummary) -> String {
     }
     let s = &suite.sessions;
     parts.push(format!("{} of {} sessions evaluated", s.evaluated, s.read));
+    if let Some(spent) = suite.spent() {
+        parts.push(format!("models: {}", spent.told()));
+    }
     parts.join(", ")
 }
 

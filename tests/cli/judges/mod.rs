@@ -1,5 +1,6 @@
 //! Judges asked by the real binary, at a server that speaks the real wire formats.
 
+mod spend;
 mod stub;
 mod trouble;
 mod wire;
@@ -176,25 +177,6 @@ fn a_limit_of_cost_needs_a_price_and_is_kept_to() {
     let settings = std::fs::read_to_string(unpriced.path("seatrial.toml")).expect("settings");
     unpriced.file("seatrial.toml", settings.replace("gpt-4o-mini", "our-model"));
     unpriced.run_with(&["--max-cost-usd", "1"]).code(2).complains("no price is known of the model `our-model`");
-}
-
-#[test]
-fn the_record_says_what_asking_took() {
-    let stub = Stub::says(&verdict(1.0));
-    let project = project(&stub, 4, CHECK, "[prices]\n\"gpt-4o-mini\" = { input = 1, output = 10 }\n");
-    let spend = |project: &Project| {
-        let record = project.report("run.jsonl");
-        let line = record.lines().find(|l| l.starts_with("{\"volatile\":\"spend\"")).expect("a line").to_owned();
-        let line: serde_json::Value = serde_json::from_str(&line).expect("JSON");
-        line["checks"][0].clone()
-    };
-    project.run().code(0);
-    let first = spend(&project);
-    assert_eq!((&first["asked"], &first["tokens_in"], &first["tokens_out"]), (&4.into(), &4000.into(), &400.into()));
-    assert_eq!(first["cost_usd"], 0.008);
-    project.run().code(0);
-    let second = spend(&project);
-    assert_eq!((&second["asked"], &second["kept"], &second["cost_usd"]), (&0.into(), &4.into(), &0.0.into()));
 }
 
 #[test]

@@ -16,6 +16,7 @@ function overview(suite) {
     flaky(suite),
     el("h3", {}, "Checks"),
     checksTable(suite),
+    modelsTable(suite),
     charts(suite.sessions),
     leftOut(suite),
     embedded(),
@@ -71,6 +72,30 @@ function checksTable(suite) {
   return wide("Checks", el("table", { class: "checktable" },
     el("thead", {}, el("tr", {}, ["check", "level and rule", "pass", "fail", "error", "held", "skip", "value", "bound"].map((t) => el("th", { scope: "col" }, t)))),
     el("tbody", {}, rows)));
+}
+
+// What asking models took, check by check. What nobody knows the cost of is not free.
+function modelsTable(suite) {
+  const asking = suite.summary.checks.filter((c) => c.spent).map((c) => [line(c.id), c.spent]);
+  if (!asking.length) return null;
+  const counts = ["asked", "kept", "failed", "tokens_in", "tokens_out"];
+  const of = (name) => asking.reduce((sum, [, s]) => sum + (s[name] || 0), 0);
+  if (asking.length > 1) asking.push(["all", Object.fromEntries([...counts, "cost_usd", "unpriced"].map((n) => [n, of(n)]))]);
+  const cost = (s) => [
+    s.asked > (s.unpriced || 0) && dollars(s.cost_usd),
+    s.unpriced > 0 && `${s.asked > s.unpriced ? "and " : ""}unknown for ${grouped(s.unpriced)}`,
+  ].filter(Boolean).join(" ");
+  const rows = asking.map(([name, s]) => el("tr", {},
+    el("th", { scope: "row" }, name),
+    counts.map((n) => el("td", { class: `n ${n === "failed" && s[n] ? "error" : ""}` }, s[n] ? grouped(s[n]) : "")),
+    el("td", { class: "n" }, cost(s))));
+  const heads = ["check", "asked", "known before", "without an answer", "tokens read", "tokens written", "cost"];
+  return [
+    el("h3", {}, "Models"),
+    wide("Models", el("table", { class: "checktable models" },
+      el("thead", {}, el("tr", {}, heads.map((t) => el("th", { scope: "col" }, t)))),
+      el("tbody", {}, rows))),
+  ];
 }
 
 function leftOut(suite) {
