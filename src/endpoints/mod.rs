@@ -110,6 +110,10 @@ pub trait Protocol: Send + Sync {
     fn marks(&self) -> bool {
         false
     }
+    /// Whether endpoints remember what questions have in common without being told to.
+    fn remembers(&self) -> bool {
+        false
+    }
     /// What is behind the base of the address, for a question.
     fn path(&self, endpoint: &Endpoint) -> String;
     /// The body of a request.

@@ -32,6 +32,10 @@ impl Protocol for OpenAi {
         Key { variable: "OPENAI_API_KEY", header: "authorization", prefix: "Bearer " }
     }
 
+    fn remembers(&self) -> bool {
+        true
+    }
+
     fn path(&self, _: &Endpoint) -> String {
         "/chat/completions".to_owned()
     }

@@ -48,6 +48,12 @@ impl Desk {
         self.opened.endpoint.concurrency
     }
 
+    /// Whether it remembers how questions begin, so that the same beginning is cheaper the second time.
+    pub fn remembers(&self) -> bool {
+        let endpoint = &self.opened.endpoint;
+        endpoint.prompt_cache || endpoint.protocol.remembers()
+    }
+
     /// Puts a question until there is an answer, or no hope of one.
     ///
     /// # Errors

@@ -21,7 +21,8 @@ pub struct Amount {
 }
 
 impl Amount {
-    fn plus(self, other: Self) -> Self {
+    /// The sum, at most the greatest number there is.
+    pub fn plus(self, other: Self) -> Self {
         let cost = NanoUsd(self.cost.0.saturating_add(other.cost.0));
         Self { cost, tokens: self.tokens.saturating_add(other.tokens) }
     }

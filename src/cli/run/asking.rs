@@ -15,13 +15,13 @@ use crate::cli::context::{Context, Failure};
 use crate::endpoints::{Endpoint, Opened};
 use crate::eval::exit;
 use crate::eval::plan::Planned;
-use crate::evidence::answered::Source;
 use crate::evidence::asker::{Asker, Sources};
 use crate::evidence::cache::Cache;
 use crate::evidence::desk::{self, Desk};
-use crate::evidence::journal::{self, Written};
-use crate::evidence::question::{Key, Kind, Name};
-use crate::net::budget::{Amount, Budget, Limits};
+use crate::evidence::journal;
+use crate::evidence::past::Past;
+use crate::evidence::question::{Kind, Name};
+use crate::net::budget::{Budget, Limits};
 use crate::net::client;
 use crate::report::safe;
 use crate::sources::RecordedFile;
@@ -46,7 +46,7 @@ pub struct Prepared {
     runtime: Runtime,
     desks: HashMap<Name, Desk>,
     identities: HashMap<Name, String>,
-    evidence: Option<HashMap<Key, Written>>,
+    evidence: Option<Past>,
     cache: Option<Cache>,
     budget: Budget,
     stop: &'static AtomicBool,
@@ -71,7 +71,7 @@ pub fn prepare(
     let runtime = Builder::new_multi_thread().worker_threads(1).thread_name("asking").enable_all().build();
     let runtime = runtime.map_err(|e| Failure::new(exit::BUG, format_args!("no thread could be started: {e}")))?;
     let mut wrong: Vec<String> = Vec::new();
-    let evidence = args.evidence.as_ref().map(|run| journal::read(&context.cwd.join(run)));
+    let evidence = args.evidence.as_ref().map(|run| Past::open(&context.cwd.join(run)));
     let evidence = evidence.transpose().unwrap_or_else(|why| {
         wrong.push(format!("--evidence: {why}"));
         None
@@ -101,32 +101,18 @@ impl Prepared {
         let offline = evidence.is_some();
         let continued = resumed && dir.join(journal::FILE_NAME).exists();
         let evidence = match evidence {
-            Some(evidence) => evidence,
-            None if continued => journal::read(dir).map_err(Failure::usage)?,
-            None => HashMap::new(),
+            None if continued => {
+                let past = Past::open(dir).map_err(Failure::usage)?;
+                budget.already(past.spent());
+                Some(past)
+            }
+            evidence => evidence,
         };
-        if continued {
-            budget.already(spent(&evidence));
-        }
         let sources = Sources { desks, identities, evidence, offline, continued, cache, budget, stop };
         let asker = Asker::new(sources, runtime);
         asker.write_to(dir).map_err(|e| Failure::write(journal::FILE_NAME, &e))?;
         Ok(asker)
     }
-}
-
-/// What a run spent before it was continued.
-fn spent(evidence: &HashMap<Key, Written>) -> Amount {
-    let mut spent = Amount::default();
-    #[expect(clippy::iter_over_hash_type, reason = "sums of whole numbers are the same in any order")]
-    for written in evidence.values() {
-        if let Written::Whole(answered, Source::Asked) = written {
-            spent.cost.0 = spent.cost.0.saturating_add(answered.cost.unwrap_or_default().0);
-            let usage = answered.usage.unwrap_or_default();
-            spent.tokens += usage.input.unwrap_or(0) + usage.output.unwrap_or(0);
-        }
-    }
-    spent
 }
 
 /// The models that the active checks name.

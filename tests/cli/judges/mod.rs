@@ -5,6 +5,9 @@ mod stub;
 mod trouble;
 mod wire;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
 use crate::project::{Project, replies};
 use stub::{Stub, completion, verdict};
 
@@ -107,6 +110,34 @@ fn many_questions_are_asked_at_once_and_no_more_than_allowed() {
     let project = project(&stub, 128, CHECK, "concurrency = 32\n");
     project.run().code(0);
     assert_eq!((counts(&project), stub.count(), stub.most()), ([128, 0, 0], 128, 32));
+}
+
+#[test]
+fn of_several_rubrics_about_one_session_the_first_goes_ahead_to_an_endpoint_that_remembers() {
+    let rubrics = ["polite", "brief", "honest", "helpful", "calm"];
+    let check = |id: &&str| CHECK.replace("\"polite\"", &format!("\"{id}\"")).replace("is polite", &format!("is {id}"));
+    let checks: String = rubrics.iter().map(check).collect();
+    let (came, read) = (AtomicUsize::new(0), Arc::new(AtomicBool::new(false)));
+    let early = Arc::new(AtomicUsize::new(0));
+    let (seen, premature) = (read.clone(), early.clone());
+    let stub = Stub::new(move |_| {
+        if came.fetch_add(1, Ordering::SeqCst) == 0 {
+            std::thread::sleep(std::time::Duration::from_millis(200));
+            seen.store(true, Ordering::SeqCst);
+        } else if !seen.load(Ordering::SeqCst) {
+            premature.fetch_add(1, Ordering::SeqCst);
+        }
+        completion(&verdict(1.0))
+    });
+    let project = project(&stub, 0, &checks, "");
+    project.file("sessions.jsonl", replies("s0", &"Please wait. ".repeat(1000)) + "\n");
+    project.run().code(0);
+    assert_eq!((stub.count(), early.load(Ordering::SeqCst), read.load(Ordering::SeqCst)), (5, 0, true));
+    // What is known is not waited for, and the next goes ahead.
+    project
+        .file("suite.toml", std::fs::read_to_string(project.path("suite.toml")).expect("it").replace("calm", "kind"));
+    project.run().code(0);
+    assert_eq!(stub.count(), 6);
 }
 
 #[test]
