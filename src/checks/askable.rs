@@ -53,6 +53,14 @@ impl Askable {
         self.embeddings.insert(name.to_owned(), digest);
     }
 
+    /// The judge of a name.
+    ///
+    /// # Errors
+    /// There is none: what to do about it.
+    pub fn judge(&self, name: &str) -> Result<&Judge, String> {
+        self.judges.get(name).ok_or_else(|| help("judge", name, self.judges.keys()))
+    }
+
     /// What stands behind a name, for the digest of the check that names it, with the table that declares it. Behind a
     /// template may stand everybody; behind a name that is not declared, which is a problem of its own, nobody.
     pub fn behind(&self, asked: &Asked) -> Vec<(String, Digest)> {

@@ -19,6 +19,7 @@ use super::hooks::{self, For};
 use super::made;
 use super::saved::{Line, Saved};
 use super::talk::{self, Shared, Talk};
+use super::user::{Desks, Played};
 use super::wants::Want;
 use crate::eval::evaluate::last_panic;
 use crate::eval::facts::Facts;
@@ -48,6 +49,8 @@ pub struct Fleet<'f> {
     pub http: &'f Http,
     /// The environment, for secrets.
     pub env: Vars<'f>,
+    /// The models that play users, by the name of their judge.
+    pub users: &'f Desks,
     /// Takes what the agent's instrumentation tells.
     pub telemetry: &'f dyn Telemetry,
     /// How long to wait before something is tried again for the first time ([`talk::FIRST_WAIT`]).
@@ -86,8 +89,12 @@ pub struct Came {
     pub busy: u64,
     /// The most turns in flight at a time.
     pub peak: u64,
-    /// What it cost, as far as it is known.
+    /// What it cost, as far as it is known, with the models that played users.
     pub spent: Amount,
+    /// How often models were asked what a user says.
+    pub asked: u64,
+    /// What these models cost, as far as it is known.
+    pub users: Amount,
     /// How long it took.
     pub took: Duration,
     /// A panic was caught.
@@ -159,8 +166,11 @@ struct Ended {
     line: io::Result<Line>,
     /// What it came to; `Err` says what of it is known, and why that is not all.
     spent: Result<Amount, (Amount, String)>,
+    /// How often the model was asked that played the user, and what that came to.
+    played: (u64, Amount),
     /// Whether anything was heard.
     heard: bool,
+    /// Whether anything was heard.
     failed: bool,
     turns: usize,
     notes: Vec<String>,
@@ -184,6 +194,7 @@ impl Fleet<'_> {
             env: self.env,
             pace: &pace,
             telemetry: self.telemetry,
+            users: self.users,
             first_wait: self.first_wait,
         };
         let mut came = Came::default();
@@ -306,6 +317,7 @@ impl Fleet<'_> {
             talk.failure = Some(talk::Failure { kind: "bug", message });
         }
         let (retries, busy) = (talk.retries, talk.busy);
+        let played = talk.played.clone();
         let failed = talk.failure.is_some();
         let mut session = made::session(self.suite, case, trial, talk);
         session.initial_state = initial;
@@ -333,7 +345,8 @@ impl Fleet<'_> {
         Ok(Ended {
             at,
             line: Line::of(&session, &self.suite.redactor),
-            spent: self.spent(&session),
+            spent: self.spent(&session, played.as_ref()),
+            played: played.as_ref().map(|played| (played.asked(), played.spent())).unwrap_or_default(),
             heard: session.turns.iter().any(|turn| turn.end_ns.is_some()),
             failed: session.failure.is_some(),
             turns: session.turns.len(),
@@ -347,17 +360,17 @@ impl Fleet<'_> {
     }
 
     fn take(&self, ended: Ended, saved: &mut Saved<'_>, came: &mut Came, most: &mut Option<Amount>) -> io::Result<()> {
-        let Ended { at, line, spent, heard, failed, turns, notes, retries, busy, panicked, undone, held } = ended;
+        let Ended { at, line, spent, played, heard, failed, turns, notes, retries, busy, panicked, undone, held } =
+            ended;
         let amount = *spent.as_ref().unwrap_or_else(|(known, _)| known);
         if heard {
             let so_far = most.unwrap_or_default();
             *most = Some(Amount { cost: so_far.cost.max(amount.cost), tokens: so_far.tokens.max(amount.tokens) });
         }
         held.into_iter().for_each(|held| held.settle(amount));
-        came.spent = Amount {
-            cost: NanoUsd(came.spent.cost.0.saturating_add(amount.cost.0)),
-            tokens: came.spent.tokens.saturating_add(amount.tokens),
-        };
+        came.spent = came.spent.plus(amount);
+        came.asked += played.0;
+        came.users = came.users.plus(played.1);
         came.sessions += 1;
         came.failures += u64::from(failed);
         came.turns += turns as u64;
@@ -375,14 +388,15 @@ impl Fleet<'_> {
         saved.add(at, &line?)
     }
 
-    /// What a session came to. `Err` where there is a limit on what the agent does not say: what is known, and why.
-    fn spent(&self, session: &Session<'_>) -> Result<Amount, (Amount, String)> {
+    /// What a session came to, with the model that played its user. `Err` where there is a limit on what is not said: what is known, and why.
+    fn spent(&self, session: &Session<'_>, played: Option<&Played>) -> Result<Amount, (Amount, String)> {
         let facts = Facts::of(session, &self.suite.prices);
         let cost = facts.cost_usd.and_then(NanoUsd::from_usd);
-        let amount = Amount { cost: cost.unwrap_or_default(), tokens: facts.tokens.unwrap_or_default() as u64 };
-        let unknown = |limit: &str, what: &str| {
+        let amount = Amount { cost: cost.unwrap_or_default(), tokens: facts.tokens.unwrap_or_default() as u64 }
+            .plus(played.map(Played::spent).unwrap_or_default());
+        let unknown = |who: &str, limit: &str, what: &str| {
             let why = format!(
-                "`{limit}` is set, and the agent does not say {what} (session `{}`), so nobody could keep it",
+                "`{limit}` is set, and {who} does not say {what} (session `{}`), so nobody could keep it",
                 session.id
             );
             Err((amount, why))
@@ -390,10 +404,21 @@ impl Fleet<'_> {
         let limits = self.budgets.iter().map(Budget::limits);
         for limit in limits {
             if limit.cost.is_some() && cost.is_none() {
-                return unknown("max_cost_usd", "what it spends: neither a cost nor tokens of a model with a price");
+                return unknown(
+                    "the agent",
+                    "max_cost_usd",
+                    "what it spends: neither a cost nor tokens of a model with a price",
+                );
             }
             if limit.tokens.is_some() && facts.tokens.is_none() {
-                return unknown("max_tokens", "how many tokens it uses");
+                return unknown("the agent", "max_tokens", "how many tokens it uses");
+            }
+            let (cost, tokens) = played.map_or((true, true), Played::is_known);
+            if limit.cost.is_some() && !cost {
+                return unknown("the simulated user", "max_cost_usd", "what it spends: no price is known of its model");
+            }
+            if limit.tokens.is_some() && !tokens {
+                return unknown("the simulated user", "max_tokens", "how many tokens it uses");
             }
         }
         Ok(amount)

@@ -15,11 +15,17 @@ use crate::suite::{Case, Suite};
 /// The attribute of a session that holds its id at the agent.
 pub const THEIRS: &str = "seatrial.agent.session";
 
+/// The attribute of a session that says who played its user, and what came of it (JSON).
+pub const PLAYED: &str = "seatrial.user";
+
 /// The session of a conversation for a case.
 pub fn session(suite: &Suite, case: &Case, trial: u32, talk: Talk) -> Session<'static> {
     let mut attributes = Attributes::default();
     if let Some(theirs) = talk.theirs {
         attributes.push(THEIRS, Payload::text(theirs));
+    }
+    if let Some(played) = &talk.played {
+        attributes.push(PLAYED, Payload::from_value(&played.json()));
     }
     let subject = suite.subject.as_ref();
     let start_ns = Some(talk.start_ns);

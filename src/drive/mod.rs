@@ -6,6 +6,7 @@
 //! sessions that are missing.
 //!
 //! - [`wants`]: which sessions are wanted, and in which order they stand in the recording.
+//! - [`user`]: who speaks for the user, a script or a model.
 //! - [`talk`]: one conversation, turn by turn, within its limits of time; what is said again and what is not.
 //! - [`hooks`]: what is done before and after sessions, and what the world is like then.
 //! - [`listening`]: the receiver of telemetry while a suite is driven.
@@ -21,4 +22,5 @@ pub mod saved;
 pub mod talk;
 #[cfg(test)]
 mod tests;
+pub mod user;
 pub mod wants;

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Map, Value, json};
 use tokio::time::timeout;
 
+use super::user::{self, Desks, Played, Speaker};
 use crate::agents::conversation::{Conversation, Exchange, Heard, Say, Start};
 use crate::net::client::Http;
 use crate::net::pace::{Pace, backoff};
@@ -35,6 +36,8 @@ pub struct Shared<'s> {
     pub pace: &'s Pace,
     /// Takes what the agent's instrumentation tells.
     pub telemetry: &'s dyn Telemetry,
+    /// The models that play users.
+    pub users: &'s Desks,
     /// How long to wait before the first try again.
     pub first_wait: Duration,
 }
@@ -58,6 +61,8 @@ pub struct Talk {
     pub retries: u32,
     /// How often the agent was busy.
     pub busy: u32,
+    /// What the model came to that played the user; `None` where the case says what is said.
+    pub played: Option<Played>,
 }
 
 /// Why a conversation says nothing about the agent.
@@ -132,12 +137,16 @@ impl Talk {
         Self { id: session_id(), start_ns: now_ns(), ..Self::default() }
     }
 
-    /// Talks to the end of the script, or to what ends it before.
+    /// Talks until the user has no more to say, or to what ends it before.
     pub async fn hold(&mut self, shared: &Shared<'_>, case: &Case, trial: u32) {
         let began = Instant::now();
         let mut session =
             InSession { shared, talk: self, case: &case.vars, trial, left: shared.live.load.session_timeout };
-        let ended = session.speak(&case.script).await;
+        let user = shared.live.user_of(case);
+        let ended = match Speaker::of(case, user, trial, shared.users) {
+            Ok(speaker) => session.speak(speaker).await,
+            Err(why) => Err(why),
+        };
         self.failure = ended.err();
         self.took = began.elapsed();
     }
@@ -154,18 +163,17 @@ struct InSession<'s, 't> {
 }
 
 impl InSession<'_, '_> {
-    async fn speak(&mut self, script: &[Line]) -> Result<(), Failure> {
+    async fn speak(&mut self, mut speaker: Speaker<'_>) -> Result<(), Failure> {
+        self.talk.played = speaker.played();
         let mut conversation = self.open().await?;
         let mut history: Vec<Exchange> = Vec::new();
         let mut ended = Ok(());
-        for line in script {
-            let context = json!({ "case": self.case, "trial": self.trial, "turns": self.turns_so_far() });
-            let line = match line.render(&context) {
-                Ok(line) => line,
+        loop {
+            let line = match self.next(&mut speaker).await {
+                Ok(Some(line)) => line,
+                Ok(None) => break,
                 Err(why) => {
-                    let turn = self.talk.turns.len() + 1;
-                    let message = format!("what the user says in turn {turn} cannot be rendered: {why}");
-                    ended = Err(Failure { kind: Cause::Misconfigured.name(), message });
+                    ended = Err(why);
                     break;
                 }
             };
@@ -186,6 +194,28 @@ impl InSession<'_, '_> {
         // An agent that hangs while it is taken leave of has said all that was wanted of it.
         let _ = timeout(CLOSE_TIMEOUT, conversation.close()).await;
         ended
+    }
+
+    /// What the user says next; `None` when it has no more to say.
+    async fn next(&mut self, speaker: &mut Speaker<'_>) -> Result<Option<Line>, Failure> {
+        match speaker {
+            Speaker::Script(lines) => {
+                let Some(line) = lines.next() else { return Ok(None) };
+                let context = json!({ "case": self.case, "trial": self.trial, "turns": self.turns_so_far() });
+                line.render(&context).map(Some).map_err(|why| {
+                    let turn = self.talk.turns.len() + 1;
+                    let message = format!("what the user says in turn {turn} cannot be rendered: {why}");
+                    Failure { kind: Cause::Misconfigured.name(), message }
+                })
+            }
+            Speaker::Model { user, desk, trial } => {
+                let Talk { turns, played, .. } = &mut *self.talk;
+                let played = played.get_or_insert_default();
+                // On the heap: most sessions have a script, and a session in flight is small.
+                let said = Box::pin(user::next(user, desk, *trial, turns, played)).await?;
+                Ok(said.map(|said| Line { user: Some(said), call: None }))
+            }
+        }
     }
 
     /// The turns so far, as templates see them.

@@ -8,7 +8,7 @@ use super::question;
 use crate::checks::asking::{Need, Reply, Said};
 use crate::checks::judge::odds;
 use crate::checks::prices::Prices;
-use crate::endpoints::{Heard, Opened};
+use crate::endpoints::{Endpoint, Heard, Opened};
 use crate::model::{NanoUsd, Usage};
 use crate::net::budget::{Amount, Budget};
 use crate::net::pace::{Pace, backoff};
@@ -41,6 +41,11 @@ impl Desk {
     pub fn new(opened: Opened, prices: Arc<Prices>) -> Self {
         let pace = Pace::new(opened.endpoint.concurrency, opened.endpoint.requests_per_minute);
         Self { opened, pace, prices, failed: Mutex::default() }
+    }
+
+    /// What the settings say of it.
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.opened.endpoint
     }
 
     /// How many questions are put at once at most.

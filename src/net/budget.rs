@@ -22,6 +22,7 @@ pub struct Amount {
 
 impl Amount {
     /// The sum, at most the greatest number there is.
+    #[must_use]
     pub fn plus(self, other: Self) -> Self {
         let cost = NanoUsd(self.cost.0.saturating_add(other.cost.0));
         Self { cost, tokens: self.tokens.saturating_add(other.tokens) }

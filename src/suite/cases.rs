@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, de};
 use serde_json::{Map, Value, json};
 
-use super::agent::Line;
+use super::agent::{Line, Said};
 use super::{Case, Cases, ExpectedFail};
 use crate::checks::expect::{Expected, ExpectedCall, Fact};
 use crate::checks::matcher::Matcher;
@@ -28,8 +28,8 @@ pub struct CaseTable {
     pub id: String,
     /// Its tags.
     pub tags: Option<Vec<String>>,
-    /// What the user says, turn by turn; short for `[[case.turn]]` with `user`.
-    pub user: Option<OneOrMany>,
+    /// What the user says, turn by turn; short for `[[case.turn]]` with `user`. Or who it is, where a model plays it.
+    pub user: Option<Said>,
     /// The turns, where more than the user's words is to be said about them.
     pub turn: Option<Vec<TurnTable>>,
     /// What is expected of the session.
@@ -362,6 +362,11 @@ impl CaseTable {
                 Some("to leave a case out, write `skip = \"reason\"`"),
             );
         }
+        if let Some(Said::Simulated(user)) = &self.user
+            && let Some((key, message)) = user.fault()
+        {
+            fault(&["user", key], message, None);
+        }
         for name in RESERVED.iter().filter(|name| self.vars.contains_key(**name)) {
             fault(&["vars", name], format!("`case.{name}` already means something"), Some("choose another name"));
         }
@@ -372,10 +377,10 @@ impl CaseTable {
     fn turns(&self) -> Vec<TurnTable> {
         match (&self.turn, &self.user) {
             (Some(turns), _) => turns.clone(),
-            (None, Some(user)) => {
+            (None, Some(Said::Lines(user))) => {
                 user.0.iter().map(|u| TurnTable { user: Some(u.clone()), call: None, reference: None }).collect()
             }
-            (None, None) => Vec::new(),
+            (None, Some(Said::Simulated(_)) | None) => Vec::new(),
         }
     }
 
@@ -397,10 +402,15 @@ impl CaseTable {
             user: t.user.clone(),
             call: t.call.as_ref().map(|call| (call.name.clone(), call.args.clone())),
         };
+        let simulated = match self.user {
+            Some(Said::Simulated(user)) => Some(*user),
+            _ => None,
+        };
         Case {
             id: self.id,
             tags,
             script: turns.iter().map(line).collect(),
+            simulated,
             trials: self.trials,
             expected: Arc::new(reference.expected()),
             turn_expected,

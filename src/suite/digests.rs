@@ -25,6 +25,9 @@ pub(super) fn suite(suite: &Suite, redact: &RedactTable) -> Digest {
         if let Some(trials) = c.trials {
             case["trials"] = json!(trials);
         }
+        if let Some(user) = &c.simulated {
+            case["simulated"] = json!(user);
+        }
         case
     };
     let check = |c: &CheckDef| {

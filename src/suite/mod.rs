@@ -152,6 +152,8 @@ pub struct Case {
     pub tags: Vec<String>,
     /// What the user says, turn by turn.
     pub script: Vec<agent::Line>,
+    /// Who the user is, where a model plays it.
+    pub simulated: Option<agent::UserTable>,
     /// Sessions wanted of it, where that differs from the suite's.
     pub trials: Option<u32>,
     /// What is expected of the session.

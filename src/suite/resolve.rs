@@ -1,6 +1,7 @@
 //! One suite, assembled from its fragments and itself.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -18,6 +19,7 @@ use super::problems::{choice, did_you_mean};
 use super::raw::{Missing, Pos, Sink, Source, key_pos, read_rest, span_at};
 use super::words::{self, FRAGMENT, LATER_TABLES, NOT_AVAILABLE, SETTINGS_TABLES, TOP};
 use super::{CheckDef, Gate, Recorded, Subject, Suite, confidence, digests, gate, referred};
+use crate::checks::askable::Asked;
 use crate::model::digest::Digest;
 
 /// `[suite]` as it is written.
@@ -153,6 +155,12 @@ impl<'r, 't, 's> Resolver<'r, 't, 's> {
             prices: self.env.kit.prices.clone(),
             redactor,
         };
+        if let Some((live, cases)) = suite.live.as_ref().zip(suite.cases.as_ref()) {
+            // Another model is another user.
+            let users: BTreeSet<String> = cases.list.iter().filter_map(|c| live.user_of(c)).map(|u| u.judge).collect();
+            let askable = &self.env.kit.askable;
+            suite.files.extend(users.into_iter().flat_map(|name| askable.behind(&Asked::Judge(name))));
+        }
         if priced {
             suite.files.insert(PRICES.to_owned(), suite.prices.digest());
         }

@@ -40,6 +40,7 @@ pub(super) const TABLES: &[(&str, &[&str])] = &[
             "setup",
             "teardown",
             "state",
+            "user",
             "telemetry",
             "max_cost_usd",
             "max_tokens",

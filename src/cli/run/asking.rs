@@ -147,7 +147,7 @@ fn endpoint<'m>(name: &Name, models: &'m OwnModels) -> Option<&'m Arc<Endpoint>>
 }
 
 /// Opens endpoints; what is wrong is added.
-fn open(
+pub(super) fn open(
     needed: &BTreeSet<Name>,
     models: &OwnModels,
     context: &Context,

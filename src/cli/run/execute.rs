@@ -130,7 +130,7 @@ impl<'r> Execution<'r> {
             return Ok(kept);
         }
         let dir = self.output.dir.clone();
-        let driver = Driver::start(self.context, dir, self.args.shard, self.budget.clone(), stop)?;
+        let driver = Driver::start(self.context, dir, self.args.shard, self.budget.clone(), stop, self.planned)?;
         for (planned, found) in self.planned.iter().zip(found) {
             let Some(done) = driver.drive(planned)? else { continue };
             let mut line = Vec::new();

@@ -1,11 +1,12 @@
 //! Live runs: whether a suite's sessions are driven or read, and the driving, before anything is judged.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
 use serde::Serialize;
 
-use super::folder;
+use super::{asking, folder};
 use crate::cli::context::{Context, Failure};
 use crate::cli::load;
 use crate::cli::progress::Driving;
@@ -13,10 +14,12 @@ use crate::drive::fleet::{Came, Fleet, Stopped};
 use crate::drive::listening::Listening;
 use crate::drive::saved::{self, Judged, Saved};
 use crate::drive::talk::FIRST_WAIT;
+use crate::drive::user::Desks;
 use crate::drive::wants;
 use crate::eval::exit;
 use crate::eval::plan::Planned;
 use crate::eval::shard::Shard;
+use crate::evidence::question::{Kind, Name};
 use crate::model::NanoUsd;
 use crate::net::budget::{Budget, Limits};
 use crate::net::client::{self, Http};
@@ -139,6 +142,10 @@ pub struct Driven {
     peak: u64,
     cost_usd: f64,
     tokens: u64,
+    /// How often models were asked what a user says; what they came to is part of the two above.
+    user_asked: u64,
+    user_cost_usd: f64,
+    user_tokens: u64,
     seconds: f64,
 }
 
@@ -162,6 +169,7 @@ pub struct Driver<'d> {
     pub stop: &'static AtomicBool,
     runtime: tokio::runtime::Runtime,
     http: Http,
+    users: Desks,
 }
 
 /// A suite that was driven.
@@ -179,13 +187,14 @@ pub struct Done {
 }
 
 impl<'d> Driver<'d> {
-    /// Starts what conversations need.
+    /// Starts what conversations need, and opens the models that play users in these suites.
     pub fn start(
         context: &'d Context,
         run: PathBuf,
         shard: Option<Shard>,
         budget: Budget,
         stop: &'static AtomicBool,
+        planned: &[Planned<'_>],
     ) -> Result<Self, Failure> {
         let failed =
             |why: &dyn std::fmt::Display| Failure::new(exit::BUG, format_args!("nothing can be driven: {why}"));
@@ -196,7 +205,14 @@ impl<'d> Driver<'d> {
             .build()
             .map_err(|why| failed(&why))?;
         let http = client::client().map_err(|why| failed(&why))?;
-        Ok(Self { context, run, shard, budget, stop, runtime, http })
+        let mut wrong = Vec::new();
+        let users = asking::open(&users(planned), &context.settings.models, context, &budget, &mut wrong);
+        if !wrong.is_empty() {
+            let lines: String = wrong.iter().map(|why| format!("seatrial: {}\n", safe::terminal(why))).collect();
+            return Err(Failure { code: exit::USAGE, message: lines, told: false });
+        }
+        let users = users.into_iter().map(|(name, desk)| (name.name.to_string(), desk)).collect();
+        Ok(Self { context, run, shard, budget, stop, runtime, http, users })
     }
 
     /// Drives what is missing of a suite.
@@ -234,6 +250,7 @@ impl<'d> Driver<'d> {
             wants: &wants,
             http: &self.http,
             env: &|name| std::env::var(name).ok(),
+            users: &self.users,
             telemetry: listening.as_ref().map_or(&Nobody, Listening::telemetry),
             first_wait: FIRST_WAIT,
             budgets: &[self.budget.clone(), Budget::new(own)],
@@ -263,6 +280,9 @@ impl<'d> Driver<'d> {
             peak: came.peak,
             cost_usd: came.spent.cost.usd(),
             tokens: came.spent.tokens,
+            user_asked: came.asked,
+            user_cost_usd: came.users.cost.usd(),
+            user_tokens: came.users.tokens,
             seconds: came.took.as_secs_f64(),
         };
         let stopped = came.stopped.map(|stopped| match stopped {
@@ -325,9 +345,24 @@ impl<'d> Driver<'d> {
         if came.spent.cost.0 > 0 {
             parts.push(format!("{} USD", came.spent.cost.usd()));
         }
+        if came.asked > 0 {
+            let (tokens, usd) = (came.users.tokens, came.users.cost.usd());
+            parts.push(format!("simulated users spoke {} times for {tokens} tokens and {usd} USD of that", came.asked));
+        }
         let told = format!("seatrial: {}: {}; saved in {place}\n", suite.name, parts.join(", "));
         self.context.note(&safe::terminal(&told));
     }
+}
+
+/// The models that play users in these suites.
+fn users(planned: &[Planned<'_>]) -> BTreeSet<Name> {
+    let wanted = planned.iter().flat_map(|planned| {
+        let cases = planned.suite.cases.as_ref().map(|cases| &cases.list);
+        let live = planned.suite.live.as_ref();
+        let case = move |want: wants::Want| cases?.get(want.case);
+        wants::of(planned).into_iter().filter_map(move |want| live?.user_of(case(want)?))
+    });
+    wanted.map(|user| Name { kind: Kind::Judge, name: user.judge.into() }).collect()
 }
 
 /// Conversations wait, they do not compute: more threads would only take turns.

@@ -8,7 +8,7 @@ use schemars::{JsonSchema, SchemaGenerator};
 use serde::Deserialize;
 
 use super::hooks::{Fault, HookTable, Hooks, Several};
-use super::{Listen, Load};
+use super::{Listen, Load, UserTable};
 use crate::model::duration;
 use crate::suite::own::keys_of_schema;
 
@@ -48,6 +48,9 @@ pub struct AgentTable {
     pub teardown: Several,
     /// What says, as JSON, what the world is like after a session, for the check `state`.
     pub state: Option<HookTable>,
+    /// What the simulated users of the cases have in common (`user = { ... }` in a case); with a `goal` here, a case need not
+    /// say anything of its user.
+    pub user: Option<UserTable>,
     /// Where the spans that the agent exports by OTLP are received while it is driven (`seatrial explain agent`). Without
     /// it, it is judged by its replies and the calls that it reports.
     pub telemetry: Option<TelemetryTable>,

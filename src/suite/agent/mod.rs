@@ -4,6 +4,7 @@
 mod hooks;
 mod keys;
 mod script;
+mod user;
 
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
@@ -16,7 +17,9 @@ use toml::de::{DeTable, DeValue};
 pub use hooks::{Each, Hook, Hooks, What};
 pub use keys::{AgentTable, common_keys};
 pub use script::Line;
+pub use user::{AtLimit, Said, User, UserTable};
 
+use super::Case;
 use super::files::FilesAt;
 use super::nearest::nearest;
 use super::own::keys_of_schema;
@@ -38,6 +41,8 @@ pub struct Live {
     pub load: Load,
     /// What is done around sessions.
     pub hooks: Hooks,
+    /// What the simulated users of all cases have in common.
+    pub user: Option<UserTable>,
     /// Where its telemetry is received; `None` where nobody listens.
     pub telemetry: Option<Listen>,
     /// The table as it is written, for the digest and to be shown.
@@ -82,9 +87,13 @@ impl Live {
         self.telemetry.as_ref().map(|listen| listen.deadline).unwrap_or_default()
     }
 
-    /// Whether what is said need not stand in the cases.
-    pub fn speaks_itself(&self) -> bool {
-        false
+    /// The simulated user of a case; `None` where the case says what is said, or there is no goal.
+    pub fn user_of(&self, case: &Case) -> Option<User> {
+        match &case.simulated {
+            Some(own) => own.over(self.user.as_ref()),
+            None if case.script.is_empty() => self.user.as_ref()?.over(None),
+            None => None,
+        }
     }
 }
 
@@ -129,6 +138,10 @@ impl Resolver<'_, '_, '_> {
                 }
             }
         }
+        let user = read.and_then(|read| read.user);
+        if let Some((key, message)) = user.as_ref().and_then(UserTable::fault) {
+            self.sink.error(&span_at(table, &whole, &["user".to_owned(), key.to_owned()]), message, None);
+        }
         let kind = kind?;
         let agent = self.adapter(own, kind, &rest, &whole);
         Some(Live {
@@ -136,6 +149,7 @@ impl Resolver<'_, '_, '_> {
             agent: agent?,
             load: load?,
             hooks: hooks?,
+            user,
             telemetry,
             written: table_json(table),
             dir: own.source.dir(),

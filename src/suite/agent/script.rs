@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value};
 use toml::de::DeValue;
 
-use super::Live;
+use super::{Live, User};
 use crate::checks::context::json_value;
 use crate::checks::jinja::Template;
 use crate::suite::Cases;
@@ -70,7 +70,7 @@ pub(super) fn templates_in<'v>(value: &'v Value, out: &mut Vec<&'v str>) {
 }
 
 /// A value with the templates in it rendered.
-fn rendered(value: &Value, context: &Value) -> Result<Value, String> {
+pub(super) fn rendered(value: &Value, context: &Value) -> Result<Value, String> {
     Ok(match value {
         Value::String(text) if Template::is_in(text) => {
             let template = Template::parse(text).map_err(|e| e.message)?;
@@ -90,6 +90,9 @@ fn rendered(value: &Value, context: &Value) -> Result<Value, String> {
 /// Names that a user's words may start from.
 const ROOTS: &[&str] = &["case", "trial", "turns"];
 
+/// Names that the texts of a simulated user may start from: it hears of the turns by itself.
+const ROOTS_OF_SIMULATED: &[&str] = &["case", "trial"];
+
 impl Resolver<'_, '_, '_> {
     /// Reports what keeps the cases from being driven.
     pub(in crate::suite) fn scripts(&mut self, own: &Layer<'_>, live: &Live, cases: Option<&Cases>, recorded: bool) {
@@ -104,31 +107,65 @@ impl Resolver<'_, '_, '_> {
         for case in &cases.list {
             let pos = place(own, &case.id);
             let silent = case.script.iter().position(Line::is_empty);
-            let said = case.skip.is_some() || live.speaks_itself();
+            let user = live.user_of(case);
+            if let Some(user) = &user {
+                self.simulated(user, live, &case.vars, &pos);
+            }
+            if user.is_none() && case.simulated.is_some() {
+                let help = "write `goal = \"...\"` into its `user`, or into `user` of [agent]".to_owned();
+                self.sink.error(&pos, format!("the user of case `{}` has no goal", case.id), help);
+                continue;
+            }
+            let said = case.skip.is_some() || user.is_some();
             if !said && (case.script.is_empty() || silent.is_some()) {
                 let message = match silent {
                     Some(turn) => format!("in turn {} of case `{}` the user says nothing", turn + 1, case.id),
                     None => format!("case `{}` does not say what the user says", case.id),
                 };
-                let help = "write `user = [...]`; without it the case cannot be driven".to_owned();
+                let help = "write `user = [...]`, or `user = { goal = \"...\" }`; without it the case cannot be driven"
+                    .to_owned();
                 // Recordings do not need it.
                 if recorded { self.sink.warn(&pos, message, help) } else { self.sink.error(&pos, message, help) }
             }
             for text in case.script.iter().flat_map(Line::templates) {
-                self.template_of_user(text, &case.vars, &pos);
+                self.template_of_user(text, ROOTS, &case.vars, &pos);
             }
         }
     }
 
-    fn template_of_user(&mut self, text: &str, case: &Value, pos: &Pos) {
+    /// Reports what keeps a model from playing a user.
+    fn simulated(&mut self, user: &User, live: &Live, case: &Value, pos: &Pos) {
+        if live.kind == "mcp" {
+            self.sink.error(
+                pos,
+                "the tools of an `mcp` agent are called, not spoken with: no model plays its user",
+                None,
+            );
+        }
+        match self.env.kit.askable.judge(&user.judge) {
+            Ok(judge) if judge.members.len() > 1 => {
+                let message = format!("`{}` is a panel: a user is played by one model", user.judge);
+                self.sink.error(pos, message, None);
+            }
+            Ok(_) => {}
+            Err(help) => {
+                self.sink.error(pos, format!("no judge is called `{}`, which plays the user", user.judge), help);
+            }
+        }
+        for text in user.texts().filter(|text| Template::is_in(text)) {
+            self.template_of_user(text, ROOTS_OF_SIMULATED, case, pos);
+        }
+    }
+
+    fn template_of_user(&mut self, text: &str, known: &[&str], case: &Value, pos: &Pos) {
         let template = match Template::parse(text) {
             Ok(template) => template,
             Err(error) => return self.sink.error(pos, format!("in `{text}`: {}", error.message), None),
         };
         let roots = template.roots();
-        for other in roots.iter().filter(|root| !ROOTS.contains(&root.as_str())) {
+        for other in roots.iter().filter(|root| !known.contains(&root.as_str())) {
             let message = format!("in `{text}`: `{other}` is not known when the user speaks");
-            self.sink.error(pos, message, Some(choice(other, ROOTS.iter().copied())));
+            self.sink.error(pos, message, Some(choice(other, known.iter().copied())));
         }
         if roots == BTreeSet::from(["case".to_owned()])
             && let Err(why) = template.render(&json_value(&serde_json::json!({ "case": case })))

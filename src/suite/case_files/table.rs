@@ -6,6 +6,7 @@ use serde::de;
 
 use super::{CaseFile, FileCase, Kind, without_line};
 use crate::checks::matcher::Matcher;
+use crate::suite::agent::Said;
 use crate::suite::cases::{CaseTable, FactValue, OneOrMany, ReferenceTable};
 
 pub(super) const KIND: Kind = Kind { endings: &[".csv"], doc: DOC, read };
@@ -90,7 +91,7 @@ fn from_row(names: &[&str], row: &csv::StringRecord) -> Result<CaseTable, String
         }
         match name {
             "id" => case.id = cell.to_owned(),
-            "user" => case.user = Some(OneOrMany(vec![cell.to_owned()])),
+            "user" => case.user = Some(Said::Lines(OneOrMany(vec![cell.to_owned()]))),
             "tags" => case.tags = Some(list(cell)),
             "answer" => reference.answer = Some(cell.to_owned()),
             "facts" => {

@@ -7,11 +7,19 @@ use serde_json::{Map, Value, json};
 
 use super::tidy;
 use crate::agents::{KINDS, Kind};
-use crate::suite::agent::AgentTable;
+use crate::suite::agent::{AgentTable, UserTable};
 
 /// What `[agent]` is.
 const ABOUT: &str = "The live agent that the cases are driven against. Each kind has keys of its own, beside these: \
                      `seatrial explain agent`. With recordings in the suite too, a run says --recorded or --live.";
+
+/// A simulated user: [`UserTable`], with `goal` from here or from `[agent]`.
+pub(super) fn user() -> Value {
+    let mut generator = SchemaSettings::draft07().with(|s| s.inline_subschemas = true).into_generator();
+    let mut schema = UserTable::json_schema(&mut generator).to_value();
+    tidy::tidy(&mut schema);
+    schema
+}
 
 /// The keys that every kind has.
 fn every() -> Map<String, Value> {

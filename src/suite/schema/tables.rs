@@ -3,6 +3,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::agent;
 use crate::formats::FORMATS;
 use crate::model::Level;
 
@@ -385,8 +386,8 @@ fn case(checks: Value) -> Value {
             "id": { "type": "string", "minLength": 1, "description": "Unique in the suite." },
             "tags": strings("For --filter, selectors and gate groups."),
             "user": {
-                "anyOf": [{ "type": "string" }, { "type": "array", "items": { "type": "string" } }],
-                "description": "What the user says, turn by turn; short for [[case.turn]].",
+                "anyOf": [{ "type": "string" }, { "type": "array", "items": { "type": "string" } }, agent::user()],
+                "description": "What the user says, turn by turn; short for [[case.turn]]. With a live agent also who it is, where a model plays it: { goal, persona, facts, stop, max_turns, judge }.",
             },
             "turn": { "type": "array", "items": turn, "description": "The turns." },
             "reference": reference("reference", "What is expected of the session."),

@@ -5,3 +5,4 @@ mod hooks;
 mod run;
 mod telemetry;
 mod trouble;
+mod user;
