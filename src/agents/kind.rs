@@ -23,8 +23,17 @@ pub struct Setup<'s> {
 impl Setup<'_> {
     /// Reports a problem at a path within `[agent]`.
     pub fn problem(&mut self, path: &[&str], message: impl Into<String>, help: impl Into<Option<String>>) {
+        self.report(path, message.into(), help.into(), false);
+    }
+
+    /// The same, where it can be driven all the same.
+    pub fn warn(&mut self, path: &[&str], message: impl Into<String>, help: impl Into<Option<String>>) {
+        self.report(path, message.into(), help.into(), true);
+    }
+
+    fn report(&mut self, path: &[&str], message: String, help: Option<String>, warning: bool) {
         let path = path.iter().map(|s| (*s).to_owned()).collect();
-        self.problems.push(BuildProblem { path, message: message.into(), help: help.into(), warning: false });
+        self.problems.push(BuildProblem { path, message, help, warning });
     }
 }
 

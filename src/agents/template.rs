@@ -10,7 +10,7 @@ use crate::checks::context::json_value;
 use crate::checks::jinja::Template;
 use crate::checks::matcher::undate;
 use crate::checks::nearest::nearest;
-use crate::net::secret::Vars;
+use crate::net::secret::{Vars, unset};
 use crate::net::{Cause, Trouble};
 
 /// The names that a template may start from.
@@ -206,8 +206,8 @@ impl Env {
         let missing: Vec<&String> = names.iter().filter(|name| vars(name).is_none()).collect();
         if let Some(first) = missing.first() {
             let message = match missing.len() {
-                1 => format!("the environment variable `{first}` is not set"),
-                n => format!("the environment variable `{first}` is not set, and {} more", n - 1),
+                1 => unset(first, vars),
+                n => format!("{}; {} more are not set", unset(first, vars), n - 1),
             };
             return Err(Trouble::new(Cause::Misconfigured, message));
         }

@@ -13,7 +13,9 @@ use serde_json::Value;
 use super::kind::Setup;
 use super::template::{Env, Text};
 use super::{Heard, Say, Start};
+use crate::checks::jinja::Template;
 use crate::net::client::{Http, refusal};
+use crate::net::secret::{is_secret_header, written_out};
 use crate::net::{Cause, Trouble, body};
 
 /// Longest reply that is read, in bytes.
@@ -59,11 +61,17 @@ impl Wire {
                 continue;
             };
             match Text::parse(value) {
-                Ok(text) => read.push((parsed, text)),
+                Ok(text) => {
+                    if is_secret_header(name) && !Template::is_in(value) {
+                        let (message, help) = written_out(name);
+                        setup.warn(&path, message, help);
+                    }
+                    read.push((parsed, text));
+                }
                 Err(why) => setup.problem(&path, why, None),
             }
         }
-        if setup.problems.len() > before {
+        if setup.problems.iter().skip(before).any(|problem| !problem.warning) {
             return None;
         }
         let url = url?;

@@ -15,7 +15,7 @@ use crate::checks::context::json_value;
 use crate::checks::jinja::Template;
 use crate::model::Payload;
 use crate::net::client::{self, Http};
-use crate::net::secret::Vars;
+use crate::net::secret::{self, Vars};
 use crate::net::{Trouble, body};
 use crate::suite::agent::{Hook, What};
 
@@ -96,8 +96,7 @@ impl For<'_> {
                 let template = Template::parse(text).map_err(|e| e.message)?;
                 let mut env = Map::new();
                 for name in template.names(true).iter().filter_map(|name| name.strip_prefix("env.")) {
-                    let value =
-                        (self.env)(name).ok_or_else(|| format!("the environment variable `{name}` is not set"))?;
+                    let value = (self.env)(name).ok_or_else(|| secret::unset(name, self.env))?;
                     env.insert(name.to_owned(), value.into());
                 }
                 let context = json!({ "case": self.case, "session": self.session, "trial": self.trial, "env": env });

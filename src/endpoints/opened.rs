@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::{Ask, Endpoint, Heard};
 use crate::net::aws::Signer;
 use crate::net::client::{self, Http};
-use crate::net::secret::{Secretive, Vars};
+use crate::net::secret::{Secretive, Vars, unset};
 use crate::net::{Cause, Trouble, body};
 
 /// The longest reply that is read, in bytes.
@@ -89,7 +89,7 @@ impl Opened {
                 signed = Some(region);
             }
             None if !has_own && endpoint.url.is_none() => {
-                return Err(format!("the environment variable `{}` is not set", key.variable));
+                return Err(unset(key.variable, vars));
             }
             _ => {}
         }

@@ -22,7 +22,7 @@ use crate::evidence::journal;
 use crate::evidence::past::Past;
 use crate::evidence::question::{Kind, Name};
 use crate::net::budget::{Budget, Limits};
-use crate::net::client;
+use crate::net::{client, secret};
 use crate::report::safe;
 use crate::sources::RecordedFile;
 use crate::suite::settings::{Behind, OwnModels, Settings};
@@ -161,7 +161,7 @@ pub(super) fn open(
             return HashMap::new();
         }
     };
-    let vars = |name: &str| std::env::var(name).ok();
+    let vars = |name: &str| secret::find(name, &|name| std::env::var(name).ok());
     let mut desks = HashMap::new();
     for name in needed {
         let Some(endpoint) = endpoint(name, models) else { continue };

@@ -23,6 +23,7 @@ use crate::evidence::question::{Kind, Name};
 use crate::model::NanoUsd;
 use crate::net::budget::{Budget, Limits};
 use crate::net::client::{self, Http};
+use crate::net::secret;
 use crate::receive::{Counts, Nobody};
 use crate::redact::{Redact, With};
 use crate::report::safe;
@@ -249,7 +250,7 @@ impl<'d> Driver<'d> {
             here: (0..wants.len()).filter(mine).filter(|at| !saved.has(*at)).collect(),
             wants: &wants,
             http: &self.http,
-            env: &|name| std::env::var(name).ok(),
+            env: &|name| secret::find(name, &|name| std::env::var(name).ok()),
             users: &self.users,
             telemetry: listening.as_ref().map_or(&Nobody, Listening::telemetry),
             first_wait: FIRST_WAIT,

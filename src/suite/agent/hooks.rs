@@ -12,6 +12,7 @@ use serde_json::Value;
 use crate::checks::jinja::Template;
 use crate::checks::path::Path;
 use crate::model::duration;
+use crate::net::secret::is_secret_header;
 use crate::suite::problems::choice;
 
 /// `[[agent.setup]]`, `[[agent.teardown]]` and `[agent.state]` as they are written.
@@ -221,6 +222,19 @@ impl HookTable {
         }
         let (each, initial) = (self.each.unwrap_or_default(), self.initial.unwrap_or(false));
         if faults.is_empty() { Ok(Hook { what, timeout, each, path, initial }) } else { Err(faults) }
+    }
+}
+
+impl Hooks {
+    /// The headers of requests that look as if a secret stood in the suite.
+    pub(super) fn secrets_written_out(&self) -> impl Iterator<Item = &str> {
+        let hooks = self.setup.iter().chain(&self.teardown).chain(&self.state);
+        let headers = hooks.flat_map(|hook| match &hook.what {
+            What::Request { headers, .. } => headers.as_slice(),
+            What::Program(_) => &[],
+        });
+        let literal = |(name, value): &&(String, String)| is_secret_header(name) && !Template::is_in(value);
+        headers.filter(literal).map(|(name, _)| name.as_str())
     }
 }
 

@@ -29,6 +29,7 @@ use super::resolve::{Layer, Resolver};
 use super::words;
 use crate::agents::kind::Setup;
 use crate::agents::{self, Agent, KINDS, Kind};
+use crate::net::secret;
 
 /// A live agent, and how a suite's cases are driven against it.
 #[derive(Clone)]
@@ -126,6 +127,10 @@ impl Resolver<'_, '_, '_> {
             }
             found.ok()
         });
+        for name in hooks.iter().flat_map(Hooks::secrets_written_out) {
+            let (message, help) = secret::written_out(name);
+            self.sink.warn(&whole, message, help);
+        }
         let mut telemetry = None;
         if let Some(told) = read.as_ref().and_then(|read| read.telemetry.as_ref()) {
             match told.resolve() {

@@ -88,3 +88,58 @@ fn a_suite_that_says_nothing_to_its_agent_is_refused() {
     project.file("suite.toml", format!("[suite]\nname = \"s\"\n{}{check}{case}", agent.table()));
     project.run().code(2).complains("`session` is not known").complains("nope");
 }
+
+#[test]
+fn a_secret_comes_from_a_file_and_is_written_nowhere() {
+    let agent = Agent::new(|asked, _| match asked.header("authorization") {
+        // It repeats what it was sent where it is wrong.
+        Some("Bearer s3cret-of-the-file") => Answer::Status(401, &[], "bad key s3cret-of-the-file".to_owned()),
+        other => Answer::Status(400, &[], format!("{other:?}")),
+    });
+    let project = Project::new();
+    let suite = format!(
+        "[suite]\nname = \"s\"\n{}headers = {{ Authorization = \"Bearer {{{{ env.KEY }}}}\" }}\n\
+         [[session]]\nid = \"x\"\ncheck = \"contains\"\nvalue = \"x\"\n[[case]]\nid = \"a\"\nuser = \"hi\"\n",
+        agent.table()
+    );
+    project.file("suite.toml", suite);
+    project.file("secrets/key", "s3cret-of-the-file\n");
+    let run = |file: &str| {
+        let mut command = project.command(&["run", "suite.toml"]);
+        command.env("KEY_FILE", project.path(file));
+        crate::project::Said::of(command)
+    };
+    let said = run("secrets/key").code(4);
+    assert!(said.out.contains("[secret]"), "{}", said.out);
+    let everything =
+        walkdir::WalkDir::new(project.path("reports")).into_iter().flatten().filter(|e| e.file_type().is_file());
+    for file in everything {
+        let content = String::from_utf8_lossy(&std::fs::read(file.path()).expect("a file")).into_owned();
+        assert!(!content.contains("s3cret"), "{}", file.path().display());
+    }
+    assert!(!format!("{}{}", said.out, said.err).contains("s3cret"));
+    run("secrets/none").code(4).says("`KEY_FILE` names cannot be read");
+}
+
+#[test]
+fn a_secret_that_stands_in_the_suite_is_warned_of() {
+    let agent = Agent::echo();
+    let project = Project::new();
+    let suite = |value: &str| {
+        format!(
+            "[suite]\nname = \"s\"\n{}headers = {{ X-Api-Key = \"{value}\", X-Tenant = \"a\" }}\n\
+             state = {{ url = \"http://127.0.0.1:1\", headers = {{ Cookie = \"{value}\" }} }}\n\
+             [[session]]\nid = \"x\"\ncheck = \"contains\"\nvalue = \"x\"\n[[case]]\nid = \"a\"\nuser = \"hi\"\n",
+            agent.table()
+        )
+    };
+    project.file("suite.toml", suite("abc"));
+    let said = project.seatrial(&["check", "suite.toml"]).code(0);
+    for name in ["X-Api-Key", "Cookie"] {
+        assert!(said.err.contains(&format!("`{name}` is written out here")), "{}", said.err);
+    }
+    assert!(!said.err.contains("X-Tenant` is written out"), "{}", said.err);
+    project.file("suite.toml", suite("{{ env.KEY }}"));
+    let said = project.seatrial(&["check", "suite.toml"]).code(0);
+    assert!(!said.err.contains("written out"), "{}", said.err);
+}
