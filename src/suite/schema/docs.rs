@@ -90,6 +90,7 @@ const TABLES: &[(&str, &str)] = &[
     ("[agent]", "/agent"),
     ("[[agent.setup]], [[agent.teardown]], [agent.state]", "/agent/properties/state"),
     ("[agent.telemetry]", "/agent/properties/telemetry"),
+    ("user = { ... } of [agent] and [[case]]", "/agent/properties/user"),
     ("[[case]]", "/definitions/case"),
     ("[[case.turn]]", "/definitions/case/properties/turn/items"),
     ("[case.reference]", "/definitions/reference"),

@@ -43,6 +43,8 @@ fn session(project: &Project) -> Value {
     serde_json::from_str(text.lines().next().expect("a session")).expect("JSON")
 }
 
+type Says = fn(&Asked) -> Response;
+
 /// A user that says hello, then stops after two turns.
 fn patient() -> Stub {
     Stub::new(|asked| match put(asked).matches("## You (turn").count() {
@@ -108,7 +110,7 @@ fn an_agent_cannot_make_its_user_stop() {
 
 #[test]
 fn what_is_wrong_with_the_user_is_an_error_and_never_a_fail() {
-    let cases: [(&str, fn(&Asked) -> Response, usize); 5] = [
+    let cases: [(&str, Says, usize); 5] = [
         ("simulated_user", |_| refuse(400, "no such model"), 1),
         ("simulated_user", |_| crate::judges::stub::ok("<html>"), 1),
         ("simulated_user_babbles", |_| completion("Sure! I would say hello."), 2),
