@@ -43,7 +43,7 @@ impl Facts {
     pub fn of(session: &Session<'_>, prices: &Prices) -> Self {
         let value = |column: &Column| match columns::project(column, session, &[], prices, &|_| None) {
             Cell::Samples(samples) => samples.first().and_then(|s| s.values.first()).copied(),
-            Cell::Missing(_) | Cell::Unselected => None,
+            Cell::Missing(_) | Cell::Waiting(_) | Cell::Unselected => None,
         };
         // Where no model call says what it took, nobody needs to ask each of them why not: transcripts are like that.
         let mut calls = session.spans().filter(|s| s.kind == SpanKind::Llm).peekable();

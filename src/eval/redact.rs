@@ -46,7 +46,7 @@ impl Redact for Verdict {
 impl Redact for Cell {
     fn redact(&mut self, with: &With<'_>) {
         match self {
-            Cell::Missing(why) => with.words(why),
+            Cell::Missing(why) | Cell::Waiting(why) => with.words(why),
             Cell::Unselected => {}
             Cell::Samples(samples) => samples.iter_mut().flat_map(|s| &mut s.group).for_each(|g| with.name(g)),
         }

@@ -85,7 +85,9 @@ impl Remembered {
                 Some(Cell::Samples(samples)) => {
                     mean(samples.iter().filter_map(|s| s.values.first().copied()).collect())
                 }
-                Some(Cell::Missing(_) | Cell::Unselected) | None => CaseMean::Without(Without::Missing),
+                Some(Cell::Missing(_) | Cell::Waiting(_) | Cell::Unselected) | None => {
+                    CaseMean::Without(Without::Missing)
+                }
             };
             values.push((case, value));
         }

@@ -50,6 +50,21 @@ fn a_gate_that_no_held_verdict_can_tip_is_final() {
 }
 
 #[test]
+fn how_often_a_check_fails_is_held_while_a_person_has_to_decide_over_its_verdicts() {
+    let model =
+        Model::new(|prompt| opinion(1.0, if prompt.contains("| rude") { "nowhere to be found" } else { "please" }));
+    let check = format!(
+        "{CHECK}review = {{ below = 0.5 }}\nseverity = \"warn\"\n[[system]]\nid = \"caught\"\ncheck = \"metric\"\n\
+         metric = \"detection_rate\"\nof = \"polite\"\nmax = 0.5\n"
+    );
+    let held = project(&model, &["Wait, please.", "rude"], &check);
+    held.run().code(3).says("1 of the verdicts of `polite` wait for a person");
+    assert_eq!(held.check("caught")["held"], 1);
+    held.seatrial(&["gate", "reports/latest"]).code(3);
+    project(&model, &["Wait, please.", "Thanks, please."], &check).run().code(0);
+}
+
+#[test]
 fn a_confidence_that_the_votes_can_never_reach_is_told_before_anybody_is_asked() {
     let model = Model::new(|_| opinion(1.0, "please"));
     let with = |more: &str| project(&model, &["Wait, please."], &format!("{CHECK}{more}"));

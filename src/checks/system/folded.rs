@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Cell;
+use crate::model::Status;
 use crate::stats::samples::Samples;
 
 /// The most groups of a column. What comes after them makes the check an error.
@@ -26,6 +27,8 @@ pub struct Folded {
     pub sessions: u64,
     /// How many of them could not say.
     pub missing: u64,
+    /// How many of these only wait for a person.
+    pub waiting: u64,
     /// Why the first of those could not.
     pub first_missing: Option<String>,
     /// There are more groups than can be told apart.
@@ -42,6 +45,7 @@ impl Default for Folded {
             groups: BTreeMap::new(),
             sessions: 0,
             missing: 0,
+            waiting: 0,
             first_missing: None,
             crowded: false,
             kept: 0,
@@ -55,10 +59,11 @@ impl Folded {
     pub fn add(&mut self, case: u32, cell: Cell) {
         match cell {
             Cell::Unselected => {}
-            Cell::Missing(why) => {
+            Cell::Missing(ref why) | Cell::Waiting(ref why) => {
+                self.waiting += u64::from(matches!(cell, Cell::Waiting(_)));
                 self.sessions += 1;
                 self.missing += 1;
-                self.first_missing.get_or_insert(why);
+                self.first_missing.get_or_insert_with(|| why.clone());
             }
             Cell::Samples(samples) => {
                 self.sessions += 1;
@@ -81,6 +86,11 @@ impl Folded {
                 self.make_room();
             }
         }
+    }
+
+    /// What a check ends with that needs what is missing: it is held where a person decides over all of that.
+    pub fn unmeasured(&self) -> Status {
+        if self.missing > 0 && self.missing == self.waiting { Status::Held } else { Status::Error }
     }
 
     /// Whether nothing was measured on any session.

@@ -24,7 +24,8 @@ use crate::stats::samples::Samples;
 /// `tool_error_rate`, `escalation_rate`, `first_contact_resolution` (of the boolean attribute of that name) and
 /// `detection_rate` (how often the check `of` fails among the subjects it measured).
 ///
-/// A session in which the value is missing makes the check an error, unless `min_coverage` allows it; so do fewer
+/// A session in which the value is missing makes the check an error, unless `min_coverage` allows it; held, where all that
+/// is missing are verdicts of `of` that a person decides over. An error are fewer
 /// samples than `min_count`. When there is nothing to measure in any session, the check is unexercised. Percentiles
 /// are by nearest rank, `stddev` is that of a sample (n - 1), sums are exact. `on` selects the sessions that count, as
 /// for a session check.
@@ -250,8 +251,9 @@ impl SystemCheck for Measured {
         let (Some(whole), Some(column)) = (window.columns.first(), window.columns.last()) else {
             return SystemFinding { reason: "the window carries no column for it".to_owned(), ..blank };
         };
+        let unmeasured = column.unmeasured();
         if let Some(reason) = self.uncovered(column) {
-            return SystemFinding { reason, ..blank };
+            return SystemFinding { status: unmeasured, reason, ..blank };
         }
         if whole.is_empty() && column.is_empty() && self.params.groups.is_none() {
             let reason = if column.missing > 0 {
@@ -259,7 +261,7 @@ impl SystemCheck for Measured {
             } else {
                 format!("no session has anything that {} could be measured on", self.params.metric)
             };
-            return SystemFinding { reason, unexercised: column.missing == 0, ..blank };
+            return SystemFinding { status: unmeasured, reason, unexercised: column.missing == 0, ..blank };
         }
         let past = match self.past(window) {
             Ok(past) => past,

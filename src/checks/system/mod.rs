@@ -46,6 +46,8 @@ pub struct Column {
 pub enum Cell {
     /// The session does not say; why.
     Missing(String),
+    /// It depends on a verdict that waits for a person; which.
+    Waiting(String),
     /// The check's `on` does not select it: it is not asked.
     Unselected,
     /// Its samples, by group. None at all is a legitimate nothing (no tool was called).

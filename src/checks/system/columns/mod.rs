@@ -28,6 +28,9 @@ pub fn project(
     verdict: &dyn Fn(&str) -> Option<Tally>,
 ) -> Cell {
     let by = Grouping { by: &column.by, session, tags };
+    if let Some(why) = values::waiting(column, verdict) {
+        return Cell::Waiting(why);
+    }
     match values::samples(column, session, &by, prices, verdict) {
         Ok(samples) => Cell::Samples(samples),
         Err(why) => Cell::Missing(why),

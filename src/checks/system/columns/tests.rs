@@ -86,6 +86,17 @@ fn what_is_not_recorded_is_missing_and_never_zero() {
 }
 
 #[test]
+fn a_detection_that_waits_for_a_person_is_not_one_that_could_not_be_measured() {
+    let column = Column { metric: "detection_rate".into(), of: Some("c".into()), by: Vec::new() };
+    let session: Session<'_> = serde_json::from_str(r#"{"id":"s"}"#).unwrap();
+    let cell = |tally: Tally| project(&column, &session, &[], &Prices::default(), &|_| Some(tally));
+    let held = Tally { pass: 3, held: 2, ..Tally::default() };
+    assert_eq!(cell(held), Cell::Waiting("2 of the verdicts of `c` wait for a person".into()));
+    let both = cell(Tally { error: 1, ..held });
+    assert_eq!(both, Cell::Missing("`c` could not be measured on 1 of its subjects".into()));
+}
+
+#[test]
 fn one_value_that_is_not_recorded_makes_the_session_missing() {
     let mut session = full();
     session["turns"][1].as_object_mut().unwrap().remove("ttft_ns");

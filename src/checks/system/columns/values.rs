@@ -150,11 +150,18 @@ fn accesses(session: &Session<'_>, wanted: Access) -> Result<f64, String> {
     Ok(count)
 }
 
+/// What the value waits for: a person who decides over a verdict.
+pub(super) fn waiting(column: &Column, verdict: &dyn Fn(&str) -> Option<Tally>) -> Option<String> {
+    let of = column.of.as_deref().filter(|_| column.metric == "detection_rate")?;
+    let tally = verdict(of).filter(|tally| tally.held > 0 && tally.error == 0)?;
+    Some(format!("{} of the verdicts of `{of}` wait for a person", tally.held))
+}
+
 fn detections(column: &Column, by: &Grouping<'_>, verdict: &dyn Fn(&str) -> Option<Tally>) -> Samples {
     let of = column.of.as_deref().ok_or("`detection_rate` needs `of`")?;
     let Some(tally) = verdict(of) else { return Ok(Vec::new()) };
-    if tally.error + tally.held > 0 {
-        return Err(format!("`{of}` could not be measured on {} of its subjects", tally.error + tally.held));
+    if tally.error > 0 {
+        return Err(format!("`{of}` could not be measured on {} of its subjects", tally.error));
     }
     let measured = tally.pass + tally.fail;
     if measured == 0 { Ok(Vec::new()) } else { by.whole(vec![tally.fail as f64, measured as f64]) }
