@@ -1,6 +1,7 @@
-//! What driving costs: 2,000 requests, 200 at once, against an agent in a process of its own that takes 500 ms each.
+//! What waiting for others costs: for agents that are driven, and for models that judge.
 //!
-//! `cargo bench --bench live`. The ideal is 5.0 s; the bars are 1.05 times that, 60 MB and 0.5 s of CPU.
+//! `cargo bench --bench live [-- driving | judges]` measures both, or one of them. The others are servers in a process of
+//! their own, so that what is measured is the run alone.
 
 #![allow(
     clippy::expect_used,
@@ -8,76 +9,105 @@
     reason = "a measuring program: it prints, and stops when it cannot measure"
 )]
 
+mod driving;
+mod judges;
+
 use std::io::{BufRead, BufReader};
-use std::process::{Command, Stdio};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use axum::Router;
-use axum::routing::post;
 use wait4::Wait4;
 
-const REQUESTS: usize = 2_000;
-const AT_ONCE: usize = 200;
-const EACH: Duration = Duration::from_millis(500);
-/// Says that this process is the agent.
-const ROLE: &str = "SEATRIAL_BENCH_AGENT";
+/// Says that this process is a server, and which.
+const ROLE: &str = "SEATRIAL_BENCH_ROLE";
+
+/// What is measured, by its name.
+const GROUPS: &[(&str, fn())] = &[("driving", driving::measure), ("judges", judges::measure)];
 
 fn main() {
-    if std::env::var_os(ROLE).is_some() {
-        return agent();
+    match std::env::var(ROLE).as_deref() {
+        Ok("agent") => return serve(driving::agent()),
+        Ok("judge") => return serve(judges::judge()),
+        _ => {}
     }
     // Built, not run, where benchmarks are only tried out.
     if std::env::args().any(|arg| arg == "--test" || arg == "--list") {
         return;
     }
-    let me = std::env::current_exe().expect("this program");
-    let mut agent = Command::new(me).env(ROLE, "1").stdout(Stdio::piped()).spawn().expect("the agent");
-    let mut port = String::new();
-    let said = agent.stdout.take().expect("its output");
-    BufReader::new(said).read_line(&mut port).expect("its port");
-    let dir = tempfile::tempdir().expect("a folder");
-    let cases: String = (0..REQUESTS).map(|i| format!("{{\"id\":\"c{i}\",\"user\":\"hello\"}}\n")).collect();
-    std::fs::write(dir.path().join("cases.jsonl"), cases).expect("cases");
-    let suite = format!(
-        "[suite]\nname = \"load\"\ncases = \"cases.jsonl\"\n[agent]\nkind = \"http\"\nurl = \"http://127.0.0.1:{}/\"\n\
-         reply = \"reply\"\nconcurrency = {AT_ONCE}\n[[session]]\nid = \"r\"\ncheck = \"contains\"\nvalue = \"hi\"\n",
-        port.trim()
-    );
-    std::fs::write(dir.path().join("suite.toml"), suite).expect("the suite");
-    let began = Instant::now();
-    let mut run = Command::new(env!("CARGO_BIN_EXE_seatrial"));
-    run.args(["run", "suite.toml", "--quiet"]).current_dir(dir.path()).stdout(Stdio::null());
-    let ended = run.spawn().expect("the run").wait4().expect("its end");
-    let whole = began.elapsed();
-    let _ = agent.kill();
-    let _ = agent.wait();
-    let record = std::fs::read_to_string(dir.path().join("reports/latest/run.jsonl")).expect("a record");
-    let driven = record.lines().find(|line| line.starts_with("{\"volatile\":\"driven\"")).expect("what was driven");
-    let driven: serde_json::Value = serde_json::from_str(driven).expect("JSON");
-    let ideal = EACH.as_secs_f64() * (REQUESTS / AT_ONCE) as f64;
-    let seconds = driven["seconds"].as_f64().unwrap_or(f64::NAN);
-    let usage = &ended.rusage;
-    let cpu = usage.utime.as_secs_f64() + usage.stime.as_secs_f64();
-    let say = |what: &str, is: String, bar: String| println!("{what:<22}{is:>12}   bar {bar}");
-    say("driving", format!("{seconds:.2} s"), format!("{:.2} s (1.05 x {ideal:.1} s)", 1.05 * ideal));
-    say("whole run", format!("{:.2} s", whole.as_secs_f64()), "none".to_owned());
-    say("CPU of the whole run", format!("{cpu:.2} s"), "0.50 s".to_owned());
-    say("peak memory", format!("{:.1} MB", usage.maxrss as f64 / 1e6), "60 MB".to_owned());
-    say("failures", driven["failures"].to_string(), "0".to_owned());
-    assert!(ended.status.success(), "the run ended with {}", ended.status);
+    let named: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
+    for (name, measure) in GROUPS.iter().filter(|(name, _)| named.is_empty() || named.iter().any(|n| n == name)) {
+        println!("{name}");
+        measure();
+    }
 }
 
-/// Answers everything after a while, until it is killed.
-fn agent() {
+/// A server in a process of its own, which ends with this.
+struct Server {
+    process: Child,
+    /// Where it listens on this machine.
+    port: u16,
+}
+
+impl Server {
+    fn start(role: &str) -> Self {
+        let me = std::env::current_exe().expect("this program");
+        let mut process = Command::new(me).env(ROLE, role).stdout(Stdio::piped()).spawn().expect("the server");
+        let mut port = String::new();
+        let said = process.stdout.take().expect("its output");
+        BufReader::new(said).read_line(&mut port).expect("its port");
+        Self { process, port: port.trim().parse().expect("a port") }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// Answers requests and says on which port, until it is killed.
+fn serve(router: Router) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let port = listener.local_addr().expect("an address").port();
         println!("{port}");
-        let answer = || async {
-            tokio::time::sleep(EACH).await;
-            axum::Json(serde_json::json!({ "reply": "hi" }))
-        };
-        let _ = axum::serve(listener, Router::new().route("/", post(answer))).await;
+        let _ = axum::serve(listener, router).await;
     });
+}
+
+/// What a run took.
+struct Took {
+    wall: Duration,
+    /// Of the process, user and system, in seconds.
+    cpu: f64,
+    /// Its peak memory, in bytes.
+    peak: u64,
+}
+
+/// Runs `suite.toml` of a folder, which must pass.
+fn run(dir: &Path) -> Took {
+    let began = Instant::now();
+    let mut run = Command::new(env!("CARGO_BIN_EXE_seatrial"));
+    run.args(["run", "suite.toml", "--quiet"]).current_dir(dir).stdout(Stdio::null());
+    let ended = run.spawn().expect("the run").wait4().expect("its end");
+    assert!(ended.status.success(), "the run ended with {}", ended.status);
+    let usage = &ended.rusage;
+    let cpu = usage.utime.as_secs_f64() + usage.stime.as_secs_f64();
+    Took { wall: began.elapsed(), cpu, peak: usage.maxrss }
+}
+
+/// What the newest run's record says of it under a name.
+fn recorded(dir: &Path, name: &str) -> serde_json::Value {
+    let record = std::fs::read_to_string(dir.join("reports/latest/run.jsonl")).expect("a record");
+    let start = format!("{{\"volatile\":\"{name}\"");
+    let line = record.lines().find(|line| line.starts_with(&start)).expect("a line of that name");
+    serde_json::from_str(line).expect("JSON")
+}
+
+fn say(what: &str, is: &str, bar: &str) {
+    println!("  {what:<24}{is:>12}   bar {bar}");
 }
