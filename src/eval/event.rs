@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::baseline::{Found, Wanted};
+use super::driven::DrivenEvent;
 use super::facts::Facts;
 use super::keep::Keep;
 use super::shard::Shard;
@@ -417,6 +418,8 @@ pub enum RunEvent<'e> {
     Baseline(Box<BaselineEvent>),
     /// What asking models took.
     Spend(SpendEvent),
+    /// What driving a live agent took.
+    Driven(DrivenEvent),
     /// The end.
     Finished(Finished),
 }

@@ -9,6 +9,7 @@ use hashbrown::HashTable;
 use smallvec::SmallVec;
 
 use super::baseline::Found;
+use super::driven::Driven;
 use super::event::{SuiteEnd, SuitePlan};
 use super::remembered::Remembered;
 use super::rollup;
@@ -55,6 +56,8 @@ pub struct SuiteFold<'p> {
     pub end: Option<SuiteEnd>,
     /// What asking models took, by check.
     pub spent: Vec<Spend>,
+    /// What driving its agent took; `None` where nothing was driven.
+    pub driven: Option<Driven>,
     /// What a comparison needs of every session; `None` where nothing is compared.
     pub remembered: Option<Remembered>,
     index: CaseIndex,
@@ -80,6 +83,14 @@ impl<'p> SuiteFold<'p> {
         }
     }
 
+    /// Counts what driving took; a run that was continued says so several times.
+    pub fn drive(&mut self, driven: &Driven) {
+        match &mut self.driven {
+            Some(all) => all.plus(driven),
+            None => self.driven = Some(driven.clone()),
+        }
+    }
+
     /// Nothing yet.
     pub fn new(plan: &'p SuitePlan, columns: usize) -> Self {
         let mut fold = Self {
@@ -88,6 +99,7 @@ impl<'p> SuiteFold<'p> {
             checks: vec![CheckFold::default(); plan.checks.len()],
             columns: vec![Folded::default(); columns],
             spent: Vec::new(),
+            driven: None,
             evaluated: 0,
             left_out: BTreeMap::new(),
             elsewhere: 0,

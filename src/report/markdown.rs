@@ -137,6 +137,7 @@ fn counts(suite: &SuiteSummary) -> String {
         suite.sessions.evaluated,
         parts.join(", ")
     ) + &suite.spent().map(|all| format!(" Models: {}.", all.told())).unwrap_or_default()
+        + &suite.driven.as_ref().map(|all| format!(" Driving: {}.", all.told())).unwrap_or_default()
 }
 
 /// Whether there is nothing to say of a check.

@@ -94,6 +94,11 @@ pub fn fold_instead(path: &Path, instead: Instead<'_>) -> Result<Replayed, Recor
                 fold.end = Some(end);
             }
         }
+        RunEvent::Driven(event) => {
+            if let Some(fold) = folds.get_mut(event.suite as usize) {
+                fold.drive(&event.driven);
+            }
+        }
         RunEvent::Spend(event) => {
             if let Some(fold) = folds.get_mut(event.suite as usize) {
                 fold.spend(&event.checks);
@@ -175,6 +180,7 @@ fn is_planned(plan: &Plan, event: &RunEvent<'_>) -> bool {
         RunEvent::Elsewhere(e) => suite(e.suite).is_some(),
         RunEvent::SuiteEnd(e) => suite(e.suite).is_some(),
         RunEvent::Baseline(e) => suite(e.suite).is_some(),
+        RunEvent::Driven(e) => suite(e.suite).is_some(),
         RunEvent::Spend(e) => suite(e.suite).is_some(),
         RunEvent::Header(_) | RunEvent::Started(_) | RunEvent::Plan(_) | RunEvent::Finished(_) => true,
     }

@@ -6,6 +6,7 @@ use std::io;
 use std::path::Path;
 
 use super::element::is_kept;
+use crate::eval::driven::DrivenEvent;
 use crate::eval::event::{Plan, SessionEvent};
 use crate::eval::keep::Keep;
 use crate::eval::spend::SpendEvent;
@@ -20,6 +21,8 @@ pub struct Known {
     pub whole: u64,
     /// What asking models took so far.
     pub spent: Vec<SpendEvent>,
+    /// What was driven so far.
+    pub driven: Vec<DrivenEvent>,
 }
 
 impl Known {
@@ -55,12 +58,16 @@ fn is_told_again(line: &[u8]) -> bool {
 impl Past {
     /// Looks through the record of a run with this plan.
     pub fn open(path: &Path, plan: &Plan, keep: Keep) -> io::Result<(Self, Known)> {
-        let mut known = Known { suites: vec![HashMap::new(); plan.suites.len()], whole: 0, spent: Vec::new() };
+        let mut known =
+            Known { suites: vec![HashMap::new(); plan.suites.len()], whole: 0, spent: Vec::new(), driven: Vec::new() };
         let (mut lines, mut left) = (Lines::open(path)?, 0);
         while let Some(line) = lines.read()? {
             left += u64::from(is_told_again(line));
             if line.starts_with(b"{\"volatile\":\"spend\"") {
                 known.spent.push(serde_json::from_slice(line)?);
+            }
+            if line.starts_with(b"{\"volatile\":\"driven\"") {
+                known.driven.push(serde_json::from_slice(line)?);
             }
             if kind(line) != Kind::Session {
                 continue;

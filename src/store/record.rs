@@ -184,6 +184,7 @@ fn parse(line: &[u8]) -> Result<Option<RunEvent<'static>>, serde_json::Error> {
         (Some("plan"), _) => RunEvent::Plan(serde_json::from_slice(line)?),
         (Some("record"), _) => RunEvent::Header(serde_json::from_slice::<Header>(line)?),
         (_, Some("started")) => RunEvent::Started(serde_json::from_slice(line)?),
+        (_, Some("driven")) => RunEvent::Driven(serde_json::from_slice(line)?),
         (_, Some("spend")) => RunEvent::Spend(serde_json::from_slice(line)?),
         (_, Some("finished")) => RunEvent::Finished(serde_json::from_slice(line)?),
         _ => return Ok(None),

@@ -13,6 +13,7 @@ use crate::cli::context::{Context, Failure};
 use crate::cli::progress::Progress;
 use crate::cli::{baselines, sessions};
 use crate::drive::saved::Judged;
+use crate::eval::driven::DrivenEvent;
 use crate::eval::event::{BaselineEvent, Plan, ShardPlan};
 use crate::eval::exit;
 use crate::eval::fold::SuiteFold;
@@ -51,6 +52,8 @@ pub struct Execution<'r> {
     outside: Outside,
     /// What agents and models may cost together.
     budget: Budget,
+    /// What was driven of each suite.
+    driven: Vec<DrivenEvent>,
     /// Why not all sessions could be driven.
     undriven: Option<String>,
     /// A panic was caught while sessions were driven.
@@ -96,6 +99,7 @@ impl<'r> Execution<'r> {
             known: None,
             outside: Outside::default(),
             budget: budget.clone(),
+            driven: Vec::new(),
             undriven: None,
             panicked: false,
         };
@@ -131,12 +135,14 @@ impl<'r> Execution<'r> {
         }
         let dir = self.output.dir.clone();
         let driver = Driver::start(self.context, dir, self.args.shard, self.budget.clone(), stop, self.planned)?;
-        for (planned, found) in self.planned.iter().zip(found) {
+        for (index, (planned, found)) in self.planned.iter().zip(found).enumerate() {
             let Some(done) = driver.drive(planned)? else { continue };
+            let event = DrivenEvent { suite: index as u32, driven: done.driven };
             let mut line = Vec::new();
-            record::volatile(&mut line, "driven", &self.output.redactor.pass(&done.driven))
+            record::volatile(&mut line, "driven", &self.output.redactor.pass(&event))
                 .and_then(|()| self.output.record.write_all(&line))
                 .map_err(|e| Failure::write("the record", &e))?;
+            self.driven.push(event);
             found.files = vec![done.file];
             kept.push(done.judged);
             self.panicked |= done.panicked;
@@ -167,6 +173,9 @@ impl<'r> Execution<'r> {
             let mut fold = SuiteFold::new(&plan.suites[index], planned.columns.len());
             let own = self.baselines.iter().filter(|b| b.suite as usize == index);
             fold.baselines = own.map(|b| (b.name.clone(), b.found.clone())).collect();
+            let before = self.known.iter().flat_map(|known| &known.driven);
+            let driven = before.chain(&self.driven).filter(|event| event.suite as usize == index);
+            driven.for_each(|event| fold.drive(&event.driven));
             let mut outcome = engine::Outcome { stopped: None, system: Vec::new(), panicked: false };
             if stopped.is_none() {
                 outcome = self.suite(index, discovery, &mut fold, &mut kept, stop);

@@ -4,8 +4,6 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
-use serde::Serialize;
-
 use super::{asking, folder};
 use crate::cli::context::{Context, Failure};
 use crate::cli::load;
@@ -16,6 +14,7 @@ use crate::drive::saved::{self, Judged, Saved};
 use crate::drive::talk::FIRST_WAIT;
 use crate::drive::user::Desks;
 use crate::drive::wants;
+use crate::eval::driven::Driven;
 use crate::eval::exit;
 use crate::eval::plan::Planned;
 use crate::eval::shard::Shard;
@@ -25,7 +24,6 @@ use crate::net::budget::{Budget, Limits};
 use crate::net::client::{self, Http};
 use crate::net::secret;
 use crate::receive::{Counts, Nobody};
-use crate::redact::{Redact, With};
 use crate::report::safe;
 use crate::sources::RecordedFile;
 use crate::suite::problems::{Problem, Problems, Severity};
@@ -123,36 +121,6 @@ fn problem(suite: &Suite, what: &str, help: &str) -> Problem {
         message: format!("suite `{}`: {what}", suite.name),
         help: Some(help.to_owned()),
         severity: Severity::Error,
-    }
-}
-
-/// What driving a suite came to, for the record.
-#[derive(Debug, Clone, Serialize)]
-pub struct Driven {
-    suite: String,
-    /// Sessions that were driven now.
-    sessions: u64,
-    /// Sessions that were there before.
-    before: u64,
-    /// Sessions that were there, and were driven again because something had been taken out of them.
-    redacted: u64,
-    failures: u64,
-    turns: u64,
-    retries: u64,
-    busy: u64,
-    peak: u64,
-    cost_usd: f64,
-    tokens: u64,
-    /// How often models were asked what a user says; what they came to is part of the two above.
-    user_asked: u64,
-    user_cost_usd: f64,
-    user_tokens: u64,
-    seconds: f64,
-}
-
-impl Redact for Driven {
-    fn redact(&mut self, with: &With<'_>) {
-        with.name(&mut self.suite);
     }
 }
 
@@ -266,11 +234,9 @@ impl<'d> Driver<'d> {
             came
         };
         let counts = listening.map(|listening| self.runtime.block_on(listening.end()));
-        self.tell_telemetry(suite, counts);
         let judged = saved.finish().map_err(|e| cannot(&e))?;
-        self.tell_after(suite, &came);
+        let told = counts.as_ref();
         let driven = Driven {
-            suite: suite.name.clone(),
             sessions: came.sessions,
             before,
             redacted,
@@ -279,13 +245,18 @@ impl<'d> Driver<'d> {
             retries: came.retries,
             busy: came.busy,
             peak: came.peak,
-            cost_usd: came.spent.cost.usd(),
+            cost_usd: came.spent.cost,
             tokens: came.spent.tokens,
             user_asked: came.asked,
-            user_cost_usd: came.users.cost.usd(),
+            user_cost_usd: came.users.cost,
             user_tokens: came.users.tokens,
+            late: told.map_or(0, |counts| counts.late),
+            foreign: told.map_or(0, |counts| counts.foreign),
+            unreadable: told.map_or(0, |counts| counts.unreadable),
             seconds: came.took.as_secs_f64(),
         };
+        self.tell_telemetry(suite, counts);
+        self.tell_after(suite, &came, &driven);
         let stopped = came.stopped.map(|stopped| match stopped {
             Stopped::Interrupted => "interrupted".to_owned(),
             Stopped::Capped(why) | Stopped::Setup(why) => why,
@@ -309,19 +280,13 @@ impl<'d> Driver<'d> {
 
     fn tell_telemetry(&self, suite: &Suite, counts: Option<Counts>) {
         let Some(counts) = counts else { return };
-        let parts = [
-            (counts.records, "records of telemetry received"),
-            (counts.foreign, "of them belong to no session of this run"),
-            (counts.late, "arrived after their session was judged"),
-            (counts.unreadable, "could not be read"),
-            (counts.refused, "requests were refused"),
-        ];
+        let parts = [(counts.records, "records of telemetry received"), (counts.refused, "requests were refused")];
         let told = parts.iter().enumerate().filter(|(at, (n, _))| *at == 0 || *n > 0);
         let told: Vec<String> = told.map(|(_, (n, what))| format!("{n} {what}")).collect();
         self.context.note(&format!("seatrial: {}: {}\n", safe::line(&suite.name), told.join(", ")));
     }
 
-    fn tell_after(&self, suite: &Suite, came: &Came) {
+    fn tell_after(&self, suite: &Suite, came: &Came, driven: &Driven) {
         for warning in &came.warnings {
             let warning = suite.redactor.pass(warning);
             self.context.note(&format!("seatrial: {}: {}\n", safe::line(&suite.name), safe::line(warning.get())));
@@ -330,27 +295,7 @@ impl<'d> Driver<'d> {
             return;
         }
         let place = folder::display(&self.run.join(saved::file_name(&suite.name)), &self.context.cwd);
-        let mut parts = vec![format!("{} sessions driven in {:.1} s", came.sessions, came.took.as_secs_f64())];
-        if came.failures > 0 {
-            parts.push(format!("{} could not be measured", came.failures));
-        }
-        if came.retries > 0 {
-            parts.push(format!("tried again {} times", came.retries));
-        }
-        if came.busy > 0 {
-            parts.push(format!("the agent was busy {} times", came.busy));
-        }
-        if came.spent.tokens > 0 {
-            parts.push(format!("{} tokens", came.spent.tokens));
-        }
-        if came.spent.cost.0 > 0 {
-            parts.push(format!("{} USD", came.spent.cost.usd()));
-        }
-        if came.asked > 0 {
-            let (tokens, usd) = (came.users.tokens, came.users.cost.usd());
-            parts.push(format!("simulated users spoke {} times for {tokens} tokens and {usd} USD of that", came.asked));
-        }
-        let told = format!("seatrial: {}: {}; saved in {place}\n", suite.name, parts.join(", "));
+        let told = format!("seatrial: {}: {}; saved in {place}\n", suite.name, driven.told());
         self.context.note(&safe::terminal(&told));
     }
 }

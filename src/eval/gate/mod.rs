@@ -138,8 +138,12 @@ pub fn decide(
         },
         cases: cases.counts,
         checks,
-        cost_usd: fold.spent.iter().map(|s| s.cost_usd.0).fold(0, i64::saturating_add) as f64 / 1e9,
+        cost_usd: {
+            let asked = fold.spent.iter().map(|s| s.cost_usd.0);
+            asked.chain(fold.driven.iter().map(|d| d.cost_usd.0)).fold(0, i64::saturating_add) as f64 / 1e9
+        },
         unpriced: fold.spent.iter().map(|s| s.unpriced).sum(),
+        driven: fold.driven.clone(),
         rules,
         flaky: cases.flaky,
         surprises: cases.surprises,

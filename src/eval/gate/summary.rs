@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Decision, RuleOutcome};
 use crate::checks::system::{Bound, GroupFinding, SystemFinding};
+use crate::eval::driven::Driven;
 use crate::eval::fold::SuiteFold;
 use crate::eval::spend::Spend;
 use crate::model::{LeftOut, Level, Severity, Tally};
@@ -132,6 +133,9 @@ pub struct SuiteSummary {
     /// Answers of models of which nobody knows what they cost: then it was more than that.
     #[serde(default, skip_serializing_if = "is_none")]
     pub unpriced: u64,
+    /// What driving the live agent took; none where sessions were read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub driven: Option<Driven>,
     /// Every rule of the gate.
     pub rules: Vec<RuleOutcome>,
     /// Cases whose trials disagree.

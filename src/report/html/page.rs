@@ -150,6 +150,7 @@ fn counts(suite: &SuiteSummary) -> String {
     if let Some(spent) = suite.spent() {
         parts.push(format!("models: {}", spent.told()));
     }
+    parts.extend(suite.driven.as_ref().map(|driven| format!("driving: {}", driven.told())));
     parts.join(", ")
 }
 

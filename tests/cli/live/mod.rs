@@ -1,7 +1,9 @@
 //! Live agents, driven by the binary.
 
 mod agent;
+mod ends;
 mod hooks;
+mod many;
 mod run;
 mod telemetry;
 mod trouble;

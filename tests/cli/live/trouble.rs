@@ -53,6 +53,13 @@ fn what_is_tried_again_is_counted_and_said() {
     let record = project.report("run.jsonl");
     let driven = record.lines().find(|l| l.starts_with("{\"volatile\":\"driven\"")).expect("a line");
     assert!(driven.contains("\"retries\":1"), "{driven}");
+    assert_eq!(project.suite()["driven"]["retries"], 1);
+    assert!(project.report("index.html").contains("tried again 1 times"));
+    // Drawn again from the record, it is still known.
+    std::fs::remove_file(project.path("reports/latest/summary.md")).expect("it is there");
+    project.seatrial(&["report", "reports/latest"]).code(0);
+    let step = project.report("summary.md");
+    assert!(step.contains("Driving: 2 sessions driven in"), "{step}");
 }
 
 #[test]
