@@ -1,6 +1,7 @@
 //! What every command is given: settings, working directory, clock, and the streams it prints to.
 
 use std::io::{self, IsTerminal, Write};
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -83,7 +84,7 @@ impl Context {
         let cwd = std::env::current_dir().map_err(|e| Failure::usage(format_args!("no working directory: {e}")))?;
         let env = |name: &str| std::env::var(name).ok();
         let settings = Settings::resolve(flags, &env, &cwd).map_err(|problems| {
-            let problems = settings_problems(problems, &cwd);
+            let problems = settings_problems(problems, &cwd, Severity::Error);
             Failure {
                 code: exit::USAGE,
                 message: problems.render(color_of(When::Auto, &io::stderr()) != ColorChoice::Never),
@@ -114,7 +115,7 @@ impl Context {
         let settings = Settings::resolve(&flags, &|_| None, &nowhere);
         let cwd = std::env::current_dir().unwrap_or_default();
         settings.map(|settings| Self::with(settings, cwd, quiet)).map_err(|problems| {
-            let problems = settings_problems(problems, std::path::Path::new("."));
+            let problems = settings_problems(problems, std::path::Path::new("."), Severity::Error);
             Failure { code: exit::USAGE, message: problems.render(false), told: false }
         })
     }
@@ -179,14 +180,38 @@ fn color_of(when: When, stream: &(impl IsTerminal + anstream::stream::RawStream)
     }
 }
 
+impl Context {
+    /// Tells what is allowed in the settings, and better not so.
+    pub fn warn_of_settings(&self) {
+        let warnings = self.settings.warnings.clone();
+        if !warnings.is_empty() {
+            self.note(&settings_problems(warnings, &self.cwd, Severity::Warning).render(self.color_errors()));
+        }
+    }
+}
+
+/// The text without what stands at the places of secrets; all else stays where it is.
+fn hidden<'s>(text: String, secrets: impl Iterator<Item = &'s Range<usize>>) -> String {
+    let mut bytes = text.into_bytes();
+    for span in secrets {
+        let end = span.end.min(bytes.len());
+        let kept = |byte: u8| matches!(byte, b'"' | b'\'' | b'\n');
+        bytes[span.start.min(end)..end].iter_mut().filter(|byte| !kept(**byte)).for_each(|byte| *byte = b'*');
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
 /// Problems with settings in the form of problems with suites, for one way of showing both.
-fn settings_problems(found: Vec<SettingsProblem>, cwd: &std::path::Path) -> Problems {
+fn settings_problems(found: Vec<SettingsProblem>, cwd: &std::path::Path, severity: Severity) -> Problems {
     let mut problems = Problems::default();
+    let secrets: Vec<(Option<PathBuf>, Range<usize>)> =
+        found.iter().filter(|p| p.secret).map(|p| (p.file.clone(), p.span.clone())).collect();
     for problem in found {
         let file = problem.file.as_ref().map(|f| {
             let name = f.strip_prefix(cwd).unwrap_or(f).display().to_string();
             if let Ok(text) = std::fs::read_to_string(f) {
-                problems.source(&name, Arc::from(text));
+                let here = secrets.iter().filter(|(file, _)| file.as_ref() == Some(f)).map(|(_, span)| span);
+                problems.source(&name, Arc::from(hidden(text, here)));
             }
             name
         });
@@ -195,7 +220,7 @@ fn settings_problems(found: Vec<SettingsProblem>, cwd: &std::path::Path) -> Prob
             file: file.unwrap_or_else(|| "settings".to_owned()),
             message: problem.message,
             help: problem.help,
-            severity: Severity::Error,
+            severity,
         });
     }
     problems.sort();

@@ -87,6 +87,7 @@ impl Args {
             redact: &context.redact,
             sessions: (!self.sessions.is_empty()).then(|| self.sessions.clone()),
         };
+        context.warn_of_settings();
         let loaded = load::load(&self.suites, &env)?;
         if !loaded.warnings.is_empty() {
             context.note(&loaded.warnings.render(context.color_errors()));

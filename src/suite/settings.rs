@@ -164,6 +164,8 @@ pub struct Settings {
     pub prices: Vec<OwnPrice>,
     /// The models that checks may ask.
     pub models: OwnModels,
+    /// What is allowed in the file, and better not so.
+    pub warnings: Vec<SettingsProblem>,
     /// What is taken out of everything that is written, whatever the suite.
     pub redact: Setting<RedactTable>,
 }
@@ -191,11 +193,13 @@ pub struct SettingsProblem {
     pub message: String,
     /// What to do about it.
     pub help: Option<String>,
+    /// What stands there is a secret, and is not to be shown.
+    pub secret: bool,
 }
 
 impl SettingsProblem {
     fn outside(message: impl Into<String>, help: impl Into<Option<String>>) -> Self {
-        Self { file: None, span: 0..0, message: message.into(), help: help.into() }
+        Self { file: None, span: 0..0, message: message.into(), help: help.into(), secret: false }
     }
 }
 

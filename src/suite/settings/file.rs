@@ -29,6 +29,8 @@ pub(super) struct File {
     pub prices: Vec<OwnPrice>,
     pub models: OwnModels,
     pub redact: Option<Setting<RedactTable>>,
+    /// What is allowed, and better not so.
+    pub warnings: Vec<SettingsProblem>,
 }
 
 /// What a profile says.
@@ -57,6 +59,7 @@ pub(super) fn read(path: &Path, cwd: &Path, problems: &mut Vec<SettingsProblem>)
         span: 0..0,
         message: format!("the settings file cannot be read: {why}"),
         help: None,
+        secret: false,
     };
     let text = match std::fs::metadata(path) {
         Ok(meta) if meta.len() > MAX_BYTES => Err(format!("it is larger than {MAX_BYTES} bytes")),
@@ -94,7 +97,14 @@ pub(super) struct Reader<'r> {
 impl Reader<'_> {
     pub(super) fn problem(&mut self, span: Range<usize>, message: impl Into<String>, help: Option<String>) {
         let file = Some(self.path.to_owned());
-        self.problems.push(SettingsProblem { file, span, message: message.into(), help });
+        self.problems.push(SettingsProblem { file, span, message: message.into(), help, secret: false });
+    }
+
+    /// A secret that is written out: an error where one has to be elsewhere, else a warning.
+    pub(super) fn secret(&mut self, span: Range<usize>, (message, help): (String, String), error: bool) {
+        let file = Some(self.path.to_owned());
+        let problem = SettingsProblem { file, span, message, help: Some(help), secret: true };
+        if error { self.problems.push(problem) } else { self.file.warnings.push(problem) }
     }
 
     pub(super) fn origin(&self, span: &Range<usize>, profile: Option<&str>) -> Origin {

@@ -179,6 +179,7 @@ impl Layers<'_> {
             detectors: said.detectors,
             prices: said.prices,
             models: said.models,
+            warnings: said.warnings,
             redact: said.redact.unwrap_or(Setting { value: RedactTable::default(), origin: Origin::Default }),
         }
     }
@@ -198,7 +199,7 @@ fn wrong(given: &Given) -> SettingsProblem {
     };
     let message = format!("`{name}` is {takes}, not {found}");
     match given.place.clone() {
-        Some((file, span)) => SettingsProblem { file: Some(file), span, message, help: None },
+        Some((file, span)) => SettingsProblem { file: Some(file), span, message, help: None, secret: false },
         None => SettingsProblem::outside(message, None),
     }
 }

@@ -19,7 +19,7 @@ use crate::endpoints::opened::{is_address, is_header};
 use crate::endpoints::{Endpoint, PROTOCOLS, Structured, protocol};
 use crate::model::digest::Builder;
 use crate::model::duration;
-use crate::net::secret::Secretive;
+use crate::net::secret::{Secretive, is_secret_header, written_out};
 use crate::suite::nearest::nearest;
 use crate::suite::raw::value_json;
 
@@ -264,7 +264,12 @@ impl Keys<'_, '_, '_, '_> {
         let read = self.secretive(key, text, span.clone())?;
         if !read.has_variables() {
             let help = "such as `api_key = \"{{ env.OPENAI_API_KEY }}\"`".to_owned();
-            self.problem(span, format!("`{key}` is written out: a secret comes from the environment"), Some(help));
+            self.sound = false;
+            self.reader.secret(
+                span,
+                (format!("`{key}` is written out: a secret comes from the environment"), help),
+                true,
+            );
         }
         Some(read)
     }
@@ -476,7 +481,11 @@ impl Keys<'_, '_, '_, '_> {
                 self.wrong("headers", value);
                 continue;
             };
-            headers.extend(self.secretive(name, text, value.span()).map(|secretive| (name.to_owned(), secretive)));
+            let Some(read) = self.secretive(name, text, value.span()) else { continue };
+            if is_secret_header(name) && !read.has_variables() {
+                self.reader.secret(value.span(), written_out(name), false);
+            }
+            headers.push((name.to_owned(), read));
         }
         headers
     }

@@ -86,6 +86,17 @@ fn everything_that_is_wrong_is_told_at_once_where_it_stands() {
 }
 
 #[test]
+fn a_header_that_holds_a_secret_is_warned_of_and_used() {
+    let text = "[judge.j]\nendpoint = \"openai\"\nmodel = \"m\"\n\
+        headers = { Api-Key = \"sk-1\", x-team = \"a\", authorization = \"Bearer {{ env.KEY }}\" }\n";
+    let mut problems = Vec::new();
+    let file = parse(text, Path::new("/x/seatrial.toml"), Path::new("/x"), &mut problems);
+    assert!(problems.is_empty() && file.models.judge("j").unwrap().headers.len() == 3);
+    let told: Vec<_> = file.warnings.iter().map(|w| (&text[w.span.clone()], w.message.as_str())).collect();
+    assert_eq!(told, [("\"sk-1\"", "`Api-Key` is written out here, and looks like a secret")]);
+}
+
+#[test]
 fn what_answers_depend_on_is_in_the_digest_and_secrets_are_not() {
     let judge = |more: &str| {
         let (models, problems) = read(&format!("[judge.j]\nendpoint = \"openai\"\nmodel = \"m\"\n{more}"));

@@ -93,6 +93,11 @@ fn a_secret_that_is_not_set_or_a_judge_that_is_not_defined_is_told_before_anythi
     let with_key = project(&stub, 1, CHECK, "api_key = \"{{ env.NOT_SET }}\"\n");
     with_key.run().code(2).complains("[judge.default] cannot be asked: the environment variable `NOT_SET` is not set");
     assert!(!with_key.path("reports").exists());
+    let written = project(&stub, 1, CHECK, "headers = { x-api-key = \"sk-1\" }\n");
+    let said = written.seatrial(&["check", "suite.toml"]).code(0).complains("`x-api-key` is written out here");
+    assert!(!said.err.contains("sk-1") && said.err.contains("x-api-key = \"****\""), "{}", said.err);
+    let refused = project(&stub, 1, CHECK, "api_key = \"sk-2\"\n").run().code(2).complains("`api_key` is written out");
+    assert!(!refused.err.contains("sk-2"), "{}", refused.err);
     let other = CHECK.to_owned() + "judge = \"defualt\"\n";
     let misspelled = project(&stub, 1, &other, "");
     misspelled.seatrial(&["check", "suite.toml"]).code(2).complains("suite.toml:").complains("did you mean `default`?");
