@@ -159,7 +159,8 @@ pub fn doc(wrap: &dyn Fn(&str) -> String) -> String {
   panel = ["default", "local"]                 # every judge of a panel is asked
 
 [embedding.NAME] says the same of embeddings, which `semantic` compares texts by. Secrets are never written here, only
-where they are: `{{ env.NAME }}` stands for a variable. What tokens cost is said by [prices]. The keys:
+where they are: `{{ env.NAME }}` stands for a variable, or, where NAME is not set, for what the file holds that NAME_FILE
+names. A judge may also play the user of a case (`user = { goal = ... }`). What tokens cost is said by [prices]. The keys:
 "#,
     );
     for key in COMMON.iter().chain(OF_JUDGES) {

@@ -193,3 +193,18 @@ fn the_agents_own_failure_stays_its_own() {
     project.run().code(4);
     assert_eq!(session(&project)["failure"]["kind"], "refused");
 }
+
+#[test]
+fn what_must_not_be_written_is_not_in_what_a_user_says_either() {
+    let agent = Agent::echo();
+    let user = Stub::new(|asked| {
+        let over = put(asked).contains("## You (turn 1)");
+        let (action, message) = if over { ("stop", "") } else { ("say", "hello, I am ada@example.com") };
+        completion(&json!({ "reason": "ada@example.com has it", "action": action, "message": message }).to_string())
+    });
+    let project = project(&agent, &user, "", &format!("{CASE}[redact]\ndetectors = [\"email\"]\n"));
+    project.run().code(0);
+    assert!(agent.asked()[0].message().contains("ada@example.com"));
+    let text = project.report("sessions/s.jsonl");
+    assert!(!text.contains("ada@example.com") && text.contains("seatrial.user"), "{text}");
+}
