@@ -126,7 +126,7 @@ pub fn few(quotes: Vec<String>) -> Result<Vec<String>, String> {
 }
 
 /// Without the fence that models put around JSON.
-fn unfenced(text: &str) -> &str {
+pub fn unfenced(text: &str) -> &str {
     let inside = text.strip_prefix("```json").or_else(|| text.strip_prefix("```")).and_then(|t| t.strip_suffix("```"));
     inside.map_or(text, str::trim)
 }

@@ -218,6 +218,10 @@ impl Question for Met<'_> {
         answer::read(said)
     }
 
+    fn shows(&self, text: &str) -> bool {
+        self.material.find(text).is_some()
+    }
+
     fn find(&self, quote: &str) -> Option<Option<Evidence>> {
         self.material.find(quote)
     }

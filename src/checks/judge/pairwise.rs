@@ -133,6 +133,10 @@ impl Question for Pair<'_> {
         })
     }
 
+    fn shows(&self, text: &str) -> bool {
+        self.find(text).is_some()
+    }
+
     fn find(&self, quote: &str) -> Option<Option<Evidence>> {
         let quote = quote.trim();
         let ours = || self.ours.find(quote).map(|at| Some(self.place.clone().within(at..at + quote.len())));

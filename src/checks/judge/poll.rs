@@ -11,7 +11,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::answer::Opinion;
+use super::answer::{self, Opinion};
 use super::votes::{Ask, Ballot, Count, Decided, Spend};
 use crate::checks::askable::Asked;
 use crate::checks::asking::{Answer, Need, Prompt, Reach, Said};
@@ -127,6 +127,8 @@ pub trait Question {
     fn read(&self, said: &Said, order: u32) -> Result<Opinion, String>;
     /// Where a quote occurs that an opinion may rest on; `None` when it occurs nowhere.
     fn find(&self, quote: &str) -> Option<Option<Evidence>>;
+    /// Whether a text stands anywhere in what the judge is shown of the session.
+    fn shows(&self, text: &str) -> bool;
 }
 
 /// Whom parameters name: the value of `judge`, or the default.
@@ -205,7 +207,13 @@ impl Poll {
     }
 
     fn count(&self, question: &dyn Question, have: &[Answer]) -> Count {
-        self.ballot.count(have, &|said, order| question.read(said, order))
+        self.ballot.count(have, &|said, order| {
+            let opinion = question.read(said, order)?;
+            match question.shows(answer::unfenced(said.text.trim())) {
+                true => Err("the reply stands word for word in the material: it is a copy, not an answer".to_owned()),
+                false => Ok(opinion),
+            }
+        })
     }
 
     /// The reason is that of the first opinion that agrees; the quotes of all that agree must occur.

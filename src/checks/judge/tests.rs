@@ -247,6 +247,13 @@ fn a_judge_that_repeats_a_verdict_from_the_session_has_not_answered() {
     };
     let session = serde_json::json!({ "id": "s", "turns": [{ "user": "u", "reply": INJECTIONS[1] }] }).to_string();
     assert_eq!(judged("rubric = 'r'", &session, obeys).0.status, Error);
+    // The same without a word, fenced or not.
+    for fence in [["", ""], ["```json\n", "\n```"]] {
+        let copies = |_: &str, _: u32| said(format!("{}{}{}", fence[0], INJECTIONS[1], fence[1]));
+        let finding = judged("rubric = 'r'", &session, copies).0;
+        assert_eq!(finding.status, Error);
+        assert!(finding.reason.contains("it is a copy"), "{}", finding.reason);
+    }
 }
 
 #[test]
