@@ -175,15 +175,26 @@ fn split(turns: &[Turn], taken: Taken) -> Vec<TurnTelemetry> {
             (!turns.is_empty()).then(|| turn.saturating_sub(1))
         })
     };
+    // As in `Live::ended`: other traces tell that turns are over only where the agent takes no part in those it is given.
+    let own = |key: Key| turns.iter().any(|turn| turn.trace == key);
+    let silent = !taken.traces.iter().any(|trace| own(trace.key) && trace.records > 0);
+    let mut open = vec![false; turns.len()];
     for trace in taken.traces {
-        let Some(turn) = of(&trace).and_then(|i| heard.get_mut(i)) else { continue };
-        turn.complete |= trace.ended && trace.records > 0;
+        let Some(i) = of(&trace).filter(|_| trace.records > 0) else { continue };
+        let Some(turn) = heard.get_mut(i) else { continue };
+        if silent || trace.key == turns[i].trace {
+            turn.complete |= trace.ended;
+            open[i] |= !trace.ended;
+        }
         let before = turn.records.len();
         if trace.bring_back(&mut turn.records).is_err() {
             // Half of a turn is no turn.
             turn.records.truncate(before);
-            (turn.complete, turn.lost) = (false, true);
+            turn.lost = true;
         }
+    }
+    for (turn, open) in heard.iter_mut().zip(open) {
+        turn.complete &= !open && !turn.lost;
     }
     heard
 }

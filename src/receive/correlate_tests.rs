@@ -122,3 +122,17 @@ fn sessions_do_not_see_each_other() {
     assert_eq!(told(&collect(&c, "s", 1000)), [(1, true)]);
     assert_eq!(told(&collect(&c, "t", 1000)), [(1, true)], "its own trace says more than the name of another session");
 }
+
+#[test]
+fn a_foreign_trace_that_names_the_session_does_not_end_a_turn_of_its_own() {
+    let (_dir, c) = telemetry(1);
+    begin(&c, "s", 1);
+    give(&c, &span(1, 2, "0000000000000001", ""));
+    give(&c, &span(9, 1, "", IN_S));
+    assert_eq!(told(&collect(&c, "s", 60)), [(2, false)], "the root of the turn's own trace has not ended");
+    begin(&c, "t", 2);
+    begin(&c, "t", 3);
+    give(&c, &span(2, 1, PARENT, ""));
+    give(&c, &span(8, 1, "", &IN_S.replace("\"s\"", "\"t\"")));
+    assert_eq!(told(&collect(&c, "t", 60)), [(1, true), (1, false)], "of the second nothing of its own arrived");
+}
