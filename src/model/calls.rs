@@ -62,6 +62,9 @@ fn wrappers(spans: &[(usize, &Span<'_>)]) -> Vec<bool> {
 /// The name of the span that stands for a turn of a live agent that tells nothing of what it did.
 pub const CLIENT_SPAN: &str = "seatrial.turn";
 
+/// The name of the span that stands for a turn of a live agent of which telemetry was awaited and none arrived.
+pub const UNHEARD_SPAN: &str = "seatrial.turn.unheard";
+
 /// What a recording as a whole tells of the tools that were called in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ToolsTold {
@@ -96,13 +99,19 @@ impl ToolsTold {
     /// span that leaves it open; `None` when they are.
     pub fn hidden<'s, 'a: 's>(
         self,
-        mut spans: impl Iterator<Item = (usize, &'s Span<'a>)>,
+        spans: impl Iterator<Item = (usize, &'s Span<'a>)>,
     ) -> Option<(Option<usize>, String)> {
         if self == Self::All {
             return None;
         }
         if self == Self::Nothing {
-            if spans.any(|(_, span)| span.name == CLIENT_SPAN) {
+            let spans: Vec<_> = spans.collect();
+            if spans.iter().any(|(_, span)| span.name == UNHEARD_SPAN) {
+                let why = "telemetry was awaited and no span of the session arrived, so tools may have been called unseen: \
+                           look at the address that the agent's exporter sends to (`listen` in [agent.telemetry])";
+                return Some((None, why.to_owned()));
+            }
+            if spans.iter().any(|(_, span)| span.name == CLIENT_SPAN) {
                 let why = "the live agent neither sent spans nor reported its tool calls, so tools may have been called \
                            unseen: let it export OpenTelemetry spans of its tools to `[agent] telemetry`, or say where its \
                            reply reports them";

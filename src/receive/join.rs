@@ -7,7 +7,7 @@
 use super::telemetry::Collected;
 use crate::assemble::build::Builder;
 use crate::formats::Decoder;
-use crate::model::{Payload, Session, Span, SpanKind, Turn};
+use crate::model::{CLIENT_SPAN, Payload, Session, Span, SpanKind, Turn, UNHEARD_SPAN};
 
 /// Attributes of a turn that say where its number is from: `agent` or `client`.
 pub mod source {
@@ -61,6 +61,29 @@ pub fn join<'a>(session: &mut Session<'a>, collected: &'a Collected, turns: &[Op
         session.notes.push(note.into());
         // What some turns tell says nothing of the others.
         session.incomplete |= there > 0;
+    }
+    if missing > 0 && there == 0 {
+        unheard(session);
+    }
+}
+
+/// An agent whose telemetry is awaited reports its calls there: where none of it arrives, that its replies name no call
+/// does not say that there was none.
+fn unheard(session: &mut Session<'_>) {
+    if session.spans().any(|span| span.kind == SpanKind::Tool) {
+        return;
+    }
+    for (i, turn) in session.turns.iter_mut().enumerate() {
+        turn.spans.retain(|span| span.name != CLIENT_SPAN);
+        turn.spans.push(Span {
+            id: Some(format!("unheard-{}", i + 1).into()),
+            kind: SpanKind::Other,
+            name: UNHEARD_SPAN.into(),
+            start_ns: turn.start_ns,
+            end_ns: turn.end_ns,
+            ..Span::default()
+        });
+        turn.attributes.0.retain(|(name, _)| name != source::CALLS);
     }
 }
 

@@ -70,12 +70,16 @@ fn spans_that_arrive_while_it_is_driven_decide() {
 
 #[test]
 fn an_agent_whose_spans_do_not_arrive_is_not_known_to_have_called_nothing() {
-    let agent = Agent::new(|_, _| Answer::Json(json!({ "reply": "done" })));
-    let project = project(&agent, free_port());
-    let text = std::fs::read_to_string(project.path("suite.toml")).expect("the suite");
-    project.file("suite.toml", text.replace("deadline = \"2s\"", "deadline = \"200ms\""));
-    project.run().code(4);
-    assert_eq!((&project.check("looks-up")["error"], &project.check("no-refund")["error"]), (&json!(2), &json!(2)));
+    // That it names no call in its replies does not change that.
+    for more in ["", "calls = { at = \"calls\" }\n"] {
+        let agent = Agent::new(|_, _| Answer::Json(json!({ "reply": "done", "calls": [] })));
+        let project = project(&agent, free_port());
+        let text = std::fs::read_to_string(project.path("suite.toml")).expect("the suite");
+        let text = text.replace("deadline = \"2s\"", "deadline = \"200ms\"");
+        project.file("suite.toml", text.replace("telemetry =", &format!("{more}telemetry =")));
+        project.run().code(4).says("exporter sends to");
+        assert_eq!((&project.check("looks-up")["error"], &project.check("no-refund")["error"]), (&json!(2), &json!(2)));
+    }
 }
 
 #[test]
