@@ -109,7 +109,7 @@ impl Picks {
     pub fn apply(&self, value: &Value, heard: &mut Heard) -> Result<(), Trouble> {
         if let Some(found) = self.error.as_ref().and_then(|path| first(path, value)) {
             let message = format!("the agent says that it failed: {}", clipped(&text(found)));
-            return Err(Trouble::new(Cause::Server, message));
+            return Err(Trouble::new(Cause::Agent, message));
         }
         if let Some(calls) = &self.calls {
             calls.apply(value, heard)?;

@@ -159,23 +159,27 @@ impl Files for NoFiles {
     }
 }
 
-/// The agent that a table describes.
+/// The agent that a table describes; warnings are no matter.
 pub fn build(table: &str) -> Result<Arc<dyn Agent>, Vec<BuildProblem>> {
+    let (made, problems) = made(table);
+    made.filter(|_| problems.iter().all(|p| p.warning)).ok_or(problems)
+}
+
+fn made(table: &str) -> (kind::Made, Vec<BuildProblem>) {
     let mut table: toml::Table = toml::from_str(table).unwrap();
     let Some(toml::Value::String(name)) = table.remove("kind") else { panic!("no kind") };
     let text = toml::to_string(&table).unwrap();
     let mut setup = Setup { dir: std::path::Path::new(""), files: &NoFiles, problems: Vec::new() };
     let made = (kind(&name).unwrap().from_toml)(toml::de::Deserializer::parse(&text).unwrap(), &mut setup);
     match made {
-        Ok(Some(agent)) if setup.problems.is_empty() => Ok(agent),
-        Ok(_) => Err(setup.problems),
+        Ok(made) => (made, setup.problems),
         Err(error) => panic!("{error}"),
     }
 }
 
-/// The problems of a table, as `path: message`.
+/// The problems of a table, warnings too, as `path: message`.
 pub fn problems(table: &str) -> Vec<String> {
-    let problems = build(table).err().unwrap_or_default();
+    let problems = made(table).1;
     problems.iter().map(|p| format!("{}: {}", p.path.join("."), p.message)).collect()
 }
 

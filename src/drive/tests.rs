@@ -257,7 +257,9 @@ fn a_busy_agent_is_asked_again_more_often_than_a_broken_one_but_not_for_ever() {
 
 #[test]
 fn what_the_agent_may_have_heard_is_never_said_again() {
-    for cause in [Cause::Reset, Cause::Timeout, Cause::Malformed, Cause::Refused, Cause::Died, Cause::TooLarge] {
+    for cause in
+        [Cause::Agent, Cause::Reset, Cause::Timeout, Cause::Malformed, Cause::Refused, Cause::Died, Cause::TooLarge]
+    {
         let world = World::new(&cases(1), move |_| Does::Fails(cause));
         let (came, sessions) = world.drive();
         assert_eq!((came.retries, came.failures), (0, 1), "{cause:?}");

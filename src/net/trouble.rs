@@ -16,6 +16,8 @@ pub enum Cause {
     Busy,
     /// An answer that says that the other side failed (5xx).
     Server,
+    /// The agent was heard, and what it says is that it failed: a result, and no failure on the way to it.
+    Agent,
     /// An answer that says that we asked wrongly (4xx).
     Refused,
     /// An answer that cannot be understood.
@@ -39,6 +41,7 @@ impl Cause {
             Self::Timeout => "timeout",
             Self::Busy => "busy",
             Self::Server => "server_error",
+            Self::Agent => "agent_error",
             Self::Refused => "refused",
             Self::Malformed => "malformed",
             Self::TooLarge => "too_large",

@@ -85,7 +85,7 @@ impl Answer {
         let made = (!artifacts.is_empty()).then(|| artifacts.join("\n"));
         if self.state == Some(State::Failed) {
             let why = self.status.or(made).unwrap_or_else(|| "it does not say why".to_owned());
-            return Err(Trouble::new(Cause::Server, format!("the agent says that its task failed: {}", clipped(&why))));
+            return Err(Trouble::new(Cause::Agent, format!("the agent says that its task failed: {}", clipped(&why))));
         }
         // What the agent says while it waits is a question, whatever it made before.
         let reply = match self.state {
@@ -152,7 +152,7 @@ fn text_of(value: &Value) -> Option<String> {
 pub fn failed(error: &Value) -> Trouble {
     let code = error.get("code").and_then(Value::as_i64);
     // -32603 is an internal error; the others are about what was asked.
-    let cause = if matches!(code, None | Some(-32603)) { Cause::Server } else { Cause::Refused };
+    let cause = if matches!(code, None | Some(-32603)) { Cause::Agent } else { Cause::Refused };
     let message = error.get("message").and_then(Value::as_str).map_or_else(|| error.to_string(), str::to_owned);
     let code = code.map(|code| format!(" ({code})")).unwrap_or_default();
     Trouble::new(cause, format!("the agent answers with an error: {}{code}", clipped(&message)))

@@ -127,9 +127,9 @@ fn what_the_agent_decides_is_heard_and_what_fails_is_a_trouble_with_a_name() {
     );
     let rpc = |code: i64| ok(&json!({"jsonrpc": "2.0", "id": 1, "error": {"code": code, "message": "no s3cret"}}));
     for (step, keys, cause, message) in [
-        (task("failed", Some("out of luck"), &json!([])), "", Cause::Server, "failed: out of luck"),
+        (task("failed", Some("out of luck"), &json!([])), "", Cause::Agent, "failed: out of luck"),
         (task("sleeping", None, &json!([])), "", Cause::Malformed, "not known"),
-        (rpc(-32603), "", Cause::Server, "no [secret] (-32603)"),
+        (rpc(-32603), "", Cause::Agent, "no [secret] (-32603)"),
         (rpc(-32602), "", Cause::Refused, "(-32602)"),
         (ok(&json!({"jsonrpc": "2.0"})), "", Cause::Malformed, "no JSON-RPC response"),
         (ok(&result(&json!({"x": 1}))), "", Cause::Malformed, "no message, no task"),

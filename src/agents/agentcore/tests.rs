@@ -60,6 +60,7 @@ fn bad_replies_are_troubles_with_names() {
         (reply("403 Forbidden", "application/json", "{\"message\":\"s3cret is expired\"}"), Cause::Refused),
         (reply("200 OK", "text/html", "<html>"), Cause::Malformed),
         (events(&[]), Cause::Malformed),
+        (events(&["\"half\"", "{\"error\":\"broke\",\"error_type\":\"ValueError\"}"]), Cause::Agent),
     ] {
         let trouble = runs(once(step, "")).0.unwrap_err();
         assert_eq!(trouble.cause, cause, "{}", trouble.message);

@@ -80,7 +80,7 @@ fn every_bad_program_is_a_trouble_with_a_name() {
         ("read l; echo '{\"reply\": \"a'", Cause::Malformed, "no JSON"),
         ("read l; echo '{}'", Cause::Malformed, "no `reply` and no `text`"),
         ("read l; printf '\\377\\n'", Cause::Malformed, "not UTF-8"),
-        ("read l; echo '{\"error\": \"no model\"}'", Cause::Server, "failed: no model"),
+        ("read l; echo '{\"error\": \"no model\"}'", Cause::Agent, "failed: no model"),
         ("read l; head -c 10000000 /dev/zero | tr '\\0' a", Cause::TooLarge, "longer than 8388608 bytes"),
         ("yes '{\"text\": \"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"}'", Cause::TooLarge, "longer than 8388608 bytes"),
         ("head -c 3000000 /dev/zero | tr '\\0' e >&2; read l; exit 1", Cause::Died, "eeeee"),

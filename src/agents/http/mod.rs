@@ -141,7 +141,7 @@ usage   = "usage"
             }
         }
         let wire = Wire::new(method, &self.url, &self.headers, setup);
-        if !setup.problems.is_empty() {
+        if setup.problems.iter().any(|problem| !problem.warning) {
             return None;
         }
         let mut wire = wire?;
@@ -152,6 +152,10 @@ usage   = "usage"
             let help = "put {{ message }} into `body` or `url`".to_owned();
             setup.problem(&[], "nothing of the request says what the user says", help);
             return None;
+        }
+        if self.stream != Stream::None && self.end.is_none() && (self.text.is_some() || self.reply.is_none()) {
+            let help = "say in `end` which event ends it, such as end = \"[DONE]\"".to_owned();
+            setup.warn(&["end"], "without `end`, a stream that was cut off cannot be told from a whole one", help);
         }
         let picks = Picks {
             reply: self.reply,

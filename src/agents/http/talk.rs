@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
-use reqwest::Response;
+use reqwest::{Response, StatusCode};
 use serde_json::Value;
 
 use super::sign::Sign;
@@ -120,8 +120,14 @@ impl Spec {
         let env = &self.wire.made()?.env;
         let (content, said) = wire::content(&reply);
         let mut heard = Heard::default();
+        if reply.status() == StatusCode::NO_CONTENT {
+            return Ok(heard);
+        }
         if self.picks.reply.is_none() && content == Content::Plain {
             let bytes = body::whole(reply, MOST).await?;
+            if bytes.is_empty() {
+                return Ok(heard);
+            }
             let text = String::from_utf8(bytes);
             heard.reply = Some(text.map_err(|_| Trouble::new(Cause::Malformed, "the reply is not UTF-8"))?);
             return Ok(heard);
@@ -132,6 +138,9 @@ impl Spec {
         }
         let value = wire::json(reply, env).await?;
         self.picks.apply(&value, &mut heard)?;
+        if self.form == Form::Either && is_runtime_error(&value) {
+            return Err(said_it_failed(&value.to_string()));
+        }
         if self.picks.reply.is_none() && self.form == Form::Either {
             heard.reply = (!value.is_null()).then(|| text(&value));
             return Ok(heard);
@@ -164,6 +173,15 @@ impl Spec {
                 ended = true;
                 break;
             }
+            if event.kind.as_deref() == Some("error") {
+                return Err(said_it_failed(&event.data));
+            }
+            if self.form == Form::Either
+                && let Ok(value) = serde_json::from_str::<Value>(&event.data)
+                && is_runtime_error(&value)
+            {
+                return Err(said_it_failed(&event.data));
+            }
             if self.form != Form::Lines && self.piece.is_none() && self.picks.reply.is_none() {
                 let said = match self.form {
                     // Frameworks write what an agent yields as JSON, a text in quotes.
@@ -174,15 +192,22 @@ impl Spec {
                 continue;
             }
             let value = wire::parse(event.data.as_bytes(), "an event of the stream", env)?;
+            let mut said = false;
             for found in self.piece.iter().flat_map(|path| path.select(&value)) {
+                said = true;
                 match found {
                     Value::String(text) => wire::piece(&mut heard, text, since),
                     Value::Null => {}
                     other => wire::piece(&mut heard, &other.to_string(), since),
                 }
             }
-            whole = self.picks.reply.as_ref().and_then(|path| reply_in(path, &value)).or(whole);
+            let told = self.picks.reply.as_ref().and_then(|path| reply_in(path, &value));
             self.picks.apply(&value, &mut heard)?;
+            let error = value.get("error").filter(|error| !matches!(error, Value::Null | Value::Bool(false)));
+            if let Some(error) = error.filter(|_| !said && told.is_none() && self.picks.error.is_none()) {
+                return Err(said_it_failed(&text(error)));
+            }
+            whole = told.or(whole);
         }
         if self.end.is_some() && !ended {
             let message = "the stream ended before the event that ends it (`end`)";
@@ -195,6 +220,15 @@ impl Spec {
         }
         Ok(heard)
     }
+}
+
+/// Whether this is what the runtime's SDK says in place of the rest, where what the agent yields broke off.
+fn is_runtime_error(value: &Value) -> bool {
+    ["error", "error_type"].iter().all(|key| value.get(key).is_some_and(|said| !said.is_null()))
+}
+
+fn said_it_failed(what: &str) -> Trouble {
+    Trouble::new(Cause::Agent, format!("the agent says that it failed: {}", wire::clipped(what)))
 }
 
 /// The reply at a path: `None` where there is none, `Some(None)` where the agent says that it says nothing.

@@ -135,6 +135,28 @@ fn plain_text_is_a_reply_where_no_path_is_given() {
 }
 
 #[test]
+fn a_reply_without_a_body_says_nothing() {
+    let nothing = Do::Send(b"HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n".to_vec());
+    for step in [reply("200 OK", "text/plain", ""), nothing.clone()] {
+        assert_eq!(runs(whole(step, "")).unwrap().reply, None);
+    }
+    assert_eq!(runs(whole(nothing, "reply = 'r'")).unwrap().reply, None);
+}
+
+#[test]
+fn a_stream_whose_end_is_not_known_is_warned_of() {
+    let warned = |keys: &str| problems(&format!("kind = 'http'\nurl = 'http://x/'\n{keys}"));
+    let [told] = &warned("stream = 'sse'\ntext = 't'")[..] else { panic!("one warning") };
+    assert!(told.contains("cut off cannot be told"), "{told}");
+    assert!(warned("stream = 'sse'\ntext = 't'\nend = '[DONE]'").is_empty());
+    assert!(warned("stream = 'sse'\nreply = 'r'").is_empty(), "a stream that is cut off has no reply then");
+    assert!(
+        build("kind = 'http'\nurl = 'http://x/'\nheaders = { Authorization = 'k' }").is_ok(),
+        "no more than a warning"
+    );
+}
+
+#[test]
 fn every_bad_reply_is_a_trouble_with_a_name() {
     let json = |body: &str| reply("200 OK", "application/json", body);
     let sse = "stream = 'sse'\ntext = 't'\nend = '[DONE]'";
@@ -176,7 +198,7 @@ fn every_bad_reply_is_a_trouble_with_a_name() {
         ("no reply", json("{\"x\": 1}"), plain, Cause::Malformed, "there is no `r`"),
         ("announced", Do::Send(announced.into()), plain, Cause::TooLarge, "longer than 8388608 bytes"),
         ("endless", Do::Endless(endless, vec![b' '; 65536]), plain, Cause::TooLarge, "longer than 8388608 bytes"),
-        ("says so", json("{\"r\": \"x\", \"e\": \"no\"}"), "reply='r'\nerror='e'", Cause::Server, "failed: no"),
+        ("says so", json("{\"r\": \"x\", \"e\": \"no\"}"), "reply='r'\nerror='e'", Cause::Agent, "failed: no"),
         ("cost", json("{\"r\": \"x\", \"c\": \"1\"}"), "reply='r'\ncost_usd='c'", Cause::Malformed, "`c` in the reply"),
         (
             "call",
@@ -196,6 +218,20 @@ fn every_bad_reply_is_a_trouble_with_a_name() {
         ),
         ("bad event", events(&["{\"t\":"]), sse, Cause::Malformed, "an event of the stream is no JSON"),
         ("cut off", events(&["{\"t\":\"a\"}"]), sse, Cause::Reset, "ended before"),
+        (
+            "an event of an error",
+            Do::Send([head("text/event-stream"), b"data: half\n\nevent: error\ndata: broke\n\n".to_vec()].concat()),
+            "stream = 'sse'",
+            Cause::Agent,
+            "failed: broke",
+        ),
+        (
+            "an error for a piece",
+            events(&["{\"t\":\"half\"}", "{\"error\":\"broke\"}"]),
+            "stream = 'sse'\ntext = 't'",
+            Cause::Agent,
+            "failed: broke",
+        ),
         ("silent", events(&["{}", "[DONE]"]), sse, Cause::Malformed, "no text of a reply"),
         (
             "bad text",

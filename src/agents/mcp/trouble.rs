@@ -74,7 +74,8 @@ fn of_http(error: &StreamableHttpError<reqwest::Error>) -> Cause {
 fn of_status(error: &HttpStatusError) -> (Cause, Option<Duration>) {
     let cause = match error.status {
         429 | 503 | 529 => Cause::Busy,
-        _ => Cause::Server,
+        500.. => Cause::Server,
+        _ => Cause::Refused,
     };
     let seconds = error.retry_after.as_ref().and_then(|text| text.trim().parse().ok());
     (cause, seconds.map(Duration::from_secs))

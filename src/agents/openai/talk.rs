@@ -278,7 +278,7 @@ impl Tally {
 /// A trouble that the API reports in a reply that is a success otherwise.
 pub fn failed(error: &Value) -> Trouble {
     let message = error.get("message").and_then(Value::as_str).map_or_else(|| error.to_string(), str::to_owned);
-    Trouble::new(Cause::Server, format!("the agent says that it failed: {}", clipped(&message)))
+    Trouble::new(Cause::Agent, format!("the agent says that it failed: {}", clipped(&message)))
 }
 
 /// A reply that is not what the API's are.

@@ -204,14 +204,14 @@ fn bad_replies_are_troubles_with_names() {
     let (stream, responses) = ("stream = true", "api = 'responses'\nstream = true");
     let cases: Vec<(Do, &str, Cause, &str)> = vec![
         (reply("429 Slow", "application/json", "{\"error\":{\"message\":\"s3cret\"}}"), "", Cause::Busy, "[secret]"),
-        (json("{\"error\":{\"message\":\"overloaded\"}}"), "", Cause::Server, "failed: overloaded"),
+        (json("{\"error\":{\"message\":\"overloaded\"}}"), "", Cause::Agent, "failed: overloaded"),
         (json("{\"choices\":[]}"), "", Cause::Malformed, "no choice"),
         (json("{\"choices\":[{}]}"), "", Cause::Malformed, "no message"),
         (json("{\"choices\":[{\"message\":{\"tool_calls\":[{}]}}]}"), "", Cause::Malformed, "without a name"),
         (json("{}"), "api = 'responses'", Cause::Malformed, "no output"),
         (reply("200 OK", "text/html", "<html>"), "", Cause::Malformed, "no JSON"),
         (json("{}"), stream, Cause::Malformed, "no stream of events"),
-        (events(&["{\"error\":{\"message\":\"broke\"}}"]), stream, Cause::Server, "broke"),
+        (events(&["{\"error\":{\"message\":\"broke\"}}"]), stream, Cause::Agent, "broke"),
         (events(&["{\"choices\":[{\"delta\":{\"content\":\"a\"}}]}"]), stream, Cause::Reset, "middle of the reply"),
         (
             events(&["{\"choices\":[{\"delta\":{\"tool_calls\":[{\"index\":99999999}]}}]}"]),
@@ -223,7 +223,7 @@ fn bad_replies_are_troubles_with_names() {
         (
             events(&["{\"type\":\"response.failed\",\"response\":{\"error\":{\"message\":\"bad\"}}}"]),
             responses,
-            Cause::Server,
+            Cause::Agent,
             "bad",
         ),
     ];
