@@ -58,7 +58,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     let written = if args.json {
         json::line(&Redacted::drawn(&replayed.summary), &mut text)
     } else {
-        Terminal::new(drawn, ends, &gathered, args.verbose).write(Some(&display(dir, &context.cwd)), &mut text)
+        Terminal::new(drawn, ends, &gathered, args.verbose).of_folder(display(dir, &context.cwd)).write(&mut text)
     };
     written.map_err(|why| Failure::write("the report", &why))?;
     if args.format.is_github() {

@@ -1,5 +1,6 @@
 //! The summary in the terminal: what failed comes first, each with its reason and where to look.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Effects, Style};
@@ -11,6 +12,7 @@ use crate::checks::system::words;
 use crate::eval::event::{SuiteEnd, SuitePlan};
 use crate::eval::gate::{CheckSummary, Decision, SuiteSummary};
 use crate::model::{Level, Status};
+use crate::store::driven;
 
 /// Longest message that stays on one line, in characters.
 const WIDE: usize = 80;
@@ -21,6 +23,8 @@ pub struct Terminal<'d> {
     ends: Vec<Option<&'d SuiteEnd>>,
     gathered: &'d Gathered,
     verbose: bool,
+    /// Where the run's files are, as the user would name it.
+    folder: Option<String>,
 }
 
 pub(super) const BAD: Style = AnsiColor::Red.on_default().effects(Effects::BOLD);
@@ -33,17 +37,22 @@ impl<'d> Terminal<'d> {
     /// A report of a run. `ends` holds the end of each suite's sessions, which names the files; `gathered` what is shown
     /// of the sessions; `verbose` lists checks that passed, too.
     pub fn new(drawn: Drawn<'d>, ends: Vec<Option<&'d SuiteEnd>>, gathered: &'d Gathered, verbose: bool) -> Self {
-        Self { drawn, ends, gathered, verbose }
+        Self { drawn, ends, gathered, verbose, folder: None }
     }
 
-    /// Writes the report; `place` is where the run's files are.
-    pub fn write(&self, place: Option<&str>, out: &mut dyn Write) -> io::Result<()> {
+    /// The same, told where the run's files are.
+    pub fn of_folder(self, folder: String) -> Self {
+        Self { folder: Some(folder), ..self }
+    }
+
+    /// Writes the report.
+    pub fn write(&self, out: &mut dyn Write) -> io::Result<()> {
         let mut text = Vec::new();
-        self.draw(place, &mut text)?;
+        self.draw(&mut text)?;
         out.write_all(safe::commands(&String::from_utf8_lossy(&text)).as_bytes())
     }
 
-    fn draw(&self, place: Option<&str>, out: &mut dyn Write) -> io::Result<()> {
+    fn draw(&self, out: &mut dyn Write) -> io::Result<()> {
         let summary = self.drawn.summary;
         let mut order: Vec<usize> = (0..summary.suites.len()).collect();
         // The worst last in a terminal would be what the eye meets; but pipes and CI logs are read from the top.
@@ -53,7 +62,7 @@ impl<'d> Terminal<'d> {
                 self.suite(index, plan, suite, out)?;
             }
         }
-        self.closing(place, out)
+        self.closing(out)
     }
 
     fn suite(&self, index: usize, plan: &SuitePlan, suite: &SuiteSummary, out: &mut dyn Write) -> io::Result<()> {
@@ -148,9 +157,19 @@ impl<'d> Terminal<'d> {
         }
         let end = self.ends.get(suite).copied().flatten();
         if let Some(place) = end.and_then(|e| place(e, example.at.0)) {
-            writeln!(out, "          {DIM}seatrial show {} {}{DIM:#}", shell(place), shell(&example.id))?;
+            let place = self.from_here(suite, place);
+            writeln!(out, "          {DIM}seatrial show {} {}{DIM:#}", shell(&place), shell(&example.id))?;
         }
         Ok(())
+    }
+
+    /// A place as it is named from here: what a live run saved is named within its folder.
+    fn from_here<'p>(&self, suite: usize, place: &'p str) -> Cow<'p, str> {
+        let driven = self.drawn.plan.suites.get(suite).is_some_and(|plan| driven::file_name(&plan.name) == place);
+        match &self.folder {
+            Some(folder) if driven => format!("{folder}/{place}").into(),
+            _ => place.into(),
+        }
     }
 
     fn left_out(&self, index: usize, suite: &SuiteSummary, out: &mut dyn Write) -> io::Result<()> {
@@ -231,9 +250,9 @@ impl<'d> Terminal<'d> {
         writeln!(out)
     }
 
-    fn closing(&self, place: Option<&str>, out: &mut dyn Write) -> io::Result<()> {
+    fn closing(&self, out: &mut dyn Write) -> io::Result<()> {
         total(self.drawn, out)?;
-        if let Some(place) = place {
+        if let Some(place) = &self.folder {
             writeln!(out, "{DIM}reports in {}{DIM:#}", safe::terminal(place))?;
         }
         Ok(())

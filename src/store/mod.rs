@@ -3,6 +3,7 @@
 
 pub mod against;
 pub mod baseline;
+pub mod driven;
 pub mod kept;
 pub mod lines;
 pub mod record;

@@ -14,7 +14,8 @@ pub(super) fn agents() -> String {
         let _ = writeln!(out, "  {:width$}  {}", kind.name, short(&struct_doc(kind.schema).summary));
     }
     out.push_str("\nEach has keys of its own, beside those below: `seatrial explain http`.\n");
-    table_docs().iter().filter(|table| table.name == "[agent]").for_each(|table| topics::table(table, &mut out));
+    let own = |name: &str| name.contains("agent]") || name.contains("[agent.");
+    table_docs().iter().filter(|table| own(table.name)).for_each(|table| topics::table(table, &mut out));
     out
 }
 

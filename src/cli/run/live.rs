@@ -10,7 +10,7 @@ use crate::cli::load;
 use crate::cli::progress::Driving;
 use crate::drive::fleet::{Came, Fleet, Stopped};
 use crate::drive::listening::Listening;
-use crate::drive::saved::{self, Judged, Saved};
+use crate::drive::saved::{Judged, Saved};
 use crate::drive::talk::FIRST_WAIT;
 use crate::drive::user::Desks;
 use crate::drive::wants;
@@ -26,6 +26,7 @@ use crate::net::secret;
 use crate::receive::{Counts, Nobody};
 use crate::report::safe;
 use crate::sources::RecordedFile;
+use crate::store::driven;
 use crate::suite::problems::{Problem, Problems, Severity};
 use crate::suite::{Recorded, Suite};
 
@@ -80,7 +81,7 @@ pub fn choose(args: &Args, load: &load::Args, suites: &mut [Suite], context: &Co
 
 /// Makes a suite read what a live run saved of it.
 fn take_saved(run: Option<&PathBuf>, suite: &mut Suite, context: &Context, problems: &mut Problems) {
-    let file = saved::file_name(&suite.name);
+    let file = driven::file_name(&suite.name);
     let out = context.cwd.join(&context.settings.out.value);
     let path = match run {
         Some(run) => Some(context.cwd.join(run).join(&file)),
@@ -189,7 +190,7 @@ impl<'d> Driver<'d> {
         let suite = planned.suite;
         let Some(live) = &suite.live else { return Ok(None) };
         let wants = wants::of(planned);
-        let name = saved::file_name(&suite.name);
+        let name = driven::file_name(&suite.name);
         let cannot = |why: &std::io::Error| Failure::write(&format!("the sessions of `{}`", suite.name), why);
         let mut saved = Saved::open(suite, &wants, &self.run, self.shard.is_some()).map_err(|e| cannot(&e))?;
         let (before, redacted) = (saved.len() as u64, saved.redacted as u64);
@@ -294,7 +295,7 @@ impl<'d> Driver<'d> {
         if came.sessions == 0 {
             return;
         }
-        let place = folder::display(&self.run.join(saved::file_name(&suite.name)), &self.context.cwd);
+        let place = folder::display(&self.run.join(driven::file_name(&suite.name)), &self.context.cwd);
         let told = format!("seatrial: {}: {}; saved in {place}\n", suite.name, driven.told());
         self.context.note(&safe::terminal(&told));
     }

@@ -181,7 +181,7 @@ impl Output {
         let place = folder::display(&self.dir, &context.cwd);
         let mut text = Vec::new();
         // Writing into memory does not fail.
-        let _ = Terminal::new(drawn, ends, &gathered, shown.verbose).write(Some(&place), &mut text);
+        let _ = Terminal::new(drawn, ends, &gathered, shown.verbose).of_folder(place.clone()).write(&mut text);
         if shown.github {
             let _ = github::write(drawn, &gathered, &folder::below_root(&context.cwd), &mut text);
         }
