@@ -3,18 +3,12 @@
 //! They are futures of one task: a session in flight costs a few kilobytes and no thread. Each is saved as it ends, in
 //! whatever order; the order of the recording is made afterwards.
 
-use std::collections::HashMap;
 use std::io;
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use futures_util::stream::FuturesUnordered;
-use futures_util::{FutureExt, StreamExt};
-use serde_json::Value;
-use tokio::sync::OnceCell;
-
+use super::around::Around;
 use super::hooks::{self, For};
 use super::made;
 use super::saved::{Line, Saved};
@@ -31,6 +25,9 @@ use crate::net::secret::Vars;
 use crate::receive::{Telemetry, join};
 use crate::suite::agent::{Each, Hook, Live};
 use crate::suite::{Case, Suite};
+use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
+use serde_json::Value;
 
 /// How often is looked whether the run is to end.
 const LOOK: Duration = Duration::from_millis(50);
@@ -59,6 +56,8 @@ pub struct Fleet<'f> {
     pub budgets: &'f [Budget],
     /// Set from outside to end orderly.
     pub stop: &'f AtomicBool,
+    /// The most that a session cost that was saved before; `None` where there is none.
+    pub before: Option<Amount>,
     /// Told how far it has come.
     pub progress: &'f dyn Fn(Reached),
 }
@@ -101,6 +100,8 @@ pub struct Came {
     pub panicked: bool,
     /// Teardowns that failed.
     pub undone: u64,
+    /// Sessions of which spans arrived after they had been collected.
+    pub late: u64,
     /// What went wrong beside the sessions, the first of it.
     pub warnings: Vec<String>,
     /// Why it ended before all sessions did.
@@ -114,55 +115,24 @@ pub enum Stopped {
     Interrupted,
     /// What may be spent is spent, or nobody can tell.
     Capped(String),
-    /// What has to be done before any session failed.
-    Setup(String),
     /// A session could not be saved.
     Write(String),
 }
 
+/// How long what was begun may take to be undone, in all, once the run is interrupted.
+const UNDO: Duration = Duration::from_secs(5);
+
+/// What is said of a session of which spans arrived too late.
+const LATE: &str = "spans arrived after it had been quiet for `quiet` of [agent.telemetry], and are missing: \
+                    let the agent export sooner, or give it more time there";
+
 /// Warnings that are told.
 const MOST_WARNINGS: usize = 5;
-
-/// What is done once a case: before the first of its sessions, after the last.
-struct ByCase {
-    ready: HashMap<usize, OnceCell<Result<(), String>>>,
-    left: Mutex<HashMap<usize, usize>>,
-}
-
-impl ByCase {
-    fn of(fleet: &Fleet<'_>) -> Self {
-        let mut left = HashMap::new();
-        for want in fleet.here.iter().filter_map(|at| fleet.wants.get(*at)) {
-            *left.entry(want.case).or_default() += 1;
-        }
-        Self { ready: left.keys().map(|case| (*case, OnceCell::new())).collect(), left: Mutex::new(left) }
-    }
-
-    /// Waits until the case of a session is ready.
-    async fn ready(&self, fleet: &Fleet<'_>, at: usize, case: &Case) -> Result<(), String> {
-        let cell = fleet.wants.get(at).and_then(|want| self.ready.get(&want.case));
-        let Some(cell) = cell else { return Ok(()) };
-        let done = cell.get_or_init(|| fleet.around(Each::Case, Some((case, 0)), "", &fleet.live.hooks.setup)).await;
-        done.clone()
-    }
-
-    /// A session of a case is over.
-    async fn over(&self, fleet: &Fleet<'_>, at: usize, case: &Case) -> Result<(), String> {
-        let last = {
-            let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
-            let left = fleet.wants.get(at).and_then(|want| left.get_mut(&want.case));
-            left.is_some_and(|left| {
-                *left -= 1;
-                *left == 0
-            })
-        };
-        if last { fleet.around(Each::Case, Some((case, 0)), "", &fleet.live.hooks.teardown).await } else { Ok(()) }
-    }
-}
 
 /// A session that has ended.
 struct Ended {
     at: usize,
+    id: String,
     line: io::Result<Line>,
     /// What it came to; `Err` says what of it is known, and why that is not all.
     spent: Result<Amount, (Amount, String)>,
@@ -198,15 +168,13 @@ impl Fleet<'_> {
             first_wait: self.first_wait,
         };
         let mut came = Came::default();
-        if let Err(why) = self.around(Each::Run, None, "", &self.live.hooks.setup).await {
-            came.stopped = Some(Stopped::Setup(why));
-            return came;
-        }
-        let by_case = ByCase::of(self);
+        let around = Around::begin(self).await;
+        // Sessions that were driven here, and where they stand.
+        let mut driven: Vec<(usize, String)> = Vec::new();
         let mut left = self.here.iter().copied();
         let mut going = FuturesUnordered::new();
         // The most that a session cost so far; `None` before any has ended.
-        let mut most: Option<Amount> = None;
+        let mut most = self.before;
         let mut look = tokio::time::interval(LOOK);
         look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
@@ -214,7 +182,7 @@ impl Fleet<'_> {
             let room = if self.is_limited() && most.is_none() { 1 } else { self.live.load.concurrency };
             while came.stopped.is_none() && going.len() < room {
                 let Some(at) = left.next() else { break };
-                going.push(self.one(&shared, &by_case, at, most.unwrap_or_default()));
+                going.push(self.one(&shared, &around, at, most.unwrap_or_default()));
             }
             tokio::select! {
                 ended = going.next() => match ended {
@@ -223,6 +191,7 @@ impl Fleet<'_> {
                         came.stopped.get_or_insert(Stopped::Capped(why));
                     }
                     Some(Ok(ended)) => {
+                        driven.push((ended.at, ended.id.clone()));
                         if let Err(why) = self.take(ended, saved, &mut came, &mut most) {
                             came.stopped.get_or_insert(Stopped::Write(why.to_string()));
                         }
@@ -239,14 +208,45 @@ impl Fleet<'_> {
         }
         // Sessions that are dropped in the middle say nothing; what they started ends with them.
         drop(going);
-        if let Err(why) = self.around(Each::Run, None, "", &self.live.hooks.teardown).await {
+        let interrupted = came.stopped == Some(Stopped::Interrupted);
+        for why in around.end(self, interrupted.then_some(UNDO)).await {
             came.undone += 1;
             came.warnings.push(why);
+        }
+        if let Err(why) = self.mark_late(&driven, interrupted, saved, &mut came).await {
+            came.stopped.get_or_insert(Stopped::Write(why.to_string()));
         }
         let _ = tokio::time::timeout(Duration::from_secs(10), self.live.agent.shut()).await;
         came.peak = pace.peak() as u64;
         came.took = began.elapsed();
         came
+    }
+
+    /// Marks the sessions of which spans arrived after they had been collected: what is saved of them is not all.
+    async fn mark_late(
+        &self,
+        driven: &[(usize, String)],
+        interrupted: bool,
+        saved: &mut Saved<'_>,
+        came: &mut Came,
+    ) -> io::Result<()> {
+        let Some(listen) = self.live.telemetry.as_ref().filter(|_| !driven.is_empty()) else { return Ok(()) };
+        if !interrupted {
+            tokio::time::sleep(listen.quiet).await;
+        }
+        for (at, id) in driven {
+            if self.telemetry.is_late(id) {
+                came.late += 1;
+                saved.amend(*at, &|session| {
+                    session.incomplete = true;
+                    session.notes.push(LATE.into());
+                })?;
+            }
+        }
+        if came.late > 0 {
+            came.warnings.push(format!("{} sessions cannot be measured: {LATE}", came.late));
+        }
+        Ok(())
     }
 
     /// What something is done for.
@@ -256,7 +256,7 @@ impl Fleet<'_> {
     }
 
     /// Does what is to be done this often. `Err` says what went wrong first; the rest is not done then.
-    async fn around(
+    pub(super) async fn around(
         &self,
         each: Each,
         case: Option<(&Case, u32)>,
@@ -279,13 +279,13 @@ impl Fleet<'_> {
         self.budgets.iter().any(|b| b.limits().cost.is_some() || b.limits().tokens.is_some())
     }
 
-    fn case(&self, at: usize) -> Option<(&Case, u32)> {
+    pub(super) fn case(&self, at: usize) -> Option<(&Case, u32)> {
         let want = self.wants.get(at)?;
         Some((self.suite.cases.as_ref()?.list.get(want.case)?, want.trial))
     }
 
     /// One session; `Err` says why nothing may be spent on it.
-    async fn one(&self, shared: &Shared<'_>, by_case: &ByCase, at: usize, most: Amount) -> Result<Ended, String> {
+    async fn one(&self, shared: &Shared<'_>, around: &Around, at: usize, most: Amount) -> Result<Ended, String> {
         let mut held = Vec::new();
         for budget in self.budgets {
             held.push(budget.reserve(most).await.map_err(|trouble| trouble.message)?);
@@ -295,10 +295,7 @@ impl Fleet<'_> {
         let id = talk.id.clone();
         let hooks = &self.live.hooks;
         let for_it = Some((case, trial));
-        let mut ready = by_case.ready(self, at, case).await;
-        if ready.is_ok() {
-            ready = self.around(Each::Session, for_it, &id, &hooks.setup).await;
-        }
+        let ready = around.ready(self, at, &id).await;
         let (mut initial, mut notes) = (None, Vec::new());
         if let Some(state) = hooks.state.as_ref().filter(|state| state.initial && ready.is_ok()) {
             let asked = hooks::state(state, self.for_what(for_it, &id)).await;
@@ -327,12 +324,9 @@ impl Fleet<'_> {
                 asked.map_err(|why| notes.push(format!("the state after the session is not known: {why}"))).ok();
         }
         let mut undone = 0;
-        for undo in [self.around(Each::Session, for_it, &id, &hooks.teardown).await, by_case.over(self, at, case).await]
-        {
-            if let Err(why) = undo {
-                undone += 1;
-                notes.push(why);
-            }
+        for why in around.over(self, at, &id).await {
+            undone += 1;
+            notes.push(why);
         }
         session.notes = notes.iter().map(|note| Text::from(note.clone())).collect();
         let collected = shared.telemetry.collect(&id, Instant::now() + self.live.telemetry_deadline()).await;
@@ -344,6 +338,7 @@ impl Fleet<'_> {
         }
         Ok(Ended {
             at,
+            id: id.clone(),
             line: Line::of(&session, &self.suite.redactor),
             spent: self.spent(&session, played.as_ref()),
             played: played.as_ref().map(|played| (played.asked(), played.spent())).unwrap_or_default(),
@@ -360,8 +355,22 @@ impl Fleet<'_> {
     }
 
     fn take(&self, ended: Ended, saved: &mut Saved<'_>, came: &mut Came, most: &mut Option<Amount>) -> io::Result<()> {
-        let Ended { at, line, spent, played, heard, failed, turns, notes, retries, busy, panicked, undone, held } =
-            ended;
+        let Ended {
+            at,
+            id: _,
+            line,
+            spent,
+            played,
+            heard,
+            failed,
+            turns,
+            notes,
+            retries,
+            busy,
+            panicked,
+            undone,
+            held,
+        } = ended;
         let amount = *spent.as_ref().unwrap_or_else(|(known, _)| known);
         if heard {
             let so_far = most.unwrap_or_default();

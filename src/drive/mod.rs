@@ -9,11 +9,13 @@
 //! - [`user`]: who speaks for the user, a script or a model.
 //! - [`talk`]: one conversation, turn by turn, within its limits of time; what is said again and what is not.
 //! - [`hooks`]: what is done before and after sessions, and what the world is like then.
+//! - [`around`]: when it is done, and that it is undone.
 //! - [`listening`]: the receiver of telemetry while a suite is driven.
 //! - [`made`]: from what was heard to a session; what was not heard is not in it.
 //! - [`fleet`]: many conversations at once, until all have ended, the run is interrupted, or what may be spent is spent.
 //! - [`saved`]: the sessions on disk, as they end and at last in order.
 
+pub mod around;
 pub mod fleet;
 pub mod hooks;
 pub mod listening;

@@ -8,9 +8,14 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
+use serde_json::Value;
+
+use super::made::PLAYED;
 use super::wants::Want;
+use crate::eval::facts::Facts;
 use crate::formats::seatrial;
-use crate::model::Session;
+use crate::model::{NanoUsd, Session};
+use crate::net::budget::Amount;
 use crate::redact::Redactor;
 use crate::store::driven::{FOLDER, file_name};
 use crate::suite::Suite;
@@ -30,6 +35,10 @@ pub struct Saved<'s> {
     there: Vec<bool>,
     /// Sessions that were saved before and cannot be judged again, because something was taken out of them.
     pub redacted: usize,
+    /// What the sessions that were saved before came to, as far as they say it.
+    pub spent: Amount,
+    /// The most that one of them came to.
+    pub most: Option<Amount>,
 }
 
 /// A session as it is judged, and as it is kept where that is not the same.
@@ -76,6 +85,15 @@ impl Lines {
         Ok(())
     }
 
+    /// Reads the line of a want; whether there is one.
+    fn read(&mut self, want: usize, line: &mut Vec<u8>) -> io::Result<bool> {
+        let Some(&(offset, length)) = self.at.get(&want) else { return Ok(false) };
+        self.file.seek(SeekFrom::Start(offset))?;
+        line.clear();
+        Read::by_ref(&mut self.file).take(length).read_to_end(line)?;
+        Ok(true)
+    }
+
     /// Puts the lines in order, beside the file and over it; `absent` says what stands for those that are not there.
     fn sort(&mut self, wants: usize, absent: &dyn Fn(usize) -> Option<Vec<u8>>) -> io::Result<()> {
         let fresh = self.path.with_extension("sorting");
@@ -83,14 +101,9 @@ impl Lines {
             let mut out = BufWriter::new(File::create(&fresh)?);
             let mut line = Vec::new();
             for want in 0..wants {
-                match self.at.get(&want) {
-                    Some(&(offset, length)) => {
-                        self.file.seek(SeekFrom::Start(offset))?;
-                        line.clear();
-                        Read::by_ref(&mut self.file).take(length).read_to_end(&mut line)?;
-                        out.write_all(&line)?;
-                    }
-                    None => out.write_all(&absent(want).unwrap_or_default())?,
+                match self.read(want, &mut line)? {
+                    true => out.write_all(&line)?,
+                    false => out.write_all(&absent(want).unwrap_or_default())?,
                 }
             }
             out.flush()?;
@@ -119,8 +132,16 @@ impl<'s> Saved<'s> {
         if path.exists() && !before.exists() {
             fs::rename(&path, &before)?;
         }
-        let mut saved =
-            Self { suite, wants, kept: Lines::create(path)?, private, there: vec![false; wants.len()], redacted: 0 };
+        let mut saved = Self {
+            suite,
+            wants,
+            kept: Lines::create(path)?,
+            private,
+            there: vec![false; wants.len()],
+            redacted: 0,
+            spent: Amount::default(),
+            most: None,
+        };
         if before.exists() {
             saved.take_over(&before)?;
             fs::remove_file(&before)?;
@@ -145,12 +166,32 @@ impl<'s> Saved<'s> {
             let trial = session.trial.as_ref().and_then(|trial| trial.parse().ok());
             let want = case.zip(trial).and_then(|(case, trial)| places.get(&Want { case: *case, trial }));
             let changed = !session.redacted.is_empty();
+            if want.is_none_or(|at| !self.there[*at]) {
+                self.count(&session);
+            }
             match want {
                 // Its flags say that it is not what the checks would have seen.
                 _ if changed => self.redacted += 1,
-                Some(&at) if !self.there[at] => self.push(at, &line, &line)?,
+                // The last that was saved of it is what counts.
+                Some(&at) => self.push(at, &line, &line)?,
                 _ => {}
             }
+        }
+    }
+
+    /// Counts what a session came to, with the model that played its user.
+    fn count(&mut self, session: &Session<'_>) {
+        let facts = Facts::of(session, &self.suite.prices);
+        let cost = facts.cost_usd.and_then(NanoUsd::from_usd).unwrap_or_default();
+        let amount = Amount { cost, tokens: facts.tokens.unwrap_or_default() as u64 };
+        let played = session.attributes.get(PLAYED).and_then(|told| serde_json::from_str::<Value>(told.as_str()).ok());
+        let told = |key: &str| played.as_ref().and_then(|played| played.get(key));
+        let cost = told("cost_usd").and_then(Value::as_f64).and_then(NanoUsd::from_usd).unwrap_or_default();
+        let amount = amount.plus(Amount { cost, tokens: told("tokens").and_then(Value::as_u64).unwrap_or_default() });
+        self.spent = self.spent.plus(amount);
+        if session.turns.iter().any(|turn| turn.end_ns.is_some()) {
+            let most = self.most.unwrap_or_default();
+            self.most = Some(Amount { cost: most.cost.max(amount.cost), tokens: most.tokens.max(amount.tokens) });
         }
     }
 
@@ -184,6 +225,27 @@ impl<'s> Saved<'s> {
     /// It cannot be written.
     pub fn add(&mut self, want: usize, line: &Line) -> io::Result<()> {
         self.push(want, line.kept.as_ref().unwrap_or(&line.judged), &line.judged)
+    }
+
+    /// Changes a session that was saved.
+    ///
+    /// # Errors
+    /// It cannot be read back or written.
+    pub fn amend(&mut self, want: usize, change: &dyn Fn(&mut Session<'_>)) -> io::Result<()> {
+        let private = self.private.as_mut().map(|(lines, _)| lines);
+        for lines in std::iter::once(&mut self.kept).chain(private) {
+            let mut line = Vec::new();
+            if !lines.read(want, &mut line)? {
+                continue;
+            }
+            let mut session: Session<'_> = serde_json::from_slice(&line).map_err(io::Error::other)?;
+            change(&mut session);
+            let mut changed = Vec::new();
+            seatrial::write(&session, &mut changed)?;
+            lines.file.seek(SeekFrom::End(0))?;
+            lines.push(want, &changed)?;
+        }
+        Ok(())
     }
 
     /// Puts everything in order; where the sessions that are to be judged are. What is not there because it is driven

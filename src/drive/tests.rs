@@ -163,6 +163,7 @@ impl World {
             first_wait: Duration::from_micros(20),
             budgets: &self.budgets,
             stop: &self.stop,
+            before: None,
             progress: &|reached| *self.progress.lock().unwrap() = reached.ended,
         };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -396,4 +397,38 @@ fn a_session_reads_back_as_it_was_written() {
     let session: Session<'_> = serde_json::from_str(text.trim_end()).unwrap();
     assert_eq!(session.case.as_deref(), Some("c0"));
     assert_eq!(session.spans().count(), 2);
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupt_undoes_what_was_begun() {
+    use crate::suite::agent::{Each, Hook, What};
+    let mut world = World::new(&cases(2), |_| Does::Hangs);
+    let log = world.dir.path().join("log");
+    let hook = |word: &str, each| Hook {
+        each,
+        what: What::Program(vec!["sh".into(), "-c".into(), format!("echo {word} >> '{}'", log.display())]),
+        timeout: Duration::from_secs(20),
+        path: None,
+        initial: false,
+    };
+    let hooks = &mut world.suite.live.as_mut().unwrap().hooks;
+    hooks.setup = vec![hook("case", Each::Case), hook("session", Each::Session)];
+    hooks.teardown = vec![hook("-case", Each::Case), hook("-session", Each::Session), hook("-run", Each::Run)];
+    let world = std::sync::Arc::new(world);
+    let stops = world.clone();
+    let read = move || std::fs::read_to_string(&log).unwrap_or_default();
+    let seen = read.clone();
+    let waits = std::thread::spawn(move || {
+        while seen().matches("session").count() < 2 {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        stops.stop.store(true, Ordering::Relaxed);
+    });
+    let (came, _) = world.drive();
+    waits.join().unwrap();
+    assert_eq!((came.stopped, came.undone), (Some(Stopped::Interrupted), 0));
+    let log = read();
+    let counts = ["-session\n", "-case\n", "-run\n"].map(|word| log.matches(word).count());
+    assert_eq!(counts, [2, 2, 1], "{log}");
 }

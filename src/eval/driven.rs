@@ -40,6 +40,15 @@ pub struct Driven {
     pub foreign: u64,
     /// Records of telemetry, and requests, that could not be read.
     pub unreadable: u64,
+    /// Requests of telemetry that were refused.
+    pub refused: u64,
+    /// Sessions of which records arrived too late: they are incomplete.
+    pub incomplete: u64,
+    /// Teardowns that failed.
+    pub undone: u64,
+    /// What went wrong beside the sessions, the first of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
     /// Seconds.
     pub seconds: f64,
 }
@@ -60,10 +69,14 @@ impl Driven {
             (&mut self.late, more.late),
             (&mut self.foreign, more.foreign),
             (&mut self.unreadable, more.unreadable),
+            (&mut self.refused, more.refused),
+            (&mut self.incomplete, more.incomplete),
+            (&mut self.undone, more.undone),
         ];
         for (count, more) in counts {
             *count = count.saturating_add(more);
         }
+        self.warnings.extend(more.warnings.iter().cloned());
         self.peak = self.peak.max(more.peak);
         self.seconds += more.seconds;
         self.cost_usd = NanoUsd(self.cost_usd.0.saturating_add(more.cost_usd.0));
@@ -80,6 +93,8 @@ impl Driven {
             (self.late, "", " records of telemetry came too late"),
             (self.foreign, "", " belong to no session of the run"),
             (self.unreadable, "", " could not be read"),
+            (self.incomplete, "", " sessions incomplete for it"),
+            (self.undone, "", " teardowns failed"),
             (self.tokens, "", " tokens"),
         ] {
             if n > 0 {
@@ -108,7 +123,9 @@ pub struct DrivenEvent {
 }
 
 impl Redact for DrivenEvent {
-    fn redact(&mut self, _: &With<'_>) {}
+    fn redact(&mut self, with: &With<'_>) {
+        self.driven.warnings.iter_mut().for_each(|warning| with.words(warning));
+    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Which turn of a live run the spans that arrive belong to: by the trace that was sent with it, by the session that they
 //! name, by a link to that trace. What belongs to none is counted, and forgotten.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -31,6 +31,8 @@ struct Watched {
     sessions: Mutex<HashMap<Key, Watch>>,
     foreign: AtomicU64,
     late: AtomicU64,
+    /// The sessions of which something arrived late.
+    late_of: Mutex<HashSet<Key>>,
     swept: Mutex<Option<Instant>>,
 }
 
@@ -115,6 +117,11 @@ impl Telemetry for Correlation {
         })
     }
 
+    fn is_late(&self, session: &str) -> bool {
+        let late = self.watched.late_of.lock().unwrap_or_else(PoisonError::into_inner);
+        late.contains(&Key::session(session))
+    }
+
     fn counts(&self) -> Counts {
         let mut counts = self.inbox.counts();
         counts.late = self.watched.late.load(Ordering::Relaxed);
@@ -140,6 +147,7 @@ impl Watched {
         match waits {
             Some(arrived) => arrived.notify_one(),
             None if live.times(home) > 0 => {
+                self.late_of.lock().unwrap_or_else(PoisonError::into_inner).insert(home);
                 self.late.fetch_add(live.remove(home).records(), Ordering::Relaxed);
             }
             None => self.sweep(live),

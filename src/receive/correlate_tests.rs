@@ -76,6 +76,7 @@ fn a_turn_whose_root_has_not_ended_is_waited_for_until_the_deadline() {
     assert!(collected.waited >= Duration::from_millis(60));
     give(&c, &span(1, 1, PARENT, ""));
     assert_eq!((c.counts().late, c.counts().foreign), (1, 0));
+    assert!(c.is_late("s") && !c.is_late("t"));
 }
 
 #[test]

@@ -17,6 +17,9 @@ pub trait Telemetry: Send + Sync {
     /// To be called once a session, also for one that failed: it forgets the session.
     fn collect<'a>(&'a self, session: &'a str, deadline: Instant) -> BoxFuture<'a, Collected>;
 
+    /// Whether records of a session arrived after it had been handed out.
+    fn is_late(&self, session: &str) -> bool;
+
     /// What arrived so far, and what of it no session has.
     fn counts(&self) -> Counts;
 }
@@ -80,6 +83,10 @@ impl Telemetry for Nobody {
 
     fn collect<'a>(&'a self, _: &'a str, _: Instant) -> BoxFuture<'a, Collected> {
         Box::pin(ready(Collected::default()))
+    }
+
+    fn is_late(&self, _: &str) -> bool {
+        false
     }
 
     fn counts(&self) -> Counts {

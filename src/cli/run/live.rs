@@ -198,6 +198,10 @@ impl<'d> Driver<'d> {
         let case = |at: usize| suite.cases.as_ref().and_then(|c| c.list.get(wants[at].case)).map(|c| c.id.as_str());
         let mine = |at: &usize| self.shard.is_none_or(|shard| case(*at).is_some_and(|id| shard.holds(id)));
         let own = Limits { cost: live.load.max_cost_usd.and_then(NanoUsd::from_usd), tokens: live.load.max_tokens };
+        // What an earlier part of the run spent is spent.
+        let own = Budget::new(own);
+        own.already(saved.spent);
+        self.budget.already(saved.spent);
         let listening = match &live.telemetry {
             None => None,
             Some(listen) => {
@@ -223,8 +227,9 @@ impl<'d> Driver<'d> {
             users: &self.users,
             telemetry: listening.as_ref().map_or(&Nobody, Listening::telemetry),
             first_wait: FIRST_WAIT,
-            budgets: &[self.budget.clone(), Budget::new(own)],
+            budgets: &[self.budget.clone(), own],
             stop: self.stop,
+            before: saved.most,
             progress: &|reached| progress.tell(reached),
         };
         let came = if fleet.here.is_empty() {
@@ -254,13 +259,17 @@ impl<'d> Driver<'d> {
             late: told.map_or(0, |counts| counts.late),
             foreign: told.map_or(0, |counts| counts.foreign),
             unreadable: told.map_or(0, |counts| counts.unreadable),
+            refused: told.map_or(0, |counts| counts.refused),
+            incomplete: came.late,
+            undone: came.undone,
+            warnings: came.warnings.clone(),
             seconds: came.took.as_secs_f64(),
         };
         self.tell_telemetry(suite, counts);
         self.tell_after(suite, &came, &driven);
         let stopped = came.stopped.map(|stopped| match stopped {
             Stopped::Interrupted => "interrupted".to_owned(),
-            Stopped::Capped(why) | Stopped::Setup(why) => why,
+            Stopped::Capped(why) => why,
             Stopped::Write(why) => format!("a session could not be saved: {why}"),
         });
         let file = RecordedFile { path: judged.path.clone(), name };

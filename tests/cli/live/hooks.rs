@@ -59,9 +59,19 @@ fn a_world_that_cannot_be_set_up_is_an_error_of_its_session() {
     let project = project(&agent, &format!("setup = {{ url = \"{}\" }}\n", agent.url("/fails")), "");
     project.run().code(4).says("no database");
     assert!(!lines(&agent).contains(&"/chat".to_owned()));
-    let all = format!("setup = {{ url = \"{}\", each = \"run\" }}\n", agent.url("/fails"));
+    let (setup, undo) = (agent.url("/fails"), agent.url("/undo"));
+    let all = format!(
+        "setup = {{ url = \"{setup}\", each = \"run\" }}\nteardown = [{{ url = \"{undo}\", each = \"run\" }}, \
+         {{ url = \"{setup}\", each = \"run\" }}]\n"
+    );
     let project = self::project(&agent, &all, "");
-    project.run().code(5).says("no database");
+    project.run().code(4).says("no database").complains("teardown");
+    assert_eq!(project.check("polite")["error"], 4);
+    let asked = lines(&agent);
+    assert!(asked.contains(&"/undo".to_owned()) && !asked.contains(&"/chat".to_owned()), "{asked:?}");
+    let record = project.report("run.jsonl");
+    let driven = record.lines().find(|line| line.contains("\"driven\"")).expect("what driving came to");
+    assert!(driven.contains("\"undone\":1") && driven.contains("teardown: "), "{driven}");
 }
 
 #[test]

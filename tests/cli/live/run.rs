@@ -101,15 +101,17 @@ fn a_check_shows_what_would_be_driven() {
 #[test]
 fn a_capped_run_ends_incomplete_and_its_continuation_drives_only_what_is_missing() {
     let agent = Agent::echo();
-    let limited = format!("{}max_tokens = 50\n", agent.table());
     let cases: String = (0..6).map(|i| format!("[[case]]\nid = \"c{i}\"\nuser = \"hello\"\n")).collect();
     let project = Project::new();
-    project.file("suite.toml", format!("[suite]\nname = \"s\"\n{limited}{CHECK}{cases}"));
-    project.run().code(5).says("`max_tokens` is 50");
+    project.file("suite.toml", format!("[suite]\nname = \"s\"\n{}{CHECK}{cases}", agent.table()));
+    project.run_with(&["--max-tokens=50"]).code(5).says("`max_tokens` is 50");
     // Each takes 15 tokens: a fourth might exceed 50.
     assert_eq!(agent.asked().len(), 3);
     assert_eq!(saved(&project).len(), 3);
-    let said = project.run_with(&["--resume"]).code(0);
+    // What they spent is spent, also for the continuation.
+    project.run_with(&["--resume", "--max-tokens=50"]).code(5).says("`max_tokens` is 50");
+    assert_eq!(agent.asked().len(), 3);
+    let said = project.run_with(&["--resume", "--max-tokens=100"]).code(0);
     assert!(said.err.contains("3 sessions are saved and need not be driven again"), "{}", said.err);
     assert_eq!((agent.asked().len(), saved(&project).len()), (6, 6));
     assert_eq!(project.suite()["cases"]["passed"], 6);

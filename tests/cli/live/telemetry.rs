@@ -83,6 +83,29 @@ fn an_agent_whose_spans_do_not_arrive_is_not_known_to_have_called_nothing() {
 }
 
 #[test]
+fn a_session_whose_spans_arrive_too_late_is_an_error() {
+    let port = free_port();
+    // The second tells of a tool after the first session has been quiet for long enough.
+    let first: std::sync::Mutex<Option<Asked>> = std::sync::Mutex::default();
+    let agent = Agent::new(move |asked, _| {
+        let mut first = first.lock().expect("alone");
+        if let Some(first) = first.take() {
+            export(port, &first, "refund");
+        } else {
+            *first = Some(asked.clone());
+        }
+        export(port, asked, "lookup");
+        Answer::Json(json!({ "reply": "done" }))
+    });
+    let project = project(&agent, port);
+    let text = std::fs::read_to_string(project.path("suite.toml")).expect("the suite");
+    project.file("suite.toml", text.replace("telemetry =", "concurrency = 1\ntelemetry ="));
+    project.run().code(4).complains("1 sessions cannot be measured");
+    assert_eq!((&project.check("no-refund")["error"], &project.check("no-refund")["pass"]), (&json!(1), &json!(1)));
+    assert!(project.report("run.jsonl").contains("\"incomplete\":1"));
+}
+
+#[test]
 fn a_place_that_is_taken_is_said() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
     let agent = Agent::echo();
