@@ -157,14 +157,14 @@ impl<'d> Terminal<'d> {
         }
         let end = self.ends.get(suite).copied().flatten();
         if let Some(place) = end.and_then(|e| place(e, example.at.0)) {
-            let place = self.from_here(suite, place);
+            let place = self.as_from_here(suite, place);
             writeln!(out, "          {DIM}seatrial show {} {}{DIM:#}", shell(&place), shell(&example.id))?;
         }
         Ok(())
     }
 
     /// A place as it is named from here: what a live run saved is named within its folder.
-    fn from_here<'p>(&self, suite: usize, place: &'p str) -> Cow<'p, str> {
+    fn as_from_here<'p>(&self, suite: usize, place: &'p str) -> Cow<'p, str> {
         let driven = self.drawn.plan.suites.get(suite).is_some_and(|plan| driven::file_name(&plan.name) == place);
         match &self.folder {
             Some(folder) if driven => format!("{folder}/{place}").into(),
