@@ -87,7 +87,7 @@ pub fn read(reply: &Said) -> Result<Opinion, String> {
         return Err(format!("`score` is {}, and goes from 0 to 1", said.score));
     }
     let sides_with = if said.score >= 0.5 { Word::Pass } else { Word::Fail };
-    if said.score != 0.5 && said.verdict != sides_with {
+    if said.verdict != sides_with {
         return Err(format!("`verdict` and a `score` of {} contradict each other", said.score));
     }
     Ok(Opinion {
@@ -150,7 +150,7 @@ mod tests {
         };
         assert_eq!(read(reply), Ok(opinion.clone()));
         assert_eq!(read(&format!("```json\n{reply}\n```\n")), Ok(opinion));
-        assert_eq!(read(r#"{"reason":"","verdict":"fail","score":0.5}"#).map(|o| o.score), Ok(0.5));
+        assert_eq!(read(r#"{"reason":"","verdict":"pass","score":0.5}"#).map(|o| o.score), Ok(0.5));
     }
 
     #[test]
@@ -175,6 +175,7 @@ mod tests {
             r#"{"reason":"","verdict":"pass","score":"1"}"#,
             r#"{"reason":"","verdict":"pass","score":0.1}"#,
             r#"{"reason":"","verdict":"fail","score":0.8}"#,
+            r#"{"reason":"","verdict":"fail","score":0.5}"#,
             r#"{"reason":"","verdict":"pass","score":1,"verdict":"fail"}"#,
             r#"{"reason":"","verdict":"pass","score":1,"confidence":1}"#,
             r#"{"reason":"","verdict":"pass","score":1} {"reason":"","verdict":"fail","score":0}"#,
