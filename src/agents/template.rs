@@ -10,6 +10,7 @@ use crate::checks::context::json_value;
 use crate::checks::jinja::Template;
 use crate::checks::matcher::undate;
 use crate::checks::nearest::nearest;
+use crate::net::scrub::Secrets;
 use crate::net::secret::{Vars, unset};
 use crate::net::{Cause, Trouble};
 
@@ -197,7 +198,7 @@ fn plain(value: Value) -> String {
 /// The variables of an agent, looked up once.
 pub struct Env {
     value: Jinja,
-    secrets: Vec<String>,
+    secrets: Secrets,
 }
 
 impl Env {
@@ -212,16 +213,14 @@ impl Env {
             return Err(Trouble::new(Cause::Misconfigured, message));
         }
         let pairs: Vec<(String, String)> = names.iter().filter_map(|n| Some((n.clone(), vars(n)?))).collect();
-        let secrets = pairs.iter().map(|(_, value)| value.clone()).collect();
+        let secrets = Secrets::default();
+        pairs.iter().for_each(|(_, value)| secrets.add(value));
         Ok(Self { value: json_value(&pairs.into_iter().map(|(k, v)| (k, Value::from(v))).collect()), secrets })
     }
 
     /// A text of somebody else without the secrets that we sent there.
     pub fn scrub(&self, text: &str) -> String {
-        // A value as short as this is no secret, and would be found everywhere.
-        const SHORTEST: usize = 4;
-        let secrets = self.secrets.iter().filter(|secret| secret.len() >= SHORTEST);
-        secrets.fold(text.to_owned(), |text, secret| text.replace(secret.as_str(), "[secret]"))
+        self.secrets.scrub(text).into_owned()
     }
 
     /// A trouble whose message is scrubbed.

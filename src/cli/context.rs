@@ -11,6 +11,7 @@ use crate::checks::build::Kit;
 use crate::checks::detect::Detectors;
 use crate::checks::prices::Prices;
 use crate::eval::exit;
+use crate::net::scrub::Secrets;
 use crate::redact::{KEY_VARIABLE, RedactPlan, Redactor, Rules};
 use crate::report::safe;
 use crate::suite::problems::{Problem, Problems, Severity};
@@ -64,7 +65,7 @@ impl Failure {
     pub fn print(self, json: bool) -> u8 {
         eprint(&self.message);
         if json && !self.told {
-            let problem = serde_json::json!({ "severity": "error", "message": self.message.trim_end() });
+            let problem = serde_json::json!({ "severity": "error", "message": Secrets::of_process().scrub(self.message.trim_end()) });
             let line = serde_json::json!({ "schema": 1, "exit_code": self.code, "problems": [problem] });
             // The exit code says it when nothing can be printed.
             let _ = io::stdout().write_all(format!("{line}\n").as_bytes());
@@ -73,9 +74,9 @@ impl Failure {
     }
 }
 
-/// Prints to standard error. Nothing can be done when that fails; the exit code still tells.
+/// Prints to standard error, without the secrets of this process. Nothing can be done when that fails; the exit code still tells.
 pub fn eprint(text: &str) {
-    let _ = anstream::stderr().write_all(text.as_bytes());
+    let _ = anstream::stderr().write_all(Secrets::of_process().scrub(text).as_bytes());
 }
 
 impl Context {

@@ -15,6 +15,7 @@ use crate::checks::context::json_value;
 use crate::checks::jinja::Template;
 use crate::model::Payload;
 use crate::net::client::{self, Http};
+use crate::net::scrub::Secrets;
 use crate::net::secret::{self, Vars};
 use crate::net::{Trouble, body};
 use crate::suite::agent::{Hook, What};
@@ -60,7 +61,7 @@ pub async fn run(hook: &Hook, what_for: For<'_>) -> Result<Vec<u8>, String> {
         }
     };
     match tokio::time::timeout(hook.timeout, done).await {
-        Ok(done) => done,
+        Ok(done) => done.map_err(|why| Secrets::of_process().scrub(&why).into_owned()),
         Err(_) => Err(format!("it was not done within {:?} (`timeout`)", hook.timeout)),
     }
 }

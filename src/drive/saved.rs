@@ -57,7 +57,9 @@ impl Line {
         seatrial::write(session, &mut judged)?;
         let mut kept = None;
         if redactor.is_on() {
-            seatrial::write(redactor.written(session).get(), kept.insert(Vec::new()))?;
+            let mut written = Vec::new();
+            seatrial::write(redactor.written(session).get(), &mut written)?;
+            kept = (written != judged).then_some(written);
         }
         Ok(Self { judged, kept })
     }
@@ -76,6 +78,15 @@ impl Lines {
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(true);
         Ok(Self { file: options.open(&path)?, path, length: 0, at: BTreeMap::new() })
+    }
+
+    /// The same lines in a private file that is gone with the folder.
+    fn apart(&self) -> io::Result<(Self, tempfile::TempDir)> {
+        let dir = tempfile::Builder::new().prefix("seatrial-").tempdir()?;
+        let mut apart = Self::create(dir.path().join("sessions.jsonl"))?;
+        io::copy(&mut File::open(&self.path)?, &mut apart.file)?;
+        (apart.length, apart.at) = (self.length, self.at.clone());
+        Ok((apart, dir))
     }
 
     fn push(&mut self, want: usize, line: &[u8]) -> io::Result<()> {
@@ -121,21 +132,17 @@ impl<'s> Saved<'s> {
     pub fn open(suite: &'s Suite, wants: &'s [Want], run: &Path, apart: bool) -> io::Result<Self> {
         let path = run.join(file_name(&suite.name));
         fs::create_dir_all(run.join(FOLDER))?;
-        let private = if suite.redactor.is_on() || apart {
-            let dir = tempfile::Builder::new().prefix("seatrial-").tempdir()?;
-            Some((Lines::create(dir.path().join("sessions.jsonl"))?, dir))
-        } else {
-            None
-        };
         let before = path.with_extension("before");
         // A run that was killed while it took over what was there has both.
         if path.exists() && !before.exists() {
             fs::rename(&path, &before)?;
         }
+        let kept = Lines::create(path)?;
+        let private = if apart { Some(kept.apart()?) } else { None };
         let mut saved = Self {
             suite,
             wants,
-            kept: Lines::create(path)?,
+            kept,
             private,
             there: vec![false; wants.len()],
             redacted: 0,
@@ -196,6 +203,9 @@ impl<'s> Saved<'s> {
     }
 
     fn push(&mut self, want: usize, kept: &[u8], judged: &[u8]) -> io::Result<()> {
+        if self.private.is_none() && kept != judged {
+            self.private = Some(self.kept.apart()?);
+        }
         if let Some((private, _)) = &mut self.private {
             private.push(want, judged)?;
         }

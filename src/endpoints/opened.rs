@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::{Ask, Endpoint, Heard};
 use crate::net::aws::Signer;
 use crate::net::client::{self, Http};
+use crate::net::scrub::Secrets;
 use crate::net::secret::{Secretive, Vars, unset};
 use crate::net::{Cause, Trouble, body};
 
@@ -18,8 +19,6 @@ const LONGEST: usize = 4 << 20;
 const LONGEST_REFUSAL: usize = 2000;
 /// How much of a reply that cannot be understood is shown, in bytes.
 const SHOWN: usize = 300;
-/// The shortest secret that is looked for in messages.
-const SHORTEST_SECRET: usize = 6;
 
 /// An endpoint that can be asked.
 pub struct Opened {
@@ -33,7 +32,7 @@ pub struct Opened {
     signed: Option<String>,
     signer: tokio::sync::OnceCell<Signer>,
     /// Not to be shown.
-    secrets: Vec<SecretString>,
+    secrets: Secrets,
 }
 
 impl Opened {
@@ -45,11 +44,11 @@ impl Opened {
         let protocol = endpoint.protocol;
         let set = |name: &str| vars(name).filter(|value| !value.is_empty());
         let region = endpoint.region.clone().or_else(|| set("AWS_REGION")).or_else(|| set("AWS_DEFAULT_REGION"));
-        let mut secrets = Vec::new();
+        let secrets = Secrets::default();
         let base = match (&endpoint.url, &region) {
             (Some(url), _) => {
-                if url.has_variables() {
-                    secrets.push(url.fill(vars)?);
+                for value in url.filled(vars)? {
+                    secrets.add(&value);
                 }
                 url.fill(vars)?
             }
@@ -66,7 +65,7 @@ impl Opened {
         for (name, value) in &endpoint.headers {
             let value = value.fill(vars)?;
             headers.push(header(name, value.expose_secret())?);
-            secrets.push(value);
+            secrets.add(value.expose_secret());
         }
         let key = protocol.key();
         let api_key = match &endpoint.api_key {
@@ -82,7 +81,7 @@ impl Opened {
                 let mut named = header(key.header, &format!("{}{}", key.prefix, secret.expose_secret()))?;
                 named.1.set_sensitive(true);
                 headers.push(named);
-                secrets.push(secret);
+                secrets.add(secret.expose_secret());
             }
             None if !has_own && protocol.is_signed() => {
                 let region = region.ok_or("no region is set: give `region`, or the variable AWS_REGION")?;
@@ -169,10 +168,7 @@ impl Opened {
 
     /// A message in which no secret stands, whoever repeated it.
     fn without_secrets(&self, message: &str) -> String {
-        let long = self.secrets.iter().map(ExposeSecret::expose_secret).filter(|s| s.len() >= SHORTEST_SECRET);
-        // The word behind `Bearer` is as secret as the whole.
-        let words = long.flat_map(|s| [s, s.rsplit(' ').next().unwrap_or(s)]);
-        words.filter(|w| w.len() >= SHORTEST_SECRET).fold(message.to_owned(), |m, secret| m.replace(secret, "***"))
+        self.secrets.scrub(message).into_owned()
     }
 }
 
@@ -237,8 +233,8 @@ mod tests {
     #[test]
     fn no_message_repeats_a_secret() {
         let opened = opened(|_| (), &[("OPENAI_API_KEY", "sk-very-secret")]).unwrap();
-        assert_eq!(opened.without_secrets("bad key sk-very-secret!"), "bad key ***!");
+        assert_eq!(opened.without_secrets("bad key sk-very-secret!"), "bad key [secret]!");
         let bad = opened.malformed("no JSON", b"<html>sk-very-secret\x07</html>");
-        assert_eq!(bad.message, "no JSON; it replied: <html>*** </html>");
+        assert_eq!(bad.message, "no JSON; it replied: <html>[secret] </html>");
     }
 }

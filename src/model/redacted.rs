@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::Text;
 
 /// The fields that redaction changed, by JSON pointer into seatrial's own format (`/turns/0/reply`), each with the rules
-/// that found something there: names of detectors, `key`, `path`, `session`, `user`.
+/// that found something there: names of detectors, `key`, `path`, `session`, `user`, or `env` for a secret of the run.
 #[derive(Clone, Default, PartialEq)]
 pub struct RedactedFields<'a>(pub Vec<(Text<'a>, Vec<Text<'a>>)>);
 

@@ -11,6 +11,7 @@ use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use tokio::sync::Mutex;
 
+use super::scrub::Secrets;
 use super::{Cause, Trouble};
 
 /// Credentials are asked for again so long before they expire.
@@ -79,6 +80,9 @@ impl Signer {
             let why = std::error::Error::source(&why).map_or_else(|| why.to_string(), ToString::to_string);
             Trouble::new(Cause::Misconfigured, format!("there are no credentials of AWS: {why}"))
         })?;
+        // A token is sent along with every request.
+        let secrets = [Some(fresh.secret_access_key()), fresh.session_token()];
+        secrets.into_iter().flatten().for_each(|secret| Secrets::of_process().add(secret));
         Ok(known.insert(fresh).clone())
     }
 }

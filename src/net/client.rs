@@ -46,7 +46,7 @@ pub fn refusal(status: reqwest::StatusCode, headers: &reqwest::header::HeaderMap
         message.push_str(": ");
         message.push_str(said.trim());
     }
-    Trouble { cause, message, retry_after: retry_after(headers) }
+    Trouble { retry_after: retry_after(headers), ..Trouble::new(cause, message) }
 }
 
 /// How long to wait by `Retry-After`, in whole seconds or as a date.

@@ -8,6 +8,8 @@ use std::io::Read;
 
 use secrecy::SecretString;
 
+use super::scrub::Secrets;
+
 /// Environment variables.
 pub type Vars<'v> = &'v (dyn Fn(&str) -> Option<String> + Send + Sync);
 
@@ -21,6 +23,18 @@ const LONGEST: u64 = 64 << 10;
 /// and ends of lines around it. `None` where there is neither, or the file cannot be read ([`unset`] says which).
 pub fn find(name: &str, env: &dyn Fn(&str) -> Option<String>) -> Option<String> {
     env(name).or_else(|| read(&env(&format!("{name}{FILE}"))?).ok())
+}
+
+/// The secret called `name` of this process's environment ([`find`]); from then on it is taken out of whatever is written
+/// or told ([`Secrets::of_process`]).
+pub fn of_environment(name: &str) -> Option<String> {
+    /// What is looked up as secrets are, and is none.
+    const PUBLIC: [&str; 2] = ["AWS_REGION", "AWS_DEFAULT_REGION"];
+    let found = find(name, &|name| std::env::var(name).ok())?;
+    if !PUBLIC.contains(&name) {
+        Secrets::of_process().add(&found);
+    }
+    Some(found)
 }
 
 fn read(path: &str) -> Result<String, String> {
@@ -103,6 +117,15 @@ impl Secretive {
     /// Whether anything in it is from the environment.
     pub fn has_variables(&self) -> bool {
         self.pieces.iter().any(|piece| matches!(piece, Piece::Variable(_)))
+    }
+
+    /// What its variables hold; `Err` names the one that is not set.
+    pub fn filled(&self, vars: Vars<'_>) -> Result<Vec<String>, String> {
+        let names = self.pieces.iter().filter_map(|piece| match piece {
+            Piece::Variable(name) => Some(name),
+            Piece::Text(_) => None,
+        });
+        names.map(|name| vars(name).ok_or_else(|| unset(name, vars))).collect()
     }
 
     /// The text with its variables in place; `Err` names the one that is not set.

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::scrub::Secrets;
+
 /// Why there is no usable answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Cause {
@@ -69,9 +71,11 @@ pub struct Trouble {
 }
 
 impl Trouble {
-    /// A trouble with this message.
+    /// A trouble with this message, in which no secret of this process stays.
     pub fn new(cause: Cause, message: impl Into<String>) -> Self {
-        Self { cause, message: message.into(), retry_after: None }
+        let message: String = message.into();
+        let message = Secrets::of_process().scrub(&message).into_owned();
+        Self { cause, message, retry_after: None }
     }
 }
 

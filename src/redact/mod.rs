@@ -4,6 +4,8 @@
 //! and only the [`Redactor`] makes one: from a value that can be redacted ([`Redact`]), or, for what is drawn from a record,
 //! on the word of the caller that every line of it was redacted when it was written ([`Redacted::drawn`]).
 //!
+//! Beside what rules hide, the secrets that this process filled in ([`crate::net::scrub`]) are always hidden.
+//!
 //! - `rules`: the rules as they are written and as they are applied; pseudonyms.
 //! - `text`: one text without what the rules hide; `search`: what they find in it, through escapes (`view`) and in JSON
 //!   (`json`).
@@ -155,34 +157,39 @@ impl With<'_> {
     }
 }
 
-/// The rules of redaction in force; without any, everything passes as it is.
+/// The rules of redaction in force, and with them the secrets of this process, which are hidden whatever the rules say;
+/// without any of both, everything passes as it is.
 #[derive(Debug, Clone, Default)]
-pub struct Redactor(Option<Arc<Rules>>);
+pub struct Redactor(Arc<Rules>);
 
 impl Redactor {
-    /// Applies rules; none where they hide nothing.
+    /// Applies rules.
     pub fn new(rules: Rules) -> Self {
-        Self((!rules.plan.rules.is_empty()).then(|| Arc::new(rules)))
+        Self(Arc::new(rules))
     }
 
-    /// Whether there is any rule.
+    /// Whether anything is to be hidden: by a rule, or because it was filled in from the environment by now.
     pub fn is_on(&self) -> bool {
-        self.0.is_some()
+        self.0.is_on()
+    }
+
+    fn rules(&self) -> Option<&Rules> {
+        self.is_on().then_some(&*self.0)
     }
 
     /// Whether models that are asked about a session see no more of it than may be written.
     pub fn hides_from_models(&self) -> bool {
-        self.0.as_ref().is_some_and(|rules| rules.plan.rules.judge)
+        self.0.plan.rules.judge
     }
 
     /// What the record says of the rules.
     pub fn plan(&self) -> Option<RedactPlan> {
-        self.0.as_ref().map(|rules| rules.plan.clone())
+        (!self.0.plan.rules.is_empty()).then(|| self.0.plan.clone())
     }
 
     /// Takes out of a session what the rules hide; `None` where there are no rules.
     pub fn session<'a>(&self, session: &Session<'a>) -> Option<Seen<'a>> {
-        self.0.as_ref().map(|rules| session::redact(rules, session))
+        self.rules().map(|rules| session::redact(rules, session))
     }
 
     /// The session as it may be written.
@@ -200,7 +207,7 @@ impl Redactor {
 
     /// Lets a value through the rules that is about a session.
     pub fn pass_of<'v, T: Redact + Clone>(&self, value: &'v T, seen: Option<&Seen<'_>>) -> Redacted<Cow<'v, T>> {
-        let Some(rules) = &self.0 else { return Redacted(Cow::Borrowed(value)) };
+        let Some(rules) = self.rules() else { return Redacted(Cow::Borrowed(value)) };
         let mut value = value.clone();
         value.redact(&With { rules, seen });
         Redacted(Cow::Owned(value))
@@ -208,7 +215,7 @@ impl Redactor {
 
     /// As [`Redactor::pass_of`], of a value that nobody needs as it was.
     pub fn take_of<T: Redact>(&self, mut value: T, seen: Option<&Seen<'_>>) -> Redacted<T> {
-        if let Some(rules) = &self.0 {
+        if let Some(rules) = self.rules() {
             value.redact(&With { rules, seen });
         }
         Redacted(value)
@@ -221,7 +228,7 @@ impl Redactor {
 
     /// A name as it may be written where a session has it.
     pub fn name_of<'n>(&self, name: &'n str, seen: Option<&Seen<'_>>) -> Cow<'n, str> {
-        match &self.0 {
+        match self.rules() {
             None => Cow::Borrowed(name),
             Some(rules) => Cow::Owned(With { rules, seen }.named(name)),
         }

@@ -8,11 +8,15 @@ use serde::{Deserialize, Serialize};
 use crate::checks::detect::{Detector, Detectors};
 use crate::checks::path::Path;
 use crate::checks::select::Glob;
+use crate::net::scrub::{self, Secrets};
 
 /// The name of what `keys` hide.
 pub const KEY: &str = "key";
 /// The name of what `paths` hide.
 pub const PATH: &str = "path";
+
+/// The name of what was filled in from the environment.
+pub const ENV: &str = "env";
 
 /// The variable that holds the key of pseudonyms.
 pub const KEY_VARIABLE: &str = "SEATRIAL_REDACT_KEY";
@@ -113,7 +117,26 @@ pub struct Rules {
     pub(super) session: bool,
     pub(super) user: bool,
     key: [u8; 32],
+    /// What was filled in from the environment.
+    pub(super) secrets: Secrets,
     pub(super) plan: RedactPlan,
+}
+
+impl Default for Rules {
+    /// Rules that hide nothing but what was filled in from the environment.
+    fn default() -> Self {
+        let (key, fingerprint) = keys_of(None);
+        Self {
+            detectors: Vec::new(),
+            keys: Vec::new(),
+            paths: Vec::new(),
+            session: false,
+            user: false,
+            key,
+            secrets: Secrets::of_process().clone(),
+            plan: RedactPlan { rules: RedactTable::default(), key: fingerprint },
+        }
+    }
 }
 
 impl Rules {
@@ -163,8 +186,7 @@ impl Rules {
         if !problems.is_empty() {
             return Err(problems);
         }
-        let key = blake3::derive_key("seatrial pseudonyms 1", secret.unwrap_or(DEFAULT_KEY).as_bytes());
-        let fingerprint = letters(&blake3::derive_key("seatrial pseudonyms 1: which key", &key));
+        let (key, fingerprint) = keys_of(secret);
         Ok(Self {
             detectors: found,
             keys,
@@ -172,8 +194,14 @@ impl Rules {
             session: table.pseudonyms.contains(&Pseudonym::Session),
             user: table.pseudonyms.contains(&Pseudonym::User),
             key,
+            secrets: Secrets::of_process().clone(),
             plan: RedactPlan { rules: table.clone(), key: fingerprint },
         })
+    }
+
+    /// Whether anything is to be hidden.
+    pub(super) fn is_on(&self) -> bool {
+        !self.plan.rules.is_empty() || !self.secrets.is_empty()
     }
 
     /// Whether there are keys whose values are hidden.
@@ -207,6 +235,13 @@ impl Rules {
     }
 }
 
+/// The key of pseudonyms, and what tells it from another.
+fn keys_of(secret: Option<&str>) -> ([u8; 32], String) {
+    let key = blake3::derive_key("seatrial pseudonyms 1", secret.unwrap_or(DEFAULT_KEY).as_bytes());
+    let fingerprint = letters(&blake3::derive_key("seatrial pseudonyms 1: which key", &key));
+    (key, fingerprint)
+}
+
 /// 64 bits of a hash in small letters: no detector takes them for a number or a token.
 fn letters(hash: &[u8]) -> String {
     hash.iter().take(8).flat_map(|b| [b >> 4, b & 15]).map(|n| char::from(b'a' + n)).collect()
@@ -214,5 +249,5 @@ fn letters(hash: &[u8]) -> String {
 
 /// What stands where a rule took something out.
 pub fn marker(by: &str) -> String {
-    format!("{}{by}]", super::text::OPEN)
+    if by == ENV { scrub::MARKER.to_owned() } else { format!("{}{by}]", super::text::OPEN) }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 use super::json::{self, Tokens};
-use super::rules::{KEY, PATH, Rules, marker};
+use super::rules::{ENV, KEY, PATH, Rules, marker};
 use super::text::{Also, SHORTEST_ALIAS, stands_alone};
 use super::view::{self, MOST_LEVELS, View};
 
@@ -94,6 +94,8 @@ impl<'s> Search<'s> {
                 |range| Hit { range: place(range), by: vec![detector.name().to_owned()], stands: None, quotes: None };
             hits.extend(found.map(hit));
         }
+        let secret = |range| Hit { range: place(range), by: vec![ENV.to_owned()], stands: None, quotes: None };
+        hits.extend(self.rules.secrets.find(text).into_iter().map(secret));
         for alias in self.also.aliases.iter().filter(|a| a.name.len() >= SHORTEST_ALIAS) {
             let found = text.match_indices(&*alias.name).map(|(at, found)| at..at + found.len());
             let stands = || Some(alias.stands.clone());

@@ -102,7 +102,7 @@ fn what_is_said_of_a_session_holds_nothing_of_it_and_points_at_the_same_place() 
         said.starts_with("session~") && said.ends_with(": \"I am [redacted:email]…\" and pin [redacted:key]"),
         "{said}"
     );
-    let rules = on.0.as_ref().unwrap();
+    let rules = &*on.0;
     let mut evidence = Evidence::turn(0, Field::User).within(5..18).at("/a@example.com/x");
     With { rules, seen: Some(&seen) }.evidence(&mut evidence);
     assert_eq!(evidence.range, Some((5, 21)));
@@ -112,7 +112,7 @@ fn what_is_said_of_a_session_holds_nothing_of_it_and_points_at_the_same_place() 
 #[test]
 fn what_could_not_be_read_quotes_nothing_where_values_are_hidden_for_their_place() {
     let on = redactor("keys = ['pin']\n");
-    let rules = on.0.as_ref().unwrap();
+    let rules = &*on.0;
     let mut said = r#"`turns[0].pin`: invalid type: string "4711", expected a map"#.to_owned();
     With { rules, seen: None }.quoting(&mut said);
     assert_eq!(said, r#"`turns[0].pin`: invalid type: string "[redacted:key]", expected a map"#);

@@ -26,6 +26,9 @@ use super::process::Program;
 /// What it says on its standard error is shown when something goes wrong. One that ends, answers more often than it is
 /// asked, or with a line longer than 8 MiB or one that is no JSON, makes the case an error; one that is still running
 /// when its session is over is ended, with all that it started itself.
+///
+/// A secret that it is given by `{{ env.NAME }}` is taken out of whatever is written of it. One that it merely inherits
+/// from the environment is not known as a secret: name it in `env`, even under the same name.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Command {

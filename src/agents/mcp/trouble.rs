@@ -55,7 +55,7 @@ fn of_transport(error: &(dyn Error + 'static)) -> Trouble {
             message = format!("{message}: {why}");
         }
     }
-    Trouble { cause, message: format!("the MCP server: {}", clipped(&message)), retry_after }
+    Trouble { retry_after, ..Trouble::new(cause, format!("the MCP server: {}", clipped(&message))) }
 }
 
 fn of_http(error: &StreamableHttpError<reqwest::Error>) -> Cause {

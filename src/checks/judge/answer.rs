@@ -113,6 +113,8 @@ pub fn bounded(mut reason: String) -> String {
     if reason.len() > LONGEST_REASON {
         let end = (0..=LONGEST_REASON).rev().find(|&i| reason.is_char_boundary(i)).unwrap_or(0);
         reason.truncate(end);
+        // Without it, nobody could tell that a word ends here because it was cut.
+        reason.push('…');
     }
     reason
 }

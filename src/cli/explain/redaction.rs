@@ -28,7 +28,7 @@ is not searched for; where a message quotes it, the message is.
 Where it looks
   In every text, name, id, attribute and payload of a session; in JSON, in JSON within a string of JSON, in keys and numbers,
   behind escapes such as \u0040; in reasons, differences, errors and names of files. A number that is hidden becomes a string.
-  Not in base64, percent-encoding or other encodings, and not in times, counts, costs and scores.
+  Rules do not look into base64, percent-encoding or other encodings, nor into times, counts, costs and scores.
 
 What it leaves
   [redacted:<detector>], [redacted:key] or [redacted:path], all of them where several rules hide the same. An id or name (of a
@@ -38,6 +38,11 @@ What it leaves
   SEATRIAL_REDACT_KEY. Without the variable the key is one that everybody knows, and who can guess an id can check the guess.
   Runs are joined only under the same rules and the same key; the record holds the rules, and of the key enough to tell it from
   another. Digests of suites and sessions are those of before.
+
+Secrets of the run
+  What `{{ env.NAME }}` gives to an agent, a hook or a model is taken out without any rule, also where it comes back escaped, in
+  base64 or percent-encoding, or cut: [secret] stands in its place, here and in messages. Fields of sessions are flagged with
+  `env`. Values of fewer than 4 bytes, and what programs inherit without its being named, are not known.
 
 When a redacted session is judged again
   Every field that changed is flagged in it (`redacted`, by JSON pointer). The detector that found something finds its marker:

@@ -161,14 +161,13 @@ pub(super) fn open(
             return HashMap::new();
         }
     };
-    let vars = |name: &str| secret::find(name, &|name| std::env::var(name).ok());
     let mut desks = HashMap::new();
     for name in needed {
         let Some(endpoint) = endpoint(name, models) else { continue };
         if budget.limits().cost.is_some() && context.kit.prices.find(&endpoint.model).is_none() {
             wrong.push(format!("[{name}]: {}", desk::unpriced(&endpoint.model)));
         }
-        match Opened::new(endpoint.clone(), http.clone(), &vars) {
+        match Opened::new(endpoint.clone(), http.clone(), &secret::of_environment) {
             Ok(opened) => {
                 desks.insert(name.clone(), Desk::new(opened, context.kit.prices.clone()));
             }

@@ -223,7 +223,7 @@ impl<'d> Driver<'d> {
             here: (0..wants.len()).filter(mine).filter(|at| !saved.has(*at)).collect(),
             wants: &wants,
             http: &self.http,
-            env: &|name| secret::find(name, &|name| std::env::var(name).ok()),
+            env: &secret::of_environment,
             users: &self.users,
             telemetry: listening.as_ref().map_or(&Nobody, Listening::telemetry),
             first_wait: FIRST_WAIT,

@@ -21,7 +21,8 @@ use crate::suite::problems::choice;
 pub struct HookTable {
     /// A program and its arguments, started in the suite's folder. It has to end with 0. Each may be a template over
     /// `case`, `session` (its id), `trial` and `env`; the program also finds them in SEATRIAL_CASE, SEATRIAL_SESSION and
-    /// SEATRIAL_TRIAL.
+    /// SEATRIAL_TRIAL. What it inherits from the environment is not known as a secret, other than what `{{ env.NAME }}`
+    /// gives it.
     pub run: Option<Vec<String>>,
     /// Instead of a program: what is asked by HTTP; any status but a success is a failure. A template, too.
     pub url: Option<String>,

@@ -1,6 +1,6 @@
 //! Live agents, driven by the binary.
 
-mod agent;
+pub mod agent;
 mod ends;
 mod hooks;
 mod many;

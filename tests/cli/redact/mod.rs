@@ -2,6 +2,7 @@
 //! never judged as if nothing were missing.
 
 mod again;
+mod env;
 mod plant;
 
 use std::collections::BTreeMap;
