@@ -9,10 +9,14 @@
 //!    [`formats`] decode an element into a [`model::Session`] of turns of spans, borrowing from the batch. Telemetry
 //!    has no such element: its spans and log records are taken in first, and [`assemble`] puts them together by
 //!    session, on disk where memory does not hold them; [`formats::telemetry::dialect`] says what each SDK meant.
+//!
+//!    A live agent is driven before: [`drive`] says through [`agents`] what the users of the cases say, [`receive`] joins
+//!    the telemetry that the agent sends, and what comes of it is a recording like any other.
 //! 3. [`eval`] binds a session to its case and what is expected of it, applies every check to every subject that it
 //!    selects, and rolls the findings up into verdicts. A check is pure: it sees its subject and answers with a
 //!    [`model::Finding`]. What could not be measured is an `error`, never a pass and never a zero. A check that needs
-//!    to know more than its subject asks for it ([`checks::asking`]), and [`evidence`] fetches the answer.
+//!    to know more than its subject asks for it ([`checks::asking`]), and [`evidence`] fetches the answer: models
+//!    ([`endpoints`]) are asked in passes of their own before the one that judges.
 //! 4. [`run`] does 2 and 3 on all cores and commits the results in ordinal order: every event, without what must not be
 //!    written ([`redact`]), to the record ([`store`]), every row to the fold ([`eval::fold`]).
 //! 5. System checks see the folded columns; [`eval::gate`] decides from the fold alone; [`eval::exit`] turns decisions
@@ -40,9 +44,8 @@
 //! Beside the house stands [`demo`], an agent to try things with: nothing else knows of it but its command.
 //!
 //! A check, a trace format, a dialect of telemetry, a way to ask a model or a report is one file and one line in its
-//! registry:
-//! [`checks::RULES`], [`formats::FORMATS`], [`formats::telemetry::dialect::DIALECTS`],
-//! [`endpoints::PROTOCOLS`], [`report`].
+//! registry: [`checks::RULES`], [`formats::FORMATS`], [`formats::telemetry::dialect::DIALECTS`],
+//! [`endpoints::PROTOCOLS`], [`report`]. So is a way to speak with an agent: [`agents::KINDS`].
 
 pub mod agents;
 pub mod assemble;
