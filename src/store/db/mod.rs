@@ -20,6 +20,7 @@ mod keep;
 mod labels;
 mod leases;
 mod migrate;
+mod names;
 mod open;
 mod outbox;
 mod runs;
