@@ -4,6 +4,7 @@ mod agents;
 mod gate;
 mod redaction;
 mod reference;
+mod review;
 mod topics;
 
 use std::fmt::Write;
@@ -35,7 +36,7 @@ Examples:
   seatrial explain exit-codes")]
 pub struct Args {
     /// A check, a trace format, a kind of agent, a rubric (`builtin:NAME`), or a topic: `agent`, `cases`,
-    /// `exit-codes`, `filter`, `formats`, `gate`, `keys`, `matchers`, `metrics`, `redaction`, `settings`, `suite`.
+    /// `exit-codes`, `filter`, `formats`, `gate`, `keys`, `matchers`, `metrics`, `redaction`, `review`, `settings`, `suite`.
     name: Option<String>,
     /// Print the reference of all checks in Markdown.
     #[arg(long, conflicts_with = "name")]

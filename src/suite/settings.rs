@@ -6,6 +6,7 @@ mod keys;
 mod models;
 mod prices;
 mod redact;
+mod review;
 mod store;
 
 use std::collections::BTreeMap;
@@ -24,6 +25,7 @@ use crate::redact::{KEY_VARIABLE, RedactTable};
 pub use keys::{KEYS, KeyDoc, bytes};
 pub use models::{Behind, OwnModel, OwnModels, doc as models_doc};
 pub use prices::DOC as PRICES_DOC;
+pub use review::{DOC as REVIEW_DOC, ReviewTable, Webhook};
 pub use store::{StoreAt, shown as store_shown};
 
 /// The name of the settings file.
@@ -172,6 +174,10 @@ pub struct Settings {
     pub warnings: Vec<SettingsProblem>,
     /// What is taken out of everything that is written, whatever the suite.
     pub redact: Setting<RedactTable>,
+    /// Who is told what happens in the queue of reviews.
+    pub review: Setting<ReviewTable>,
+    /// The name under which reviews are given in the terminal.
+    pub reviewer: Setting<Option<String>>,
 }
 
 /// What the command line says.

@@ -7,7 +7,7 @@ use crate::checks::system::columns::{GROUPS, METRICS, NONE, Shape};
 use crate::eval::exit;
 use crate::formats::FORMATS;
 use crate::suite::schema::docs::{TableDoc, common_docs, table_docs};
-use crate::suite::settings::{KEYS, PRICES_DOC, models_doc};
+use crate::suite::settings::{KEYS, PRICES_DOC, REVIEW_DOC, models_doc};
 
 /// A topic.
 pub(super) struct Topic {
@@ -35,6 +35,11 @@ pub(super) static TOPICS: &[Topic] = &[
         name: "redaction",
         summary: "What is taken out of everything that is written, and what that does to checks.",
         text: super::redaction::redaction,
+    },
+    Topic {
+        name: "review",
+        summary: "What people decide: the queue, the terminal, labels in and out, webhooks.",
+        text: super::review::review,
     },
     Topic { name: "settings", summary: "seatrial.toml, SEATRIAL_* variables and flags.", text: settings },
     Topic { name: "suite", summary: "The tables of a suite and their keys.", text: suite },
@@ -151,6 +156,8 @@ fn settings() -> String {
          (`seatrial explain redaction`).\n\n",
     );
     out.push_str(PRICES_DOC);
+    out.push('\n');
+    out.push_str(REVIEW_DOC);
     out.push('\n');
     out.push_str(&models_doc(&|text| super::wrapped(text, 4, 0)));
     out

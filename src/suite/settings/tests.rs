@@ -82,6 +82,7 @@ fn flags_beat_variables_beat_the_profile_beats_the_file() {
     store              .seatrial/seatrial.db  default
     max_cost_usd       no limit               default
     max_tokens         no limit               default
+    reviewer           git's user.name        default
     prices             as of 2025-12-01       default
     ");
 }
