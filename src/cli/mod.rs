@@ -138,6 +138,7 @@ fn dispatch(cli: Cli) -> u8 {
         Command::Diff(args) => args.json,
         Command::Merge(args) => args.json,
         Command::Report(args) => args.json,
+        Command::Review(args) => args.json(),
         _ => false,
     };
     let mut values = Vec::new();
@@ -155,6 +156,7 @@ fn dispatch(cli: Cli) -> u8 {
         Command::Run(args) => values.extend(args.settings()),
         Command::Check(args) => values.extend(args.settings()),
         Command::Merge(args) => values.extend(args.settings()),
+        Command::Review(args) => values.extend(args.settings()),
         _ => {}
     }
     let flags = Flags { config: cli.config, profile: cli.profile, values };

@@ -34,6 +34,7 @@ mod redact;
 mod reports;
 mod rerun;
 mod resume;
+mod review;
 mod sample;
 mod selected;
 mod shards;
