@@ -40,6 +40,7 @@
 //! | 2 | [`suite`], [`assemble`], [`eval`] | TOML to suites; telemetry to sessions; sessions to verdicts to a decision |
 //! | 3 | [`sources`], [`receive`], [`evidence`], [`store`], [`report`] | files in, telemetry in, what checks ask for, the record, reports out |
 //! | 4 | [`run`], [`drive`] | the engine; live agents, driven |
+//! | 4 | [`calibrate`] | judges held against people |
 //! | 4 | [`review`] | people in the loop: what is asked of them, and what they say |
 //! | 5 | [`cli`] | one file per command; text, exit codes, clock, environment |
 //!
@@ -51,6 +52,7 @@
 
 pub mod agents;
 pub mod assemble;
+pub mod calibrate;
 pub mod checks;
 pub mod cli;
 pub mod demo;

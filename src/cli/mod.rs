@@ -3,6 +3,7 @@
 
 mod again;
 mod baselines;
+mod calibrate;
 mod check;
 mod context;
 mod demo_agent;
@@ -12,6 +13,7 @@ mod flags;
 mod gate;
 mod import;
 mod init;
+mod labels;
 mod load;
 mod merge;
 mod progress;
@@ -75,6 +77,8 @@ enum Command {
     Gate(gate::Args),
     /// Show what newly fails and newly passes between two runs.
     Diff(diff::Args),
+    /// Hold judges against people, and find the threshold from which on they can be left alone.
+    Calibrate(calibrate::Args),
     /// Put the shards of a run together, and decide as if it had never been split.
     Merge(merge::Args),
     /// Draw the reports of a run again, from its record.
@@ -136,6 +140,7 @@ fn dispatch(cli: Cli) -> u8 {
         Command::Check(args) => args.json,
         Command::Gate(args) => args.json,
         Command::Diff(args) => args.json,
+        Command::Calibrate(args) => args.json,
         Command::Merge(args) => args.json,
         Command::Report(args) => args.json,
         Command::Review(args) => args.json(),
@@ -170,6 +175,7 @@ fn dispatch(cli: Cli) -> u8 {
         Command::Check(args) => check::run(&args, &context),
         Command::Gate(args) => gate::run(&args, &context),
         Command::Diff(args) => diff::run(&args, &context),
+        Command::Calibrate(args) => calibrate::run(&args, &context),
         Command::Merge(args) => merge::run(&args, &context),
         Command::Report(args) => report::run(&args, &context),
         Command::Show(args) => show::run(&args, &context),

@@ -7,6 +7,7 @@ mod against;
 mod bad_input;
 mod baseline;
 mod browser;
+mod calibrate;
 mod ci;
 mod command;
 mod diff;
