@@ -27,7 +27,8 @@
 //!
 //! Because a decision is made from the record alone, `seatrial gate` can make it again, `seatrial merge` can put the
 //! shards of a run together ([`eval::shard`], [`run::merge`]), and `run --resume` goes on where a record ends
-//! ([`run::past`]). What a decision needs of an earlier run is read once and embedded ([`eval::baseline`]).
+//! ([`run::past`]). What a decision needs of an earlier run is read once and embedded ([`eval::baseline`]); so is what people said of the
+//! judge behind it ([`eval::calibration`]). [`calibrate`] tells from such labels how far a judge can be left alone.
 //!
 //! The folders are rooms on floors, and imports go downwards only:
 //!

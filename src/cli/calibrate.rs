@@ -151,7 +151,7 @@ fn labels(args: &Args, suites: &[Suite], context: &Context) -> Result<Vec<Labell
     }
     let mut all = Vec::new();
     for suite in suites {
-        all.extend(labels::of_store(&suite.name, context).map_err(Failure::usage)?);
+        all.extend(labels::of_store(&suite.name, context)?);
     }
     Ok(all)
 }

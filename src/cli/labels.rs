@@ -1,19 +1,22 @@
-//! What people said of judges: from exports, for `calibrate`, and for the gates of runs that are corrected by it.
+//! What people said of judges: from the store or from exports, for `calibrate`, and for the gates of runs that are corrected by it.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::context::Context;
+use super::context::{Context, Failure};
 use crate::calibrate::labelled::{self, Answered};
 use crate::calibrate::{LabelledVerdict, sample};
 use crate::eval::baseline::Found;
 use crate::eval::calibration::{Calibration, NAME};
 use crate::eval::event::BaselineEvent;
 use crate::eval::plan::Planned;
+use crate::ledger::line::ItemLine;
+use crate::ledger::{ItemId, Label};
 use crate::redact::Redacted;
 use crate::report::safe;
 use crate::stats::confusion::Confusion;
+use crate::store::db::{ItemFilter, Page, StoreUrl};
 
 /// Most problems that are told of files.
 const MOST: usize = 20;
@@ -62,7 +65,10 @@ pub fn event(index: usize, planned: &Planned<'_>, context: &Context) -> Option<R
             let file = safe::line(&labels.file).into_owned();
             format!("`{file}` is not there, or is no export; `seatrial calibrate` with it says what is wrong")
         }),
-        None => of_store(&planned.plan.name, context),
+        None => of_store(&planned.plan.name, context).map_err(|failure| {
+            let told = failure.message.trim_start_matches("seatrial: ").trim_end();
+            told.lines().next().unwrap_or_default().to_owned()
+        }),
     };
     let found = match labels {
         Err(why) => Found::Missing(why),
@@ -105,11 +111,28 @@ fn counted(sample: &sample::Sample<'_>) -> Confusion {
     decided.collect()
 }
 
-/// The labels of the store.
+/// The labels of a suite in the store.
 ///
 /// # Errors
 ///
-/// Why they cannot be read.
-pub fn of_store(_suite: &str, _context: &Context) -> Result<Vec<LabelledVerdict>, String> {
-    Err("no labels are named: give an export (`seatrial review export`)".to_owned())
+/// Why they cannot be read: there is no store, or it is not to be had.
+pub fn of_store(suite: &str, context: &Context) -> Result<Vec<LabelledVerdict>, Failure> {
+    let none = |why: &str| Failure::usage(format!("{why}\nhelp: name an export of labels (`seatrial review export`)"));
+    // To look for labels makes no store.
+    match context.store_url()? {
+        None => return Err(none("there is no store to read labels from: `store` is `off`")),
+        Some(StoreUrl::File(path)) if !path.exists() => return Err(none("there is no store to read labels from yet")),
+        Some(_) => {}
+    }
+    let store = context.needed_store()?;
+    let now = jiff::Timestamp::now().as_millisecond();
+    let filter = ItemFilter { suite: Some(suite.to_owned()), ..ItemFilter::default() };
+    let items = store.wait(store.store().items(&filter, Page::ALL, now))?;
+    let ids: Vec<ItemId> = items.iter().map(|item| item.id.clone()).collect();
+    let rows = store.wait(store.store().labels(&ids))?;
+    let mut of_item: BTreeMap<ItemId, Vec<Label>> = BTreeMap::new();
+    rows.into_iter().for_each(|row| of_item.entry(row.item.clone()).or_default().push(row));
+    let lines = items.iter().map(|item| ItemLine::of(item, of_item.get(&item.id).map_or(&[], Vec::as_slice)));
+    let read = lines.map(|line| LabelledVerdict::of(&line).map_err(|why| format!("item {}: {why}", line.item)));
+    read.collect::<Result<_, _>>().map_err(Failure::usage)
 }

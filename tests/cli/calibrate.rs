@@ -2,6 +2,11 @@
 
 use std::process::Command;
 
+use seatrial::ledger::{Answer, Asked, ItemKey, NewItem, Routed, Source, Submission, Why};
+use seatrial::model::digest::Digest;
+use seatrial::model::{Level, Severity, Status, SubjectRef};
+use seatrial::redact::Redacted;
+use seatrial::store::db::{Store, StoreUrl};
 use serde_json::{Value, json};
 
 use crate::judges::stub::{Stub, completion, verdict};
@@ -12,8 +17,9 @@ const CHECK: &str = "[[session]] # what matters\nid = \"polite\"\ncheck = \"judg
 
 /// A project of `n` sessions, of which the judge fails every tenth.
 fn project(stub: &Stub, check: &str, n: usize) -> Project {
-    let sessions: Vec<String> =
-        (0..n).map(|i| replies(&format!("s{i}"), if i % 10 == 0 { "Go away." } else { "Please wait." })).collect();
+    let sessions: Vec<String> = (0..n)
+        .map(|i| replies(&format!("s{i}"), if i.is_multiple_of(10) { "Go away." } else { "Please wait." }))
+        .collect();
     let sessions: Vec<&str> = sessions.iter().map(String::as_str).collect();
     let project = Project::with(check, &sessions);
     let url = &stub.url;
@@ -59,7 +65,7 @@ fn write(project: &Project, labels: &[Value]) {
 fn good(digest: &str) -> Vec<Value> {
     let one = |i: usize| {
         let confidence = [6.0, 5.0, 4.0][usize::from(i >= 64) + usize::from(i >= 124)] / 7.0;
-        let decision = if i >= 124 && i % 2 == 0 { "fail" } else { "pass" };
+        let decision = if i >= 124 && i.is_multiple_of(2) { "fail" } else { "pass" };
         label(i, digest, json!({ "confidence": confidence, "decision": decision }))
     };
     (0..164).map(one).collect()
@@ -171,11 +177,78 @@ fn what_cannot_be_calibrated_is_said() {
         .complains("nowhere.jsonl: it cannot be read");
 }
 
+/// A verdict that is always sent to people.
+fn item(i: usize, digest: &str) -> NewItem {
+    let key = ItemKey {
+        suite: "s".to_owned(),
+        check: "polite".to_owned(),
+        check_digest: serde_json::from_value(json!(digest)).expect("a digest"),
+        session: Digest::of(&i.to_le_bytes()),
+        subject: SubjectRef::Session,
+    };
+    let asked = Asked {
+        key,
+        run: "earlier".to_owned(),
+        session_id: format!("p{i}"),
+        case: format!("p{i}"),
+        trial: None,
+        level: Level::Session,
+        severity: Severity::Block,
+        tags: Vec::new(),
+        routed: Routed { why: vec![Why::Always], inclusion: 1.0, holds: true },
+        proposal: Status::Pass,
+        score: Some(0.9),
+        confidence: 6.0 / 7.0,
+        reason: String::new(),
+        evidence: Vec::new(),
+        judge: Some("default".to_owned()),
+        judge_version: None,
+        rubric: None,
+        question: "Is it polite?".to_owned(),
+        against: None,
+        reviewers: 1,
+        due: None,
+        expires: false,
+        priority: 0.5,
+    };
+    NewItem { asked, content: None, baseline: None }
+}
+
+#[test]
+fn labels_are_read_from_the_store() {
+    let stub = stub();
+    let project = project(&stub, CHECK, 3);
+    project.seatrial(&["calibrate", "suite.toml"]).code(2).complains("there is no store to read labels from yet");
+    project.run().code(1);
+    let items: Vec<NewItem> = (0..70).map(|i| item(i, &digest(&project))).collect();
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    runtime.block_on(async {
+        let store = Store::open(&StoreUrl::File(project.path(".seatrial/seatrial.db"))).await.expect("a store");
+        store.enqueue(&Redacted::drawn(items.clone()), 1).await.expect("sent");
+        for (i, item) in items.iter().enumerate().take(65) {
+            let said = Submission {
+                id: format!("label{i}"),
+                answer: Answer::Pass,
+                comment: String::new(),
+                seconds: None,
+                source: Source::Import,
+                shown_proposal: false,
+            };
+            store.import(&item.asked.key.id(), "ann", &said, 2).await.expect("asked").expect("taken");
+        }
+        store.close().await;
+    });
+    // Five of seventy wait, and count against the judge.
+    let said = project.seatrial(&["calibrate", "suite.toml"]).code(4);
+    assert!(said.out.contains("5 drawn verdicts wait for an answer"), "{}", said.out);
+    project.seatrial(&["calibrate", "suite.toml", "--alpha", "0.2"]).code(0);
+}
+
 /// Of 170 passed and 30 failed by the judge, a few are wrong.
 fn balanced(digest: &str) -> Vec<Value> {
     let one = |i: usize| {
         let judge = if i < 170 { "pass" } else { "fail" };
-        let people = if i < 166 || i >= 197 { "pass" } else { "fail" };
+        let people = if !(166..197).contains(&i) { "pass" } else { "fail" };
         label(i, digest, json!({ "proposal": judge, "decision": people }))
     };
     (0..200).map(one).collect()
