@@ -1,5 +1,11 @@
 //! What judges decide: rates corrected for their errors, and the confidence from which on they are left alone.
 
+use std::collections::BTreeMap;
+
+use seatrial::calibrate::LabelledVerdict;
+use seatrial::calibrate::labelled::Answered;
+use seatrial::calibrate::sample::representative;
+use seatrial::model::digest::Digest;
 use seatrial::stats::Interval;
 use seatrial::stats::calibration::Said;
 use seatrial::stats::confusion::Confusion;
@@ -84,6 +90,7 @@ pub fn all() -> Vec<Row> {
     published(&mut rows);
     gates(&mut rows);
     thresholds(&mut rows);
+    samples(&mut rows);
     rows
 }
 
@@ -190,6 +197,69 @@ fn thresholds(rows: &mut Vec<Row>) {
             }
         }
     }
+}
+
+/// The threshold from labels of which the uncertain ones were all sent to people, the others by an audit of one in ten: with
+/// the sample that `calibrate` takes, and with all labels alike, which it does not do.
+fn samples(rows: &mut Vec<Row>) {
+    const BELOW: f64 = 0.8;
+    const AUDIT: f64 = 0.1;
+    let usual = Guarantee::new(0.05, LEVEL).expect("a guarantee");
+    let shapes: [(&str, Errors); 3] = [
+        ("wrong where it is sure", |c| if c >= BELOW { 0.12 } else { 0.02 }),
+        ("5.1% wrong whatever the confidence", |_| 0.051),
+        ("wrong as the confidence says", |c| 1.0 - c),
+    ];
+    for (shape, wrong) in shapes {
+        for n in [1000, 3000] {
+            for all in [false, true] {
+                let (promise, name) = match all {
+                    false => (Errs, "review.below, thinned (broken)"),
+                    true => (Nothing, "all labels alike (broken)"),
+                };
+                let setting = format!("{shape}, {n} verdicts, all below {BELOW} labelled and {AUDIT} of the others");
+                rows.push(Row::of(promise, name, setting, |dice| {
+                    let sent: Vec<LabelledVerdict> = (0..n).filter_map(|_| sent(dice, (BELOW, AUDIT), wrong)).collect();
+                    let labels: Vec<&LabelledVerdict> = sent.iter().collect();
+                    let counted = match (all, representative(&labels)) {
+                        (false, Ok(sample)) => sample.verdicts,
+                        _ => labels,
+                    };
+                    let said: Vec<Said> = counted
+                        .iter()
+                        .map(|v| Said { confidence: v.confidence, right: v.is_right() == Some(true) })
+                        .collect();
+                    usual.scan(&said).threshold.is_some_and(|t| risk(false, t, wrong) > usual.alpha)
+                }));
+            }
+        }
+    }
+}
+
+/// A verdict that people were sent, and labelled; `None` of one that they were not.
+fn sent(dice: &mut Dice, (below, audit): (f64, f64), wrong: Errors) -> Option<LabelledVerdict> {
+    let confidence = confidence(false, dice.uniform());
+    let drawn = dice.chance(audit);
+    let sure = confidence >= below;
+    if sure && !drawn {
+        return None;
+    }
+    Some(LabelledVerdict {
+        item: dice.uniform().to_string(),
+        suite: String::new(),
+        check: String::new(),
+        check_digest: Digest::of(&[]),
+        judge: None,
+        judge_version: None,
+        says: true,
+        confidence,
+        inclusion: if sure { audit } else { 1.0 },
+        drawn_at: sure.then_some(audit),
+        answered: Answered::Said(!dice.chance(wrong(confidence))),
+        people: BTreeMap::new(),
+        told: false,
+        at: 0,
+    })
 }
 
 /// The confidence of a verdict: the shares of five votes that agree, or anything from one half on.
