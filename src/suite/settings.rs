@@ -5,6 +5,7 @@ mod file;
 mod keys;
 mod models;
 mod prices;
+pub mod promote;
 mod redact;
 mod review;
 mod store;
@@ -170,6 +171,8 @@ pub struct Settings {
     pub prices: Vec<OwnPrice>,
     /// The models that checks may ask.
     pub models: OwnModels,
+    /// The targets of promotions, by name.
+    pub targets: BTreeMap<String, promote::Target>,
     /// What is allowed in the file, and better not so.
     pub warnings: Vec<SettingsProblem>,
     /// What is taken out of everything that is written, whatever the suite.
@@ -284,7 +287,8 @@ pub fn find(cwd: &Path) -> Option<PathBuf> {
 
 /// A problem for each `SEATRIAL_*` variable that no setting reads: a misspelled one would be ignored in silence.
 pub fn unknown_variables<'v>(names: impl IntoIterator<Item = &'v str>) -> Vec<SettingsProblem> {
-    let known: Vec<String> = keys::variables().chain([KEY_VARIABLE.to_owned()]).collect();
+    let own = [KEY_VARIABLE, promote::SIGNING_KEY, promote::SIGNING_KEY_FILE, promote::BY];
+    let known: Vec<String> = keys::variables().chain(own.map(str::to_owned)).collect();
     let mut unknown: Vec<&str> = names.into_iter().filter(|n| n.starts_with("SEATRIAL_")).collect();
     unknown.retain(|name| !known.iter().any(|k| k == name));
     unknown.sort_unstable();

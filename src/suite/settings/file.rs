@@ -9,6 +9,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::keys::{Given, KEYS, Raw};
+use super::promote::Target;
 use super::{CustomDetector, Origin, OwnModels, OwnPrice, ReviewTable, Setting, SettingsProblem, did_you_mean};
 use crate::checks::matcher::regex_message;
 use crate::redact::RedactTable;
@@ -18,7 +19,7 @@ use crate::suite::nearest::nearest;
 const MAX_BYTES: u64 = 4 << 20;
 
 /// The tables beside the settings.
-const TABLES: &[&str] = &["profile", "detectors", "prices", "judge", "embedding", "redact", "review"];
+const TABLES: &[&str] = &["profile", "detectors", "prices", "judge", "embedding", "redact", "review", "promote"];
 
 /// What the file says.
 #[derive(Default)]
@@ -30,6 +31,7 @@ pub(super) struct File {
     pub models: OwnModels,
     pub redact: Option<Setting<RedactTable>>,
     pub review: Option<Setting<ReviewTable>>,
+    pub targets: BTreeMap<String, Target>,
     /// What is allowed, and better not so.
     pub warnings: Vec<SettingsProblem>,
 }
@@ -123,6 +125,11 @@ impl Reader<'_> {
         }
     }
 
+    /// The folder of the file.
+    pub(super) fn dir(&self) -> PathBuf {
+        self.path.parent().map(PathBuf::from).unwrap_or_default()
+    }
+
     /// The table behind a key; a problem when it is something else.
     pub(super) fn table<'t, 'i>(&mut self, name: &str, value: &'t Spanned<DeValue<'i>>) -> Option<&'t DeTable<'i>> {
         let table = value.get_ref().as_table();
@@ -142,6 +149,7 @@ impl Reader<'_> {
                 "prices" => self.prices(value),
                 "judge" => self.judges(value),
                 "embedding" => self.embeddings(value),
+                "promote" => self.targets(value),
                 // After the detectors, which it may name.
                 "redact" => {}
                 "review" => self.review(value),
@@ -261,6 +269,8 @@ impl Reader<'_> {
             "who is told of reviews is the same in every profile: write `[review]`".to_owned()
         } else if in_profile && name == "redact" {
             "redaction is the same in every profile: write `[redact]`".to_owned()
+        } else if in_profile && name == "promote" {
+            "targets are the same in every profile: write `[promote.TARGET]`".to_owned()
         } else {
             match nearest(name, names()) {
                 Some(near) => did_you_mean(near),

@@ -212,6 +212,7 @@ impl Layers<'_> {
             detectors: said.detectors,
             prices: said.prices,
             models: said.models,
+            targets: said.targets,
             warnings: said.warnings,
             redact: said.redact.unwrap_or(Setting { value: RedactTable::default(), origin: Origin::Default }),
             review: said.review.unwrap_or(Setting { value: ReviewTable::default(), origin: Origin::Default }),
@@ -424,6 +425,7 @@ pub(super) fn rows(s: &Settings) -> Vec<(String, String, String)> {
         row(&format!("detectors.{name}"), detector.pattern.as_str().to_owned(), &detector.origin);
     }
     rows.extend(s.models.rows());
+    rows.extend(s.targets.iter().map(|(name, t)| (format!("promote.{name}"), t.written(), t.origin.to_string())));
     let mut row = |name: &str, value: String, origin: &Origin| {
         rows.push((name.to_owned(), value, origin.to_string()));
     };
