@@ -30,6 +30,9 @@
 //! ([`run::past`]). What a decision needs of an earlier run is read once and embedded ([`eval::baseline`]); so is what people said of the
 //! judge behind it ([`eval::calibration`]). [`calibrate`] tells from such labels how far a judge can be left alone.
 //!
+//! What was decided may be evidence: [`promote`] takes it from the record, binds it by digests, and keeps who let which
+//! version of an agent go where, in a log that cannot be changed unseen.
+//!
 //! The folders are rooms on floors, and imports go downwards only:
 //!
 //! | floor | room | what it owns |
@@ -43,6 +46,7 @@
 //! | 4 | [`run`], [`drive`] | the engine; live agents, driven |
 //! | 4 | [`calibrate`] | judges held against people |
 //! | 4 | [`review`] | people in the loop: what is asked of them, and what they say |
+//! | 4 | [`promote`] | promotions: the evidence of runs, decided over by people, signed and logged |
 //! | 5 | [`cli`] | one file per command; text, exit codes, clock, environment |
 //!
 //! Beside the house stands [`demo`], an agent to try things with: nothing else knows of it but its command.
@@ -65,6 +69,7 @@ pub mod formats;
 pub mod ledger;
 pub mod model;
 pub mod net;
+pub mod promote;
 pub mod receive;
 pub mod redact;
 pub mod report;
