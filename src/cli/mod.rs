@@ -17,6 +17,7 @@ mod labels;
 mod load;
 mod merge;
 mod progress;
+mod promote;
 mod record;
 mod report;
 mod review;
@@ -89,6 +90,8 @@ enum Command {
     Import(import::Args),
     /// Answer what waits for people: one item a screen, or by a subcommand.
     Review(review::Args),
+    /// Ask that a version of an agent may go to a target; approve, verify and roll back.
+    Promote(promote::Args),
     /// Receive OpenTelemetry from agents and write their sessions.
     Record(record::Args),
     /// An agent to try things with: small, without any model, with faults on request.
@@ -144,6 +147,7 @@ fn dispatch(cli: Cli) -> u8 {
         Command::Merge(args) => args.json,
         Command::Report(args) => args.json,
         Command::Review(args) => args.json(),
+        Command::Promote(args) => args.json(),
         _ => false,
     };
     let mut values = Vec::new();
@@ -180,6 +184,7 @@ fn dispatch(cli: Cli) -> u8 {
         Command::Report(args) => report::run(&args, &context),
         Command::Show(args) => show::run(&args, &context),
         Command::Import(args) => import::run(&args, &context),
+        Command::Promote(args) => promote::run(&args, &context),
         Command::Record(args) => record::run(&args, &context),
         Command::Review(args) => review::run(&args, &context),
         Command::DemoAgent(args) => demo_agent::run(&args, &context),

@@ -287,7 +287,7 @@ pub fn find(cwd: &Path) -> Option<PathBuf> {
 
 /// A problem for each `SEATRIAL_*` variable that no setting reads: a misspelled one would be ignored in silence.
 pub fn unknown_variables<'v>(names: impl IntoIterator<Item = &'v str>) -> Vec<SettingsProblem> {
-    let own = [KEY_VARIABLE, promote::SIGNING_KEY, promote::SIGNING_KEY_FILE, promote::BY];
+    let own = [KEY_VARIABLE, promote::SIGNING_KEY, promote::SIGNING_KEY_FILE];
     let known: Vec<String> = keys::variables().chain(own.map(str::to_owned)).collect();
     let mut unknown: Vec<&str> = names.into_iter().filter(|n| n.starts_with("SEATRIAL_")).collect();
     unknown.retain(|name| !known.iter().any(|k| k == name));

@@ -27,6 +27,7 @@ mod model;
 mod opinions;
 mod policy_and_price;
 mod project;
+mod promote;
 mod promotion;
 mod readme;
 mod receive;

@@ -83,7 +83,12 @@ pub static KEYS: &[KeyDoc] = &[
         "The most that the models of a run may cost; it stops before more is spent, and ends with exit code 5.",
     ),
     key("max_tokens", "a number", "no limit", "The same for tokens, read and written."),
-    key("reviewer", "a name", "git's `user.name`", "The name under which `seatrial review` gives answers."),
+    key(
+        "reviewer",
+        "a name",
+        "git's `user.name`",
+        "The name under which `seatrial review` gives answers and `seatrial promote` decides.",
+    ),
 ];
 
 /// The variables that are read.

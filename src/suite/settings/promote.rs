@@ -88,9 +88,6 @@ pub const SIGNING_KEY: &str = "SEATRIAL_SIGNING_KEY";
 /// The variable that names the file of the secret key, where the key itself is in no variable.
 pub const SIGNING_KEY_FILE: &str = "SEATRIAL_SIGNING_KEY_FILE";
 
-/// The variable that holds the name of whoever promotes or approves.
-pub const BY: &str = "SEATRIAL_BY";
-
 /// What is done on an occasion.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Hook {
