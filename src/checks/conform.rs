@@ -79,6 +79,10 @@ impl Conform {
 
     /// Passes when the value conforms; else lists the first errors, with a pointer to each under `place`.
     pub fn check(&self, value: &Value, place: &Evidence) -> Finding {
+        // Nearly all values conform, and to say so takes a fraction of what looking for errors does.
+        if self.0.is_valid(value) {
+            return Finding::pass();
+        }
         let mut errors = self.0.iter_errors(value);
         let first: Vec<_> = errors.by_ref().take(MOST).collect();
         if first.is_empty() {

@@ -185,7 +185,11 @@ impl Matcher {
 
 impl fmt::Display for Matcher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.shown())
+        match self {
+            // As it is shown, and not copied for it.
+            Self::Equals(value) => write!(f, "{value}"),
+            other => write!(f, "{}", other.to_value()),
+        }
     }
 }
 

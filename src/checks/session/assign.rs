@@ -135,6 +135,9 @@ impl<'g> Grid<'g> {
     }
 
     fn assignment(&self) -> Vec<Option<usize>> {
+        if let Some(plain) = self.first_come() {
+            return plain;
+        }
         let flow = Flow::maximum(self);
         let (mut members, mut out) = (self.cols.members(), vec![None; self.rows.of.len()]);
         let mut shares: Vec<VecDeque<(usize, usize)>> = flow.shares();
@@ -147,6 +150,34 @@ impl<'g> Grid<'g> {
             }
         }
         out
+    }
+}
+
+/// Nearly always nobody has to make room for anybody.
+impl Grid<'_> {
+    /// Each row takes the first free column that it is related to. `None` where a row gets none and others have what it
+    /// could have had: there may be a larger assignment. Of elements that are classes of their own, this is what the flow
+    /// begins with.
+    fn first_come(&self) -> Option<Vec<Option<usize>>> {
+        let (rows, cols) = self.size();
+        if rows != self.rows.first.len() || cols != self.cols.first.len() {
+            return None;
+        }
+        let mut taken = vec![false; cols];
+        let mut out = Vec::with_capacity(rows);
+        for row in 0..rows {
+            let mut related = (0..cols).filter(|col| self.matches(row, *col)).peekable();
+            let any = related.peek().is_some();
+            let free = related.find(|col| !taken[*col]);
+            if any && free.is_none() {
+                return None;
+            }
+            if let Some(col) = free {
+                taken[col] = true;
+            }
+            out.push(free);
+        }
+        Some(out)
     }
 }
 

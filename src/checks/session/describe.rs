@@ -16,7 +16,7 @@ const ARGS: usize = 160;
 /// The same for a call that is one of a list.
 const LISTED_ARGS: usize = 80;
 /// The most calls that are listed.
-const CALLS: usize = 16;
+pub const CALLS: usize = 16;
 
 /// At most `max` characters of a text, with a mark when some are left out.
 pub fn clip(text: &str, max: usize) -> Cow<'_, str> {
@@ -111,8 +111,14 @@ impl fmt::Display for Call<'_> {
             Args::Made(text) => {
                 f.write_str("(")?;
                 match end_of(text, most) {
-                    Some(end) => write!(f, "{}...)", &text[..end]),
-                    None => write!(f, "{text})"),
+                    Some(end) => {
+                        f.write_str(&text[..end])?;
+                        f.write_str("...)")
+                    }
+                    None => {
+                        f.write_str(text)?;
+                        f.write_str(")")
+                    }
                 }
             }
             Args::Wanted(matcher) => {
@@ -127,11 +133,17 @@ impl fmt::Display for Call<'_> {
 
 /// A numbered list of calls in their alternate form, or "no calls".
 pub fn list(calls: impl ExactSizeIterator<Item = impl fmt::Display>) -> String {
+    let mut text = String::with_capacity(calls.len().min(CALLS) * (LISTED_ARGS + 32));
+    add_list(&mut text, calls);
+    text
+}
+
+/// As [`list`], behind what a text says already.
+pub fn add_list(text: &mut String, calls: impl ExactSizeIterator<Item = impl fmt::Display>) {
     let total = calls.len();
     if total == 0 {
-        return "no calls".to_owned();
+        return text.push_str("no calls");
     }
-    let mut text = String::new();
     for (i, call) in calls.take(CALLS).enumerate() {
         let comma = if i == 0 { "" } else { ", " };
         // Writing into memory does not fail.
@@ -140,7 +152,6 @@ pub fn list(calls: impl ExactSizeIterator<Item = impl fmt::Display>) -> String {
     if total > CALLS {
         let _ = write!(text, ", and {} more", total - CALLS);
     }
-    text
 }
 
 /// The first argument in which a call differs from what is expected.

@@ -303,12 +303,18 @@ impl Pair<'_> {
             Mode::AnyOrder | Mode::Unordered | Mode::Subset => self.assigned_difference(grid),
         };
         let expected = self.reference.iter().map(|c| describe::wanted(c, self.mode_for(&c.name)));
-        let reason = format!(
-            "expected {}: {}; actual: {}; first difference: {difference}",
-            self.rule.mode.words(),
-            describe::list(expected),
-            describe::list(self.calls.iter().map(|(_, s)| describe::made(s).under(self.mode_for(&s.name)))),
-        );
+        let actual = self.calls.iter().map(|(_, s)| describe::made(s).under(self.mode_for(&s.name)));
+        // One of the longest reasons there are, in one piece.
+        let listed = self.reference.len().min(describe::CALLS) + self.calls.len().min(describe::CALLS);
+        let mut reason = String::with_capacity(128 + listed * 112 + difference.len());
+        reason.push_str("expected ");
+        reason.push_str(self.rule.mode.words());
+        reason.push_str(": ");
+        describe::add_list(&mut reason, expected);
+        reason.push_str("; actual: ");
+        describe::add_list(&mut reason, actual);
+        reason.push_str("; first difference: ");
+        reason.push_str(&difference);
         (reason, evidence)
     }
 

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use aho_corasick::AhoCorasick;
+use aho_corasick::{AhoCorasick, packed};
 use memchr::memmem;
 use regex::{Regex, RegexBuilder};
 
@@ -31,7 +31,7 @@ pub struct Needles {
 
 enum Finder {
     /// One search each: fastest for a few.
-    Few(Vec<memmem::Finder<'static>>),
+    Few(Few),
     /// All in one pass.
     Many(AhoCorasick),
     /// Case folded.
@@ -84,7 +84,7 @@ fn strings(build: &mut Build<'_>, names: Vec<String>, ignore_case: bool, key: &s
         let folded = |n: &String| RegexBuilder::new(&regex::escape(n)).case_insensitive(true).build();
         names.iter().map(folded).collect::<Result<_, _>>().map(Finder::Folded).map_err(|e| e.to_string())
     } else if names.len() <= FEW {
-        Ok(Finder::Few(names.iter().map(|n| memmem::Finder::new(n).into_owned()).collect()))
+        Ok(Finder::Few(Few::new(&names)))
     } else {
         AhoCorasick::new(&names).map(Finder::Many).map_err(|e| e.to_string())
     };
@@ -120,13 +120,40 @@ fn detectors(build: &mut Build<'_>, names: Vec<String>) -> Option<Needles> {
     (found.len() == names.len()).then_some(Needles { finder: Finder::Detectors(found), names })
 }
 
+/// A few strings: most texts hold none of them, which one look for all of them together tells.
+struct Few {
+    /// Whether any is there; `None` where they cannot be looked for together.
+    any: Option<packed::Searcher>,
+    finders: Vec<memmem::Finder<'static>>,
+}
+
+impl Few {
+    fn new(names: &[String]) -> Self {
+        let together = || packed::Config::new().builder().extend(names).build();
+        Self {
+            any: if names.len() > 1 { together() } else { None },
+            finders: names.iter().map(|n| memmem::Finder::new(n).into_owned()).collect(),
+        }
+    }
+
+    fn find(&self, text: &str) -> Vec<Option<Range<usize>>> {
+        if self.any.as_ref().is_some_and(|any| any.find(text).is_none()) {
+            return vec![None; self.finders.len()];
+        }
+        self.finders.iter().map(|f| f.find(text.as_bytes()).map(|at| at..at + f.needle().len())).collect()
+    }
+}
+
 impl Needles {
+    /// Whether it is plain without looking for each of them that none of them is in a text.
+    pub fn plainly_none(&self, text: &str) -> bool {
+        matches!(&self.finder, Finder::Few(Few { any: Some(any), .. }) if any.find(text).is_none())
+    }
+
     /// Where the first occurrence of each lies, in the order they were given.
     pub fn find(&self, text: &str) -> Vec<Option<Range<usize>>> {
         match &self.finder {
-            Finder::Few(finders) => {
-                finders.iter().map(|f| f.find(text.as_bytes()).map(|at| at..at + f.needle().len())).collect()
-            }
+            Finder::Few(few) => few.find(text),
             Finder::Many(automaton) => {
                 let mut found = vec![None; self.names.len()];
                 let mut missing = found.len();
