@@ -24,6 +24,9 @@ pub struct Args {
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL",
         value_parser = ["true", "false"], help_heading = "Settings")]
     fail_fast: Option<String>,
+    /// Which reports to draw beside the summaries; `seatrial report` draws all of them later.
+    #[arg(long, value_name = "WHICH", value_parser = ["all", "junit", "html", "none"], help_heading = "Settings")]
+    reports: Option<String>,
     /// Put a copy of the JUnit report here.
     #[arg(long, value_name = "FILE", help_heading = "Settings")]
     junit: Option<String>,
@@ -75,6 +78,7 @@ impl Args {
             ("keep_limit", self.keep_limit.as_deref()),
             ("keep_sample", self.keep_sample.as_deref()),
             ("fail_fast", self.fail_fast.as_deref()),
+            ("reports", self.reports.as_deref()),
             ("junit", self.junit.as_deref()),
             ("html", self.html.as_deref()),
             ("progress", self.progress.as_deref()),
@@ -112,7 +116,7 @@ mod tests {
         // `--color` is a flag of every command, `--reviewer` one of `review`.
         for key in KEYS.iter().filter(|k| !["color", "reviewer"].contains(&k.name)) {
             let value = match key.name {
-                "keep" => "all",
+                "keep" | "reports" => "all",
                 "progress" => "never",
                 "fail_fast" => "true",
                 _ => "7",

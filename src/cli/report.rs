@@ -9,6 +9,7 @@ use crate::redact::Redacted;
 use crate::report::terminal::Terminal;
 use crate::report::{Drawn, github, json, replay, safe};
 use crate::store::record;
+use crate::suite::settings::Reports;
 
 /// Arguments of `seatrial report`.
 #[derive(Debug, clap::Args)]
@@ -52,8 +53,8 @@ pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     let ends: Vec<_> = replayed.ends.iter().map(Option::as_ref).collect();
     let copy = |path: &Option<PathBuf>| path.as_ref().map(|p| context.cwd.join(p));
     let copies = Copies { junit: copy(&args.junit), html: copy(&args.html) };
-    let gathered =
-        write_reports(dir, &copies, drawn, &ends, None).map_err(|why| Failure::new(exit::INCOMPLETE, why))?;
+    let gathered = write_reports(dir, Reports::ALL, &copies, drawn, &ends, None)
+        .map_err(|why| Failure::new(exit::INCOMPLETE, why))?;
     let mut text = Vec::new();
     let written = if args.json {
         json::line(&Redacted::drawn(&replayed.summary), &mut text)

@@ -133,6 +133,13 @@ impl<'p> SuiteFold<'p> {
         fold
     }
 
+    /// The sessions are over: what was kept to tell them apart is given up, before the decision needs room of its own.
+    pub fn close(&mut self) {
+        self.index = CaseIndex::default();
+        self.ways = HashSet::new();
+        self.seen = Seen::default();
+    }
+
     /// From here on remembers what a comparison needs of every session, with the means of these metrics.
     pub fn remember<'m>(&mut self, metrics: impl Iterator<Item = &'m str>) {
         self.remembered = Some(Remembered::of(self.plan, metrics));
@@ -228,6 +235,10 @@ impl<'p> SuiteFold<'p> {
     fn case(&mut self, id: &str, tags: &[String]) -> usize {
         let (index, new) = self.index.of(id, &self.cases);
         if new {
+            // Doubling would hold twice of what is there while it is copied, and half of it in vain.
+            if self.cases.len() == self.cases.capacity() {
+                self.cases.reserve_exact((self.cases.len() / 4).max(64));
+            }
             self.cases.push(CaseOutcome { id: id.into(), tags: tags.into(), trials: SmallVec::new() });
         }
         index

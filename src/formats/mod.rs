@@ -26,6 +26,7 @@ use std::sync::Arc;
 use serde::de::IgnoredAny;
 
 use self::telemetry::Sink;
+use crate::model::json::Texts;
 use crate::model::{LeftOut, Problem, Session};
 
 /// Every format, in the order in which they are tried. Adding one is a file and a line here.
@@ -138,8 +139,23 @@ impl Decode {
     /// Decodes an element that is a session; a problem where elements are none. The arguments are those of
     /// [`Decoder::decode`].
     pub fn decode<'a>(&self, element: &'a [u8], index: u64, source: &str) -> Result<Session<'a>, Problem> {
+        self.decoder()?.decode(element, index, source)
+    }
+
+    /// As [`Decode::decode`]; see [`Decoder::decode_in`].
+    pub fn decode_in<'a>(
+        &self,
+        element: &'a [u8],
+        texts: &'a Texts,
+        index: u64,
+        source: &str,
+    ) -> Result<Session<'a>, Problem> {
+        self.decoder()?.decode_in(element, texts, index, source)
+    }
+
+    fn decoder(&self) -> Result<&dyn Decoder, Problem> {
         match self {
-            Self::Sessions(decoder) => decoder.decode(element, index, source),
+            Self::Sessions(decoder) => Ok(&**decoder),
             Self::Records(_) => {
                 let message = "spans and log records, which are no session before they are put together";
                 Err(Problem::new(LeftOut::Malformed, message))
@@ -153,6 +169,18 @@ pub trait Decoder: Send + Sync {
     /// Decodes one element. `index` is its position in the file, from 0, for sessions that carry no id; `source` is the
     /// file's name without folders and extensions, for the same purpose.
     fn decode<'a>(&self, element: &'a [u8], index: u64, source: &str) -> Result<Session<'a>, Problem>;
+
+    /// The same, with a place for the texts that do not stand in the element as they are. A format that is read much uses
+    /// it.
+    fn decode_in<'a>(
+        &self,
+        element: &'a [u8],
+        _texts: &'a Texts,
+        index: u64,
+        source: &str,
+    ) -> Result<Session<'a>, Problem> {
+        self.decode(element, index, source)
+    }
 }
 
 /// Decodes the elements of one file of telemetry, whose sessions lie scattered over them. Pure; used by several threads

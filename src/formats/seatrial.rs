@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::peek::{Shape, shape};
 use super::{Decode, Decoder, Format, Head, Layout, json_layout, wire};
+use crate::model::json::Texts;
 use crate::model::{LeftOut, Problem, Session};
 
 /// The version of the format that this build writes, and the newest that it reads.
@@ -96,12 +97,29 @@ struct Versioned {
 
 impl Decoder for SessionDecoder {
     fn decode<'a>(&self, element: &'a [u8], _index: u64, _source: &str) -> Result<Session<'a>, Problem> {
+        Self::read_by_us(element, wire::parse(element))
+    }
+
+    fn decode_in<'a>(
+        &self,
+        element: &'a [u8],
+        texts: &'a Texts,
+        _index: u64,
+        _source: &str,
+    ) -> Result<Session<'a>, Problem> {
+        Self::read_by_us(element, wire::parse_in(element, texts))
+    }
+}
+
+impl SessionDecoder {
+    /// What was parsed, where it is of a version that this one reads.
+    fn read_by_us<'a>(element: &[u8], parsed: Result<Session<'a>, Problem>) -> Result<Session<'a>, Problem> {
         // A newer version may hold fields that this one does not know: its version is the better explanation.
         let newer = |v: u64| {
             let message = format!("version {v} of the format, written by a newer seatrial; this one reads {VERSION}");
             Problem::new(LeftOut::Malformed, message)
         };
-        match wire::parse::<Session<'a>>(element) {
+        match parsed {
             Ok(session) => match session.schema {
                 Some(v) if v > VERSION => Err(newer(v.into())),
                 Some(0) => Err(Problem::new(LeftOut::Malformed, "version 0 of the format, which there is not")),

@@ -11,6 +11,7 @@ use super::peek::{Shape, shape};
 use super::transcript::{ToolResult, Transcript, says_error};
 use super::wire::{self, Content};
 use super::{Decode, Decoder, Format, Head, Layout, json_layout};
+use crate::model::json::Texts;
 use crate::model::{Failure, LeftOut, Payload, Problem, RefCall, Reference, Session, Span, SpanKind, Text};
 
 /// The `tau-bench` format.
@@ -161,7 +162,23 @@ struct TrialDecoder;
 
 impl Decoder for TrialDecoder {
     fn decode<'a>(&self, element: &'a [u8], _index: u64, _source: &str) -> Result<Session<'a>, Problem> {
-        let trial: Trial<'a> = wire::parse(element)?;
+        wire::parse::<Trial<'a>>(element)?.session()
+    }
+
+    fn decode_in<'a>(
+        &self,
+        element: &'a [u8],
+        texts: &'a Texts,
+        _index: u64,
+        _source: &str,
+    ) -> Result<Session<'a>, Problem> {
+        wire::parse_in::<Trial<'a>>(element, texts)?.session()
+    }
+}
+
+impl<'a> Trial<'a> {
+    fn session(self) -> Result<Session<'a>, Problem> {
+        let trial = self;
         let mut session = Session { reward: trial.reward, ..Session::default() };
         identify(&mut session, trial.task_id, trial.trial)?;
         if let Some(info) = trial.info {

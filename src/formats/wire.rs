@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde::de::{self, Deserializer, SeqAccess, Visitor};
 
 use super::place::path_to;
+use crate::model::json::Texts;
 use crate::model::{LeftOut, Payload, Problem, Text, json};
 
 /// An id or name that recordings write as a string or as a number.
@@ -229,12 +230,25 @@ pub(super) fn iso_ns(text: &str) -> Option<u64> {
 /// # Errors
 /// A [`Problem`] that says what is wrong, in which key and at which byte of the element.
 pub(super) fn parse<'a, T: Deserialize<'a>>(element: &'a [u8]) -> Result<T, Problem> {
-    // Once over the whole is faster than string by string.
-    let text = std::str::from_utf8(element).map_err(|e| {
+    let text = text(element)?;
+    json::read(text).map_err(|e| problem(&e, text, 0))
+}
+
+/// As [`parse`], with a place for texts that do not stand in the element as they are.
+///
+/// # Errors
+/// As [`parse`].
+pub(super) fn parse_in<'a, T: Deserialize<'a>>(element: &'a [u8], texts: &'a Texts) -> Result<T, Problem> {
+    let text = text(element)?;
+    json::read_in(text, texts).map_err(|e| problem(&e, text, 0))
+}
+
+/// An element as text: once over the whole is faster than string by string.
+fn text(element: &[u8]) -> Result<&str, Problem> {
+    std::str::from_utf8(element).map_err(|e| {
         let kind = if e.error_len().is_none() { LeftOut::Truncated } else { LeftOut::Malformed };
         Problem::new(kind, format!("not UTF-8 (byte {} of the session)", e.valid_up_to()))
-    })?;
-    json::read(text).map_err(|e| problem(&e, text, 0))
+    })
 }
 
 /// Decodes a part of an element, which lies in its bytes.

@@ -6,6 +6,8 @@ mod front;
 use serde::Deserialize;
 use serde_json::{Number, Value};
 
+use front::{STEP, special};
+
 /// The name under which a newtype structure asks for a value as it is: a string as its text, anything else as the bytes
 /// of its JSON. Other deserialisers than [`read`]'s give it what a newtype structure is given.
 pub(super) const AS_IT_IS: &str = "$seatrial::AsItIs";
@@ -19,33 +21,72 @@ pub fn read<'de, T: Deserialize<'de>>(text: &'de str) -> serde_json::Result<T> {
     front::read(text).map_or_else(|| serde_json::from_str(text), Ok)
 }
 
-/// Appends the JSON text without the white space between its tokens. `text` must be valid JSON.
-pub fn compact(text: &str, out: &mut Vec<u8>) {
-    let between = |tokens: &[u8], out: &mut Vec<u8>| {
-        for part in tokens.split(|b| matches!(b, b' ' | b'\t' | b'\n' | b'\r')) {
-            out.extend_from_slice(part);
-        }
-    };
-    let mut rest = text.as_bytes();
-    while let Some(open) = memchr::memchr(b'"', rest) {
-        between(&rest[..open], out);
-        let end = string_end(&rest[open + 1..]).map_or(rest.len(), |n| open + 1 + n);
-        out.extend_from_slice(&rest[open..end]);
-        rest = &rest[end..];
-    }
-    between(rest, out);
+/// As [`read`], with a place for the texts that do not stand in the JSON as they are: with escapes resolved they are
+/// borrowed from it.
+///
+/// # Errors
+/// Those of serde_json.
+pub fn read_in<'de, T: Deserialize<'de>>(text: &'de str, texts: &'de Texts) -> serde_json::Result<T> {
+    front::read_in(text, texts).map_or_else(|| serde_json::from_str(text), Ok)
 }
 
-/// Where a string literal ends, just behind its closing quote; `bytes` start behind the opening one.
-fn string_end(bytes: &[u8]) -> Option<usize> {
-    let mut at = 0;
-    loop {
-        at += memchr::memchr2(b'"', b'\\', bytes.get(at..)?)?;
-        if bytes[at] == b'"' {
-            return Some(at + 1);
-        }
-        at += 2;
+/// Texts side by side, for as long as all of them are needed: a session has dozens, and to ask for memory for each, and to
+/// give it back, takes longer than to resolve its escapes.
+#[derive(Default)]
+pub struct Texts(bumpalo::Bump);
+
+/// What is kept for the next session, in bytes.
+const KEPT: usize = 1 << 20;
+
+impl Texts {
+    /// Keeps a text.
+    pub fn keep(&self, text: &str) -> &str {
+        self.0.alloc_str(text)
     }
+
+    /// Forgets them all.
+    pub fn clear(&mut self) {
+        if self.0.allocated_bytes() > KEPT {
+            self.0 = bumpalo::Bump::new();
+        }
+        self.0.reset();
+    }
+}
+
+/// Appends the JSON text without the white space between its tokens. `text` must be valid JSON.
+pub fn compact(text: &str, out: &mut Vec<u8>) {
+    let bytes = text.as_bytes();
+    let (mut at, mut done) = (0, out.len());
+    // Strings are copied by the step, whatever of it is needed.
+    out.resize(done + bytes.len() + STEP, 0);
+    let mut in_string = false;
+    while let Some(&byte) = bytes.get(at) {
+        if !in_string {
+            // Tokens are short: byte by byte is faster than to look for where each of them ends.
+            out[done] = byte;
+            done += usize::from(!matches!(byte, b' ' | b'\t' | b'\n' | b'\r'));
+            at += 1;
+            in_string = byte == b'"';
+            continue;
+        }
+        if let Some(step) = bytes[at..].first_chunk::<STEP>() {
+            out[done..done + STEP].copy_from_slice(step);
+            let run = special(step).trailing_zeros().min(STEP as u32) as usize;
+            (at, done) = (at + run, done + run);
+            if run == STEP {
+                continue;
+            }
+        }
+        // What ends a run, or one of the last bytes; with what it escapes.
+        let length = if bytes[at] == b'\\' { 2 } else { 1 };
+        in_string = bytes[at] != b'"';
+        for byte in bytes[at..].iter().take(length) {
+            out[done] = *byte;
+            done += 1;
+        }
+        at += length;
+    }
+    out.truncate(done);
 }
 
 /// Whether two JSON values are equal: numbers by mathematical value (1 equals 1.0, never "1", never true; a large
@@ -115,6 +156,12 @@ mod tests {
         assert_eq!(compact("{ \"a b\" :\n[1,\t\" \\\" , \\\\\"] }"), "<{\"a b\":[1,\" \\\" , \\\\\"]}");
         assert_eq!(compact("[1,2]"), "<[1,2]");
         assert_eq!(compact("\" x \""), "<\" x \"");
+        for long in [0, 1, 13, 14, 15, 16, 17, 31, 32, 33, 100] {
+            let text = "x ".repeat(long);
+            for text in [text.clone(), format!("{text}\\\" {text}"), format!("{text}\\\\"), format!("\\\\\\\"{text}")] {
+                assert_eq!(compact(&format!("[ \"{text}\" , 1 ]")), format!("<[\"{text}\",1]"));
+            }
+        }
     }
 
     #[test]

@@ -373,6 +373,13 @@ pub struct Verdict {
     pub findings: Vec<SubjectFinding>,
 }
 
+impl Verdict {
+    /// Whether it passed and there is no more to be said of it.
+    pub fn is_plain(&self) -> bool {
+        self.status == Status::Pass && self.findings.is_empty() && self.reason.is_empty()
+    }
+}
+
 fn one() -> f64 {
     1.0
 }

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use std::io;
 
 use super::reasons::message;
-use super::{Drawn, Kept, Sink};
-use crate::eval::event::{LeftOutEvent, Ordinal, SessionEvent, SuiteEnd};
+use super::{Drawn, Kept, Line, Sink};
+use crate::eval::event::{LeftOutEvent, Ordinal, SuiteEnd};
 use crate::model::{LeftOut, Status};
+use crate::suite::settings::Reports;
 
 /// Sessions shown per check.
 pub const EXAMPLES: usize = 3;
@@ -15,9 +16,17 @@ pub const EXAMPLES: usize = 3;
 const LEFT_OUT: usize = 5;
 
 /// What is shown, suite by suite.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Gathered {
     suites: Vec<OfSuite>,
+    /// The reports that hold the rest.
+    pub reports: Reports,
+}
+
+impl Default for Gathered {
+    fn default() -> Self {
+        Self { suites: Vec::new(), reports: Reports::ALL }
+    }
 }
 
 /// What is shown of one suite.
@@ -51,6 +60,20 @@ pub struct Example {
 }
 
 impl Gathered {
+    /// The files that hold every session which did not pass, in words.
+    pub fn files(&self) -> &'static str {
+        if self.reports.junit { "run.jsonl and junit.xml" } else { "run.jsonl" }
+    }
+
+    /// The file that shows all of a run best.
+    pub fn whole(&self) -> &'static str {
+        match self.reports {
+            Reports { html: true, .. } => "index.html",
+            Reports { junit: true, .. } => "junit.xml",
+            _ => "run.jsonl",
+        }
+    }
+
     /// What is shown of the suite at `index`.
     pub fn suite(&self, index: usize) -> Option<&OfSuite> {
         self.suites.get(index)
@@ -63,7 +86,8 @@ impl Sink for Gathered {
         Ok(())
     }
 
-    fn session(&mut self, event: &SessionEvent<'_>, _: Option<&mut Kept<'_>>) -> io::Result<()> {
+    fn session(&mut self, line: &Line<'_>, _: Option<&mut Kept<'_>>) -> io::Result<()> {
+        let event = line.event;
         let Some(seen) = self.suites.last_mut() else { return Ok(()) };
         let trial = event.trial.as_ref().map(|t| format!(", trial {t}")).unwrap_or_default();
         let example = |status, message| Example {

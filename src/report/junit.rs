@@ -5,10 +5,12 @@
 //! Jenkins and others show `message`. So both are written: `message` is the beginning, the text is the whole. GitLab
 //! refuses a file of more than 30 MB, and a `type` that it takes for one of XML's conversions: none is ever written.
 //!
-//! The totals stand in front of the test cases, which therefore wait in a temporary file: a report of a million cases
-//! is never in memory. Drawn while the run goes on, it takes for granted that the gate will forgive nothing; where it does
-//! ([`JUnit::is_forgiven`]), the report has to be drawn again. quick-junit, which knows the format, would hold it there and takes every string through a
-//! parser of terminal escapes (half of a whole run, measured); it is what the tests read these reports with.
+//! The totals stand in front of the test cases, and are known after them. So room is left for those of the first suite, and
+//! the test cases of others wait in a temporary file: a report of a million cases is never in memory, and most are written
+//! once. Drawn while the run goes on, it takes for granted that the gate will forgive nothing; where it does
+//! ([`JUnit::is_forgiven`]), the report has to be drawn again. quick-junit, which knows the format, would hold it in memory
+//! and takes every string through a parser of terminal escapes (half of a whole run, measured); it is what the tests read
+//! these reports with.
 
 mod xml;
 
@@ -17,8 +19,9 @@ use std::fs::File;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
 
+use super::late::Late;
 use super::reasons::message;
-use super::{Drawn, Kept, RunSummary, Sink};
+use super::{Drawn, Kept, Line, RunSummary, Sink};
 use crate::eval::event::{CheckPlan, LeftOutEvent, Plan, SessionEvent, SuiteEnd, SuitePlan};
 use crate::eval::gate::{Decision, SuiteSummary};
 use crate::model::{Level, Status, Verdict};
@@ -29,14 +32,21 @@ use xml::escaped;
 const MAX_TEXT: usize = 1000;
 /// Longest `message`, in characters: the title over that text.
 const MAX_MESSAGE: usize = 200;
+/// Bytes of test cases up to which a report is put together in memory, and needs no room for its totals.
+const HELD: usize = 1 << 18;
 
 /// Draws a run as JUnit.
-pub struct JUnit<'d, W: Write> {
+pub struct JUnit<'d> {
     plan: &'d Plan,
     /// What was decided, where the run is over.
     decided: Option<&'d RunSummary>,
-    out: W,
-    body: BufWriter<File>,
+    out: Late,
+    /// The test cases of the first suite, as long as they are few.
+    held: Vec<u8>,
+    /// The room at the beginning of the file that is left for what stands above them, once they are many.
+    room: Option<usize>,
+    /// The test cases of other suites, once there is one.
+    others: Option<BufWriter<File>>,
     line: String,
     suites: Vec<Totals>,
     /// By check of the suite, how the line of a test case begins: up to the case in its name.
@@ -145,13 +155,13 @@ impl Totals {
     }
 }
 
-impl<'d, W: Write> JUnit<'d, W> {
+impl<'d> JUnit<'d> {
     /// A report to be written to `out`; `decided` where the run is over.
-    pub fn new(plan: &'d Plan, decided: Option<&'d RunSummary>, out: W) -> io::Result<Self> {
-        let body = BufWriter::with_capacity(1 << 18, tempfile::tempfile()?);
+    pub fn new(plan: &'d Plan, decided: Option<&'d RunSummary>, out: Late) -> Self {
         let (names, again, expected) = (HashSet::new(), HashMap::new(), HashMap::new());
         let (line, suites, heads) = (String::new(), Vec::new(), Vec::new());
-        Ok(Self { plan, decided, out, body, line, suites, heads, names, again, expected })
+        let (held, room, others) = (Vec::new(), None, None);
+        Self { plan, decided, out, held, room, others, line, suites, heads, names, again, expected }
     }
 
     /// Whether the gate forgives something that was drawn as a failure or an error: then this report must not be ended, but
@@ -176,7 +186,48 @@ impl<'d, W: Write> JUnit<'d, W> {
         let Some(totals) = self.suites.last_mut() else { return Ok(()) };
         totals.close(&mut self.line, outcome);
         totals.bytes += self.line.len() as u64;
-        self.body.write_all(self.line.as_bytes())
+        let line = self.line.as_bytes();
+        if self.suites.len() > 1 {
+            let others = match &mut self.others {
+                Some(others) => others,
+                none => none.insert(BufWriter::with_capacity(HELD, tempfile::tempfile()?)),
+            };
+            return others.write_all(line);
+        }
+        if self.room.is_some() {
+            return self.out.write_all(line);
+        }
+        self.held.extend_from_slice(line);
+        if self.held.len() > HELD { self.leave_room() } else { Ok(()) }
+    }
+
+    /// Leaves room for the longest that may stand above the first suite, and writes what is held behind it.
+    fn leave_room(&mut self) -> io::Result<()> {
+        let most =
+            Totals { tests: u64::MAX, failures: u64::MAX, errors: u64::MAX, skipped: u64::MAX, ..Totals::default() };
+        let room = (opening(&most)
+            + &self.plan.suites.first().map(|suite| begin(&suite.name, &most)).unwrap_or_default())
+            .len();
+        self.room = Some(room);
+        self.out.write_all(&vec![b' '; room])?;
+        self.out.write_all(&std::mem::take(&mut self.held))
+    }
+
+    /// Writes the first suite up to the end of its recorded test cases, under what stands above it.
+    fn first(&mut self, mut above: String) -> io::Result<()> {
+        match self.room {
+            None => {
+                self.out.write_all(above.as_bytes())?;
+                self.out.write_all(&std::mem::take(&mut self.held))
+            }
+            Some(room) => {
+                // White space between elements says nothing.
+                above.pop();
+                above.extend(std::iter::repeat_n(' ', room.saturating_sub(above.len() + 1)));
+                above.push('\n');
+                self.out.write_at(0, above.as_bytes())
+            }
+        }
     }
 
     /// A name for the session's trial, unique within the suite together with the case.
@@ -209,7 +260,7 @@ impl<'d, W: Write> JUnit<'d, W> {
     }
 }
 
-impl<W: Write> Sink for JUnit<'_, W> {
+impl Sink for JUnit<'_> {
     fn suite(&mut self, _index: usize) -> io::Result<()> {
         self.names.clear();
         self.again.clear();
@@ -226,7 +277,8 @@ impl<W: Write> Sink for JUnit<'_, W> {
         Ok(())
     }
 
-    fn session(&mut self, event: &SessionEvent<'_>, _: Option<&mut Kept<'_>>) -> io::Result<()> {
+    fn session(&mut self, line: &Line<'_>, _: Option<&mut Kept<'_>>) -> io::Result<()> {
+        let event = line.event;
         let Some((plan, summary)) = self.suite_at_hand() else { return Ok(()) };
         let trial = self.trial(event);
         let excuse = summary.map(|s| excuse(s, self.expected.get(event.case.as_str()).copied())).unwrap_or_default();
@@ -278,38 +330,62 @@ impl<W: Write> Sink for JUnit<'_, W> {
         let closed = self.suites.iter_mut().zip(drawn.plan.suites.iter().zip(&drawn.summary.suites));
         let whole: Vec<String> = closed.map(|(totals, (plan, summary))| totals.whole(plan, summary)).collect();
         let run = run_as_a_whole(drawn.summary);
-        self.body.flush()?;
-        let body = self.body.get_mut();
-        body.seek(SeekFrom::Start(0))?;
         let sum = |f: fn(&Totals) -> u64| self.suites.iter().map(f).sum::<u64>();
-        let counts = |tests, failures, errors, skipped| {
-            format!("tests=\"{tests}\" skipped=\"{skipped}\" failures=\"{failures}\" errors=\"{errors}\"")
-        };
         let own = u64::from(run.is_some());
-        // Of the whole, Jenkins' schema knows no `skipped`.
-        let (tests, errors) = (sum(|t| t.tests) + own, sum(|t| t.errors) + own);
-        let total = format!("tests=\"{tests}\" failures=\"{}\" errors=\"{errors}\"", sum(|t| t.failures));
-        writeln!(self.out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"seatrial\" {total}>")?;
-        for ((suite, totals), whole) in drawn.plan.suites.iter().zip(&self.suites).zip(&whole) {
-            let mut name = String::new();
-            escaped(&mut name, &suite.name);
-            let total = counts(totals.tests, totals.failures, totals.errors, totals.skipped);
-            writeln!(self.out, "    <testsuite name=\"{name}\" {total}>")?;
-            io::copy(&mut Read::by_ref(body).take(totals.bytes), &mut self.out)?;
+        let all = Totals {
+            tests: sum(|t| t.tests) + own,
+            failures: sum(|t| t.failures),
+            errors: sum(|t| t.errors) + own,
+            ..Totals::default()
+        };
+        let mut others = self.others.take().map(BufWriter::into_inner).transpose()?;
+        if let Some(others) = &mut others {
+            others.seek(SeekFrom::Start(0))?;
+        }
+        let mut above = opening(&all);
+        let suites: Vec<Totals> = self.suites.clone();
+        for ((suite, totals), whole) in drawn.plan.suites.iter().zip(suites).zip(&whole) {
+            let begin = begin(&suite.name, &totals);
+            match std::mem::take(&mut above) {
+                above if !above.is_empty() => self.first(above + &begin)?,
+                _ => {
+                    self.out.write_all(begin.as_bytes())?;
+                    if let Some(others) = &mut others {
+                        self.out.append(&mut others.take(totals.bytes))?;
+                    }
+                }
+            }
             writeln!(self.out, "{whole}    </testsuite>")?;
         }
+        self.out.write_all(above.as_bytes())?;
         if let Some(why) = run {
-            let (mut error, total) = (String::new(), counts(1, 0, 1, 0));
+            let mut error = String::new();
             unhappy(&mut error, ERROR, &why);
+            let begin = begin("seatrial run", &Totals { tests: 1, errors: 1, ..Totals::default() });
             writeln!(
                 self.out,
-                "    <testsuite name=\"seatrial run\" {total}>\n        <testcase classname=\"seatrial.run\" \
+                "{begin}        <testcase classname=\"seatrial.run\" \
                  name=\"complete\">{error}</testcase>\n    </testsuite>"
             )?;
         }
         writeln!(self.out, "</testsuites>")?;
-        self.out.flush()
+        self.out.end()
     }
+}
+
+/// What stands above all suites. Jenkins' schema knows no `skipped` there.
+fn opening(all: &Totals) -> String {
+    let Totals { tests, failures, errors, .. } = all;
+    let total = format!("tests=\"{tests}\" failures=\"{failures}\" errors=\"{errors}\"");
+    format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"seatrial\" {total}>\n")
+}
+
+/// Begins a suite.
+fn begin(name: &str, totals: &Totals) -> String {
+    let Totals { tests, failures, errors, skipped, .. } = totals;
+    let mut text = "    <testsuite name=\"".to_owned();
+    escaped(&mut text, name);
+    text + &format!("\" tests=\"{tests}\" skipped=\"{skipped}\" failures=\"{failures}\" errors=\"{errors}\">\n")
 }
 
 /// Begins the line of a test case, up to the end of its name.
@@ -405,13 +481,20 @@ fn unhappy(line: &mut String, tag: &str, message: &str) {
     line.push('<');
     line.push_str(tag);
     line.push_str(" message=\"");
-    escaped(line, cut(message, if tag == SKIPPED { MAX_TEXT } else { MAX_MESSAGE }));
+    let text = cut(message, MAX_TEXT);
     if tag == SKIPPED {
+        escaped(line, text);
         line.push_str("\"/>");
         return;
     }
+    let beginning = cut(text, MAX_MESSAGE);
+    let start = line.len();
+    escaped(line, beginning);
+    let end = line.len();
     line.push_str("\">");
-    escaped(line, cut(message, MAX_TEXT));
+    // The text begins as the message does.
+    line.extend_from_within(start..end);
+    escaped(line, &text[beginning.len()..]);
     line.push_str("</");
     line.push_str(tag);
     line.push('>');
@@ -419,8 +502,11 @@ fn unhappy(line: &mut String, tag: &str, message: &str) {
 
 /// The first part of a message, cut at a character.
 fn cut(message: &str, most: usize) -> &str {
-    if message.len() <= most {
-        return message;
+    // Nearly always these are bytes, too.
+    match message.as_bytes().get(..most) {
+        None => return message,
+        Some(first) if first.is_ascii() => return &message[..most],
+        Some(_) => {}
     }
     message.char_indices().nth(most).map_or(message, |(end, _)| &message[..end])
 }

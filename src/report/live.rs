@@ -15,17 +15,27 @@ use super::junit::JUnit;
 use super::late::Late;
 use super::replay::DrawError;
 use super::stage::Stage;
-use super::{Drawn, Kept, RunSummary, Sink};
+use super::{Drawn, Kept, Line, RunSummary, Sink};
 use crate::eval::event::{BaselineEvent, LeftOutEvent, Plan, SessionEvent, SuiteEnd};
 use crate::redact::Redacted;
 use crate::store::kept::Entry;
+use crate::suite::settings::Reports;
 
 /// Batches that may wait to be drawn; it bounds the memory.
 const WAITING: usize = 4;
 
+/// A session that was written to the record.
+#[derive(Debug)]
+pub struct Written {
+    /// What its line says.
+    pub event: SessionEvent<'static>,
+    /// The verdicts in it that did not plainly pass, as they stand there.
+    pub details: Vec<u8>,
+}
+
 /// Something that was written to the record.
 enum Piece {
-    Session(Box<Redacted<SessionEvent<'static>>>, Option<Box<Redacted<Entry>>>),
+    Session(Box<Redacted<Written>>, Option<Box<Redacted<Entry>>>),
     LeftOut(Redacted<LeftOutEvent>),
 }
 
@@ -52,16 +62,16 @@ pub struct Live {
 }
 
 impl Live {
-    /// Begins `junit.xml` and `index.html` of a run in its folder; the files are made when it ends.
-    pub fn begin(dir: &Path, plan: &Plan, baselines: &[BaselineEvent]) -> Self {
+    /// Begins those of `junit.xml` and `index.html` that are wanted of a run in its folder; they are there when it ends.
+    pub fn begin(dir: &Path, reports: Reports, plan: &Plan, baselines: &[BaselineEvent]) -> Self {
         let (sender, receiver) = sync_channel(WAITING);
         let (dir, plan, baselines) = (dir.to_owned(), Arc::new(plan.clone()), baselines.to_vec());
-        let thread = std::thread::spawn(move || draw(&dir, &plan, &baselines, &receiver));
+        let thread = std::thread::spawn(move || draw(&dir, reports, &plan, &baselines, &receiver));
         Self { pieces: Vec::new(), sender: Some(sender), thread: Some(thread) }
     }
 
     /// A session that was written to the record, and how it was kept.
-    pub fn session(&mut self, event: Box<Redacted<SessionEvent<'static>>>, kept: Option<Box<Redacted<Entry>>>) {
+    pub fn session(&mut self, event: Box<Redacted<Written>>, kept: Option<Box<Redacted<Entry>>>) {
         self.pieces.push(Piece::Session(event, kept));
     }
 
@@ -112,15 +122,22 @@ impl Drop for Live {
 /// Draws what it is told; nothing when it is not told of the end.
 fn draw(
     dir: &Path,
+    reports: Reports,
     plan: &Plan,
     baselines: &[BaselineEvent],
     receiver: &Receiver<Told>,
 ) -> Result<Option<Done>, DrawError> {
-    let mut junit = JUnit::new(plan, None, Late::new(dir.join(JUNIT)))?;
+    let mut junit = JUnit::new(plan, None, Late::new(dir.join(JUNIT)));
     let mut page = Html::new(plan.suites.len(), Late::new(dir.join(PAGE)))?;
     let mut gathered = Gathered::default();
-    let sinks: &mut [&mut dyn Sink] = &mut [&mut junit, &mut page, &mut gathered];
-    let mut stage = Stage::new(sinks);
+    let mut sinks: Vec<&mut dyn Sink> = vec![&mut gathered];
+    if reports.junit {
+        sinks.push(&mut junit);
+    }
+    if reports.html {
+        sinks.push(&mut page);
+    }
+    let mut stage = Stage::new(&mut sinks);
     baselines.iter().for_each(|event| stage.each(|sink| sink.baseline(event)));
     let mut over = None;
     for told in receiver {
@@ -132,11 +149,13 @@ fn draw(
     stage.end(plan.suites.len())?;
     let Some((summary, ends)) = over else { return Ok(None) };
     let (drawn, ends) = (Drawn { plan, summary: &summary }, ends.iter().map(Option::as_ref).collect::<Vec<_>>());
-    let forgiven = junit.is_forgiven(&summary);
-    if !forgiven {
+    let forgiven = reports.junit && junit.is_forgiven(&summary);
+    if reports.junit && !forgiven {
         junit.end(drawn, &ends)?;
     }
-    page.end(drawn, &ends)?;
+    if reports.html {
+        page.end(drawn, &ends)?;
+    }
     gathered.end(drawn, &ends)?;
     Ok(Some(Done { gathered, forgiven }))
 }
@@ -144,14 +163,19 @@ fn draw(
 fn show(stage: &mut Stage<'_, '_>, piece: &Piece) {
     match piece {
         Piece::LeftOut(event) => stage.left_out(event.get()),
-        Piece::Session(event, None) => stage.session(event.get(), None),
-        Piece::Session(event, Some(kept)) => {
+        Piece::Session(written, None) => stage.session(&line(written), None),
+        Piece::Session(written, Some(kept)) => {
             let Entry { packed, passed, against } = kept.get();
             let take = &mut || Ok(packed.clone());
             let kept = &mut Kept { passed: *passed, bytes: packed.len() as u64, against, packed: take };
-            stage.session(event.get(), Some(kept));
+            stage.session(&line(written), Some(kept));
         }
     }
+}
+
+fn line(written: &Redacted<Written>) -> Line<'_> {
+    let Written { event, details } = written.get();
+    Line { event, details: Some(details) }
 }
 
 /// The files of a run's folder that are drawn session by session.

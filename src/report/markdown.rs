@@ -104,7 +104,8 @@ fn suite(drawn: Drawn<'_>, index: usize, gathered: &Gathered, room: &mut usize, 
         writeln!(out)?;
     }
     if unhappy.len() > *room {
-        writeln!(out, "{} more checks did not pass; `index.html` has them all.\n", unhappy.len() - *room)?;
+        let (more, whole) = (unhappy.len() - *room, gathered.whole());
+        writeln!(out, "{more} more checks did not pass; `{whole}` has them all.\n")?;
     }
     *room = room.saturating_sub(unhappy.len());
     let Some(seen) = seen else { return Ok(()) };

@@ -54,7 +54,7 @@ pub trait Sink {
     /// The sessions of a suite begin.
     fn suite(&mut self, index: usize) -> io::Result<()>;
     /// A session, and how it was kept, where it was.
-    fn session(&mut self, event: &SessionEvent<'_>, kept: Option<&mut Kept<'_>>) -> io::Result<()>;
+    fn session(&mut self, line: &Line<'_>, kept: Option<&mut Kept<'_>>) -> io::Result<()>;
     /// Something left out.
     fn left_out(&mut self, event: &LeftOutEvent) -> io::Result<()>;
     /// An earlier run that a suite is compared with; they stand before all suites.
@@ -63,6 +63,14 @@ pub trait Sink {
     }
     /// The record ends. `ends` are those of the suites' sessions; `None` where the run stopped before one.
     fn end(&mut self, drawn: Drawn<'_>, ends: &[Option<&SuiteEnd>]) -> io::Result<()>;
+}
+
+/// A session, as the record has it.
+pub struct Line<'l> {
+    /// What its line says.
+    pub event: &'l SessionEvent<'l>,
+    /// The verdicts in it that did not plainly pass, as they stand there, where somebody has them.
+    pub details: Option<&'l [u8]>,
 }
 
 /// A session that was kept whole.

@@ -4,7 +4,7 @@ use std::io;
 use std::path::Path;
 
 use super::stage::Stage;
-use super::{Drawn, Kept, RunSummary, Sink};
+use super::{Drawn, Kept, Line, RunSummary, Sink};
 use crate::checks::system::SystemFinding;
 use crate::eval::event::{BaselineEvent, Finished, Plan, RunEvent, Started, SuiteEnd};
 use crate::eval::exit;
@@ -209,11 +209,12 @@ pub fn draw(
     record::read(path, |event| match event {
         event if !is_planned(drawn.plan, &event) => {}
         RunEvent::Session(event) => match kept.as_mut().map(|kept| Ok((kept.find(event.suite, event.at)?, kept))) {
-            None | Some(Ok((None, _))) => stage.session(&event, None),
+            None | Some(Ok((None, _))) => stage.session(&Line { event: &event, details: None }, None),
             Some(Ok((Some(place), kept))) => {
                 let packed = &mut || kept.packed(&place);
                 let (passed, bytes, against) = (place.passed, place.bytes.1, &*place.against);
-                stage.session(&event, Some(&mut Kept { passed, bytes, against, packed }));
+                let line = Line { event: &event, details: None };
+                stage.session(&line, Some(&mut Kept { passed, bytes, against, packed }));
             }
             Some(Err(why)) => stage.fail(why),
         },

@@ -3,8 +3,8 @@
 
 use std::io;
 
-use super::{Kept, Sink};
-use crate::eval::event::{LeftOutEvent, SessionEvent};
+use super::{Kept, Line, Sink};
+use crate::eval::event::LeftOutEvent;
 
 /// The sinks, how many suites they have been told of, and the first thing that one of them could not write.
 pub(super) struct Stage<'s, 'k> {
@@ -20,9 +20,9 @@ impl<'s, 'k> Stage<'s, 'k> {
     }
 
     /// A session, with how it was kept.
-    pub(super) fn session(&mut self, event: &SessionEvent<'_>, mut kept: Option<&mut Kept<'_>>) {
-        self.up_to(event.suite as usize);
-        self.each(|sink| sink.session(event, kept.as_deref_mut()));
+    pub(super) fn session(&mut self, line: &Line<'_>, mut kept: Option<&mut Kept<'_>>) {
+        self.up_to(line.event.suite as usize);
+        self.each(|sink| sink.session(line, kept.as_deref_mut()));
     }
 
     /// Something that was left out.

@@ -97,8 +97,9 @@ impl<'d> Terminal<'d> {
         if seen.whole_more > 0 {
             writeln!(
                 out,
-                "        {DIM}and {} more; every one of them is in run.jsonl and junit.xml{DIM:#}",
-                seen.whole_more
+                "        {DIM}and {} more; every one of them is in {}{DIM:#}",
+                seen.whole_more,
+                self.gathered.files()
             )?;
         }
         Ok(())
@@ -145,7 +146,7 @@ impl<'d> Terminal<'d> {
         let unhappy = check.sessions.fail + check.sessions.error + check.sessions.held;
         let more = unhappy.saturating_sub(examples.len() as u64);
         if more > 0 && examples.len() == EXAMPLES {
-            writeln!(out, "        {DIM}and more; every one of them is in run.jsonl and junit.xml{DIM:#}")?;
+            writeln!(out, "        {DIM}and more; every one of them is in {}{DIM:#}", self.gathered.files())?;
         }
         Ok(())
     }

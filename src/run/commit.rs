@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::changed::{Changed, Here};
-use super::element::{Done, Item, Kept, Room, Written, left_out};
+use super::element::{self, Done, Item, Kept, Room, left_out};
 use super::engine::{Early, Job, Outcome, Reached, Sinks};
 use crate::checks::system::SystemFinding;
 use crate::eval::event::{Elsewhere, LeftOutEvent, Ordinal, SessionEvent, SuiteEnd, SystemEvent};
@@ -18,6 +18,7 @@ use crate::eval::row::Row;
 use crate::eval::shard::Shard;
 use crate::model::{LeftOut, Problem, Status, Text, Verdict};
 use crate::redact::{Redact, Redacted, Redactor};
+use crate::report::live::Written;
 use crate::sources::RecordedFile;
 use crate::store::{kept, record};
 
@@ -65,7 +66,7 @@ impl<'c> Desk<'c> {
 }
 
 /// A session as it is kept, and what its line says, where reports are drawn from it at once.
-type Whole = (Option<Kept>, Option<Written>);
+type Whole = (Option<Kept>, Option<element::Written>);
 
 /// Asks every system check; whether one panicked.
 pub type AskSystem<'a> = &'a dyn Fn(&SuiteFold<'_>) -> (Vec<(u32, SystemFinding)>, bool);
@@ -322,7 +323,10 @@ impl<'c, 'p, 'w> Commit<'c, 'p, 'w> {
         self.put(out, "session", &event);
         if let Some(live) = &mut self.sinks.live {
             let event = self.desk.redactor.pass(&event).map(|event| event.into_owned().into_owned());
-            live.session(Box::new(event), kept);
+            match record::details(event.get()) {
+                Ok(details) => live.session(Box::new(event.map(|event| Written { event, details })), kept),
+                Err(why) => self.early = Some(Early::Write(why)),
+            }
         }
         Row::of(&event)
     }
@@ -367,6 +371,7 @@ impl<'c, 'p, 'w> Commit<'c, 'p, 'w> {
     /// The sessions are over: the end of the suite, and what its system checks say.
     pub(super) fn finish(mut self, system_checks: AskSystem<'_>) -> Outcome {
         self.tell_changed();
+        self.fold.close();
         if self.early.is_none() && self.desk.stop.load(Ordering::Relaxed) {
             self.early = Some(Early::Interrupted);
         }

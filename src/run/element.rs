@@ -18,8 +18,10 @@ use crate::eval::row::Row;
 use crate::eval::shard::Shard;
 use crate::eval::{evaluate, rollup};
 use crate::formats::{self, RecordDecoder};
+use crate::model::json::Texts;
 use crate::model::{LeftOut, Level, Problem, Session, Status, Text, Verdict, digest};
 use crate::redact::{Redacted, Seen};
+use crate::report::live;
 use crate::sources::{Batch, Element};
 use crate::store::{against, kept, record};
 
@@ -49,7 +51,7 @@ pub(super) enum Item {
 pub(super) type Kept = Box<Redacted<kept::Entry>>;
 
 /// What the line of a session says.
-pub(super) type Written = Box<Redacted<SessionEvent<'static>>>;
+pub(super) type Written = Box<Redacted<live::Written>>;
 
 /// A batch, done.
 #[derive(Default)]
@@ -81,13 +83,17 @@ pub(super) fn left_out(suite: u32, at: Ordinal, file: String, id: Option<String>
 pub(super) fn process(job: &Job<'_>, batch: &Batch, tools: &mut BTreeSet<String>, room: Room) -> Done {
     // Verdicts take about an eighth of what they judge; growing in steps would copy them over and over.
     let lines = Vec::with_capacity(batch.buffer.len().min(1 << 20) / 4);
-    let mut done = Done { lines, file: batch.file, bytes: batch.read, ..Done::default() };
+    let items = Vec::with_capacity(batch.elements.len());
+    let mut done = Done { items, lines, file: batch.file, bytes: batch.read, ..Done::default() };
+    let mut texts = Texts::default();
     for element in &batch.elements {
         let start = done.lines.len();
         let at = (batch.file, element.index);
         // What belongs to no case belongs to the first shard.
         let mut mine = job.shard.is_none_or(Shard::holds_the_rest);
-        let result = catch_unwind(AssertUnwindSafe(|| one(job, batch, element, at, tools, room, &mut mine, &mut done)));
+        texts.clear();
+        let result =
+            catch_unwind(AssertUnwindSafe(|| one(job, batch, element, at, &texts, tools, room, &mut mine, &mut done)));
         let result = result.unwrap_or_else(|_| {
             done.panicked = true;
             Err((None, panicked()))
@@ -164,6 +170,7 @@ fn one(
     batch: &Batch,
     element: &Element,
     at: Ordinal,
+    texts: &Texts,
     tools: &mut BTreeSet<String>,
     room: Room,
     mine: &mut bool,
@@ -173,7 +180,8 @@ fn one(
     let Some(decoder) = &batch.decoder else {
         return Err((None, Problem::new(LeftOut::Malformed, "the file could not be used")));
     };
-    let session = decoder.decode(&batch.buffer[range], element.index, &batch.stem).map_err(|p| (None, p))?;
+    let bytes = &batch.buffer[range];
+    let session = decoder.decode_in(bytes, texts, element.index, &batch.stem).map_err(|p| (None, p))?;
     let planned = job.planned;
     // What is written from here on is written of what may be; checks see the session as it was.
     let seen = job.redactor.session(&session);
@@ -253,12 +261,13 @@ fn one(
     };
     let start = done.lines.len();
     let event = job.redactor.take_of(event, seen.as_ref());
-    let recorded = record::event(&mut done.lines, "session", &event);
-    recorded.map_err(|why| named(LeftOut::Malformed, format!("its verdicts cannot be written as JSON: {why}")))?;
+    let recorded = record::session(&mut done.lines, &event);
+    let details =
+        recorded.map_err(|why| named(LeftOut::Malformed, format!("its verdicts cannot be written as JSON: {why}")))?;
     let kept = is_kept(job.keep, &planned.plan, event.get())
         .map(|passed| entry(job, (&session, seen.as_ref()), &bound, passed, room));
     let row = Box::new(Row::of(event.get()));
-    let event = job.live.then(|| Box::new(event.map(SessionEvent::into_owned)));
+    let event = job.live.then(|| Box::new(event.map(|event| live::Written { event: event.into_owned(), details })));
     done.items.push(Item::Session { row, line: start..done.lines.len(), kept, event });
     Ok(())
 }

@@ -16,16 +16,16 @@ use crate::redact::Redacted;
 
 /// Appends a deterministic event as a line.
 pub fn event<T: Serialize>(out: &mut Vec<u8>, name: &str, value: &Redacted<T>) -> io::Result<()> {
-    line(out, "event", name, value)
+    write(out, "event", name, value.get())
 }
 
 /// Appends an event that says when, where or how long.
 pub fn volatile<T: Serialize>(out: &mut Vec<u8>, name: &str, value: &Redacted<T>) -> io::Result<()> {
-    line(out, "volatile", name, value)
+    write(out, "volatile", name, value.get())
 }
 
 /// Writes `{"event":"name",...fields}`: serde's own tagging would buffer the fields.
-fn line<T: Serialize>(out: &mut Vec<u8>, key: &str, name: &str, value: &Redacted<T>) -> io::Result<()> {
+fn write<T: Serialize>(out: &mut Vec<u8>, key: &str, name: &str, value: &T) -> io::Result<()> {
     write!(out, "{{\"{key}\":\"{name}\"")?;
     let brace = out.len();
     serde_json::to_writer(&mut *out, value)?;
@@ -33,6 +33,69 @@ fn line<T: Serialize>(out: &mut Vec<u8>, key: &str, name: &str, value: &Redacted
     out[brace] = b',';
     out.push(b'\n');
     Ok(())
+}
+
+/// How an event without verdicts and without a row ends.
+const NO_VERDICTS: &[u8] = b"\"verdicts\":[]}";
+
+/// Appends the line of a session, as [`event`] does. What it says of the verdicts that did not plainly pass is returned, as
+/// a JSON array: reports show the same, and it is written once.
+///
+/// # Errors
+/// What cannot be JSON.
+pub fn session(out: &mut Vec<u8>, event: &Redacted<SessionEvent<'_>>) -> io::Result<Vec<u8>> {
+    let event = event.get();
+    let shell = SessionEvent {
+        suite: event.suite,
+        at: event.at,
+        id: Text::borrowed(&event.id),
+        case: Text::borrowed(&event.case),
+        trial: event.trial.as_deref().map(Text::borrowed),
+        tags: event.tags.clone(),
+        digest: event.digest,
+        error: event.error.clone(),
+        facts: event.facts,
+        verdicts: Vec::new(),
+        row: Vec::new(),
+    };
+    write(out, "event", "session", &shell)?;
+    let open = out.len() - "]}\n".len();
+    if !out[..open + 2].ends_with(NO_VERDICTS) {
+        return Err(io::Error::other("a bug in seatrial: the verdicts of an event do not stand at its end"));
+    }
+    out.truncate(open);
+    let mut details = Vec::with_capacity(2 + event.verdicts.iter().filter(|v| !v.is_plain()).count() * 512);
+    details.push(b'[');
+    for (i, verdict) in event.verdicts.iter().enumerate() {
+        if i > 0 {
+            out.push(b',');
+        }
+        let start = out.len();
+        serde_json::to_writer(&mut *out, verdict)?;
+        if !verdict.is_plain() {
+            if details.len() > 1 {
+                details.push(b',');
+            }
+            details.extend_from_slice(&out[start..]);
+        }
+    }
+    out.push(b']');
+    if !event.row.is_empty() {
+        out.extend_from_slice(b",\"row\":");
+        serde_json::to_writer(&mut *out, &event.row)?;
+    }
+    out.extend_from_slice(b"}\n");
+    details.push(b']');
+    Ok(details)
+}
+
+/// What [`session`] returns, of an event that stands in a record already.
+///
+/// # Errors
+/// What cannot be JSON.
+pub fn details(event: &SessionEvent<'_>) -> io::Result<Vec<u8>> {
+    let verdicts: Vec<_> = event.verdicts.iter().filter(|v| !v.is_plain()).collect();
+    Ok(serde_json::to_vec(&verdicts)?)
 }
 
 /// What went wrong with a record.
@@ -221,6 +284,40 @@ mod tests {
         let mut seen = Vec::new();
         let cut = read(&path, |e| seen.push(matches!(e, RunEvent::Finished(f) if f == finished))).unwrap();
         assert_eq!((cut, seen), (false, vec![true]));
+    }
+
+    #[test]
+    fn the_line_of_a_session_is_that_of_its_event_and_its_details_are_what_did_not_plainly_pass() {
+        let plain = r#"{"check":0,"status":"pass","subjects":{"pass":1}}"#;
+        let failed = r#"{"check":1,"status":"fail","subjects":{"fail":1},"findings":[{"subject":"session","status":"fail","reason":"\"verdicts\":[]}"}]}"#;
+        let row = r#","row":[{"missing":"no"},{"samples":[{"values":[1.5]}]}]"#;
+        for (verdicts, wanted) in [
+            (String::new(), "[]".to_owned()),
+            (plain.to_owned(), "[]".to_owned()),
+            (format!("{failed},{plain},{failed}"), format!("[{failed},{failed}]")),
+        ] {
+            for (error, row) in [("", ""), (r#","error":"broken","facts":{"turns":2.0}"#, row)] {
+                let text = format!(
+                    r#"{{"suite":1,"at":[0,1],"id":"a","case":"b","trial":"2","tags":["t"],"digest":"{}"{error},"verdicts":[{verdicts}]{row}}}"#,
+                    Digest::of(b"")
+                );
+                let event = Redacted::drawn(serde_json::from_str::<SessionEvent<'_>>(&text).unwrap());
+                let (mut line, mut same) = (b"before\n".to_vec(), b"before\n".to_vec());
+                let details = session(&mut line, &event).unwrap();
+                self::event(&mut same, "session", &event).unwrap();
+                assert_eq!(String::from_utf8(line).unwrap(), String::from_utf8(same).unwrap());
+                let read: serde_json::Value = serde_json::from_slice(&details).unwrap();
+                assert_eq!(
+                    read,
+                    serde_json::from_slice::<serde_json::Value>(&super::details(event.get()).unwrap()).unwrap()
+                );
+                assert_eq!(
+                    read.as_array().unwrap().len(),
+                    serde_json::from_str::<Vec<serde_json::Value>>(&wanted).unwrap().len()
+                );
+                assert_eq!(details, super::details(event.get()).unwrap());
+            }
+        }
     }
 
     #[test]

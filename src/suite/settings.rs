@@ -84,6 +84,15 @@ pub enum Keep {
     None,
 }
 
+/// Which reports a run draws beside its summaries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reports {
+    /// `junit.xml`.
+    pub junit: bool,
+    /// `index.html`.
+    pub html: bool,
+}
+
 /// When to use something that only a terminal can show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum When {
@@ -140,6 +149,8 @@ pub struct Settings {
     pub keep_sample: Setting<u64>,
     /// Stop when the gate can no longer pass.
     pub fail_fast: Setting<bool>,
+    /// Which reports are drawn; see [`Settings::drawn`].
+    pub reports: Setting<Reports>,
     /// Where a copy of the JUnit report is put.
     pub junit: Setting<Option<PathBuf>>,
     /// Where a copy of the HTML report is put.
@@ -253,6 +264,12 @@ impl Settings {
         layers.flags(&flags.values);
         let settings = layers.settings(path, profile, file);
         if problems.is_empty() { Ok(settings) } else { Err(problems) }
+    }
+
+    /// Which reports are drawn: those that are wanted, and those of which a copy is.
+    pub fn drawn(&self) -> Reports {
+        let Reports { junit, html } = self.reports.value;
+        Reports { junit: junit || self.junit.value.is_some(), html: html || self.html.value.is_some() }
     }
 
     /// Every setting as text: its key, its value, and where the value came from.

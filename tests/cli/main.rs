@@ -47,3 +47,4 @@ mod suites;
 mod telemetry;
 mod telemetry_traps;
 mod watch;
+mod which_reports;

@@ -166,7 +166,7 @@ impl<'r> Execution<'r> {
         let plan = self.output.plan.clone();
         // What a run that is continued has recorded before, and what a shard alone is worth, only the record tells.
         if self.past.is_none() && plan.shard().is_none() {
-            self.output.live = Some(Live::begin(dir, &plan, &self.baselines));
+            self.output.live = Some(Live::begin(dir, self.context.settings.drawn(), &plan, &self.baselines));
         }
         for (index, discovery) in found.into_iter().enumerate() {
             let planned = &self.planned[index];

@@ -174,7 +174,7 @@ impl Output {
         let drawn = Drawn { plan: &self.plan, summary };
         // Of a run that did not come to its end, the record says how far it came.
         let live = self.live.take().filter(|_| summary.stopped.as_deref().is_none_or(|why| why == exit::FAIL_FAST));
-        let (gathered, written) = match reports::write(&self.dir, &copies, drawn, &ends, live) {
+        let (gathered, written) = match reports::write(&self.dir, settings.drawn(), &copies, drawn, &ends, live) {
             Ok(gathered) => (gathered, Ok(())),
             Err(why) => (Gathered::default(), Err(why)),
         };

@@ -13,6 +13,7 @@ use crate::report::late::Late;
 use crate::report::live::{self, Done, Live};
 use crate::report::{Drawn, RunSummary, Sink, json, markdown, replay};
 use crate::store::kept;
+use crate::suite::settings::Reports;
 
 /// Where copies of reports are put.
 #[derive(Debug, Default)]
@@ -23,10 +24,11 @@ pub struct Copies {
     pub html: Option<PathBuf>,
 }
 
-/// Draws `junit.xml`, `index.html`, `summary.json` and `summary.md` into the run's folder, and copies where a CI wants
-/// them: from what was drawn while it ran, else from its record. What the short reports show is returned.
+/// Draws `junit.xml`, `index.html` (those of them that are wanted), `summary.json` and `summary.md` into the run's folder,
+/// and copies where a CI wants them: from what was drawn while it ran, else from its record. What the short reports show is returned.
 pub fn write(
     dir: &Path,
+    reports: Reports,
     copies: &Copies,
     drawn: Drawn<'_>,
     ends: &[Option<&SuiteEnd>],
@@ -35,8 +37,8 @@ pub fn write(
     let [junit, html] = live::files(dir);
     let record = dir.join("run.jsonl");
     let from_record = |kept, sinks: &mut [&mut dyn Sink]| replay::draw(&record, kept, drawn, ends, sinks);
-    let mut again = JUnit::new(drawn.plan, Some(drawn.summary), Late::new(junit.clone()))?;
-    let gathered = match live.map(|live| live.end(drawn.summary, ends)).transpose()?.flatten() {
+    let mut again = JUnit::new(drawn.plan, Some(drawn.summary), Late::new(junit.clone()));
+    let mut gathered = match live.map(|live| live.end(drawn.summary, ends)).transpose()?.flatten() {
         Some(Done { gathered, forgiven }) => {
             if forgiven {
                 from_record(None, &mut [&mut again])?;
@@ -46,10 +48,24 @@ pub fn write(
         None => {
             let mut page = Html::new(drawn.plan.suites.len(), Late::new(html.clone()))?;
             let mut gathered = Gathered::default();
-            from_record(kept::Reader::open(dir)?, &mut [&mut again, &mut page, &mut gathered])?;
+            let mut sinks: Vec<&mut dyn Sink> = vec![&mut gathered];
+            if reports.junit {
+                sinks.push(&mut again);
+            }
+            if reports.html {
+                sinks.push(&mut page);
+            }
+            from_record(if reports.html { kept::Reader::open(dir)? } else { None }, &mut sinks)?;
             gathered
         }
     };
+    gathered.reports = reports;
+    for (path, wanted) in [(&junit, reports.junit), (&html, reports.html)] {
+        // One that was drawn when a run that is continued ended before says something else.
+        if !wanted && path.exists() {
+            fs::remove_file(path)?;
+        }
+    }
     write_summary(dir, drawn.summary)?;
     let mut file = BufWriter::new(File::create(dir.join("summary.md"))?);
     markdown::write(drawn, &gathered, &mut file)?;

@@ -18,8 +18,8 @@ pub(super) struct Judged<'c> {
     pub excused: bool,
     /// Its recorded trials alone, missing ones aside, could not be measured.
     pub errs: bool,
-    /// How many trials are missing; each is an error.
-    pub missing: u64,
+    /// How many trials are missing; each is an error. There may be millions of cases: no larger than a plan can ask for.
+    pub missing: u32,
 }
 
 /// All cases of the run, judged.
@@ -95,7 +95,7 @@ fn one<'c>(outcome: &'c CaseOutcome, missing: u64, declared: Option<&CasePlan>, 
         status,
         excused: excused && status == Status::Fail,
         errs: recorded == Status::Error,
-        missing,
+        missing: u32::try_from(missing).unwrap_or(u32::MAX),
     }
 }
 

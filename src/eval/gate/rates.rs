@@ -89,8 +89,9 @@ pub(super) fn reliable<'c>(
     for case in counted(cases) {
         let trials = &case.outcome.trials;
         let count = |status| trials.iter().filter(|t| t.status == status).count() as u64;
-        let (total, passed, held) = (trials.len() as u64 + case.missing, count(Status::Pass), count(Status::Held));
-        let error = if tolerated { 0 } else { count(Status::Error) + case.missing };
+        let (total, passed, held) =
+            (trials.len() as u64 + u64::from(case.missing), count(Status::Pass), count(Status::Held));
+        let error = if tolerated { 0 } else { count(Status::Error) + u64::from(case.missing) };
         let rate = |passed| reliability::pass_hat_k(total, passed, k);
         match (rate(passed), rate(passed + held), rate(passed + held + error)) {
             (Ok(a), Ok(b), Ok(c)) => {

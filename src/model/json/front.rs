@@ -10,14 +10,24 @@ mod step;
 
 use serde::{Deserialize, de};
 
-use step::{STEP, special};
+use super::Texts;
+pub(super) use step::{STEP, special};
 
 /// Deeper values are left to serde_json, which has a limit of its own.
 const MAX_DEPTH: usize = 100;
 
 /// Reads a value from its text; `None` is left to serde_json.
 pub(super) fn read<'de, T: Deserialize<'de>>(text: &'de str) -> Option<T> {
-    let mut front = Front { text, at: 0, depth: 0, scratch: Vec::new() };
+    whole(text, None)
+}
+
+/// As [`read`], with a place for texts.
+pub(super) fn read_in<'de, T: Deserialize<'de>>(text: &'de str, texts: &'de Texts) -> Option<T> {
+    whole(text, Some(texts))
+}
+
+fn whole<'de, T: Deserialize<'de>>(text: &'de str, texts: Option<&'de Texts>) -> Option<T> {
+    let mut front = Front { text, at: 0, depth: 0, scratch: Vec::new(), read: 0, texts };
     let value = T::deserialize(&mut front).ok()?;
     (front.peek().is_err() && front.at == text.len()).then_some(value)
 }
@@ -45,8 +55,11 @@ struct Front<'de> {
     text: &'de str,
     at: usize,
     depth: usize,
-    /// A string with escapes, unescaped; kept for its memory.
+    /// A string with escapes, unescaped, and how long it is; what lies behind it means nothing. Kept for its memory.
     scratch: Vec<u8>,
+    read: usize,
+    /// Where texts are kept that had escapes; without, each has memory of its own.
+    texts: Option<&'de Texts>,
 }
 
 /// A string.
@@ -131,44 +144,89 @@ impl<'de> Front<'de> {
     }
 
     /// Reads the rest of a string that began at `start` and has its first escape at `at`.
-    fn unescape(&mut self, start: usize, mut at: usize) -> Result<Read<'de>, GiveUp> {
+    ///
+    /// Escapes stand close together in what tools return. So a step is looked at once, wherever the escapes are in it, and
+    /// what lies between two of them is copied by the step, whatever of it is needed: a copy of a fixed size is no call.
+    fn unescape(&mut self, start: usize, at: usize) -> Result<Read<'de>, GiveUp> {
         let bytes = self.text.as_bytes();
         let mut out = std::mem::take(&mut self.scratch);
-        out.clear();
-        out.extend_from_slice(&bytes[start..at]);
-        loop {
-            match bytes[at] {
-                b'"' => break,
-                b'\\' => at = escape(bytes, at + 1, &mut out)?,
-                _ => return Err(GiveUp),
-            }
-            // A whole step is copied, whatever of it is needed: escapes stand close together, and a copy of a fixed size
-            // is no call.
-            while let Some(step) = bytes.get(at..).and_then(|rest| rest.first_chunk::<STEP>()) {
-                let (found, before) = (special(step), out.len());
-                out.extend_from_slice(step);
-                if found != 0 {
-                    let run = found.trailing_zeros() as usize;
-                    out.truncate(before + run);
-                    at += run;
+        let mut done = at - start;
+        make_room(&mut out, done);
+        out[..done].copy_from_slice(&bytes[start..at]);
+        // Where the step begins, and what of it is taken already.
+        let (mut grid, mut pos) = (at, 0);
+        while let Some(around) = bytes.get(grid..).and_then(|rest| rest.first_chunk::<{ 2 * STEP }>()) {
+            make_room(&mut out, done);
+            let Some(step) = around.first_chunk::<STEP>() else { break };
+            let mut found = special(step) >> pos << pos;
+            let mut next_grid = grid + STEP;
+            loop {
+                out[done..done + STEP].copy_from_slice(&around[pos..pos + STEP]);
+                if found == 0 {
+                    done += STEP - pos;
+                    pos = 0;
                     break;
                 }
-                at += STEP;
+                let next = found.trailing_zeros() as usize;
+                done += next - pos;
+                if around[next] == b'"' {
+                    self.at = grid + next + 1;
+                    (self.scratch, self.read) = (out, done);
+                    return Ok(Read::Unescaped);
+                }
+                if around[next] != b'\\' {
+                    return Err(GiveUp);
+                }
+                let plain = ESCAPES[usize::from(around[next + 1])];
+                if plain == 0 {
+                    let (c, end) = long_escape(bytes, grid + next + 1)?;
+                    done += c.encode_utf8(&mut out[done..done + 4]).len();
+                    (next_grid, pos) = (end, 0);
+                    break;
+                }
+                out[done] = plain;
+                done += 1;
+                pos = next + 2;
+                if pos >= STEP {
+                    pos -= STEP;
+                    break;
+                }
+                found = found >> pos << pos;
             }
-            if !bytes.get(at).is_some_and(|b| matches!(b, b'"' | b'\\' | ..0x20)) {
-                let (end, _) = self.run(at)?;
-                out.extend_from_slice(&bytes[at..end]);
-                at = end;
+            grid = next_grid;
+        }
+        // The end of the text, where there is no room for steps.
+        let mut at = grid + pos;
+        out.truncate(done);
+        loop {
+            match *bytes.get(at).ok_or(GiveUp)? {
+                b'"' => break,
+                b'\\' => match bytes.get(at + 1).map(|letter| ESCAPES[usize::from(*letter)]) {
+                    Some(plain) if plain != 0 => {
+                        out.push(plain);
+                        at += 2;
+                    }
+                    _ => {
+                        let (c, end) = long_escape(bytes, at + 1)?;
+                        out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+                        at = end;
+                    }
+                },
+                ..0x20 => return Err(GiveUp),
+                byte => {
+                    out.push(byte);
+                    at += 1;
+                }
             }
         }
         self.at = at + 1;
-        self.scratch = out;
+        (self.read, self.scratch) = (out.len(), out);
         Ok(Read::Unescaped)
     }
 
     /// The string in the scratch.
     fn unescaped(&self) -> Result<&str, GiveUp> {
-        std::str::from_utf8(&self.scratch).map_err(|_| GiveUp)
+        std::str::from_utf8(&self.scratch[..self.read]).map_err(|_| GiveUp)
     }
 
     /// Goes past a number; whether it is an integer.
@@ -274,28 +332,42 @@ impl<'de> Front<'de> {
     }
 }
 
-/// Adds what an escape stands for, whose letter stands at `at`; where it ends.
-#[inline]
-fn escape(bytes: &[u8], at: usize, out: &mut Vec<u8>) -> Result<usize, GiveUp> {
-    let plain = match bytes.get(at).ok_or(GiveUp)? {
-        b'n' => b'\n',
-        b'"' => b'"',
-        b'\\' => b'\\',
-        b'/' => b'/',
-        b't' => b'\t',
-        b'r' => b'\r',
-        b'b' => 8,
-        b'f' => 12,
-        b'u' => return escaped_char(bytes, at + 1, out),
-        _ => return Err(GiveUp),
-    };
-    out.push(plain);
-    Ok(at + 1)
+/// Makes room for what a step adds behind the first `done` bytes.
+#[inline(always)]
+fn make_room(out: &mut Vec<u8>, done: usize) {
+    if out.len() < done + 4 * STEP {
+        out.resize((2 * out.len()).max(done + 64 * STEP), 0);
+    }
 }
 
-/// Adds the character whose four digits stand at `at`, with those of its second half where it needs two.
+/// What the letter of an escape stands for; 0 where that takes more than a letter, or is nothing.
+const ESCAPES: [u8; 256] = {
+    let mut escapes = [0; 256];
+    let known = [
+        (b'n', b'\n'),
+        (b'"', b'"'),
+        (b'\\', b'\\'),
+        (b'/', b'/'),
+        (b't', b'\t'),
+        (b'r', b'\r'),
+        (b'b', 8),
+        (b'f', 12),
+    ];
+    let mut k = 0;
+    while k < known.len() {
+        escapes[known[k].0 as usize] = known[k].1;
+        k += 1;
+    }
+    escapes
+};
+
+/// The character that an escape of several letters stands for, which begin at `at`; where it ends.
 #[cold]
-fn escaped_char(bytes: &[u8], at: usize, out: &mut Vec<u8>) -> Result<usize, GiveUp> {
+fn long_escape(bytes: &[u8], at: usize) -> Result<(char, usize), GiveUp> {
+    if bytes.get(at) != Some(&b'u') {
+        return Err(GiveUp);
+    }
+    let at = at + 1;
     let first = hex(bytes, at)?;
     let (code, end) = match first {
         0xd800..=0xdbff => {
@@ -306,9 +378,7 @@ fn escaped_char(bytes: &[u8], at: usize, out: &mut Vec<u8>) -> Result<usize, Giv
         }
         code => (code, at + 4),
     };
-    let c = char::from_u32(code).ok_or(GiveUp)?;
-    out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
-    Ok(end)
+    Ok((char::from_u32(code).ok_or(GiveUp)?, end))
 }
 
 /// Goes past an escape, whose letter stands at `at`.

@@ -15,12 +15,13 @@ use std::io::{self, BufWriter, Seek, Write};
 
 use serde::Serialize;
 
-use super::{Drawn, Kept, Sink};
+use super::late::Late;
+use super::{Drawn, Kept, Line, Sink};
 use crate::eval::calibration;
-use crate::eval::event::{BaselineEvent, LeftOutEvent, Plan, SessionEvent, SuiteEnd};
+use crate::eval::event::{BaselineEvent, LeftOutEvent, Plan, SuiteEnd};
 use crate::eval::facts::Facts;
-use crate::model::Verdict;
 use crate::store::against::Against;
+use crate::store::record;
 use difference::Difference;
 use embed::Page;
 pub use embed::escape;
@@ -36,8 +37,8 @@ const MAX_TRANSCRIPTS: [u64; 2] = [500, 100];
 const MAX_TRANSCRIPT_BYTES: [u64; 2] = [12 << 20, 4 << 20];
 
 /// Draws a run as a page.
-pub struct Html<W: Write> {
-    out: W,
+pub struct Html {
+    out: Late,
     page: Page<BufWriter<File>>,
     /// The suite that is drawn.
     suite: usize,
@@ -109,9 +110,9 @@ struct Tail<'t> {
     transcripts: [Count; 2],
 }
 
-impl<W: Write> Html<W> {
+impl Html {
     /// A page of a run with so many suites, to be written to `out`.
-    pub fn new(suites: usize, out: W) -> io::Result<Self> {
+    pub fn new(suites: usize, out: Late) -> io::Result<Self> {
         Ok(Self {
             out,
             page: Page::new(BufWriter::with_capacity(1 << 18, tempfile::tempfile()?)),
@@ -136,14 +137,9 @@ impl<W: Write> Html<W> {
         self.chunks += 1;
         self.page.packed(format!("rows-{suite}-{chunk}"), serde_json::to_vec(&std::mem::take(&mut self.rows))?)?;
         self.details.push(b']');
-        self.page.packed(format!("details-{suite}-{chunk}"), std::mem::take(&mut self.details))
-    }
-
-    /// Writes the details of a session behind those of the others of its chunk.
-    fn detail(&mut self, verdicts: &[&Verdict]) -> io::Result<()> {
-        self.details.push(if self.details.is_empty() { b'[' } else { b',' });
-        serde_json::to_writer(&mut self.details, verdicts)?;
-        Ok(())
+        // The next chunk is about as long.
+        let next = Vec::with_capacity(self.details.len() + self.details.len() / 8);
+        self.page.packed(format!("details-{suite}-{chunk}"), std::mem::replace(&mut self.details, next))
     }
 
     /// Embeds a session's transcript where it was kept and there is room; whether it was.
@@ -183,7 +179,7 @@ impl<W: Write> Html<W> {
     }
 }
 
-impl<W: Write> Sink for Html<W> {
+impl Sink for Html {
     fn suite(&mut self, index: usize) -> io::Result<()> {
         if index > 0 {
             self.close_suite()?;
@@ -192,10 +188,14 @@ impl<W: Write> Sink for Html<W> {
         Ok(())
     }
 
-    fn session(&mut self, event: &SessionEvent<'_>, kept: Option<&mut Kept<'_>>) -> io::Result<()> {
+    fn session(&mut self, line: &Line<'_>, kept: Option<&mut Kept<'_>>) -> io::Result<()> {
         let embedded = self.transcript(kept)?;
-        self.rows.push(event, embedded);
-        self.detail(&rows::details(event))?;
+        self.rows.push(line.event, embedded);
+        self.details.push(if self.details.is_empty() { b'[' } else { b',' });
+        match line.details {
+            Some(details) => self.details.extend_from_slice(details),
+            None => self.details.extend_from_slice(&record::details(line.event)?),
+        }
         self.sessions += 1;
         if self.rows.len() >= rows::CHUNK || self.details.len() > CHUNK_BYTES { self.flush() } else { Ok(()) }
     }
@@ -230,7 +230,7 @@ impl<W: Write> Sink for Html<W> {
         out.write_all(page::head(drawn).as_bytes())?;
         let head = Head { plan: drawn.plan, summary: drawn.summary, facts: Facts::NAMES };
         embed::plain("run", &serde_json::to_vec(&head)?, out)?;
-        io::copy(&mut sessions, out)?;
+        out.append(&mut sessions)?;
         let closed = self.suites.iter().enumerate().map(|(index, tail)| {
             let end = ends.get(index).copied().flatten();
             SuiteClosed {
@@ -242,6 +242,6 @@ impl<W: Write> Sink for Html<W> {
         let tail = Tail { suites: closed.collect(), transcripts: self.embedded };
         embed::plain("tail", &serde_json::to_vec(&tail)?, out)?;
         out.write_all(page::tail().as_bytes())?;
-        out.flush()
+        out.end()
     }
 }

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::eval::event::{Ordinal, SessionEvent};
 use crate::eval::facts::Facts;
-use crate::model::{Status, Verdict};
+use crate::model::Status;
 
 /// Sessions in a chunk.
 pub const CHUNK: usize = 256;
@@ -90,12 +90,6 @@ impl Rows {
             self.kept.push(n);
         }
     }
-}
-
-/// What the page must know of a verdict beyond its letter; none of one that plainly passed.
-pub fn details<'e>(event: &'e SessionEvent<'_>) -> Vec<&'e Verdict> {
-    let plain = |v: &&Verdict| v.status == Status::Pass && v.findings.is_empty() && v.reason.is_empty();
-    event.verdicts.iter().filter(|v| !plain(v)).collect()
 }
 
 /// Where a check did not apply; so it is with sessions past the end of a column.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::file::File;
 use super::store::{self, StoreAt};
-use super::{Keep, Origin, ReviewTable, Setting, Settings, SettingsProblem, When};
+use super::{Keep, Origin, Reports, ReviewTable, Setting, Settings, SettingsProblem, When};
 use crate::checks::prices::Prices;
 use crate::model::{NanoUsd, duration};
 use crate::redact::RedactTable;
@@ -50,6 +50,13 @@ pub static KEYS: &[KeyDoc] = &[
     key("keep_limit", "a number", "500", "How many sessions are kept at most."),
     key("keep_sample", "a number", "50", "How many sessions that passed are kept, too, with `failed`: the first ones."),
     key("fail_fast", "true or false", "false", "Stop when the gate can no longer pass."),
+    key(
+        "reports",
+        "`all`, `junit`, `html` or `none`",
+        "\"all\"",
+        "Which reports are drawn beside summary.json and summary.md, junit.xml and index.html; `seatrial report` draws all of \
+         them later. One of which a copy is wanted is always drawn.",
+    ),
     key("junit", "a path", "none", "Where a copy of the JUnit report is put."),
     key("html", "a path", "none", "Where a copy of the HTML report is put."),
     key("progress", "`auto`, `always` or `never`", "\"auto\"", "Whether progress is shown on standard error."),
@@ -208,6 +215,7 @@ impl Layers<'_> {
             keep_limit: self.take("keep_limit", 500, |g, _| integer(g, 0, u64::MAX)),
             keep_sample: self.take("keep_sample", 50, |g, _| integer(g, 0, u64::MAX)),
             fail_fast: self.take("fail_fast", false, flag),
+            reports: self.take("reports", Reports::ALL, reports),
             junit: self.take("junit", None, |g, cwd| path(g, cwd).map(Some)),
             html: self.take("html", None, |g, cwd| path(g, cwd).map(Some)),
             progress: self.take("progress", When::Auto, when),
@@ -286,6 +294,10 @@ fn keep(given: &Given, _: &Path) -> Option<Keep> {
     [Keep::Failed, Keep::All, Keep::None].into_iter().find(|k| word(given) == Some(k.name()))
 }
 
+fn reports(given: &Given, _: &Path) -> Option<Reports> {
+    Reports::EVERY.into_iter().find(|r| word(given) == Some(r.name()))
+}
+
 fn when(given: &Given, _: &Path) -> Option<When> {
     [When::Auto, When::Always, When::Never].into_iter().find(|w| word(given) == Some(w.name()))
 }
@@ -297,6 +309,28 @@ impl Keep {
             Keep::Failed => "failed",
             Keep::All => "all",
             Keep::None => "none",
+        }
+    }
+}
+
+impl Reports {
+    /// All of them.
+    pub const ALL: Self = Self { junit: true, html: true };
+
+    const EVERY: [Self; 4] = [
+        Self::ALL,
+        Self { junit: true, html: false },
+        Self { junit: false, html: true },
+        Self { junit: false, html: false },
+    ];
+
+    /// The name in settings.
+    pub const fn name(self) -> &'static str {
+        match (self.junit, self.html) {
+            (true, true) => "all",
+            (true, false) => "junit",
+            (false, true) => "html",
+            (false, false) => "none",
         }
     }
 }
@@ -426,6 +460,7 @@ pub(super) fn rows(s: &Settings) -> Vec<(String, String, String)> {
     row("keep_limit", s.keep_limit.value.to_string(), &s.keep_limit.origin);
     row("keep_sample", s.keep_sample.value.to_string(), &s.keep_sample.origin);
     row("fail_fast", s.fail_fast.value.to_string(), &s.fail_fast.origin);
+    row("reports", s.reports.value.name().to_owned(), &s.reports.origin);
     row("junit", shown(&s.junit.value), &s.junit.origin);
     row("html", shown(&s.html.value), &s.html.origin);
     row("progress", s.progress.value.name().to_owned(), &s.progress.origin);

@@ -69,6 +69,7 @@ fn flags_beat_variables_beat_the_profile_beats_the_file() {
     keep_limit         2                      profile.ci (seatrial.toml:7)
     keep_sample        50                     default
     fail_fast          false                  default
+    reports            all                    default
     junit              none                   default
     html               none                   default
     progress           auto                   default
@@ -253,7 +254,7 @@ fn profiles_that_inherit_nothing_or_themselves_are_problems() {
 fn every_documented_setting_can_be_set_in_a_profile() {
     for key in KEYS {
         let value = match key.name {
-            "keep" => "\"all\"",
+            "keep" | "reports" => "\"all\"",
             "progress" | "color" => "\"never\"",
             "fail_fast" => "true",
             "keep_content" => "\"7d\"",

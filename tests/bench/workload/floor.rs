@@ -7,6 +7,7 @@ use std::sync::{Mutex, PoisonError};
 
 use seatrial::formats::Decode;
 use seatrial::model::Text;
+use seatrial::model::json::Texts;
 use seatrial::sources::reader::Reader;
 use seatrial::sources::{Batch, Element, ReadOptions, RecordedFile};
 use serde::Deserialize;
@@ -39,6 +40,7 @@ impl Floor {
         let source = Mutex::new((Reader::new(vec![file], ReadOptions::default()), Vec::<Vec<u8>>::new()));
         let sessions = AtomicU64::new(0);
         let work = || -> io::Result<()> {
+            let mut texts = Texts::default();
             loop {
                 let batch = {
                     let mut source = source.lock().unwrap_or_else(PoisonError::into_inner);
@@ -47,7 +49,8 @@ impl Floor {
                     batch
                 };
                 for element in &batch.elements {
-                    self.decode(&batch, element)?;
+                    texts.clear();
+                    self.decode(&batch, element, &texts)?;
                 }
                 sessions.fetch_add(batch.elements.len() as u64, Ordering::Relaxed);
                 source.lock().unwrap_or_else(PoisonError::into_inner).1.push(batch.buffer);
@@ -60,7 +63,7 @@ impl Floor {
         Ok(sessions.into_inner())
     }
 
-    fn decode(self, batch: &Batch, element: &Element) -> io::Result<()> {
+    fn decode(self, batch: &Batch, element: &Element, texts: &Texts) -> io::Result<()> {
         let range = element.content.clone().map_err(|problem| io::Error::other(problem.message))?;
         let bytes = &batch.buffer[range];
         match (self, &batch.decoder) {
@@ -68,7 +71,7 @@ impl Floor {
                 std::hint::black_box(serde_json::from_slice::<Trial<'_>>(bytes)?);
             }
             (Self::Sessions, Some(Decode::Sessions(decoder))) => {
-                let session = decoder.decode(bytes, element.index, &batch.stem);
+                let session = decoder.decode_in(bytes, texts, element.index, &batch.stem);
                 std::hint::black_box(session.map_err(|problem| io::Error::other(problem.message))?);
             }
             (Self::Sessions, _) => return Err(io::Error::other("no format of sessions")),

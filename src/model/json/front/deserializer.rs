@@ -15,7 +15,10 @@ impl<'de> Front<'de> {
     fn visit_string<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, GiveUp> {
         match self.string()? {
             Read::Plain(text) => visitor.visit_borrowed_str(text),
-            Read::Unescaped => visitor.visit_string(self.unescaped()?.to_owned()),
+            Read::Unescaped => match self.texts {
+                Some(texts) => visitor.visit_borrowed_str(texts.keep(self.unescaped()?)),
+                None => visitor.visit_string(self.unescaped()?.to_owned()),
+            },
         }
     }
 

@@ -1,13 +1,13 @@
 //! A few bytes of a string at once: where it ends, or an escape begins.
 
 /// Bytes that are looked at at once.
-pub(super) const STEP: usize = 16;
+pub(in crate::model::json) const STEP: usize = 16;
 
 /// One bit a byte, the first one lowest: a quote, a backslash, or a control character, which no string may hold.
 #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
 #[allow(unsafe_code)] // It is what makes this worth having; nothing but the call is unsafe.
 #[inline(always)]
-pub(super) fn special(step: &[u8; STEP]) -> u32 {
+pub(in crate::model::json) fn special(step: &[u8; STEP]) -> u32 {
     // SAFETY: the callee's only condition is that the processor has SSE2, which this function is only built for.
     unsafe { special_sse2(step) }
 }
@@ -15,7 +15,7 @@ pub(super) fn special(step: &[u8; STEP]) -> u32 {
 /// One bit a byte, the first one lowest: a quote, a backslash, or a control character, which no string may hold.
 #[cfg(not(all(target_arch = "x86_64", target_feature = "sse2")))]
 #[inline(always)]
-pub(super) fn special(step: &[u8; STEP]) -> u32 {
+pub(in crate::model::json) fn special(step: &[u8; STEP]) -> u32 {
     special_scalar(step)
 }
 

@@ -215,6 +215,21 @@ proptest! {
         agreed::<Vec<Text<'_>>>(&text);
     }
 
+    /// Escapes wherever they fall in a step, and whatever follows the text.
+    #[test]
+    fn texts_full_of_escapes_are_taken(
+        pieces in prop::collection::vec(prop_oneof![
+            Just("\\n"), Just("\\\""), Just("\\\\"), Just("\\/"), Just("\\u00e9"), Just("\\ud83d\\ude00"), Just("é"), Just("東"),
+            Just("a"), Just("abcdefg"), Just("abcdefghijklmnop"), Just("0123456789abcdef0123456789abcdef"),
+        ], 0..60),
+        behind in 0usize..40,
+    ) {
+        let text = format!("[\"{}\"{}]", pieces.concat(), " ".repeat(behind));
+        prop_assert!(agreed::<Vec<Text<'_>>>(&text).is_some());
+        let cut = &text[..(0..text.len() - behind - 2).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)];
+        prop_assert!(agreed::<Vec<Text<'_>>>(cut).is_none());
+    }
+
     #[test]
     fn every_text_is_taken(text in any::<String>()) {
         let written = serde_json::to_string(&text).unwrap();
