@@ -7,7 +7,9 @@ SHARED is the folder with bench/ (workload.py, checks.json, tool-schemas.json); 
 and their results are put. Peers are installed there, from the public registries, when they are missing:
 pydantic-evals, agentevals, Inspect AI (pip) and promptfoo (npm, with a Node.js that is new enough for it).
 
-Every row is the median of ROUNDS (3) whole processes. A peer's own share is what it says of itself: without start-up and
+seatrial is measured twice: as it runs, and without what no peer writes beside its results (`--reports none --keep none`: no
+JUnit, no page, no sessions kept whole; the record with every verdict and its reason, and the summaries, are written).
+Every row is the median of ROUNDS (3) whole processes, and is compared with both. A peer's own share is what it says of itself: without start-up and
 without the driver's loading of the sessions. A run that fails, or is stopped at 300 s, is told as that and has no
 ratio. Passes by check are compared with seatrial's; a difference is printed.
 """
@@ -142,10 +144,14 @@ def main():
     )
     subprocess.run(["cat", source], stdout=subprocess.DEVNULL, check=True)
     out = work / "seatrial"
-    ours = [ROOT / "target/release/seatrial", "run", HERE.parent / "workload.toml", "--out", out, "--json"]
-    ours = measure("seatrial", ours, env, out, {1}, no_facts, rounds)
+    command = [ROOT / "target/release/seatrial", "run", HERE.parent / "workload.toml", "--out", out, "--json"]
+    ours = measure("seatrial", command, env, out, {1}, no_facts, rounds)
+    bare = measure("seatrial, record and summaries", [*command, "--reports", "none", "--keep", "none"], env, out, {1}, no_facts, rounds)
+    for row in (ours, bare):
+        if "failed" in row:
+            sys.exit(f"{row['name']}: {row['failed']}")
     passes = seatrial_passes(out / "latest")
-    rows = [ours]
+    rows = [ours, bare]
     for name, script in [
         ("pydantic-evals", "pydantic_evals_driver.py"),
         ("agentevals, plain loop", "agentevals_driver.py"),
@@ -158,15 +164,15 @@ def main():
     rows.append(measure("promptfoo, best case", promptfoo, env, node, {100}, promptfoo_facts, rounds))
 
     print(f"{n} sessions, {source.stat().st_size / 1e6:.0f} MB, medians of {rounds}\n")
-    print("| tool | wall s | CPU s | peak MB | x seatrial | own share s | x seatrial |")
+    print("| tool | wall s | CPU s | peak MB | times seatrial / its record alone | own share s | times seatrial / its record alone |")
     print("| --- | --- | --- | --- | --- | --- | --- |")
     for row in rows:
         if "failed" in row:
             print(f"| {row['name']} | {row['failed']} | | | | | |")
             continue
-        ratio = row["wall"] / ours["wall"]
-        own = f"{row['own']:.2f} | {row['own'] / ours['wall']:.0f}" if row["own"] is not None else "|"
-        print(f"| {row['name']} | {row['wall']:.2f} | {row['cpu']:.2f} | {row['mb']:.0f} | {ratio:.0f} | {own} |")
+        times = lambda seconds: f"{seconds / ours['wall']:.1f} / {seconds / bare['wall']:.1f}"
+        own = f"{row['own']:.2f} | {times(row['own'])}" if row["own"] is not None else "|"
+        print(f"| {row['name']} | {row['wall']:.2f} | {row['cpu']:.2f} | {row['mb']:.0f} | {times(row['wall'])} | {own} |")
     for row in rows:
         for check, count in row.get("passes", {}).items():
             if passes[check] != count:
