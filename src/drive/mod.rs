@@ -12,6 +12,7 @@
 //! - [`around`]: when it is done, and that it is undone.
 //! - [`listening`]: the receiver of telemetry while a suite is driven.
 //! - [`made`]: from what was heard to a session; what was not heard is not in it.
+//! - [`one`]: one session, from what is done before it to what came of it; [`spent`]: what it came to.
 //! - [`fleet`]: many conversations at once, until all have ended, the run is interrupted, or what may be spent is spent.
 //! - [`saved`]: the sessions on disk, as they end and at last in order.
 
@@ -20,7 +21,9 @@ pub mod fleet;
 pub mod hooks;
 pub mod listening;
 pub mod made;
+pub mod one;
 pub mod saved;
+pub mod spent;
 pub mod talk;
 #[cfg(test)]
 mod tests;

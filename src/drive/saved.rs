@@ -8,14 +8,10 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
-
-use super::made::PLAYED;
+use super::spent::{Before, Spent};
 use super::wants::Want;
-use crate::eval::facts::Facts;
 use crate::formats::seatrial;
-use crate::model::{NanoUsd, Session};
-use crate::net::budget::Amount;
+use crate::model::Session;
 use crate::redact::Redactor;
 use crate::store::driven::{FOLDER, file_name};
 use crate::suite::Suite;
@@ -35,10 +31,8 @@ pub struct Saved<'s> {
     there: Vec<bool>,
     /// Sessions that were saved before and cannot be judged again, because something was taken out of them.
     pub redacted: usize,
-    /// What the sessions that were saved before came to, as far as they say it.
-    pub spent: Amount,
-    /// The most that one of them came to.
-    pub most: Option<Amount>,
+    /// What the sessions came to that were saved before, those among them that are driven again too.
+    pub before: Before,
 }
 
 /// A session as it is judged, and as it is kept where that is not the same.
@@ -146,8 +140,7 @@ impl<'s> Saved<'s> {
             private,
             there: vec![false; wants.len()],
             redacted: 0,
-            spent: Amount::default(),
-            most: None,
+            before: Before::default(),
         };
         if before.exists() {
             saved.take_over(&before)?;
@@ -173,9 +166,7 @@ impl<'s> Saved<'s> {
             let trial = session.trial.as_ref().and_then(|trial| trial.parse().ok());
             let want = case.zip(trial).and_then(|(case, trial)| places.get(&Want { case: *case, trial }));
             let changed = !session.redacted.is_empty();
-            if want.is_none_or(|at| !self.there[*at]) {
-                self.count(&session);
-            }
+            self.before.add(Spent::of(&session, &self.suite.prices));
             match want {
                 // Its flags say that it is not what the checks would have seen.
                 _ if changed => self.redacted += 1,
@@ -183,22 +174,6 @@ impl<'s> Saved<'s> {
                 Some(&at) => self.push(at, &line, &line)?,
                 _ => {}
             }
-        }
-    }
-
-    /// Counts what a session came to, with the model that played its user.
-    fn count(&mut self, session: &Session<'_>) {
-        let facts = Facts::of(session, &self.suite.prices);
-        let cost = facts.cost_usd.and_then(NanoUsd::from_usd).unwrap_or_default();
-        let amount = Amount { cost, tokens: facts.tokens.unwrap_or_default() as u64 };
-        let played = session.attributes.get(PLAYED).and_then(|told| serde_json::from_str::<Value>(told.as_str()).ok());
-        let told = |key: &str| played.as_ref().and_then(|played| played.get(key));
-        let cost = told("cost_usd").and_then(Value::as_f64).and_then(NanoUsd::from_usd).unwrap_or_default();
-        let amount = amount.plus(Amount { cost, tokens: told("tokens").and_then(Value::as_u64).unwrap_or_default() });
-        self.spent = self.spent.plus(amount);
-        if session.turns.iter().any(|turn| turn.end_ns.is_some()) {
-            let most = self.most.unwrap_or_default();
-            self.most = Some(Amount { cost: most.cost.max(amount.cost), tokens: most.tokens.max(amount.tokens) });
         }
     }
 

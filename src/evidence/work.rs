@@ -11,10 +11,12 @@ use super::ahead::{Ahead, Beginning, Came, beginning};
 use super::answered::{Answered, Source};
 use super::answers::Answers;
 use super::asker::{Over, Sources};
+use super::charge::{Charge, Note};
 use super::journal::{Journal, Place};
 use super::question::{Key, Name, key};
 use crate::checks::asking::{Need, Reply};
 use crate::eval::spend::Spend;
+use crate::net::budget::{Amount, Limits};
 use crate::net::{Cause, Trouble};
 use crate::redact::Redactor;
 
@@ -176,7 +178,7 @@ impl Work {
         match evidence.as_ref().map_or(Ok(None), |past| past.find(&wanted.key)) {
             Ok(Some((line, place))) if !line.redacted => {
                 let place = continued.then_some(place);
-                Some(self.found(wanted, line.answered, Source::Evidence, place))
+                Some(self.found(wanted, line.answered, Source::Evidence, None, place))
             }
             Ok(Some(_)) if *offline => {
                 Some(Err(format!("the evidence holds the answer of `{name}` without what was redacted")))
@@ -203,19 +205,26 @@ impl Work {
         if let Some(cache) = cache
             && let Some(answered) = cache.get(&wanted.key).await
         {
-            return (Came::Known, self.found(wanted, answered, Source::Cache, None));
+            return (Came::Known, self.found(wanted, answered, Source::Cache, None, None));
         }
         let Some(desk) = desks.get(&wanted.name) else {
             return (Came::Over, Err(format!("`{}` cannot be asked", wanted.name)));
         };
-        let found = match desk.answer(&wanted.need, budget).await {
+        let limits = budget.limits();
+        let held = |most| self.note(&wanted.key, limits, Note::Held, most);
+        let (answered, counts) = desk.answer(&wanted.need, budget, &held).await;
+        if answered.is_err() {
+            self.note(&wanted.key, limits, Note::Settled, counts);
+        }
+        let found = match answered {
             Ok(answered) => {
                 if let Some(cache) = cache
                     && !self.hides(wanted, &answered)
                 {
                     self.keeps(cache.put(&wanted.key, &answered).await);
                 }
-                self.found(wanted, answered, Source::Asked, None)
+                let charge = is_limited(limits).then(|| Charge::of(counts, limits));
+                self.found(wanted, answered, Source::Asked, charge, None)
             }
             Err(Trouble { cause: Cause::Budget, message, .. }) => {
                 self.end(Over::Spent(message.clone()));
@@ -238,8 +247,25 @@ impl Work {
         wanted.redactor.is_on() && **wanted.redactor.pass(answered).get() != *answered
     }
 
+    /// Notes in the evidence what a question counts for, where there are limits.
+    fn note(&self, key: &Key, limits: Limits, note: fn(Charge) -> Note, amount: Amount) {
+        if is_limited(limits)
+            && let Some(journal) = lock(&self.journal).as_mut()
+            && let Err(why) = journal.note(key, note(Charge::of(amount, limits)))
+        {
+            self.end(Over::Write(why));
+        }
+    }
+
     /// Counts an answer and writes it to the evidence, unless it stands there already.
-    fn found(&self, wanted: &Wanted, answered: Answered, source: Source, stands: Option<Place>) -> Found {
+    fn found(
+        &self,
+        wanted: &Wanted,
+        answered: Answered,
+        source: Source,
+        charge: Option<Charge>,
+        stands: Option<Place>,
+    ) -> Found {
         answered.count(source, lock(&self.spends).entry(wanted.by).or_insert_with(|| none(wanted)));
         let mut place = stands;
         if stands.is_none()
@@ -247,7 +273,7 @@ impl Work {
         {
             let (name, hidden) = (wanted.name.to_string(), self.hides(wanted, &answered));
             let written = wanted.redactor.pass(&answered);
-            match journal.put(&wanted.key, &name, source, hidden, &written) {
+            match journal.put(&wanted.key, &name, source, hidden, charge, &written) {
                 Ok(written) => place = (!hidden).then_some(written),
                 Err(why) => self.end(Over::Write(why)),
             }
@@ -268,6 +294,10 @@ impl Work {
         self.done.fetch_add(1, Ordering::Release);
         self.changed.notify_waiters();
     }
+}
+
+fn is_limited(limits: Limits) -> bool {
+    limits.cost.is_some() || limits.tokens.is_some()
 }
 
 fn none(wanted: &Wanted) -> Spend {

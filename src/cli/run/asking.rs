@@ -102,8 +102,8 @@ impl Prepared {
         let continued = resumed && dir.join(journal::FILE_NAME).exists();
         let evidence = match evidence {
             None if continued => {
-                let past = Past::open(dir).map_err(Failure::usage)?;
-                budget.already(past.spent());
+                let mut past = Past::open(dir).map_err(Failure::usage)?;
+                budget.already(past.spent(budget.limits()).map_err(Failure::usage)?);
                 Some(past)
             }
             evidence => evidence,

@@ -23,7 +23,7 @@ use crate::eval::shard::Shard;
 use crate::eval::spend::SpendEvent;
 use crate::evidence::Outside;
 use crate::evidence::asker::Asker;
-use crate::net::budget::Budget;
+use crate::net::budget::{Amount, Budget};
 use crate::redact::Redacted;
 use crate::report::live::Live;
 use crate::report::safe;
@@ -136,7 +136,10 @@ impl<'r> Execution<'r> {
         let dir = self.output.dir.clone();
         let driver = Driver::start(self.context, dir, self.args.shard, self.budget.clone(), stop, self.planned)?;
         for (index, (planned, found)) in self.planned.iter().zip(found).enumerate() {
-            let Some(done) = driver.drive(planned)? else { continue };
+            let before =
+                self.known.iter().flat_map(|known| &known.driven).filter(|event| event.suite as usize == index);
+            let dropped = before.map(|event| event.driven.dropped()).fold(Amount::default(), Amount::plus);
+            let Some(done) = driver.drive(planned, dropped)? else { continue };
             let event = DrivenEvent { suite: index as u32, driven: done.driven };
             let mut line = Vec::new();
             record::volatile(&mut line, "driven", &self.output.redactor.pass(&event))

@@ -20,7 +20,7 @@ use crate::eval::plan::Planned;
 use crate::eval::shard::Shard;
 use crate::evidence::question::{Kind, Name};
 use crate::model::NanoUsd;
-use crate::net::budget::{Budget, Limits};
+use crate::net::budget::{Amount, Budget, Limits};
 use crate::net::client::{self, Http};
 use crate::net::secret;
 use crate::receive::{Counts, Nobody};
@@ -185,8 +185,8 @@ impl<'d> Driver<'d> {
         Ok(Self { context, run, shard, budget, stop, runtime, http, users })
     }
 
-    /// Drives what is missing of a suite.
-    pub fn drive(&self, planned: &Planned<'_>) -> Result<Option<Done>, Failure> {
+    /// Drives what is missing of a suite; `dropped` is what sessions of it count for that were dropped before.
+    pub fn drive(&self, planned: &Planned<'_>, dropped: Amount) -> Result<Option<Done>, Failure> {
         let suite = planned.suite;
         let Some(live) = &suite.live else { return Ok(None) };
         let wants = wants::of(planned);
@@ -198,10 +198,12 @@ impl<'d> Driver<'d> {
         let case = |at: usize| suite.cases.as_ref().and_then(|c| c.list.get(wants[at].case)).map(|c| c.id.as_str());
         let mine = |at: &usize| self.shard.is_none_or(|shard| case(*at).is_some_and(|id| shard.holds(id)));
         let own = Limits { cost: live.load.max_cost_usd.and_then(NanoUsd::from_usd), tokens: live.load.max_tokens };
-        // What an earlier part of the run spent is spent.
+        // What an earlier part of the run spent is spent; of what nobody knows, no limit can be kept.
         let own = Budget::new(own);
-        own.already(saved.spent);
-        self.budget.already(saved.spent);
+        let spent = saved.before.counts().plus(dropped);
+        own.already(spent);
+        self.budget.already(spent);
+        let unsaid = [&own, &self.budget].iter().find_map(|budget| saved.before.unsaid(budget.limits()));
         let listening = match &live.telemetry {
             None => None,
             Some(listen) => {
@@ -229,11 +231,11 @@ impl<'d> Driver<'d> {
             first_wait: FIRST_WAIT,
             budgets: &[self.budget.clone(), own],
             stop: self.stop,
-            before: saved.most,
+            before: saved.before.most(),
             progress: &|reached| progress.tell(reached),
         };
-        let came = if fleet.here.is_empty() {
-            Came::default()
+        let came = if unsaid.is_some() || fleet.here.is_empty() {
+            Came { stopped: unsaid.map(Stopped::Capped), ..Came::default() }
         } else {
             let came = self.runtime.block_on(fleet.drive(&mut saved));
             progress.done();
@@ -253,6 +255,8 @@ impl<'d> Driver<'d> {
             peak: came.peak,
             cost_usd: came.spent.cost,
             tokens: came.spent.tokens,
+            dropped_cost_usd: came.dropped.cost,
+            dropped_tokens: came.dropped.tokens,
             user_asked: came.asked,
             user_cost_usd: came.users.cost,
             user_tokens: came.users.tokens,

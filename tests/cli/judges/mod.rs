@@ -202,6 +202,30 @@ fn a_run_stops_before_it_spends_more_than_it_may() {
 }
 
 #[test]
+fn what_answers_do_not_say_they_took_is_not_nothing_for_a_continuation() {
+    let stub = Stub::new(|_| {
+        let whole: serde_json::Value = serde_json::from_slice(&completion(&verdict(1.0)).body).expect("JSON");
+        let mut whole = whole.as_object().expect("an object").clone();
+        whole.remove("usage");
+        stub::ok(serde_json::to_vec(&whole).expect("JSON"))
+    });
+    let project = project(&stub, 50, CHECK, "max_tokens = 100\n");
+    project.run_with(&["--max-tokens", "20000"]).code(5).says("`max_tokens` is 20000");
+    let asked = stub.count();
+    assert!((3..=20).contains(&asked), "{asked}");
+    project.run_with(&["--resume", "--max-tokens", "20000"]).code(5).says("`max_tokens` is 20000");
+    assert_eq!(stub.count(), asked);
+    // Nothing was held by what was asked without a limit.
+    let free = self::project(&stub, 3, CHECK, "");
+    free.run().code(0);
+    let record = std::fs::read_to_string(free.path("reports/latest/run.jsonl")).expect("the record");
+    let cut: String =
+        record.lines().filter(|line| !line.contains("finished")).map(|line| format!("{line}\n")).collect();
+    std::fs::write(free.path("reports/latest/run.jsonl"), cut).expect("it is written");
+    free.run_with(&["--resume", "--max-tokens", "20000"]).code(2).complains("3 of the answers that the run has so far");
+}
+
+#[test]
 fn a_limit_of_cost_needs_a_price_and_is_kept_to() {
     let stub = Stub::says(&verdict(1.0));
     let project =

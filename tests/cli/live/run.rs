@@ -118,6 +118,24 @@ fn a_capped_run_ends_incomplete_and_its_continuation_drives_only_what_is_missing
 }
 
 #[test]
+fn what_saved_sessions_do_not_say_they_spent_is_not_nothing_for_a_continuation() {
+    // The second says nothing of tokens.
+    let agent = Agent::new(|_, nth| match nth {
+        1 => Answer::Json(json!({ "reply": "hello" })),
+        _ => reply("hello"),
+    });
+    let cases: String = (0..6).map(|i| format!("[[case]]\nid = \"c{i}\"\nuser = \"hello\"\n")).collect();
+    let project = Project::new();
+    project.file("suite.toml", format!("[suite]\nname = \"s\"\n{}concurrency = 1\n{CHECK}{cases}", agent.table()));
+    project.run_with(&["--max-tokens=500"]).code(5).says("the agent does not say how many tokens it uses");
+    assert_eq!(agent.asked().len(), 2);
+    project.run_with(&["--resume", "--max-tokens=500"]).code(5).says("the agent does not say how many tokens it uses");
+    assert_eq!(agent.asked().len(), 2);
+    project.run_with(&["--resume"]).code(0);
+    assert_eq!(agent.asked().len(), 6);
+}
+
+#[test]
 fn what_must_not_be_written_is_seen_by_checks_and_in_no_file() {
     let agent = Agent::new(|asked, _| reply(&format!("{} a.person@example.com", asked.message())));
     let leak = "[[turn]]\nid = \"no-mail\"\ncheck = \"not_contains\"\ndetect = [\"email\"]\n[redact]\ndetectors = [\"email\"]\n";
