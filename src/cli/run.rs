@@ -1,6 +1,7 @@
 //! `seatrial run`: evaluate suites and decide. Its arguments, and what must be right before anything is run.
 
 mod asking;
+mod driver;
 mod execute;
 mod folder;
 mod interrupt;
@@ -121,11 +122,8 @@ fn once(args: &Args, context: &Context, seen: &mut dyn FnMut(&[Suite])) -> Resul
     let stop = interrupt::stop_on_interrupt()?;
     let mut execution =
         Execution::begin(args, context, filter.as_ref(), rerun.as_ref().map(|r| r.told.clone()), &planned, stop)?;
-    let sessions = execution.drive(&mut found, stop)?;
-    let code = execution.finish(found, stop);
-    // Only now nobody reads them any more.
-    drop(sessions);
-    code
+    execution.drive(&mut found, stop)?;
+    execution.finish(found, stop)
 }
 
 /// What is printed for whom.

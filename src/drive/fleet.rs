@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::around::Around;
 use super::hooks::{self, For};
+use super::late::{Joined, Late};
 use super::one::Ended;
 use super::saved::Saved;
 use super::talk::Shared;
@@ -98,8 +99,8 @@ pub struct Came {
     pub panicked: bool,
     /// Teardowns that failed.
     pub undone: u64,
-    /// Sessions of which spans arrived after they had been collected.
-    pub late: u64,
+    /// Sessions that were put together again because more of their telemetry arrived.
+    pub joined: u64,
     /// What went wrong beside the sessions, the first of it.
     pub warnings: Vec<String>,
     /// Why it ended before all sessions did.
@@ -120,16 +121,12 @@ pub enum Stopped {
 /// How long what was begun may take to be undone, in all, once the run is interrupted.
 const UNDO: Duration = Duration::from_secs(5);
 
-/// What is said of a session of which spans arrived too late.
-const LATE: &str = "spans arrived after it had been quiet for `quiet` of [agent.telemetry], and are missing: \
-                    let the agent export sooner, or give it more time there";
-
 /// Warnings that are told.
 const MOST_WARNINGS: usize = 5;
 
 impl Fleet<'_> {
     /// Drives everything that is to be driven here.
-    pub async fn drive(&self, saved: &mut Saved<'_>) -> Came {
+    pub async fn drive(&self, saved: &mut Saved<'_>, late: &mut Late) -> Came {
         let began = Instant::now();
         let pace = Pace::new(self.live.load.concurrency, self.live.load.rate);
         let shared = Shared {
@@ -143,12 +140,11 @@ impl Fleet<'_> {
         };
         let mut came = Came::default();
         let around = Around::begin(self).await;
-        // Sessions that were driven here, and where they stand.
-        let mut driven: Vec<(usize, String)> = Vec::new();
         let mut left = self.here.iter().copied();
         let mut going = FuturesUnordered::new();
         // The most that a session cost so far; `None` before any has ended.
         let mut most = self.before;
+        let quiet = self.live.telemetry.as_ref().map(|listen| listen.quiet).unwrap_or_default();
         let mut look = tokio::time::interval(LOOK);
         look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
@@ -165,8 +161,7 @@ impl Fleet<'_> {
                         came.stopped.get_or_insert(Stopped::Capped(why));
                     }
                     Some(Ok(ended)) => {
-                        driven.push((ended.at, ended.id.clone()));
-                        if let Err(why) = self.take(ended, saved, &mut came, &mut most) {
+                        if let Err(why) = self.take(ended, saved, late, &mut came, &mut most) {
                             came.stopped.get_or_insert(Stopped::Write(why.to_string()));
                         }
                     }
@@ -175,6 +170,15 @@ impl Fleet<'_> {
                     if self.stop.load(Ordering::Relaxed) {
                         came.stopped = Some(Stopped::Interrupted);
                         break;
+                    }
+                    match late.join(self.telemetry, quiet, self.suite, saved) {
+                        Ok(joined) => {
+                            self.budgets.iter().for_each(|budget| budget.already(joined.more));
+                            came.count_late(joined);
+                        }
+                        Err(why) => {
+                            came.stopped.get_or_insert(Stopped::Write(why.to_string()));
+                        }
                     }
                 }
             }
@@ -189,40 +193,10 @@ impl Fleet<'_> {
             came.undone += 1;
             came.warnings.push(why);
         }
-        if let Err(why) = self.mark_late(&driven, interrupted, saved, &mut came).await {
-            came.stopped.get_or_insert(Stopped::Write(why.to_string()));
-        }
         let _ = tokio::time::timeout(Duration::from_secs(10), self.live.agent.shut()).await;
         came.peak = pace.peak() as u64;
         came.took = began.elapsed();
         came
-    }
-
-    /// Marks the sessions of which spans arrived after they had been collected: what is saved of them is not all.
-    async fn mark_late(
-        &self,
-        driven: &[(usize, String)],
-        interrupted: bool,
-        saved: &mut Saved<'_>,
-        came: &mut Came,
-    ) -> io::Result<()> {
-        let Some(listen) = self.live.telemetry.as_ref().filter(|_| !driven.is_empty()) else { return Ok(()) };
-        if !interrupted {
-            tokio::time::sleep(listen.quiet).await;
-        }
-        for (at, id) in driven {
-            if self.telemetry.is_late(id) {
-                came.late += 1;
-                saved.amend(*at, &|session| {
-                    session.incomplete = true;
-                    session.notes.push(LATE.into());
-                })?;
-            }
-        }
-        if came.late > 0 {
-            came.warnings.push(format!("{} sessions cannot be measured: {LATE}", came.late));
-        }
-        Ok(())
     }
 
     /// What something is done for.
@@ -261,7 +235,14 @@ impl Fleet<'_> {
     }
 
     /// Counts and saves a session that has ended.
-    fn take(&self, ended: Ended, saved: &mut Saved<'_>, came: &mut Came, most: &mut Option<Amount>) -> io::Result<()> {
+    fn take(
+        &self,
+        ended: Ended,
+        saved: &mut Saved<'_>,
+        late: &mut Late,
+        came: &mut Came,
+        most: &mut Option<Amount>,
+    ) -> io::Result<()> {
         let Ended { at, spent, held, .. } = &ended;
         if spent.heard {
             *most = Some(most.unwrap_or_default().most(spent.known));
@@ -269,16 +250,25 @@ impl Fleet<'_> {
         let counts = spent.counts(held.first().map(Reserved::most).unwrap_or_default());
         let unsaid = self.budgets.iter().find_map(|budget| spent.unsaid(budget.limits()));
         came.count(&ended);
-        let (at, line) = (*at, ended.line);
+        let (at, line) = (*at, ended.line?);
+        if let Some(unjoined) = &ended.unjoined {
+            late.keep(at, ended.spent, unjoined)?;
+        }
         ended.held.into_iter().for_each(|held| held.settle(counts));
         if let Some(why) = unsaid {
             came.stopped.get_or_insert(Stopped::Capped(why));
         }
-        saved.add(at, &line?)
+        saved.add(at, &line)
     }
 }
 
 impl Came {
+    /// Counts sessions that were put together again.
+    pub fn count_late(&mut self, joined: Joined) {
+        self.joined += joined.sessions;
+        self.spent = self.spent.plus(joined.more);
+    }
+
     /// Counts a session that has ended.
     fn count(&mut self, ended: &Ended) {
         self.spent = self.spent.plus(ended.spent.known);

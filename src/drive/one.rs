@@ -8,14 +8,14 @@ use futures_util::FutureExt;
 
 use super::around::Around;
 use super::fleet::Fleet;
+use super::late::Unjoined;
 use super::saved::Line;
 use super::spent::Spent;
 use super::talk::{self, Shared, Talk};
 use super::{hooks, made};
 use crate::eval::evaluate::last_panic;
-use crate::model::Text;
+use crate::model::{Session, Text};
 use crate::net::budget::{Amount, Reserved};
-use crate::receive::join;
 
 /// The kind of failure of a session that could not be set up.
 pub const SETUP: &str = "setup";
@@ -24,10 +24,10 @@ pub const SETUP: &str = "setup";
 pub(super) struct Ended {
     /// Where it stands in the recording.
     pub at: usize,
-    /// Its id.
-    pub id: String,
     /// How it is saved.
     pub line: io::Result<Line>,
+    /// What it was before its telemetry was put into it.
+    pub unjoined: Option<Unjoined>,
     /// What it came to.
     pub spent: Spent,
     /// How often the model was asked that played the user, and what that came to.
@@ -102,18 +102,25 @@ impl Fleet<'_> {
             notes.push(why);
         }
         session.notes = notes.iter().map(|note| Text::from(note.clone())).collect();
-        let collected = shared.telemetry.collect(&id, Instant::now() + self.live.telemetry_deadline()).await;
-        let mut session = session;
+        let deadline = Instant::now() + self.live.telemetry_deadline();
+        let quiet = self.live.telemetry.as_ref().map(|listen| listen.quiet).unwrap_or_default();
+        let collected = shared.telemetry.collect(&id, quiet, deadline).await;
+        let mut unjoined = Ok(None);
         if collected.listening {
-            // A turn is begun once, however often it is tried.
-            let begun: Vec<Option<usize>> = (0..session.turns.len()).map(Some).collect();
-            join(&mut session, &collected, &begun);
+            unjoined = Unjoined::of(&session, collected).map(Some);
         }
+        let (line, spent) = match &unjoined {
+            Ok(Some(unjoined)) => match unjoined.joined() {
+                Ok(joined) => self.told(&joined),
+                Err(why) => (Err(why), Spent::of(&session, &self.suite.prices)),
+            },
+            _ => self.told(&session),
+        };
         Ok(Ended {
             at,
-            id: id.clone(),
-            line: Line::of(&session, &self.suite.redactor),
-            spent: Spent::of(&session, &self.suite.prices),
+            line,
+            unjoined: unjoined.ok().flatten(),
+            spent,
             played: played.map(|played| (played.asked(), played.spent())).unwrap_or_default(),
             failed: session.failure.is_some(),
             turns: session.turns.len(),
@@ -124,5 +131,10 @@ impl Fleet<'_> {
             undone,
             held,
         })
+    }
+
+    /// A session as it is saved, and what it came to.
+    fn told(&self, session: &Session<'_>) -> (io::Result<Line>, Spent) {
+        (Line::of(session, &self.suite.redactor), Spent::of(session, &self.suite.prices))
     }
 }

@@ -22,7 +22,7 @@ const LONGEST: u64 = 1 << 30;
 /// The sessions of a suite.
 pub struct Saved<'s> {
     suite: &'s Suite,
-    wants: &'s [Want],
+    wants: Vec<Want>,
     /// What stays.
     kept: Lines,
     /// What is judged, where that is not what stays.
@@ -123,7 +123,7 @@ impl<'s> Saved<'s> {
     ///
     /// # Errors
     /// A file that cannot be read or written.
-    pub fn open(suite: &'s Suite, wants: &'s [Want], run: &Path, apart: bool) -> io::Result<Self> {
+    pub fn open(suite: &'s Suite, wants: &[Want], run: &Path, apart: bool) -> io::Result<Self> {
         let path = run.join(file_name(&suite.name));
         fs::create_dir_all(run.join(FOLDER))?;
         let before = path.with_extension("before");
@@ -135,7 +135,7 @@ impl<'s> Saved<'s> {
         let private = if apart { Some(kept.apart()?) } else { None };
         let mut saved = Self {
             suite,
-            wants,
+            wants: wants.to_vec(),
             kept,
             private,
             there: vec![false; wants.len()],
@@ -242,7 +242,7 @@ impl<'s> Saved<'s> {
     pub fn finish(mut self) -> io::Result<Judged> {
         self.kept.sort(self.wants.len(), &|_| None)?;
         let Some((mut lines, dir)) = self.private else { return Ok(Judged { path: self.kept.path, _private: None }) };
-        let (suite, wants) = (self.suite, self.wants);
+        let (suite, wants) = (self.suite, &self.wants);
         lines.sort(wants.len(), &|at| {
             let want = wants.get(at)?;
             let case = suite.cases.as_ref()?.list.get(want.case)?;

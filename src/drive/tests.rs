@@ -8,6 +8,7 @@ use futures_util::future::BoxFuture;
 use serde_json::Value;
 
 use super::fleet::{Came, Fleet, Stopped};
+use super::late::Late;
 use super::saved::Saved;
 use super::wants;
 use crate::agents::{Agent, Conversation, Heard, Say, Start};
@@ -167,7 +168,7 @@ impl World {
             progress: &|reached| *self.progress.lock().unwrap() = reached.ended,
         };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let came = runtime.block_on(fleet.drive(&mut saved));
+        let came = runtime.block_on(fleet.drive(&mut saved, &mut Late::new(self.dir.path())));
         let judged = saved.finish().unwrap();
         (came, lines(&judged.path))
     }

@@ -42,8 +42,11 @@ pub struct Driven {
     pub user_cost_usd: NanoUsd,
     /// Their tokens.
     pub user_tokens: u64,
-    /// Records of telemetry that arrived after their session was judged.
+    /// Records of telemetry that arrived when their session was being judged, or not known any more.
     pub late: u64,
+    /// Sessions that were put together again because more of their telemetry arrived.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub joined: u64,
     /// Records of telemetry that belong to no session of the run.
     pub foreign: u64,
     /// Records of telemetry, and requests, that could not be read.
@@ -84,6 +87,7 @@ impl Driven {
             (&mut self.user_asked, more.user_asked),
             (&mut self.user_tokens, more.user_tokens),
             (&mut self.late, more.late),
+            (&mut self.joined, more.joined),
             (&mut self.foreign, more.foreign),
             (&mut self.unreadable, more.unreadable),
             (&mut self.refused, more.refused),
@@ -113,6 +117,7 @@ impl Driven {
             (self.failures, "", " could not be measured"),
             (self.retries, "tried again ", " times"),
             (self.busy, "the agent was busy ", " times"),
+            (self.joined, "", " put together again with telemetry that came late"),
             (self.late, "", " records of telemetry came too late"),
             (self.foreign, "", " belong to no session of the run"),
             (self.unreadable, "", " could not be read"),

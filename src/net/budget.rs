@@ -41,7 +41,9 @@ impl Amount {
         Self { cost: NanoUsd(cost), tokens: self.tokens.saturating_mul(n) }
     }
 
-    fn minus(self, other: Self) -> Self {
+    /// What is left of it without another amount, at least nothing.
+    #[must_use]
+    pub fn minus(self, other: Self) -> Self {
         let cost = NanoUsd(self.cost.0.saturating_sub(other.cost.0));
         Self { cost, tokens: self.tokens.saturating_sub(other.tokens) }
     }
