@@ -39,6 +39,7 @@
 //! | 2 | [`suite`], [`assemble`], [`eval`] | TOML to suites; telemetry to sessions; sessions to verdicts to a decision |
 //! | 3 | [`sources`], [`receive`], [`evidence`], [`store`], [`report`] | files in, telemetry in, what checks ask for, the record, reports out |
 //! | 4 | [`run`], [`drive`] | the engine; live agents, driven |
+//! | 4 | [`review`] | people in the loop: what is asked of them, and what they say |
 //! | 5 | [`cli`] | one file per command; text, exit codes, clock, environment |
 //!
 //! Beside the house stands [`demo`], an agent to try things with: nothing else knows of it but its command.
@@ -62,6 +63,7 @@ pub mod net;
 pub mod receive;
 pub mod redact;
 pub mod report;
+pub mod review;
 pub mod run;
 pub mod sources;
 pub mod stats;

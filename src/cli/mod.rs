@@ -17,6 +17,7 @@ mod merge;
 mod progress;
 mod record;
 mod report;
+mod review;
 mod run;
 mod schema;
 mod sessions;
@@ -80,6 +81,8 @@ enum Command {
     Show(show::Args),
     /// Turn recordings of any format into seatrial's own.
     Import(import::Args),
+    /// Answer what waits for people: one item a screen, or by a subcommand.
+    Review(review::Args),
     /// Receive OpenTelemetry from agents and write their sessions.
     Record(record::Args),
     /// An agent to try things with: small, without any model, with faults on request.
@@ -168,6 +171,7 @@ fn dispatch(cli: Cli) -> u8 {
         Command::Show(args) => show::run(&args, &context),
         Command::Import(args) => import::run(&args, &context),
         Command::Record(args) => record::run(&args, &context),
+        Command::Review(args) => review::run(&args, &context),
         Command::DemoAgent(args) => demo_agent::run(&args, &context),
         Command::Explain(args) => explain::run(&args, &context),
         Command::Schema(args) => schema::run(&args, &context),

@@ -13,5 +13,6 @@ pub mod scrub;
 pub mod secret;
 pub mod stream;
 pub mod trouble;
+pub mod webhook;
 
 pub use trouble::{Cause, Trouble};

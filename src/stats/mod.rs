@@ -7,7 +7,7 @@
 //! | question | function |
 //! | --- | --- |
 //! | a pass rate over cases, to decide | [`proportion::lower`], [`proportion::clopper_pearson`]; weighted: [`proportion::fractional_lower`] |
-//! //! | how many cases it takes to pass at all; how many more at this rate | [`needed::to_pass_at_all`], [`needed::more_at_this_rate`], [`needed::more_passes`], [`needed::failures_allowed`] |
+//! | how many cases it takes to pass at all; how many more at this rate | [`needed::to_pass_at_all`], [`needed::more_at_this_rate`], [`needed::more_passes`], [`needed::failures_allowed`] |
 //! | pass^k, pass@k of a case; their mean over cases | [`reliability::pass_hat_k`], [`reliability::pass_at_k`], [`reliability::over_cases`] |
 //! | no worse than the baseline by the margin | [`tango::non_inferiority`], [`tango::more_pairs`], [`tango::detectable_margin`]; the interval to look at [`tango::interval`] |
 //! | worse than, or different from, the baseline | [`mcnemar::worse`], [`mcnemar::exact`], [`mcnemar::mid_p`] |
@@ -16,6 +16,10 @@
 //! | what so many pairs can show; how many it takes | [`power`] |
 //! | a mean or ratio of sums over sessions, or trials by case | [`cluster::ratio`] and its `interval`; of a rate its `rate_interval` |
 //! | two rates of events | [`poisson::p_above`], [`poisson::ratio_interval`] |
+//! | how far a judge and people agree; with the rates it errs at | [`agreement::Table`], [`confusion::Confusion`]; several people [`krippendorff::alpha`] |
+//! | whether a confidence means what it says | [`calibration::brier`], [`calibration::reliability`]; what asking people gains [`risk_coverage::curve`] |
+//! | from which confidence on a judge can be left alone; how many labels are missing | [`fixed_sequence::Guarantee::scan`] |
+//! | a pass rate without the errors of its judge | [`corrected::correct`]; a mean, by the published method, [`ppi::mean`] |
 //! | a percentile | [`quantile::nearest_rank`], its interval [`order::ranks`] |
 //! | whether two sets of samples have one distribution | [`ks::distance`], [`ks::p_value`], [`ks::band`] |
 //! | all of these over a window, in bounded memory | [`samples::Samples`], with [`sketch`] for percentiles |
@@ -23,8 +27,14 @@
 //!
 //! `statistics.md` beside this file says which method is behind each number of a run, and how often it keeps its promise.
 
+pub mod agreement;
+pub mod calibration;
 pub mod cluster;
+pub mod confusion;
+pub mod corrected;
+pub mod fixed_sequence;
 pub mod interval;
+pub mod krippendorff;
 pub mod ks;
 pub mod mcnemar;
 pub mod multiple;
@@ -33,9 +43,11 @@ pub mod order;
 pub mod paired;
 pub mod poisson;
 pub mod power;
+pub mod ppi;
 pub mod proportion;
 pub mod quantile;
 pub mod reliability;
+pub mod risk_coverage;
 pub mod samples;
 pub mod sketch;
 pub mod skew;

@@ -1,0 +1,1 @@
+//! Telling others what happened in the queue: webhooks.
