@@ -35,7 +35,7 @@
 //! | --- | --- | --- |
 //! | 0 | [`model`] | the nouns: sessions, verdicts, evidence, problems, digests |
 //! | 1 | [`stats`], [`formats`], [`checks`], [`redact`] | pure functions: numbers, bytes to sessions, rules, what must not be written |
-//! | 1 | [`net`], [`agents`], [`endpoints`] | speaking HTTP, with live agents and with models, whatever their protocol |
+//! | 1 | [`net`], [`process`], [`agents`], [`endpoints`] | speaking HTTP, programs that are started, live agents and models, whatever their protocol |
 //! | 2 | [`suite`], [`assemble`], [`eval`] | TOML to suites; telemetry to sessions; sessions to verdicts to a decision |
 //! | 3 | [`sources`], [`receive`], [`evidence`], [`store`], [`report`] | files in, telemetry in, what checks ask for, the record, reports out |
 //! | 4 | [`run`], [`drive`] | the engine; live agents, driven |
@@ -60,6 +60,7 @@ pub mod evidence;
 pub mod formats;
 pub mod model;
 pub mod net;
+pub mod process;
 pub mod receive;
 pub mod redact;
 pub mod report;

@@ -12,6 +12,7 @@ use super::spent::{Before, Spent};
 use super::wants::Want;
 use crate::formats::seatrial;
 use crate::model::Session;
+use crate::model::digest::{self, Digest};
 use crate::redact::Redactor;
 use crate::store::driven::{FOLDER, file_name};
 use crate::suite::Suite;
@@ -31,6 +32,8 @@ pub struct Saved<'s> {
     there: Vec<bool>,
     /// Sessions that were saved before and cannot be judged again, because something was taken out of them.
     pub redacted: usize,
+    /// Sessions that were judged before and are there only as they were written: what they are now, and what they were.
+    pub judged: Vec<(Digest, Digest)>,
     /// What the sessions came to that were saved before, those among them that are driven again too.
     pub before: Before,
 }
@@ -119,11 +122,17 @@ impl Lines {
 
 impl<'s> Saved<'s> {
     /// The sessions of `suite` in the folder of a run: those that were saved before are there. `apart` keeps what is judged
-    /// in a file of its own.
+    /// in a file of its own; `recorded` says which session the run has recorded at a place.
     ///
     /// # Errors
     /// A file that cannot be read or written.
-    pub fn open(suite: &'s Suite, wants: &[Want], run: &Path, apart: bool) -> io::Result<Self> {
+    pub fn open(
+        suite: &'s Suite,
+        wants: &[Want],
+        run: &Path,
+        apart: bool,
+        recorded: &dyn Fn(usize) -> Option<(String, Digest)>,
+    ) -> io::Result<Self> {
         let path = run.join(file_name(&suite.name));
         fs::create_dir_all(run.join(FOLDER))?;
         let before = path.with_extension("before");
@@ -140,17 +149,18 @@ impl<'s> Saved<'s> {
             private,
             there: vec![false; wants.len()],
             redacted: 0,
+            judged: Vec::new(),
             before: Before::default(),
         };
         if before.exists() {
-            saved.take_over(&before)?;
+            saved.take_over(&before, recorded)?;
             fs::remove_file(&before)?;
         }
         Ok(saved)
     }
 
     /// Takes over what was saved before, as far as it can be judged.
-    fn take_over(&mut self, before: &Path) -> io::Result<()> {
+    fn take_over(&mut self, before: &Path, recorded: &dyn Fn(usize) -> Option<(String, Digest)>) -> io::Result<()> {
         let cases = self.suite.cases.as_ref();
         let places: HashMap<Want, usize> = self.wants.iter().enumerate().map(|(at, want)| (*want, at)).collect();
         let mut lines = BufReader::new(File::open(before)?);
@@ -168,6 +178,12 @@ impl<'s> Saved<'s> {
             let changed = !session.redacted.is_empty();
             self.before.add(Spent::of(&session, &self.suite.prices));
             match want {
+                // It was judged as it was, and need not be once more.
+                Some(&at) if changed && recorded(at).is_some_and(|(id, _)| id == session.id.as_str()) => {
+                    let was = recorded(at).map(|(_, was)| (digest::session(&session), was));
+                    self.judged.extend(was);
+                    self.push(at, &line, &line)?;
+                }
                 // Its flags say that it is not what the checks would have seen.
                 _ if changed => self.redacted += 1,
                 // The last that was saved of it is what counts.

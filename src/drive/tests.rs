@@ -151,7 +151,7 @@ impl World {
     fn drive(&self) -> (Came, Vec<Value>) {
         let planned = Planned::new(&self.suite, None).unwrap();
         let wants = wants::of(&planned);
-        let mut saved = Saved::open(&self.suite, &wants, self.dir.path(), false).unwrap();
+        let mut saved = Saved::open(&self.suite, &wants, self.dir.path(), false, &|_| None).unwrap();
         let fleet = Fleet {
             suite: &self.suite,
             live: self.suite.live.as_ref().unwrap(),
@@ -392,7 +392,7 @@ fn one_that_breaks_off_counts_as_much_as_was_held_for_it() {
     // So it does for a continuation.
     let planned = Planned::new(&world.suite, None).unwrap();
     let wants = wants::of(&planned);
-    let before = Saved::open(&world.suite, &wants, world.dir.path(), false).unwrap().before;
+    let before = Saved::open(&world.suite, &wants, world.dir.path(), false, &|_| None).unwrap().before;
     assert_eq!((before.counts().tokens, before.most().unwrap().tokens), (90, 30));
 }
 

@@ -1,10 +1,12 @@
 //! The work of an asker: takes questions, looks for their answers, counts and writes them.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use tokio::sync::{Notify, Semaphore, mpsc};
 
 use super::ahead::{Ahead, Beginning, Came, beginning};
@@ -15,6 +17,7 @@ use super::charge::{Charge, Note};
 use super::journal::{Journal, Place};
 use super::question::{Key, Name, key};
 use crate::checks::asking::{Need, Reply};
+use crate::eval::evaluate::last_panic;
 use crate::eval::spend::Spend;
 use crate::net::budget::{Amount, Limits};
 use crate::net::{Cause, Trouble};
@@ -62,6 +65,8 @@ pub struct Work {
     pub over: Mutex<Option<Over>>,
     /// Why nothing is kept for later runs any more.
     pub unkept: Mutex<Option<String>>,
+    /// A panic was caught while an answer was looked for.
+    pub panicked: AtomicBool,
     ahead: Ahead,
 }
 
@@ -95,7 +100,11 @@ pub async fn dispatch(work: Arc<Work>, mut questions: mpsc::Receiver<Wanted>, ro
             continue;
         };
         tokio::spawn(async move {
-            let (came, found) = work.find(&wanted).await;
+            let found = AssertUnwindSafe(work.find(&wanted)).catch_unwind().await;
+            let (came, found) = found.unwrap_or_else(|_| {
+                work.panicked.store(true, Ordering::Relaxed);
+                (Came::Over, Err(format!("a bug in seatrial: {}", last_panic())))
+            });
             drop(permit);
             work.finish(&wanted, found, came, &followers);
         });
@@ -125,6 +134,7 @@ impl Work {
             changed: Notify::new(),
             over: Mutex::default(),
             unkept: Mutex::default(),
+            panicked: AtomicBool::default(),
             ahead: Ahead::default(),
         }
     }

@@ -16,7 +16,7 @@ mod session;
 mod text;
 mod verdict;
 
-pub use calls::{CLIENT_SPAN, ToolsTold, UNHEARD_SPAN, hidden_calls, last_end, model_calls};
+pub use calls::{CLIENT_SPAN, TOOLS, ToolsTold, UNHEARD_SPAN, hidden_calls, last_end, listed_tools, model_calls};
 pub use payload::{Attributes, Payload};
 pub use problem::{LeftOut, Problem};
 pub use redacted::RedactedFields;

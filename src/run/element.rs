@@ -18,7 +18,7 @@ use crate::eval::row::Row;
 use crate::eval::shard::Shard;
 use crate::eval::{evaluate, rollup};
 use crate::formats::{self, RecordDecoder};
-use crate::model::{LeftOut, Level, Problem, Session, Status, Text, Verdict, digest};
+use crate::model::{LeftOut, Level, Problem, Session, Status, Text, Verdict, digest, listed_tools};
 use crate::redact::{Redacted, Seen};
 use crate::sources::{Batch, Element};
 use crate::store::{against, kept, record};
@@ -189,6 +189,12 @@ fn one(
             done.tools.push(call.name.to_string());
         }
     }
+    for name in listed_tools(seen.as_ref().map_or(&session, |seen| seen.session.get())) {
+        if !tools.contains(&name) {
+            tools.insert(name.clone());
+            done.tools.push(name);
+        }
+    }
     let bound = bind::bind(planned.suite, &session);
     if let Some(shard) = job.shard {
         *mine = shard.holds(bound.as_ref().map_or(&session.id, |b| &b.case_id));
@@ -206,6 +212,8 @@ fn one(
     }
     stale(job, &session).map_err(|why| named(LeftOut::Stale, why))?;
     let digest = digest::session(&session);
+    // A driven session of a run that is continued may be there only as it was written.
+    let digest = job.known.map_or(digest, |known| known.original(digest));
     if let Some(keep) = job.known.and_then(|k| k.session(job.index, &digest)) {
         let row = Row {
             at,

@@ -26,8 +26,10 @@ use crate::model::NanoUsd;
 use crate::net::budget::{Amount, Budget, Limits};
 use crate::net::client::{self, Http};
 use crate::net::secret;
+use crate::process;
 use crate::receive::{Counts, Nobody, Telemetry};
 use crate::report::safe;
+use crate::run::past::Known;
 use crate::sources::RecordedFile;
 use crate::store::driven;
 use crate::suite::Suite;
@@ -137,12 +139,29 @@ impl<'d> Driver<'d> {
         Ok(Self { context, run, shard, budget, stop, http, users, listening: Vec::new(), runtime })
     }
 
-    /// Drives what is missing of a suite; `dropped` is what sessions of it count for that were dropped before.
-    pub fn drive<'s>(&mut self, planned: &Planned<'s>, dropped: Amount) -> Result<Option<Open<'s>>, Failure> {
+    /// Drives what is missing of the suite at a position in the run; `known` is what an earlier part of the run recorded.
+    pub fn drive<'s>(
+        &mut self,
+        index: usize,
+        planned: &Planned<'s>,
+        known: Option<&mut Known>,
+    ) -> Result<Option<Open<'s>>, Failure> {
         let suite = planned.suite;
         let Some(live) = &suite.live else { return Ok(None) };
         let wants = wants::of(planned);
-        let saved = Saved::open(suite, &wants, &self.run, self.shard.is_some()).map_err(|e| cannot(suite, &e))?;
+        let recorded = |at: usize| {
+            let (id, was) = known.as_ref()?.driven_at(index, at as u64)?;
+            Some((id.to_owned(), was))
+        };
+        let saved = Saved::open(suite, &wants, &self.run, self.shard.is_some(), &recorded);
+        let saved = saved.map_err(|e| cannot(suite, &e))?;
+        // What sessions count for that were dropped before.
+        let mut dropped = Amount::default();
+        if let Some(known) = known {
+            saved.judged.iter().for_each(|(now, was)| known.was(now, *was));
+            let before = known.driven.iter().filter(|event| event.suite as usize == index);
+            dropped = before.map(|event| event.driven.dropped()).fold(dropped, Amount::plus);
+        }
         let before = (saved.len() as u64, saved.redacted as u64);
         self.tell_before(suite, before);
         let case = |at: usize| suite.cases.as_ref().and_then(|c| c.list.get(wants[at].case)).map(|c| c.id.as_str());
@@ -155,6 +174,8 @@ impl<'d> Driver<'d> {
         own.already(spent);
         self.budget.already(spent);
         let unsaid = [&own, &self.budget].iter().find_map(|budget| saved.before.unsaid(budget.limits()));
+        let here = (0..wants.len()).filter(|at| mine(at) && !saved.has(*at)).collect::<Vec<_>>();
+        room(suite, live.load.concurrency.min(here.len()))?;
         let listening = self.listen(suite, live)?;
         let counts = listening.as_ref().map(|listening| listening.telemetry().counts()).unwrap_or_default();
         let (mut saved, mut late) = (saved, Late::new(&self.spill_dir()));
@@ -162,7 +183,7 @@ impl<'d> Driver<'d> {
         let fleet = Fleet {
             suite,
             live,
-            here: (0..wants.len()).filter(mine).filter(|at| !saved.has(*at)).collect(),
+            here,
             wants: &wants,
             http: &self.http,
             env: &secret::of_environment,
@@ -303,6 +324,24 @@ impl<'d> Driver<'d> {
 
 fn telemetry(listening: &Option<Rc<Listening>>) -> &dyn Telemetry {
     listening.as_ref().map_or(&Nobody, |listening| listening.telemetry())
+}
+
+/// Files and connections that a session may have open at a time: to its agent, whose program has three pipes, to those that
+/// play users and do what is done around it, and what the agent's exporter opens here.
+const FILES_OF_A_SESSION: u64 = 6;
+/// What else a run has open.
+const OTHER_FILES: u64 = 128;
+
+/// Makes sure that so many sessions can be in flight.
+fn room(suite: &Suite, sessions: usize) -> Result<(), Failure> {
+    let wanted = OTHER_FILES + FILES_OF_A_SESSION * sessions as u64;
+    process::open_files(wanted).map_err(|allowed| {
+        Failure::usage(format_args!(
+            "suite `{}`: {sessions} sessions at once may need {wanted} open files, and the system allows {allowed}\nhelp: raise the \
+             limit (`ulimit -n`), or set a lower `concurrency` in [agent]",
+            safe::line(&suite.name)
+        ))
+    })
 }
 
 fn cannot(suite: &Suite, why: &std::io::Error) -> Failure {

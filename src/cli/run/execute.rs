@@ -22,7 +22,7 @@ use crate::eval::shard::Shard;
 use crate::eval::spend::SpendEvent;
 use crate::evidence::Outside;
 use crate::evidence::asker::Asker;
-use crate::net::budget::{Amount, Budget};
+use crate::net::budget::Budget;
 use crate::redact::Redacted;
 use crate::report::live::Live;
 use crate::report::safe;
@@ -140,10 +140,7 @@ impl<'r> Execution<'r> {
         let mut driver = Driver::start(self.context, dir, self.args.shard, self.budget.clone(), stop, self.planned)?;
         let mut open = Vec::new();
         for (index, planned) in self.planned.iter().enumerate() {
-            let before =
-                self.known.iter().flat_map(|known| &known.driven).filter(|event| event.suite as usize == index);
-            let dropped = before.map(|event| event.driven.dropped()).fold(Amount::default(), Amount::plus);
-            let Some(driven) = driver.drive(planned, dropped)? else { continue };
+            let Some(driven) = driver.drive(index, planned, self.known.as_mut())? else { continue };
             open.push((index, driven));
             if open.last().is_some_and(|(_, driven)| driven.is_stopped()) {
                 break;
@@ -227,7 +224,7 @@ impl<'r> Execution<'r> {
                     safe::line(why)
                 )));
             }
-            bug |= outcome.panicked;
+            bug |= outcome.panicked || self.outside.asker.as_ref().is_some_and(Asker::panicked);
             let early = match (&outcome.stopped, &stopped) {
                 (Some(Early::FailFast), _) => Some(Stopped::FailFast),
                 (Some(_), _) => Some(Stopped::Interrupted),
