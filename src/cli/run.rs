@@ -28,6 +28,7 @@ use crate::eval::plan::Planned;
 use crate::eval::shard::Shard;
 use crate::report::github;
 use crate::sources::discover::Discovery;
+use crate::store;
 use crate::suite::Suite;
 
 /// Arguments of `seatrial run`.
@@ -114,6 +115,10 @@ fn once(args: &Args, context: &Context, seen: &mut dyn FnMut(&[Suite])) -> Resul
     });
     let mut planned: Vec<Planned<'_>> = planned.collect();
     planned.iter_mut().for_each(|p| args.baseline.apply(&mut p.plan, context));
+    for planned in planned.iter_mut().filter(|planned| planned.wants_earlier()) {
+        let run = planned.plan.gate.baseline.as_ref().map(|bar| context.cwd.join(&bar.path));
+        planned.earlier = run.map(|run| store::earlier::read(&run, &planned.plan.name));
+    }
     let mut found: Vec<Discovery> = planned.iter().map(|p| args.load.recordings(p.suite, context)).collect();
     let unmatched = load::unmatched(&args.load, context, &planned, &found);
     if !unmatched.is_empty() {

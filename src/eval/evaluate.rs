@@ -70,6 +70,7 @@ fn with_scene<T>(session: &Session<'_>, bound: &Bound<'_>, f: impl FnOnce(&Scene
         tags: &bound.tags,
         expected: &bound.expected,
         turn_expected: &bound.turn_expected,
+        earlier: bound.earlier,
         context: &context,
         make_context: &make_context,
     })

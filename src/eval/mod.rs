@@ -10,6 +10,7 @@ pub mod baseline;
 pub mod bind;
 pub mod compare;
 pub mod driven;
+pub mod earlier;
 pub mod evaluate;
 pub mod event;
 pub mod exit;

@@ -13,11 +13,13 @@ use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::answer::{Refusal, Taken};
+use super::cleaned::cleaned;
 use super::spool::{Encoding, Left, Past, Spool, SpoolError, Spot};
 use super::telemetry::Counts;
 use crate::assemble::SpillError;
 use crate::assemble::live::{Draft, Key, Live};
 use crate::formats::otlp::Request;
+use crate::redact::Redactor;
 
 /// How much is taken in.
 #[derive(Debug, Clone)]
@@ -65,6 +67,10 @@ pub struct Inbox {
     next: AtomicU64,
     drafts: Mutex<Vec<Draft>>,
     counted: Counted,
+    /// Whether there is a spool.
+    spools: bool,
+    /// What must not be written.
+    redactor: Redactor,
     arrived: Arrived,
 }
 
@@ -107,6 +113,7 @@ impl Inbox {
         left: Left,
         written: u64,
         limits: Limits,
+        redactor: Redactor,
         arrived: impl Fn(&mut Live, Key) + Send + Sync + 'static,
     ) -> Result<(Self, Recovered), SpoolError> {
         let mut live = Live::new(limits.spill_dir.clone(), limits.memory);
@@ -134,22 +141,24 @@ impl Inbox {
         .map_err(|why| SpoolError::Disk { dir: limits.spill_dir.clone(), why })?;
         let spool = left.resume(limits.spool, written)?;
         let state = State { live, spool: Some(spool), spill };
-        Ok((Self::over(state, last + 1, limits, Box::new(arrived)), recovered))
+        Ok((Self::over(state, last + 1, limits, redactor, Box::new(arrived)), recovered))
     }
 
     /// An inbox without a spool: what waits in it ends with the process.
     pub fn without_spool(limits: Limits, arrived: impl Fn(&mut Live, Key) + Send + Sync + 'static) -> Self {
         let live = Live::new(limits.spill_dir.clone(), limits.memory);
-        Self::over(State { live, spool: None, spill: None }, 1, limits, Box::new(arrived))
+        Self::over(State { live, spool: None, spill: None }, 1, limits, Redactor::default(), Box::new(arrived))
     }
 
-    fn over(state: State, next: u64, limits: Limits, arrived: Arrived) -> Self {
+    fn over(state: State, next: u64, limits: Limits, redactor: Redactor, arrived: Arrived) -> Self {
         Self {
+            spools: state.spool.is_some(),
             state: Mutex::new(state),
             room: Arc::new(Semaphore::new(limits.at_once >> 10)),
             next: AtomicU64::new(next),
             drafts: Mutex::default(),
             counted: Counted::default(),
+            redactor,
             arrived,
             limits,
         }
@@ -200,13 +209,17 @@ impl Inbox {
 
     /// Writes a request to the spool, if there is one, and puts its records where they belong.
     fn keep(&self, encoding: Encoding, number: u64, request: &[u8], draft: &mut Draft) -> Result<(), Refusal> {
+        let spooled = match self.spools {
+            true => cleaned(&self.redactor, encoding, request)?,
+            false => request.into(),
+        };
         let mut state = self.lock();
         let State { live, spool, spill } = &mut *state;
         if live.len() > self.limits.traces || live.bytes() > self.limits.memory.saturating_mul(2) {
             let why = spill.as_ref().map_or_else(|| "too many traces wait for their end".to_owned(), |s| s.to_string());
             return Err(Refusal::busy(why, Duration::from_secs(5)));
         }
-        let appended = spool.as_mut().map(|spool| spool.append(encoding, number, request)).transpose();
+        let appended = spool.as_mut().map(|spool| spool.append(encoding, number, &spooled)).transpose();
         let at = appended.map_err(|why| match why {
             SpoolError::Full { .. } => Refusal::busy(why.to_string(), Duration::from_secs(5)),
             SpoolError::Disk { .. } => Refusal::Disk(why.to_string(), Duration::from_secs(5)),

@@ -103,7 +103,7 @@ impl Recorder {
         }
         file.seek(SeekFrom::End(0)).map_err(failed)?;
         let builder = Builder { session_attribute: limits.session_attribute.clone() };
-        let (inbox, recovered) = Inbox::open(left, length, limits, |_, _| ())?;
+        let (inbox, recovered) = Inbox::open(left, length, limits, redactor.clone(), |_, _| ())?;
         let (inbox, path, written) = (Arc::new(inbox), path.to_owned(), Written::default());
         Ok((Self { inbox, path, file, length, redactor, builder, patience, written }, recovered))
     }

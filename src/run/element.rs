@@ -204,6 +204,9 @@ fn one(
         }
     }
     let mut bound = bound.map_err(|(kind, why)| named(kind, why))?;
+    if let Some(earlier) = &planned.earlier {
+        bound.earlier = earlier.of(&bound.case_id, bound.trial.as_deref());
+    }
     // A declared case is named as in the plan, whatever the session calls it.
     let seen_case = seen.as_ref().filter(|_| bound.case.is_none());
     let case = Text(job.redactor.name_of(&bound.case_id, seen_case));

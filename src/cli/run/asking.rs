@@ -124,6 +124,7 @@ fn needed(planned: &[Planned<'_>], models: &OwnModels) -> BTreeSet<Name> {
             let (kind, named, tables) = match asked {
                 Asked::Judge(name) => (Kind::Judge, name, &models.judges),
                 Asked::Embedding(name) => (Kind::Embedding, name, &models.embeddings),
+                Asked::Earlier => continue,
             };
             // A template may name any of them.
             let any = named.contains("{{") || named.contains("{%");

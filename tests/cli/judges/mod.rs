@@ -88,6 +88,30 @@ fn the_evidence_of_a_run_is_enough_to_score_it_again() {
 }
 
 #[test]
+fn a_reply_is_compared_with_that_of_an_earlier_run() {
+    // Prefers the reply that says when, wherever it stands.
+    let stub = Stub::new(|asked| {
+        let body = stub::body(asked)["messages"].to_string();
+        let (first, second) = (body.find("# First reply").expect("one"), body.find("# Second reply").expect("another"));
+        let when = body.rfind("at noon").expect("it is in one of them");
+        let winner = if first < when && when < second { "first" } else { "second" };
+        completion(&serde_json::json!({ "reason": "It says when.", "quotes": [], "winner": winner }).to_string())
+    });
+    let check = "[[session]]\nid = \"better\"\ncheck = \"judge\"\nrubric = \"It says more.\"\nagainst = \"baseline\"\n";
+    let project = project(&stub, 0, check, "");
+    let sessions = |a: &str, b: &str| [replies("a", a), replies("b", b)].join("\n") + "\n";
+    project.file("sessions.jsonl", sessions("Please wait.", "Come at noon."));
+    project.run_with(&["--keep", "all"]).code(4).says("no run to compare with is named");
+    assert_eq!(stub.count(), 0);
+    let run = std::fs::canonicalize(project.path("reports/latest")).expect("the run").display().to_string();
+    project.file("sessions.jsonl", sessions("Come at noon.", "Please wait.") + &replies("c", "New here.") + "\n");
+    project.run_with(&["--baseline", &run]).says("holds no session of the same case and trial");
+    let check = project.check("better");
+    let counts = ["pass", "fail", "error"].map(|key| check[key].as_u64());
+    assert_eq!((counts, stub.count()), ([Some(1), Some(1), Some(1)], 4));
+}
+
+#[test]
 fn a_secret_that_is_not_set_or_a_judge_that_is_not_defined_is_told_before_anything_is_run() {
     let stub = Stub::says(&verdict(1.0));
     let with_key = project(&stub, 1, CHECK, "api_key = \"{{ env.NOT_SET }}\"\n");

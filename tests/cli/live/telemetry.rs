@@ -109,7 +109,7 @@ fn spans_that_arrive_after_their_session_was_saved_are_put_into_it() {
 }
 
 #[test]
-fn spans_that_arrive_after_the_last_reply_are_waited_for_and_those_of_a_judged_session_are_counted() {
+fn spans_that_arrive_after_the_last_reply_are_in_their_session_and_those_of_a_judged_session_are_counted() {
     use crate::judges::stub::{Stub, completion, verdict};
     let port = free_port();
     let asked: Arc<Mutex<Option<Asked>>> = Arc::default();
@@ -144,7 +144,7 @@ fn spans_that_arrive_after_the_last_reply_are_waited_for_and_those_of_a_judged_s
     );
     project.run().code(1).complains("2 records of telemetry came when their sessions were being judged");
     assert_eq!(project.check("no-refund")["fail"], 1);
-    assert_eq!((&project.suite()["driven"]["joined"], &project.suite()["driven"]["late"]), (&json!(1), &json!(2)));
+    assert_eq!(project.suite()["driven"]["late"], 2);
 }
 
 #[test]

@@ -115,7 +115,11 @@ fn more_sessions_at_once_than_the_system_has_files_for_are_refused_before_anythi
     project.file("suite.toml", text.replace("name = \"s\"\n", "name = \"s\"\ntrials = 200\n"));
     let command = project.command(&["run", "suite.toml"]);
     let mut limited = std::process::Command::new("sh");
-    limited.arg("-c").arg("ulimit -Hn 300 && exec \"$0\" \"$@\"").arg(command.get_program()).args(command.get_args());
+    limited
+        .arg("-c")
+        .arg("ulimit -Sn 300 && ulimit -Hn 300 && exec \"$0\" \"$@\"")
+        .arg(command.get_program())
+        .args(command.get_args());
     limited.current_dir(command.get_current_dir().expect("a folder"));
     crate::project::Said::of(limited).code(2).complains("the system allows 300").complains("`concurrency`");
     assert!(agent.asked().is_empty());
