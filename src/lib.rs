@@ -36,6 +36,7 @@
 //! | 0 | [`model`] | the nouns: sessions, verdicts, evidence, problems, digests |
 //! | 1 | [`stats`], [`formats`], [`checks`], [`redact`] | pure functions: numbers, bytes to sessions, rules, what must not be written |
 //! | 1 | [`net`], [`process`], [`agents`], [`endpoints`] | speaking HTTP, programs that are started, live agents and models, whatever their protocol |
+//! | 1 | [`ledger`] | the nouns of review, and what people's answers add up to |
 //! | 2 | [`suite`], [`assemble`], [`eval`] | TOML to suites; telemetry to sessions; sessions to verdicts to a decision |
 //! | 3 | [`sources`], [`receive`], [`evidence`], [`store`], [`report`] | files in, telemetry in, what checks ask for, the record, reports out |
 //! | 4 | [`run`], [`drive`] | the engine; live agents, driven |
@@ -58,6 +59,7 @@ pub mod endpoints;
 pub mod eval;
 pub mod evidence;
 pub mod formats;
+pub mod ledger;
 pub mod model;
 pub mod net;
 pub mod process;

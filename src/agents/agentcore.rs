@@ -20,6 +20,7 @@ use super::picks::{Calls, Picks};
 use super::template::{Body, Text};
 use super::wire::Wire;
 use crate::checks::path::Path;
+use crate::net::percent;
 
 /// An agent in Amazon Bedrock AgentCore Runtime, asked by InvokeAgentRuntime.
 ///
@@ -84,9 +85,13 @@ reply   = "result"
             headers.insert("authorization".to_owned(), format!("Bearer {token}"));
         }
         let host = self.url.unwrap_or_else(|| format!("https://bedrock-agentcore.{region}.amazonaws.com"));
-        let mut url = format!("{}/runtimes/{}/invocations", host.trim_end_matches('/'), encoded(&self.runtime));
+        let mut url = format!(
+            "{}/runtimes/{}/invocations",
+            host.trim_end_matches('/'),
+            percent::encode(self.runtime.as_bytes(), b"")
+        );
         if let Some(qualifier) = &self.qualifier {
-            let _ = write!(url, "?qualifier={}", encoded(qualifier));
+            let _ = write!(url, "?qualifier={}", percent::encode(qualifier.as_bytes(), b""));
         }
         let payload = self.payload.unwrap_or_else(|| json!({"prompt": "{{ message }}"}));
         let body = Body::parse(&payload).map_err(|(path, why)| {
@@ -123,18 +128,4 @@ fn region_of(arn: &str) -> Option<String> {
     let mut parts = arn.split(':');
     (parts.next() == Some("arn")).then_some(())?;
     parts.nth(2).map(str::to_owned)
-}
-
-/// A text as one segment of a path: everything but unreserved characters (RFC 3986) is escaped.
-fn encoded(text: &str) -> String {
-    let mut out = String::new();
-    for byte in text.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => out.push(char::from(byte)),
-            other => {
-                let _ = write!(out, "%{other:02X}");
-            }
-        }
-    }
-    out
 }

@@ -51,6 +51,9 @@ pub struct Args {
     /// Where answers of models are kept for later runs; `off` keeps none.
     #[arg(long, value_name = "FILE", help_heading = "Settings")]
     cache: Option<String>,
+    /// Where runs, and what people say of them, are stored: a file, `postgres://...` or `off`.
+    #[arg(long, value_name = "WHERE", help_heading = "Settings")]
+    store: Option<String>,
     /// The most that the models of a run may cost, in US dollars.
     #[arg(long, value_name = "USD", help_heading = "Settings")]
     max_cost_usd: Option<String>,
@@ -78,6 +81,7 @@ impl Args {
             ("spill_after", self.spill_after.as_deref()),
             ("max_expansion", self.max_expansion.as_deref()),
             ("cache", self.cache.as_deref()),
+            ("store", self.store.as_deref()),
             ("max_cost_usd", self.max_cost_usd.as_deref()),
             ("max_tokens", self.max_tokens.as_deref()),
         ];

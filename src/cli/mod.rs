@@ -22,12 +22,14 @@ mod run;
 mod schema;
 mod sessions;
 mod show;
+mod stored;
 
 use std::path::PathBuf;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
 pub use context::{Context, Failure};
+pub use stored::Opened;
 
 use crate::eval::{evaluate, exit};
 use crate::suite::settings::Flags;

@@ -9,6 +9,7 @@ pub mod body;
 pub mod budget;
 pub mod client;
 pub mod pace;
+pub mod percent;
 pub mod scrub;
 pub mod secret;
 pub mod stream;

@@ -130,12 +130,17 @@ impl Secretive {
 
     /// The text with its variables in place; `Err` names the one that is not set.
     pub fn fill(&self, vars: Vars<'_>) -> Result<SecretString, String> {
+        self.fill_with(vars, &str::to_owned)
+    }
+
+    /// The same with every value as `put` puts it.
+    pub fn fill_with(&self, vars: Vars<'_>, put: &dyn Fn(&str) -> String) -> Result<SecretString, String> {
         let mut text = String::new();
         for piece in &self.pieces {
             match piece {
                 Piece::Text(plain) => text.push_str(plain),
                 Piece::Variable(name) => {
-                    text.push_str(&vars(name).ok_or_else(|| unset(name, vars))?);
+                    text.push_str(&put(&vars(name).ok_or_else(|| unset(name, vars))?));
                 }
             }
         }

@@ -6,6 +6,7 @@ mod keys;
 mod models;
 mod prices;
 mod redact;
+mod store;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -23,6 +24,7 @@ use crate::redact::{KEY_VARIABLE, RedactTable};
 pub use keys::{KEYS, KeyDoc, bytes};
 pub use models::{Behind, OwnModel, OwnModels, doc as models_doc};
 pub use prices::DOC as PRICES_DOC;
+pub use store::{StoreAt, shown as store_shown};
 
 /// The name of the settings file.
 pub const FILE_NAME: &str = "seatrial.toml";
@@ -154,6 +156,8 @@ pub struct Settings {
     pub spill_after: Setting<usize>,
     /// Where answers of models are kept for later runs; `None` keeps none.
     pub cache: Setting<Option<PathBuf>>,
+    /// Where runs, and what people say of them, are stored.
+    pub store: Setting<StoreAt>,
     /// The most that a run may cost.
     pub max_cost_usd: Setting<Option<NanoUsd>>,
     /// The most tokens that a run may take.

@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use super::file::File;
+use super::store::{self, StoreAt};
 use super::{Keep, Origin, Setting, Settings, SettingsProblem, When};
 use crate::checks::prices::Prices;
 use crate::model::NanoUsd;
@@ -67,6 +68,13 @@ pub static KEYS: &[KeyDoc] = &[
         "a path or `off`",
         "`.seatrial/cache.db` beside seatrial.toml",
         "Where answers of models are kept, so that a run that changes nothing asks nothing.",
+    ),
+    key(
+        "store",
+        "a path, `postgres://...` or `off`",
+        "`.seatrial/seatrial.db` beside seatrial.toml",
+        "Where runs, and what people say of them, are stored: a SQLite file, or a PostgreSQL database for a team. Its \
+         password is `{{ env.NAME }}`.",
     ),
     key(
         "max_cost_usd",
@@ -149,11 +157,33 @@ impl Layers<'_> {
         setting
     }
 
+    /// Where the store is: a value that is wrong may hold a password, and is not repeated.
+    fn store(&mut self, default: StoreAt) -> Setting<StoreAt> {
+        let mut setting = Setting { value: default, origin: Origin::Default };
+        for given in self.given.iter().filter(|g| g.key == "store") {
+            let Some(text) = word(given) else {
+                self.problems.push(wrong(given));
+                continue;
+            };
+            let relative = |file: &str| path(&Given { raw: Raw::Text(file.to_owned()), ..given.clone() }, self.cwd);
+            match StoreAt::parse(text, given.place.is_some(), |file| relative(file).unwrap_or_default()) {
+                Ok(value) => setting = Setting { value, origin: given.origin.clone() },
+                Err(store::Wrong { message, help, secret }) => {
+                    let (file, span) = given.place.clone().map_or((None, 0..0), |(file, span)| (Some(file), span));
+                    let (message, help) = (format!("{message} ({})", given.origin), Some(help.to_owned()));
+                    self.problems.push(SettingsProblem { file, span, message, help, secret });
+                }
+            }
+        }
+        setting
+    }
+
     pub fn settings(mut self, file: Option<PathBuf>, profile: Option<Setting<String>>, said: File) -> Settings {
         // Beside the settings, wherever in the project the run is started.
         let home = file.as_deref().and_then(Path::parent).unwrap_or(self.cwd);
         let cache = home.join(".seatrial").join("cache.db");
         let cache = cache.strip_prefix(self.cwd).map_or_else(|_| cache.clone(), Path::to_owned);
+        let store = store::default(home, self.cwd);
         let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         Settings {
             file,
@@ -174,6 +204,7 @@ impl Layers<'_> {
             spill_dir: self.take("spill_dir", None, |g, cwd| path(g, cwd).map(Some)),
             spill_after: self.take("spill_after", 128 << 20, size),
             cache: self.take("cache", Some(cache), cache_path),
+            store: self.store(store),
             max_cost_usd: self.take("max_cost_usd", None, |g, _| amount(g).map(Some)),
             max_tokens: self.take("max_tokens", None, |g, _| integer(g, 0, u64::MAX).map(Some)),
             detectors: said.detectors,
@@ -365,6 +396,7 @@ pub(super) fn rows(s: &Settings) -> Vec<(String, String, String)> {
     row("spill_after", size_text(s.spill_after.value), &s.spill_after.origin);
     let cache = s.cache.value.as_ref().map_or_else(|| "off".to_owned(), |p| p.display().to_string());
     row("cache", cache, &s.cache.origin);
+    row("store", s.store.value.to_string(), &s.store.origin);
     let limit = |n: Option<String>| n.unwrap_or_else(|| "no limit".to_owned());
     row("max_cost_usd", limit(s.max_cost_usd.value.map(|c| c.usd().to_string())), &s.max_cost_usd.origin);
     row("max_tokens", limit(s.max_tokens.value.map(|n| n.to_string())), &s.max_tokens.origin);

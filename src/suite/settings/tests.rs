@@ -62,26 +62,27 @@ fn flags_beat_variables_beat_the_profile_beats_the_file() {
     let mut out = Vec::new();
     s.write_table(&mut out).unwrap();
     insta::assert_snapshot!(String::from_utf8(out).unwrap(), @r"
-    profile            ci                    --profile
-    jobs               1                     seatrial.toml:1
-    out                reports               default
-    keep               failed                default
-    keep_limit         2                     profile.ci (seatrial.toml:7)
-    keep_sample        50                    default
-    fail_fast          false                 default
-    junit              none                  default
-    html               none                  default
-    progress           auto                  default
-    color              auto                  default
-    max_session_bytes  64MiB                 default
-    max_depth          3                     SEATRIAL_MAX_DEPTH
-    max_expansion      4                     --max-expansion
-    spill_dir          the temporary folder  default
-    spill_after        128MiB                default
-    cache              .seatrial/cache.db    default
-    max_cost_usd       no limit              default
-    max_tokens         no limit              default
-    prices             as of 2025-12-01      default
+    profile            ci                     --profile
+    jobs               1                      seatrial.toml:1
+    out                reports                default
+    keep               failed                 default
+    keep_limit         2                      profile.ci (seatrial.toml:7)
+    keep_sample        50                     default
+    fail_fast          false                  default
+    junit              none                   default
+    html               none                   default
+    progress           auto                   default
+    color              auto                   default
+    max_session_bytes  64MiB                  default
+    max_depth          3                      SEATRIAL_MAX_DEPTH
+    max_expansion      4                      --max-expansion
+    spill_dir          the temporary folder   default
+    spill_after        128MiB                 default
+    cache              .seatrial/cache.db     default
+    store              .seatrial/seatrial.db  default
+    max_cost_usd       no limit               default
+    max_tokens         no limit               default
+    prices             as of 2025-12-01       default
     ");
 }
 

@@ -1,0 +1,27 @@
+//! Floor 1: the nouns of review, and what people's answers add up to. No I/O, no clock, no randomness: times and random
+//! bytes come in as values.
+//!
+//! - [`ItemKey`], [`NewItem`], [`Item`]: one verdict that goes to a person, with everything the person is told.
+//! - [`Label`], [`Act`], [`Answer`]: one row of the append-only book. Nothing in it is ever changed; an undo is a row.
+//! - [`standing`]: what the rows of one item add up to. The one place that knows when an item is decided.
+//! - [`Lease`], [`Refused`]: who works on an item now, and why somebody may not.
+//!
+//! The database that keeps them is [`crate::store::db`].
+
+mod item;
+mod label;
+mod lease;
+mod standing;
+mod token;
+
+pub use item::{Asked, Content, Item, ItemId, ItemKey, ItemStatus, NewItem, Routed, Why};
+pub use label::{Act, Answer, Label, SkipReason, Source, Submission};
+pub use lease::{Lease, Refused};
+pub use standing::{DecidedBy, Standing, counting, standing};
+pub use token::Token;
+
+/// A time: milliseconds since the epoch, UTC.
+pub type Millis = i64;
+
+#[cfg(test)]
+pub(crate) mod testing;

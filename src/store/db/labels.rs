@@ -1,0 +1,388 @@
+//! The append-only book. A row is added with the item for itself, and the item takes on what its rows add up to
+//! ([`standing`]) in the same transaction.
+
+use std::collections::BTreeMap;
+
+use sqlx::Row;
+use sqlx::any::AnyRow;
+
+use super::leases::unknown;
+use super::sql::{Arg, Sql, json_or_none, named, small, strange, to_json};
+use super::{Store, StoreError, Tx, items, outbox};
+use crate::ledger::{
+    Act, Answer, DecidedBy, Item, ItemId, ItemKey, ItemStatus, Label, Lease, Millis, Refused, SkipReason, Source,
+    Standing, Submission, counting, standing,
+};
+use crate::model::Status;
+
+/// What was decided of a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decided {
+    /// Pass or fail.
+    pub status: Status,
+    /// By whom.
+    pub by: DecidedBy,
+    /// When.
+    pub at: Millis,
+    /// How many rows of the book it rests on, undone ones included.
+    pub labels: u32,
+}
+
+/// A subquery in brackets: rows by which a reviewer has answered or skipped the item `i`, as of now.
+pub(super) fn standing_of(sql: &mut Sql, reviewer: &str) {
+    sql.add("(SELECT 1 FROM labels l WHERE l.item = i.id AND l.act = 'label' AND l.reviewer = ").arg(reviewer);
+    sql.add(" AND NOT EXISTS (SELECT 1 FROM labels u WHERE u.undoes = l.id))");
+}
+
+const SELECT: &str = "SELECT id, item, seq, reviewer, act, answer, skip_reason, undoes, comment, at, seconds, source, \
+                      shown_proposal FROM labels ";
+
+fn label(row: &AnyRow) -> Result<Label, sqlx::Error> {
+    let reason: Option<String> = row.try_get("skip_reason")?;
+    let reason = reason.map(|name| SkipReason::named(&name).ok_or_else(|| strange(format!("skipped for `{name}`"))));
+    let reason = reason.transpose()?;
+    let answer = || named(row, "answer", |name| Answer::named(name, reason));
+    let act = match row.try_get::<String, _>("act")?.as_str() {
+        "label" => Act::Label(answer()?),
+        "adjudicate" => Act::Adjudicate(answer()?),
+        "undo" => Act::Undo { label: row.try_get("undoes")? },
+        other => return Err(strange(format!("`act` is `{other}`"))),
+    };
+    let seconds: Option<i64> = row.try_get("seconds")?;
+    Ok(Label {
+        id: row.try_get("id")?,
+        seq: row.try_get("seq")?,
+        item: ItemId(row.try_get("item")?),
+        reviewer: row.try_get("reviewer")?,
+        act,
+        comment: row.try_get("comment")?,
+        at: row.try_get("at")?,
+        seconds: seconds.map(|s| u32::try_from(s).map_err(|_| strange(format!("`seconds` is {s}")))).transpose()?,
+        source: named(row, "source", Source::named)?,
+        shown_proposal: row.try_get::<i64, _>("shown_proposal")? != 0,
+    })
+}
+
+/// What was written.
+type Written = Result<(Label, Standing), Refused>;
+
+impl Store {
+    /// Takes the answer of a reviewer who has the item. Sent again with the same id, it is the same answer.
+    ///
+    /// # Errors
+    /// The store cannot be written; then nothing was.
+    pub async fn submit(&self, lease: &Lease, said: &Submission, now: Millis) -> Result<Written, StoreError> {
+        let mut tx = self.begin().await?;
+        let written = tx.submit(lease, said, now).await?;
+        tx.finish(written).await
+    }
+
+    /// Takes the decision of an adjudicator: of items whose answers differ, and of any other but one that an adjudicator
+    /// has decided or nobody needs. That `who` may is for the caller to know.
+    ///
+    /// # Errors
+    /// The store cannot be written; then nothing was.
+    pub async fn adjudicate(
+        &self,
+        item: &ItemId,
+        who: &str,
+        said: &Submission,
+        now: Millis,
+    ) -> Result<Written, StoreError> {
+        let mut tx = self.begin().await?;
+        let written = tx.adjudicate(item, who, said, now).await?;
+        tx.finish(written).await
+    }
+
+    /// Takes an answer that was given elsewhere, without a lease. It may come late, and then reopen what was decided: two
+    /// answers that differ are a dispute.
+    ///
+    /// # Errors
+    /// The store cannot be written; then nothing was.
+    pub async fn import(
+        &self,
+        item: &ItemId,
+        who: &str,
+        said: &Submission,
+        now: Millis,
+    ) -> Result<Written, StoreError> {
+        let mut tx = self.begin().await?;
+        let written = tx.import(item, who, said, now).await?;
+        tx.finish(written).await
+    }
+
+    /// Takes a row of the book back, by another row. Whoever undoes what somebody else wrote must be an adjudicator, which
+    /// is for the caller to know: `may_undo_others`. Of what is `said`, the answer does not matter; its id names the row.
+    ///
+    /// # Errors
+    /// The store cannot be written; then nothing was.
+    pub async fn undo(
+        &self,
+        label: &str,
+        who: &str,
+        may_undo_others: bool,
+        said: &Submission,
+        now: Millis,
+    ) -> Result<Written, StoreError> {
+        let mut tx = self.begin().await?;
+        let written = tx.undo(label, who, may_undo_others, said, now).await?;
+        tx.finish(written).await
+    }
+
+    /// The rows of some items, by item and in order.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn labels(&self, items: &[ItemId]) -> Result<Vec<Label>, StoreError> {
+        let mut found = Vec::new();
+        for some in items.chunks(10_000) {
+            let mut sql = Sql::new(SELECT);
+            sql.add("WHERE item IN ").list(some.iter().map(ItemId::as_str)).add(" ORDER BY item, seq");
+            found.extend(self.all(&sql, label).await?);
+        }
+        found.sort_by(|a, b| (&a.item, a.seq).cmp(&(&b.item, b.seq)));
+        Ok(found)
+    }
+
+    /// What people decided of these keys; those that are not decided are not there.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn decisions(&self, keys: &[ItemKey]) -> Result<BTreeMap<ItemId, Decided>, StoreError> {
+        let ids: Vec<String> = keys.iter().map(|key| key.id().0).collect();
+        let mut found = BTreeMap::new();
+        for some in ids.chunks(10_000) {
+            let mut sql = Sql::new(
+                "SELECT i.id, i.decision, i.decided, i.resolved, \
+                 (SELECT count(*) FROM labels l WHERE l.item = i.id) AS labels \
+                 FROM items i WHERE i.status = 'resolved' AND i.id IN ",
+            );
+            sql.list(some.iter().map(String::as_str));
+            found.extend(self.all(&sql, decided).await?);
+        }
+        Ok(found)
+    }
+}
+
+fn decided(row: &AnyRow) -> Result<(ItemId, Decided), sqlx::Error> {
+    let verdict = |name: &str| [Status::Pass, Status::Fail].into_iter().find(|status| status.name() == name);
+    let by: Option<DecidedBy> = json_or_none(row, "decided")?;
+    Ok((
+        ItemId(row.try_get("id")?),
+        Decided {
+            status: named(row, "decision", verdict)?,
+            by: by.ok_or_else(|| strange("nobody decided what is decided"))?,
+            at: row.try_get("resolved")?,
+            labels: small(row, "labels")?,
+        },
+    ))
+}
+
+impl Tx {
+    async fn submit(&mut self, lease: &Lease, said: &Submission, now: Millis) -> Result<Written, StoreError> {
+        let Some(item) = self.locked(&lease.item, now).await? else { return Ok(Err(unknown(&lease.item))) };
+        if let Some(written) = self.written(&said.id, &item, &lease.reviewer).await? {
+            return Ok(written);
+        }
+        if let Some(refused) = self.answered(&item.id, &lease.reviewer).await? {
+            return Ok(Err(refused));
+        }
+        if let Err(refused) = self.in_force(lease, &item, now).await? {
+            return Ok(Err(refused));
+        }
+        if item.open == 0 || item.status == ItemStatus::Expired {
+            return Ok(Err(Refused::Closed { status: item.status }));
+        }
+        self.write(item, &lease.reviewer, Act::Label(said.answer), said, now).await
+    }
+
+    async fn adjudicate(
+        &mut self,
+        item: &ItemId,
+        who: &str,
+        said: &Submission,
+        now: Millis,
+    ) -> Result<Written, StoreError> {
+        let Some(item) = self.locked(item, now).await? else { return Ok(Err(unknown(item))) };
+        if let Some(written) = self.written(&said.id, &item, who).await? {
+            return Ok(written);
+        }
+        if item.status == ItemStatus::Cancelled {
+            return Ok(Err(Refused::Closed { status: item.status }));
+        }
+        let rows = self.rows(&item.id).await?;
+        if let Some(row) = counting(&rows).into_iter().find(|row| matches!(row.act, Act::Adjudicate(_))) {
+            return Ok(Err(Refused::Answered { who: row.reviewer.clone(), label: row.id.clone() }));
+        }
+        self.write(item, who, Act::Adjudicate(said.answer), said, now).await
+    }
+
+    async fn import(
+        &mut self,
+        item: &ItemId,
+        who: &str,
+        said: &Submission,
+        now: Millis,
+    ) -> Result<Written, StoreError> {
+        let Some(item) = self.locked(item, now).await? else { return Ok(Err(unknown(item))) };
+        if let Some(written) = self.written(&said.id, &item, who).await? {
+            return Ok(written);
+        }
+        if item.status == ItemStatus::Cancelled {
+            return Ok(Err(Refused::Closed { status: item.status }));
+        }
+        if let Some(refused) = self.answered(&item.id, who).await? {
+            return Ok(Err(refused));
+        }
+        self.write(item, who, Act::Label(said.answer), said, now).await
+    }
+
+    async fn undo(
+        &mut self,
+        label_id: &str,
+        who: &str,
+        may_undo_others: bool,
+        said: &Submission,
+        now: Millis,
+    ) -> Result<Written, StoreError> {
+        let gone = || Refused::Unknown { what: format!("label {label_id}") };
+        let mut sql = Sql::new(SELECT);
+        sql.add("WHERE id = ").arg(label_id);
+        let Some(found) = self.one(&sql, label).await? else { return Ok(Err(gone())) };
+        let Some(item) = self.locked(&found.item, now).await? else { return Ok(Err(gone())) };
+        if let Some(written) = self.written(&said.id, &item, who).await? {
+            return Ok(written);
+        }
+        if found.reviewer != who && !may_undo_others {
+            let why = format!("{} wrote this, and only an adjudicator may undo it for somebody else", found.reviewer);
+            return Ok(Err(Refused::Forbidden { why }));
+        }
+        let rows = self.rows(&item.id).await?;
+        let undone = rows.iter().find(|row| matches!(&row.act, Act::Undo { label } if label == label_id));
+        match (&found.act, undone) {
+            (Act::Undo { .. }, _) => {
+                let why = "an undo is not undone: answer the item again".to_owned();
+                return Ok(Err(Refused::Forbidden { why }));
+            }
+            (_, Some(row)) => {
+                return Ok(Err(Refused::Answered { who: row.reviewer.clone(), label: row.id.clone() }));
+            }
+            _ => {}
+        }
+        self.write(item, who, Act::Undo { label: label_id.to_owned() }, said, now).await
+    }
+
+    /// The rows of an item, in order.
+    async fn rows(&mut self, item: &ItemId) -> Result<Vec<Label>, StoreError> {
+        let mut sql = Sql::new(SELECT);
+        sql.add("WHERE item = ").arg(item.as_str()).add(" ORDER BY seq");
+        self.all(&sql, label).await
+    }
+
+    /// That a reviewer has answered or skipped the item, if so.
+    pub(super) async fn answered(&mut self, item: &ItemId, reviewer: &str) -> Result<Option<Refused>, StoreError> {
+        let rows = self.rows(item).await?;
+        let own = |row: &&Label| row.reviewer == reviewer && matches!(row.act, Act::Label(_));
+        let found = counting(&rows).into_iter().find(own);
+        Ok(found.map(|row| Refused::Answered { who: row.reviewer.clone(), label: row.id.clone() }))
+    }
+
+    /// What came of a submission that was sent before: whoever did not hear the answer sends it again.
+    async fn written(&mut self, id: &str, item: &Item, who: &str) -> Result<Option<Written>, StoreError> {
+        let mut sql = Sql::new(SELECT);
+        sql.add("WHERE id = ").arg(id);
+        let Some(found) = self.one(&sql, label).await? else { return Ok(None) };
+        if found.item != item.id || found.reviewer != who {
+            return Ok(Some(Err(Refused::Forbidden { why: "this submission is somebody else's".to_owned() })));
+        }
+        let rows = self.rows(&item.id).await?;
+        Ok(Some(Ok((found, standing(item.reviewers, &rows)))))
+    }
+
+    /// Writes a row, and what the item's rows add up to with it; the person's lease and draft have served.
+    async fn write(
+        &mut self,
+        item: Item,
+        who: &str,
+        act: Act,
+        said: &Submission,
+        now: Millis,
+    ) -> Result<Written, StoreError> {
+        let mut rows = self.rows(&item.id).await?;
+        let row = Label {
+            id: said.id.clone(),
+            seq: rows.last().map_or(0, |row| row.seq) + 1,
+            item: item.id.clone(),
+            reviewer: who.to_owned(),
+            act,
+            comment: said.comment.clone(),
+            at: now,
+            seconds: said.seconds,
+            source: said.source,
+            shown_proposal: said.shown_proposal,
+        };
+        self.insert(&row).await?;
+        rows.push(row.clone());
+        let by_now = standing(item.reviewers, &rows);
+        // Nobody needs it; what was said of it is in the book all the same.
+        if item.status != ItemStatus::Cancelled {
+            self.settle(&item, &by_now, now).await?;
+        }
+        for table in ["leases", "drafts"] {
+            let mut sql = Sql::new("DELETE FROM ");
+            sql.add(table).add(" WHERE item = ").arg(item.id.as_str()).add(" AND reviewer = ").arg(who);
+            self.run(&sql).await?;
+        }
+        if self.store.0.posting && by_now.decision.is_some() && by_now.decision != item.decision {
+            let decided = serde_json::json!({ "decision": by_now.decision, "by": by_now.by, "at": now });
+            let body = items::told(&item.id, &item.asked, Some(decided));
+            outbox::post(self, &format!("resolved:{}", row.id), "item.resolved", &body, now).await?;
+        }
+        Ok(Ok((row, by_now)))
+    }
+
+    async fn insert(&mut self, row: &Label) -> Result<(), StoreError> {
+        let answer = row.act.answer();
+        let undoes = match &row.act {
+            Act::Undo { label } => Some(label.as_str()),
+            Act::Label(_) | Act::Adjudicate(_) => None,
+        };
+        let mut sql = Sql::new(
+            "INSERT INTO labels (id, item, seq, reviewer, act, answer, skip_reason, undoes, comment, at, seconds, source, \
+             shown_proposal) VALUES ",
+        );
+        sql.list([
+            Arg::from(&row.id),
+            row.item.as_str().into(),
+            row.seq.into(),
+            (&row.reviewer).into(),
+            row.act.name().into(),
+            answer.map(Answer::name).into(),
+            answer.and_then(Answer::skip_reason).map(SkipReason::name).into(),
+            undoes.into(),
+            (&row.comment).into(),
+            row.at.into(),
+            row.seconds.into(),
+            row.source.name().into(),
+            row.shown_proposal.into(),
+        ]);
+        self.run(&sql).await.map(|_| ())
+    }
+
+    /// The item takes on what its rows add up to.
+    async fn settle(&mut self, item: &Item, by_now: &Standing, now: Millis) -> Result<(), StoreError> {
+        // When it was decided, not when somebody agreed later.
+        let resolved = by_now.decision.map(|decision| match item.resolved {
+            Some(before) if item.decision == Some(decision) => before,
+            _ => now,
+        });
+        let mut sql = Sql::new("UPDATE items SET status = ");
+        sql.arg(by_now.status.name());
+        sql.add(", decision = ").arg(by_now.decision.map(Status::name));
+        sql.add(", decided = ").arg(by_now.by.as_ref().map(to_json));
+        sql.add(", wanted = ").arg(by_now.open);
+        sql.add(", resolved = ").arg(resolved);
+        sql.add(" WHERE id = ").arg(item.id.as_str());
+        self.run(&sql).await.map(|_| ())
+    }
+}

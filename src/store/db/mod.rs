@@ -1,0 +1,226 @@
+//! The one database: runs with their verdicts, what goes to people, what they say, who they are, and what was promoted.
+//!
+//! SQLite by default, PostgreSQL for a team: the same SQL, the same migrations and the same tests. What differs between
+//! the two is in [`Dialect`] and in `open`. Every change is one transaction, and what a caller was told is on disk.
+//!
+//! - `open`, `migrate`: finding, making and bringing up to date; `sql`: statements whose values are bound;
+//!   `error`: what can go wrong, and what to do about it.
+//! - `runs`: runs and verdicts. `items`, `contents`: the queue and the sessions to read. `leases`: who works on what.
+//!   `labels`: the append-only book, and what it decides. `drafts`: what is being written.
+//! - `users`: who may log in. `trail`: who looked at what. `outbox`: what is to be told to others.
+//! - `keep`: retention, backup, numbers.
+//!
+//! No clock in here: callers say what time it is.
+
+mod contents;
+mod drafts;
+mod error;
+mod items;
+mod keep;
+mod labels;
+mod leases;
+mod migrate;
+mod open;
+mod outbox;
+mod runs;
+mod sql;
+mod trail;
+mod url;
+mod users;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use sqlx::any::AnyRow;
+use sqlx::{Any, AnyConnection, AnyPool, Transaction};
+use tokio::sync::{Mutex, OwnedMutexGuard};
+
+pub use error::{StoreError, Trouble};
+pub use items::{Counts, Enqueued, ItemFilter, Page};
+pub use keep::{Info, Purged};
+pub use labels::Decided;
+pub use leases::Claimed;
+pub use outbox::{Outcome, Post};
+pub use runs::{CheckRow, NewRun, Run, RunFilter, RunRow, SessionRow, SuiteRow, VerdictRow};
+pub use trail::{Seen, TrailFilter};
+pub use url::StoreUrl;
+pub use users::{Login, Role, User};
+
+use crate::ledger::Refused;
+use sql::Sql;
+
+/// Which of the two databases it is, for the few words in which they differ.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialect {
+    /// SQLite, in a file.
+    Sqlite,
+    /// PostgreSQL, on a server.
+    Postgres,
+}
+
+impl Dialect {
+    /// Locks the rows that a statement reads, and passes over those that others have locked. In SQLite there is one
+    /// writer at a time, and nothing to lock.
+    const fn skip_locked(self) -> &'static str {
+        match self {
+            Self::Sqlite => "",
+            Self::Postgres => " FOR UPDATE SKIP LOCKED",
+        }
+    }
+
+    /// Locks the rows that a statement reads, and waits for others that have.
+    const fn lock(self) -> &'static str {
+        match self {
+            Self::Sqlite => "",
+            Self::Postgres => " FOR UPDATE",
+        }
+    }
+
+    /// What begins a transaction that writes: in SQLite one that has the lock from the start, for a transaction that
+    /// reads first and then wants to write can fail for no fault of its own.
+    const fn begin(self) -> &'static str {
+        match self {
+            Self::Sqlite => "BEGIN IMMEDIATE",
+            Self::Postgres => "BEGIN",
+        }
+    }
+}
+
+/// The database. Cheap to clone; all clones share its connections.
+#[derive(Clone)]
+pub struct Store(Arc<Inner>);
+
+struct Inner {
+    pool: AnyPool,
+    dialect: Dialect,
+    /// Whose turn it is to write. In SQLite there is one writer at a time, and those of one process wait for each other
+    /// here, in order, rather than by asking the file again and again.
+    turn: Arc<Mutex<()>>,
+    /// What it is called in messages: never with a password.
+    shown: String,
+    file: Option<PathBuf>,
+    /// Whether what happens to items is put into the outbox.
+    posting: bool,
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Store({})", self.0.shown)
+    }
+}
+
+impl Store {
+    /// Which database it is.
+    pub fn dialect(&self) -> Dialect {
+        self.0.dialect
+    }
+
+    /// What it is called in messages: a path, or an address without its password.
+    pub fn shown(&self) -> &str {
+        &self.0.shown
+    }
+
+    /// Its file, of SQLite.
+    pub fn file(&self) -> Option<&Path> {
+        self.0.file.as_deref()
+    }
+
+    /// Lets go of it. What was told to be written is written with or without this.
+    pub async fn close(&self) {
+        self.0.pool.close().await;
+    }
+
+    fn told(&self, why: sqlx::Error) -> StoreError {
+        StoreError::of(&self.0.shown, self.0.dialect, why)
+    }
+
+    /// Begins to write.
+    pub(in crate::store) async fn begin(&self) -> Result<Tx, StoreError> {
+        let turn = match self.0.dialect {
+            Dialect::Sqlite => Some(self.0.turn.clone().lock_owned().await),
+            Dialect::Postgres => None,
+        };
+        let begun = self.0.pool.begin_with(self.0.dialect.begin()).await.map_err(|e| self.told(e))?;
+        Ok(Tx { begun, _turn: turn, store: self.clone() })
+    }
+
+    /// Every row of a query, read by `of`.
+    async fn all<T>(&self, sql: &Sql, of: fn(&AnyRow) -> Result<T, sqlx::Error>) -> Result<Vec<T>, StoreError> {
+        let rows = sql.query().fetch_all(&self.0.pool).await.map_err(|e| self.told(e))?;
+        rows.iter().map(of).collect::<Result<_, _>>().map_err(|e| self.told(e))
+    }
+
+    /// The first row of a query.
+    async fn one<T>(&self, sql: &Sql, of: fn(&AnyRow) -> Result<T, sqlx::Error>) -> Result<Option<T>, StoreError> {
+        let row = sql.query().fetch_optional(&self.0.pool).await.map_err(|e| self.told(e))?;
+        row.as_ref().map(of).transpose().map_err(|e| self.told(e))
+    }
+
+    /// One statement, by itself a transaction; how many rows it changed.
+    async fn run(&self, sql: &Sql) -> Result<u64, StoreError> {
+        let mut tx = self.begin().await?;
+        let changed = tx.run(sql).await?;
+        tx.commit().await?;
+        Ok(changed)
+    }
+}
+
+/// A transaction that writes. Without [`Tx::commit`] nothing of it happened.
+pub(in crate::store) struct Tx {
+    // Before the turn: it ends first.
+    begun: Transaction<'static, Any>,
+    _turn: Option<OwnedMutexGuard<()>>,
+    store: Store,
+}
+
+impl Tx {
+    fn connection(&mut self) -> &mut AnyConnection {
+        &mut self.begun
+    }
+
+    async fn all<T>(&mut self, sql: &Sql, of: fn(&AnyRow) -> Result<T, sqlx::Error>) -> Result<Vec<T>, StoreError> {
+        let rows = sql.query().fetch_all(self.connection()).await.map_err(|e| self.store.told(e))?;
+        rows.iter().map(of).collect::<Result<_, _>>().map_err(|e| self.store.told(e))
+    }
+
+    async fn one<T>(&mut self, sql: &Sql, of: fn(&AnyRow) -> Result<T, sqlx::Error>) -> Result<Option<T>, StoreError> {
+        let row = sql.query().fetch_optional(self.connection()).await.map_err(|e| self.store.told(e))?;
+        row.as_ref().map(of).transpose().map_err(|e| self.store.told(e))
+    }
+
+    async fn run(&mut self, sql: &Sql) -> Result<u64, StoreError> {
+        let done = sql.query().execute(self.connection()).await.map_err(|e| self.store.told(e))?;
+        Ok(done.rows_affected())
+    }
+
+    /// Makes it all true, and on disk.
+    async fn commit(self) -> Result<(), StoreError> {
+        let Self { begun, _turn, store } = self;
+        begun.commit().await.map_err(|e| store.told(e))
+    }
+
+    /// Makes it all true if it was done, and lets go of everything at once if it was refused: what is held until the
+    /// connection is used again keeps others waiting.
+    async fn finish<T>(self, done: Result<T, Refused>) -> Result<Result<T, Refused>, StoreError> {
+        match done {
+            Ok(_) => self.commit().await?,
+            Err(_) => self.end().await?,
+        }
+        Ok(done)
+    }
+
+    /// Makes nothing of it true.
+    async fn end(self) -> Result<(), StoreError> {
+        let Self { begun, _turn, store } = self;
+        begun.rollback().await.map_err(|e| store.told(e))
+    }
+
+    fn dialect(&self) -> Dialect {
+        self.store.0.dialect
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,154 @@
+//! Finding a database, making it where there is none, and bringing it up to date.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::sync::{Arc, Once};
+use std::time::Duration;
+
+use secrecy::ExposeSecret;
+use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
+use sqlx::{AnyConnection, ConnectOptions, Connection, Executor};
+use tokio::sync::Mutex;
+
+use super::migrate::{self, Unmigrated};
+use super::{Dialect, Inner, Store, StoreError, StoreUrl, Trouble};
+use crate::net::percent;
+
+/// How long a process that writes is waited for, in SQLite.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How long is waited for a connection.
+const CONNECT: Duration = Duration::from_secs(30);
+
+/// Connections at most. SQLite has one writer at a time and needs few.
+const fn connections(dialect: Dialect) -> u32 {
+    match dialect {
+        Dialect::Sqlite => 4,
+        Dialect::Postgres => 10,
+    }
+}
+
+/// What every connection of SQLite is told. WAL, so that readers and the writer do not wait for each other; with `FULL`
+/// what was committed survives a loss of power, too.
+fn pragmas(patience: Duration) -> String {
+    format!(
+        "PRAGMA busy_timeout = {}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA trusted_schema = OFF;",
+        patience.as_millis()
+    )
+}
+
+impl Store {
+    /// Opens the database, makes it where there is none, and brings it up to date.
+    ///
+    /// # Errors
+    /// It cannot be reached or read, is none, is damaged, or of a newer version.
+    pub async fn open(at: &StoreUrl) -> Result<Self, StoreError> {
+        Self::open_with(at, PATIENCE).await
+    }
+
+    /// The same, with how long a process that writes is waited for.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub async fn open_with(at: &StoreUrl, patience: Duration) -> Result<Self, StoreError> {
+        static DRIVERS: Once = Once::new();
+        DRIVERS.call_once(sqlx::any::install_default_drivers);
+        let shown = at.to_string();
+        let (dialect, url, file) = match at {
+            StoreUrl::File(path) => {
+                let path = make(path).map_err(|why| StoreError::new(&shown, unmade(&why)))?;
+                (Dialect::Sqlite, sqlite_url(&path), Some(path))
+            }
+            StoreUrl::Postgres(url) => (Dialect::Postgres, url.expose_secret().to_owned(), None),
+        };
+        let told = |error| StoreError::of(&shown, dialect, error);
+        let options = AnyConnectOptions::from_str(&url).map_err(told)?.disable_statement_logging();
+        // The pool would try again and again, and in the end say only that it took too long.
+        let mut first = tokio::time::timeout(CONNECT, AnyConnection::connect_with(&options))
+            .await
+            .map_err(|_| told(sqlx::Error::PoolTimedOut))?
+            .map_err(told)?;
+        prepare(&mut first, dialect, patience).await.map_err(told)?;
+        migrate::migrate(&mut first, dialect).await.map_err(|why| match why {
+            Unmigrated::Sql(error) => told(error),
+            Unmigrated::Trouble(trouble) => StoreError::new(&shown, trouble),
+        })?;
+        // Before the pool opens others: the last connection that closes would put the log away.
+        let pool = AnyPoolOptions::new()
+            .max_connections(connections(dialect))
+            .acquire_timeout(CONNECT)
+            .after_connect(move |connection, _| Box::pin(prepare(connection, dialect, patience)))
+            .connect_lazy_with(options);
+        drop(first.close().await);
+        let turn = Arc::new(Mutex::new(()));
+        Ok(Self(Arc::new(Inner { pool, dialect, turn, shown, file, posting: false })))
+    }
+
+    /// The same database, where what happens to items is put into the outbox, to be told to others.
+    #[must_use]
+    pub fn posting(&self) -> Self {
+        let Inner { pool, dialect, turn, shown, file, .. } = &*self.0;
+        Self(Arc::new(Inner {
+            pool: pool.clone(),
+            dialect: *dialect,
+            turn: turn.clone(),
+            shown: shown.clone(),
+            file: file.clone(),
+            posting: true,
+        }))
+    }
+}
+
+/// Makes a connection ready.
+async fn prepare(connection: &mut AnyConnection, dialect: Dialect, patience: Duration) -> Result<(), sqlx::Error> {
+    match dialect {
+        Dialect::Sqlite => {
+            let text = pragmas(patience);
+            // Going over to WAL does not wait for others that do the same, so it is tried again.
+            let mut left = 100;
+            loop {
+                match connection.execute(sqlx::raw_sql(&text)).await {
+                    Err(sqlx::Error::Database(e)) if left > 0 && e.code().as_deref() == Some("5") => {
+                        left -= 1;
+                        tokio::time::sleep(patience.min(Duration::from_secs(1)) / 100).await;
+                    }
+                    done => return done.map(|_| ()),
+                }
+            }
+        }
+        Dialect::Postgres => {
+            let text = format!("SET search_path TO {}; SET application_name = 'seatrial'", migrate::SCHEMA);
+            connection.execute(sqlx::raw_sql(&text)).await.map(|_| ())
+        }
+    }
+}
+
+/// Makes the file, for its owner's eyes only: sessions of customers are in it. SQLite gives its other files the same
+/// rights. Where it is, without any detour: an address would be read without its `..`.
+fn make(path: &Path) -> io::Result<PathBuf> {
+    if let Some(folder) = path.parent().filter(|f| !f.as_os_str().is_empty()) {
+        std::fs::create_dir_all(folder)?;
+    }
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        Err(why) if why.kind() != io::ErrorKind::AlreadyExists => Err(why),
+        _ => path.canonicalize(),
+    }
+}
+
+fn unmade(why: &io::Error) -> Trouble {
+    match why.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => Trouble::Full,
+        io::ErrorKind::ReadOnlyFilesystem => Trouble::ReadOnly,
+        _ => Trouble::Denied { why: format!("its file cannot be made: {why}") },
+    }
+}
+
+/// The address of a file. Whatever a path may hold is escaped.
+fn sqlite_url(path: &Path) -> String {
+    format!("sqlite://{}?mode=rw", percent::encode(path.as_os_str().as_encoded_bytes(), b"/"))
+}

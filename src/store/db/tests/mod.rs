@@ -1,0 +1,8 @@
+//! One test suite for both databases.
+
+mod claims;
+mod crowd;
+mod opening;
+mod people;
+mod queue;
+mod runs;
