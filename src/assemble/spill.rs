@@ -53,7 +53,7 @@ enum At {
 
 impl Chunk {
     /// Bytes of its records.
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.len
     }
 }

@@ -100,7 +100,6 @@ impl Sum {
     /// # Errors
     /// Something is limited that not every answer says, in words.
     pub fn under(mut self, limits: Limits) -> Result<Amount, String> {
-        #[expect(clippy::iter_over_hash_type, reason = "a sum has no order")]
         for charge in std::mem::take(&mut self.held).into_values().flatten() {
             self.add(charge);
         }
