@@ -175,7 +175,7 @@ impl<'d> Driver<'d> {
         self.budget.already(spent);
         let unsaid = [&own, &self.budget].iter().find_map(|budget| saved.before.unsaid(budget.limits()));
         let here = (0..wants.len()).filter(|at| mine(at) && !saved.has(*at)).collect::<Vec<_>>();
-        room(suite, live.load.concurrency.min(here.len()))?;
+        room(suite, live, live.load.concurrency.min(here.len()))?;
         let listening = self.listen(suite, live)?;
         let counts = listening.as_ref().map(|listening| listening.telemetry().counts()).unwrap_or_default();
         let (mut saved, mut late) = (saved, Late::new(&self.spill_dir()));
@@ -326,15 +326,21 @@ fn telemetry(listening: &Option<Rc<Listening>>) -> &dyn Telemetry {
     listening.as_ref().map_or(&Nobody, |listening| listening.telemetry())
 }
 
-/// Files and connections that a session may have open at a time: to its agent, whose program has three pipes, to those that
-/// play users and do what is done around it, and what the agent's exporter opens here.
-const FILES_OF_A_SESSION: u64 = 6;
-/// What else a run has open.
+/// What a run has open beside its sessions.
 const OTHER_FILES: u64 = 128;
 
+/// How many files and connections a session may have open at a time: to its agent, or the pipes of its program, what the
+/// agent's exporter opens here, and the pipes of a program that does something around it.
+fn files_of_a_session(live: &Live) -> u64 {
+    let agent = if matches!(live.kind, "command" | "mcp") { 3 } else { 1 };
+    let hooks = &live.hooks;
+    let around = !hooks.setup.is_empty() || !hooks.teardown.is_empty() || hooks.state.is_some();
+    agent + u64::from(live.telemetry.is_some()) + if around { 2 } else { 0 }
+}
+
 /// Makes sure that so many sessions can be in flight.
-fn room(suite: &Suite, sessions: usize) -> Result<(), Failure> {
-    let wanted = OTHER_FILES + FILES_OF_A_SESSION * sessions as u64;
+fn room(suite: &Suite, live: &Live, sessions: usize) -> Result<(), Failure> {
+    let wanted = OTHER_FILES + files_of_a_session(live) * sessions as u64;
     process::open_files(wanted).map_err(|allowed| {
         Failure::usage(format_args!(
             "suite `{}`: {sessions} sessions at once may need {wanted} open files, and the system allows {allowed}\nhelp: raise the \
