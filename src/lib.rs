@@ -27,7 +27,11 @@
 //!
 //! Because a decision is made from the record alone, `seatrial gate` can make it again, `seatrial merge` can put the
 //! shards of a run together ([`eval::shard`], [`run::merge`]), and `run --resume` goes on where a record ends
-//! ([`run::past`]). What a decision needs of an earlier run is read once and embedded ([`eval::baseline`]).
+//! ([`run::past`]). What a decision needs of an earlier run is read once and embedded ([`eval::baseline`]); so is what people said of the
+//! judge behind it ([`eval::calibration`]). [`calibrate`] tells from such labels how far a judge can be left alone.
+//!
+//! What was decided may be evidence: [`promote`] takes it from the record, binds it by digests, and keeps who let which
+//! version of an agent go where, in a log that cannot be changed unseen.
 //!
 //! The folders are rooms on floors, and imports go downwards only:
 //!
@@ -40,7 +44,9 @@
 //! | 2 | [`suite`], [`assemble`], [`eval`] | TOML to suites; telemetry to sessions; sessions to verdicts to a decision |
 //! | 3 | [`sources`], [`receive`], [`evidence`], [`store`], [`report`] | files in, telemetry in, what checks ask for, the record, reports out |
 //! | 4 | [`run`], [`drive`] | the engine; live agents, driven |
+//! | 4 | [`calibrate`] | judges held against people |
 //! | 4 | [`review`] | people in the loop: what is asked of them, and what they say |
+//! | 4 | [`promote`] | promotions: the evidence of runs, decided over by people, signed and logged |
 //! | 5 | [`cli`] | one file per command; text, exit codes, clock, environment |
 //!
 //! Beside the house stands [`demo`], an agent to try things with: nothing else knows of it but its command.
@@ -51,6 +57,7 @@
 
 pub mod agents;
 pub mod assemble;
+pub mod calibrate;
 pub mod checks;
 pub mod cli;
 pub mod demo;
@@ -63,6 +70,7 @@ pub mod ledger;
 pub mod model;
 pub mod net;
 pub mod process;
+pub mod promote;
 pub mod receive;
 pub mod redact;
 pub mod report;

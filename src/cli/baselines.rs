@@ -4,7 +4,9 @@ use std::borrow::Cow;
 use std::path::PathBuf;
 
 use super::context::Context;
+use super::labels;
 use crate::eval::baseline::Wanted;
+use crate::eval::calibration;
 use crate::eval::event::{BaselineEvent, SuitePlan};
 use crate::eval::plan::{EarlierRun, Planned};
 use crate::redact::{Redacted, Redactor};
@@ -43,11 +45,13 @@ impl Args {
     }
 }
 
-/// Reads every earlier run that a suite is compared with. `own` is the id of the run that compares.
+/// Reads every earlier run that a suite is compared with, and the labels that its gate is corrected by. `own` is the id of the run that compares.
 pub fn read(planned: &[Planned<'_>], own: Option<&str>, context: &Context) -> Vec<Redacted<BaselineEvent>> {
     let suites = planned.iter().enumerate();
+    let labels = suites.clone().filter_map(|(index, p)| labels::event(index, p, context));
     let runs = suites.flat_map(|(index, p)| p.baselines().into_iter().map(move |run| (index, p, run)));
-    runs.map(|(index, p, run)| event(index, &p.plan.name, run, own, (context, &p.suite.redactor))).collect()
+    let runs = runs.map(|(index, p, run)| event(index, &p.plan.name, run, own, (context, &p.suite.redactor)));
+    runs.chain(labels).collect()
 }
 
 /// Reads the run that the gates of a recorded run name by now, and keeps what was recorded of the runs that system checks
@@ -59,7 +63,9 @@ pub fn read_again(
     own: Option<&str>,
     context: &Context,
 ) -> Vec<Redacted<BaselineEvent>> {
-    let mut events = Vec::new();
+    // What people said is as it was when the run began.
+    let labels = recorded.iter().filter(|e| e.name == calibration::NAME).cloned();
+    let mut events: Vec<Redacted<BaselineEvent>> = labels.map(Redacted::drawn).collect();
     for (index, suite) in suites.iter().enumerate() {
         // Named as the cases of the record are.
         let redactor = context.redactor(&suite.redact);

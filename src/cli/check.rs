@@ -170,7 +170,13 @@ fn gate(gate: &Gate) -> String {
         confidence.map(|c| format!(" ({}% sure)", (c * 1e6).round() / 1e4)).unwrap_or_default()
     };
     let pass_rate = &gate.pass_rate;
-    let mut parts = vec![format!("pass_rate at least {}{}", pass_rate.min, sure(pass_rate.confidence))];
+    let corrected = match (pass_rate.correct, &gate.corrects) {
+        (Some(method), Some(check)) => {
+            format!(", corrected for the judge of {} ({})", safe::terminal(check), method.name())
+        }
+        _ => String::new(),
+    };
+    let mut parts = vec![format!("pass_rate at least {}{}{corrected}", pass_rate.min, sure(pass_rate.confidence))];
     if let Some(r) = &gate.reliability {
         let min = r.min.map_or_else(|| "reported".to_owned(), |m| format!("at least {m}"));
         parts.push(format!("pass^{} {min}{}", r.k, sure(r.confidence)));

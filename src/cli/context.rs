@@ -160,6 +160,11 @@ impl Context {
         AutoStream::new(io::stdout().lock(), self.color)
     }
 
+    /// Whether results on standard output have colours.
+    pub fn color(&self) -> bool {
+        self.color != ColorChoice::Never
+    }
+
     /// Whether messages on standard error have colours.
     pub fn color_errors(&self) -> bool {
         color_of(self.settings.color.value, &io::stderr()) != ColorChoice::Never

@@ -2,8 +2,10 @@
 
 mod agents;
 mod gate;
+mod promote;
 mod redaction;
 mod reference;
+mod review;
 mod topics;
 
 use std::fmt::Write;
@@ -35,7 +37,8 @@ Examples:
   seatrial explain exit-codes")]
 pub struct Args {
     /// A check, a trace format, a kind of agent, a rubric (`builtin:NAME`), or a topic: `agent`, `cases`,
-    /// `exit-codes`, `filter`, `formats`, `gate`, `keys`, `matchers`, `metrics`, `redaction`, `settings`, `suite`.
+    /// `exit-codes`, `filter`, `formats`, `gate`, `keys`, `matchers`, `metrics`, `promote`, `promote-hooks`, `redaction`,
+    /// `review`, `settings`, `suite`.
     name: Option<String>,
     /// Print the reference of all checks in Markdown.
     #[arg(long, conflicts_with = "name")]

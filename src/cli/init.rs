@@ -17,6 +17,7 @@ Examples:
   seatrial init evals           in a folder, which is made if need be
   seatrial init --ci gitlab     with a job for GitLab
   seatrial init --demo          a suite that drives the demo agent
+  seatrial init --review        a suite whose verdicts wait for a person
 
 A file that is there already is left as it is.")]
 pub struct Args {
@@ -29,6 +30,9 @@ pub struct Args {
     /// Set up a suite that drives the demo agent (`seatrial demo-agent`) instead, without a file for a CI.
     #[arg(long, conflicts_with = "ci")]
     demo: bool,
+    /// Set up a suite whose verdicts wait for a person (`seatrial review`) instead, without a file for a CI.
+    #[arg(long, conflicts_with_all = ["ci", "demo"])]
+    review: bool,
 }
 
 /// Whose CI runs the gate.
@@ -47,7 +51,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     let dir = context.cwd.join(&args.dir);
     let ci = args.ci.unwrap_or_else(|| if dir.join(".gitlab-ci.yml").exists() { Ci::Gitlab } else { Ci::Github });
     let mut said = String::new();
-    for (name, content) in if args.demo { demo_files() } else { files(ci) } {
+    for (name, content) in chosen(args, ci) {
         let shown = safe::line(&args.dir.join(name).to_string_lossy()).into_owned();
         let shown = shown.strip_prefix("./").unwrap_or(&shown);
         match write_new(&dir.join(name), &content) {
@@ -65,6 +69,14 @@ pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
         said.push_str(&format!(
             "\nnext:\n{enter}  seatrial demo-agent &             an agent without any model\n  seatrial run suites/              two cases, \
              driven twice\n  seatrial demo-agent --fault loop  what it looks like when it goes wrong\n"
+        ));
+        return context.print(said.as_bytes(), exit::PASSED);
+    }
+    if args.review {
+        said.push_str(&format!(
+            "\nnext:\n{enter}  seatrial run suites/             exit code 3: held, two refusals wait for a person\n  \
+             seatrial review                  answer them: p pass, f fail, ? for the other keys\n  \
+             seatrial gate reports/latest     decide again with what you said\n"
         ));
         return context.print(said.as_bytes(), exit::PASSED);
     }
@@ -86,6 +98,25 @@ fn common() -> Vec<(&'static str, String)> {
         // Runs are no part of a repository; the rule stands where it applies.
         ("reports/.gitignore", "*\n".to_owned()),
     ]
+}
+
+/// The files that are asked for.
+fn chosen(args: &Args, ci: Ci) -> Vec<(&'static str, String)> {
+    match (args.demo, args.review) {
+        (true, _) => demo_files(),
+        (_, true) => review_files(),
+        _ => files(ci),
+    }
+}
+
+/// Those of a folder with verdicts that wait for a person.
+fn review_files() -> Vec<(&'static str, String)> {
+    let mut files = common();
+    files.insert(1, ("suites/reviewed.toml", include_str!("init/reviewed.toml").to_owned()));
+    files.insert(2, ("recordings/reviewed.jsonl", include_str!("init/reviewed.jsonl").to_owned()));
+    // The queue is no part of a repository, and answers are.
+    files.push((".seatrial/.gitignore", "*.db*\n".to_owned()));
+    files
 }
 
 /// Those of a folder in which the demo agent is driven.

@@ -3,6 +3,7 @@
 
 mod again;
 mod baselines;
+mod calibrate;
 mod check;
 mod context;
 mod demo_agent;
@@ -12,9 +13,11 @@ mod flags;
 mod gate;
 mod import;
 mod init;
+mod labels;
 mod load;
 mod merge;
 mod progress;
+mod promote;
 mod record;
 mod report;
 mod review;
@@ -75,6 +78,8 @@ enum Command {
     Gate(gate::Args),
     /// Show what newly fails and newly passes between two runs.
     Diff(diff::Args),
+    /// Hold judges against people, and find the threshold from which on they can be left alone.
+    Calibrate(calibrate::Args),
     /// Put the shards of a run together, and decide as if it had never been split.
     Merge(merge::Args),
     /// Draw the reports of a run again, from its record.
@@ -85,6 +90,8 @@ enum Command {
     Import(import::Args),
     /// Answer what waits for people: one item a screen, or by a subcommand.
     Review(review::Args),
+    /// Ask that a version of an agent may go to a target; approve, verify and roll back.
+    Promote(promote::Args),
     /// Receive OpenTelemetry from agents and write their sessions.
     Record(record::Args),
     /// An agent to try things with: small, without any model, with faults on request.
@@ -136,8 +143,11 @@ fn dispatch(cli: Cli) -> u8 {
         Command::Check(args) => args.json,
         Command::Gate(args) => args.json,
         Command::Diff(args) => args.json,
+        Command::Calibrate(args) => args.json,
         Command::Merge(args) => args.json,
         Command::Report(args) => args.json,
+        Command::Review(args) => args.json(),
+        Command::Promote(args) => args.json(),
         _ => false,
     };
     let mut values = Vec::new();
@@ -155,6 +165,7 @@ fn dispatch(cli: Cli) -> u8 {
         Command::Run(args) => values.extend(args.settings()),
         Command::Check(args) => values.extend(args.settings()),
         Command::Merge(args) => values.extend(args.settings()),
+        Command::Review(args) => values.extend(args.settings()),
         _ => {}
     }
     let flags = Flags { config: cli.config, profile: cli.profile, values };
@@ -168,10 +179,12 @@ fn dispatch(cli: Cli) -> u8 {
         Command::Check(args) => check::run(&args, &context),
         Command::Gate(args) => gate::run(&args, &context),
         Command::Diff(args) => diff::run(&args, &context),
+        Command::Calibrate(args) => calibrate::run(&args, &context),
         Command::Merge(args) => merge::run(&args, &context),
         Command::Report(args) => report::run(&args, &context),
         Command::Show(args) => show::run(&args, &context),
         Command::Import(args) => import::run(&args, &context),
+        Command::Promote(args) => promote::run(&args, &context),
         Command::Record(args) => record::run(&args, &context),
         Command::Review(args) => review::run(&args, &context),
         Command::DemoAgent(args) => demo_agent::run(&args, &context),

@@ -79,6 +79,7 @@ impl Args {
                 "never" => Some(false),
                 _ => None,
             },
+            turns: None,
         }
     }
 }

@@ -1,23 +1,18 @@
 //! Doing what a suite wants done around sessions: a program that is started and ends, or an HTTP request.
 
-use std::io::Read;
 use std::path::Path;
-use std::process::Stdio;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
 use crate::checks::context::json_value;
 use crate::checks::jinja::Template;
+use crate::evidence::programs::once;
 use crate::model::Payload;
 use crate::net::client::{self, Http};
 use crate::net::scrub::Secrets;
 use crate::net::secret::{self, Vars};
 use crate::net::{Trouble, body};
-use crate::process;
 use crate::suite::agent::{Hook, What};
 
 /// Longest answer that is read, in bytes.
@@ -25,9 +20,6 @@ const LONGEST: usize = 16 << 20;
 
 /// How much of what went wrong is told, in bytes.
 const TOLD: usize = 500;
-
-/// How often is looked whether a program has ended.
-const LOOK: Duration = Duration::from_millis(5);
 
 /// What it is done for.
 #[derive(Clone, Copy)]
@@ -137,78 +129,14 @@ impl For<'_> {
     }
 
     async fn program(&self, args: Vec<String>, timeout: Duration) -> Result<Vec<u8>, String> {
-        let given_up = GivenUp(Arc::default());
         let case = self.case.get("id").and_then(Value::as_str).unwrap_or_default().to_owned();
-        let told = [
+        let told = vec![
             ("SEATRIAL_CASE", case),
             ("SEATRIAL_SESSION", self.session.to_owned()),
             ("SEATRIAL_TRIAL", self.trial.to_string()),
         ];
-        let (dir, stop) = (self.dir.to_owned(), given_up.0.clone());
-        let ran = tokio::task::spawn_blocking(move || program(&args, &dir, &told, timeout, &stop)).await;
-        ran.unwrap_or_else(|why| Err(format!("a bug in seatrial: {why}")))
+        once::run(args, self.dir.to_owned(), told, timeout).await
     }
-}
-
-/// Tells a program's thread that nobody waits for it any more.
-struct GivenUp(Arc<AtomicBool>);
-
-impl Drop for GivenUp {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-}
-
-/// Starts a program and waits for its end; what it prints. It, and all that it started, ends when it takes too long or
-/// nobody waits any more.
-fn program(
-    args: &[String],
-    dir: &Path,
-    told: &[(&str, String)],
-    timeout: Duration,
-    given_up: &AtomicBool,
-) -> Result<Vec<u8>, String> {
-    let name = args.first().map_or("", String::as_str);
-    let failed = |why: std::io::Error| format!("`{name}` could not be started: {why}");
-    let started = process::start(args, dir, |command| {
-        command.envs(told.iter().map(|(name, value)| (name, value)));
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    });
-    let (mut child, _group) = started.map_err(failed)?;
-    let out = child.stdout().take().map(|out| thread::spawn(move || read(out, LONGEST)));
-    let err = child.stderr().take().map(|err| thread::spawn(move || read(err, TOLD)));
-    let deadline = Instant::now() + timeout;
-    let status = loop {
-        match child.try_wait() {
-            Ok(Some(status)) => break Ok(status),
-            Ok(None) if Instant::now() < deadline && !given_up.load(Ordering::Relaxed) => thread::sleep(LOOK),
-            Ok(None) => break Err(format!("`{name}` did not end within {timeout:?} (`timeout`)")),
-            Err(why) => break Err(format!("`{name}` cannot be waited for: {why}")),
-        }
-    };
-    // What it left running would hold its output open.
-    let _ = child.kill();
-    let heard =
-        |reader: Option<thread::JoinHandle<(Vec<u8>, bool)>>| reader.and_then(|r| r.join().ok()).unwrap_or_default();
-    let ((out, more), (err, _)) = (heard(out), heard(err));
-    let status = status?;
-    if !status.success() {
-        let said = String::from_utf8_lossy(&err);
-        let said = if said.trim().is_empty() { String::new() } else { format!(": {}", said.trim()) };
-        return Err(format!("`{name}` ended with {status}{said}"));
-    }
-    if more { Err(format!("`{name}` printed more than {LONGEST} bytes")) } else { Ok(out) }
-}
-
-/// Reads to the end; keeps so much, and says whether there was more.
-fn read(mut from: impl Read, most: usize) -> (Vec<u8>, bool) {
-    let (mut kept, mut more, mut buffer) = (Vec::new(), false, [0; 8192]);
-    while let Ok(n @ 1..) = from.read(&mut buffer) {
-        let room = most.saturating_sub(kept.len()).min(n);
-        kept.extend_from_slice(&buffer[..room]);
-        more |= room < n;
-    }
-    (kept, more)
 }
 
 #[cfg(test)]
@@ -267,7 +195,7 @@ mod tests {
         let script = format!("(sleep 1; touch {}) & sleep 60", mark.display());
         let slow = Hook { timeout: Duration::from_millis(200), ..hook(&["sh", "-c", &script]) };
         assert!(done(&slow).unwrap_err().contains("`timeout`"));
-        thread::sleep(Duration::from_millis(1500));
+        std::thread::sleep(Duration::from_millis(1500));
         assert!(!mark.exists());
     }
 }

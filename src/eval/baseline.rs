@@ -4,6 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::calibration::Calibration;
 use super::event::{ColumnPlan, SuitePlan};
 use super::fold::SuiteFold;
 use super::prints::Prints;
@@ -102,12 +103,14 @@ pub struct PastColumn {
     pub past: Past,
 }
 
-/// What became of looking for a baseline.
+/// What became of looking for a baseline, or for labels.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Found {
     /// It was read.
     Baseline(Baseline),
+    /// Labels of people were read.
+    Labels(Calibration),
     /// It is not there, or cannot be read; why.
     Missing(String),
     /// It is there and must not be one: partial, a shard, interrupted, the same run; why.

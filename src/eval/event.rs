@@ -136,6 +136,12 @@ impl SuitePlan {
         own.map_or(u64::from(declared.is_some()), u64::from)
     }
 
+    /// The position of the check whose judge's errors the pass rate is corrected for; `None` where it is not corrected.
+    pub fn corrects(&self) -> Option<u32> {
+        let id = self.gate.corrects.as_ref()?;
+        self.checks.iter().position(|c| c.id == *id).and_then(|at| u32::try_from(at).ok())
+    }
+
     /// Whether several sessions are wanted of some case.
     pub fn has_trials(&self) -> bool {
         let own = self.cases.iter().flatten().filter_map(|case| case.trials);
@@ -346,12 +352,13 @@ pub struct SuiteEnd {
     pub kept: (u64, u64),
 }
 
-/// An earlier run that a suite is compared with, as it was found when the run began.
+/// Something outside of the run that a decision needs, as it was found when the run began: an earlier run that a suite is
+/// compared with, or what people said of its judge.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct BaselineEvent {
     /// Position of the suite in the plan.
     pub suite: u32,
-    /// The run as the suite names it, which is what its gate and checks look for.
+    /// The run as the suite names it, which is what its gate and checks look for; [`super::calibration::NAME`] of labels.
     pub name: String,
     /// What was found there.
     pub found: Found,

@@ -60,6 +60,11 @@ pub struct SuiteFold<'p> {
     pub driven: Option<Driven>,
     /// What a comparison needs of every session; `None` where nothing is compared.
     pub remembered: Option<Remembered>,
+    /// What the judge behind a corrected pass rate said by itself, by case; of one with several trials, nothing is kept
+    /// but the last.
+    pub said: Vec<Option<Status>>,
+    /// Which check that judge is behind.
+    pub corrects: Option<u32>,
     index: CaseIndex,
     /// The ways in which trials went.
     ways: HashSet<Arc<Vec<(u32, Status)>>>,
@@ -107,6 +112,8 @@ impl<'p> SuiteFold<'p> {
             baselines: BTreeMap::new(),
             end: None,
             remembered: None,
+            said: Vec::new(),
+            corrects: plan.corrects(),
             index: CaseIndex::default(),
             ways: HashSet::new(),
             seen: Seen::default(),
@@ -160,6 +167,12 @@ impl<'p> SuiteFold<'p> {
                 self.failed_weight += declared.map_or(1.0, |c| c.weight);
             }
         }
+        if let Some(corrects) = self.corrects {
+            let by_itself = row.said.iter().find(|(check, _)| *check == corrects).map(|(_, said)| *said);
+            let verdict = || row.verdicts.iter().find(|v| v.0 == corrects).map(|v| v.1);
+            self.said.resize(self.cases.len().max(self.said.len()), None);
+            self.said[case] = by_itself.or_else(verdict);
+        }
         let checks = self.way(row.verdicts.iter().map(|v| (v.0, v.1)).collect());
         self.cases[case].trials.push(TrialOutcome { status, checks });
         if let Some(remembered) = &mut self.remembered {
@@ -184,6 +197,10 @@ impl<'p> SuiteFold<'p> {
     pub fn is_lost(&self) -> bool {
         if self.critical_failures > 0 {
             return true;
+        }
+        if self.plan.gate.pass_rate.correct.is_some() {
+            // What is judged to fail is not what is counted.
+            return false;
         }
         let min = self.plan.gate.pass_rate.min;
         let total = self

@@ -106,6 +106,8 @@ impl Redact for BaselineEvent {
     fn redact(&mut self, with: &With<'_>) {
         match &mut self.found {
             Found::Missing(why) | Found::Refused(why) => with.words(why),
+            // Counts, and names that the suite has.
+            Found::Labels(_) => {}
             Found::Baseline(baseline) => {
                 baseline.cases.iter_mut().for_each(|case| with.name(&mut case.id));
                 let groups = baseline.columns.iter_mut().flat_map(|c| &mut c.past.groups);

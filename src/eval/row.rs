@@ -3,7 +3,7 @@
 use super::event::{Ordinal, SessionEvent};
 use crate::checks::system::Cell;
 use crate::model::digest::Digest;
-use crate::model::{Status, Tally};
+use crate::model::{Status, SubjectRef, Tally, Verdict};
 
 /// A session, as the fold sees it.
 #[derive(Debug, Clone)]
@@ -24,6 +24,8 @@ pub struct Row {
     pub error: bool,
     /// Position, verdict and subjects of every check that applied.
     pub verdicts: Vec<(u32, Status, Tally)>,
+    /// What a check says by itself of the session as a whole, where its verdict is for people to decide.
+    pub said: Vec<(u32, Status)>,
     /// Its cells, in the order of the suite's columns.
     pub cells: Vec<Cell>,
 }
@@ -40,7 +42,16 @@ impl Row {
             digest: event.digest,
             error: event.error.is_some(),
             verdicts: event.verdicts.iter().map(|v| (v.check, v.status, v.subjects)).collect(),
+            said: event.verdicts.iter().filter_map(|v| Some((v.check, said(v)?))).collect(),
             cells: event.row.clone(),
         }
+    }
+}
+
+/// What the check of a verdict says by itself; `None` where that is the verdict.
+fn said(verdict: &Verdict) -> Option<Status> {
+    match &verdict.findings[..] {
+        [finding] if finding.subject == SubjectRef::Session => finding.proposal,
+        _ => None,
     }
 }

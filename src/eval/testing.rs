@@ -52,6 +52,7 @@ pub fn add(fold: &mut SuiteFold<'_>, case: &str, verdicts: &[Status]) {
         digest: Digest::of(&RECORDED.fetch_add(1, Ordering::Relaxed).to_le_bytes()),
         error: false,
         verdicts: verdicts.iter().enumerate().map(verdict).collect(),
+        said: Vec::new(),
         cells: Vec::new(),
     };
     fold.admit(&row);

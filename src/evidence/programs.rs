@@ -1,4 +1,5 @@
-//! Programs of the user's own, each asked line by line: as many of one as there are workers, kept until the run ends.
+//! Programs of the user's own, each asked line by line: as many of one as there are workers, kept until the run ends; or
+//! started [`once`].
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -6,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::checks::asking::Program;
 use process::Running;
 
+pub mod once;
 mod process;
 
 /// Failures in a row after which a program is not started again: it fails at everything, and every attempt may take

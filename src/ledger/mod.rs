@@ -8,12 +8,15 @@
 //!
 //! The database that keeps them is [`crate::store::db`].
 
+mod event;
 mod item;
 mod label;
 mod lease;
+pub mod line;
 mod standing;
 mod token;
 
+pub use event::Event;
 pub use item::{Asked, Content, Item, ItemId, ItemKey, ItemStatus, NewItem, Routed, Why};
 pub use label::{Act, Answer, Label, SkipReason, Source, Submission};
 pub use lease::{Lease, Refused};

@@ -1,5 +1,6 @@
 //! JSON as a reader understands it: its layout says nothing, and numbers compare as numbers.
 
+pub mod canonical;
 mod front;
 
 use serde::Deserialize;

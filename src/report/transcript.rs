@@ -1,7 +1,7 @@
 //! A session for the terminal: a header, the conversation with its tool calls, and a waterfall where there are times.
 
 mod facts;
-mod layout;
+pub(crate) mod layout;
 mod tree;
 mod waterfall;
 
@@ -27,12 +27,14 @@ pub struct View {
     pub conversation: bool,
     /// Whether to draw the waterfall; `None` draws it where there are times.
     pub waterfall: Option<bool>,
+    /// The first and the last turn of the conversation that are drawn, from 0; all of them without it.
+    pub turns: Option<(usize, usize)>,
 }
 
 impl View {
     /// Conversation and, where there are times, waterfall.
     pub fn new(width: usize, color: bool) -> Self {
-        Self { width, color, full: false, conversation: true, waterfall: None }
+        Self { width, color, full: false, conversation: true, waterfall: None, turns: None }
     }
 }
 
@@ -108,19 +110,34 @@ impl Draw {
             self.out.push('\n');
             self.block(0, "system    ", instructions, PAYLOAD_LIMIT);
         }
-        if !s.spans.is_empty() {
+        let (first, last) = self.view.turns.unwrap_or((0, usize::MAX));
+        if first > 0 {
+            self.left_out(first, "before");
+        } else if !s.spans.is_empty() {
             self.out.push('\n');
             let title = self.paint.bold("before the first turn");
             self.line(&title);
             self.spans(&s.spans, Beside { agent: s.agent.as_deref(), ..Beside::default() });
         }
-        for (i, turn) in s.turns.iter().enumerate() {
+        for (i, turn) in s.turns.iter().enumerate().filter(|(i, _)| (first..=last).contains(i)) {
             self.turn(i, turn, s.agent.as_deref());
+        }
+        let after = s.turns.len().saturating_sub(last.saturating_add(1));
+        if after > 0 {
+            self.left_out(after, "after");
         }
         if let Some(reference) = &s.reference {
             self.out.push('\n');
             self.reference("expected of the session", reference);
         }
+    }
+
+    /// That turns are not drawn.
+    fn left_out(&mut self, turns: usize, where_: &str) {
+        self.out.push('\n');
+        let note = format!("... {} {} {where_} this", grouped(turns as u64), if turns == 1 { "turn" } else { "turns" });
+        let note = self.paint.dim(&note);
+        self.line(&note);
     }
 
     fn turn(&mut self, index: usize, turn: &Turn<'_>, agent: Option<&str>) {

@@ -2,4 +2,7 @@
 //!
 //! Here is what is done with the ledger of items and labels: asking people, telling others, exchanging what was said.
 
+pub mod desk;
+pub mod exchange;
 pub mod notify;
+pub mod words;

@@ -230,6 +230,7 @@ fn one(
             digest,
             error: false,
             verdicts: Vec::new(),
+            said: Vec::new(),
             cells: Vec::new(),
         };
         let kept = keep.map(|passed| entry(job, (&session, seen.as_ref()), &bound, passed, room));

@@ -85,6 +85,7 @@ impl Near<'_, '_> {
         };
         match self.fold.baselines.get(name) {
             Some(Found::Baseline(baseline)) => Ok((name, baseline)),
+            Some(Found::Labels(_)) => Err(format!("{name} is no run")),
             Some(Found::Missing(why) | Found::Refused(why)) => Err(format!("the earlier run {name}: {why}")),
             None => Err(format!("the earlier run {name} was not read")),
         }

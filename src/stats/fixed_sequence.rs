@@ -3,7 +3,8 @@
 //! A grid of thresholds that is fixed before any label is looked at is gone through downwards. At each, k of the n
 //! labelled verdicts with at least that confidence are wrong, and the share that is wrong is at most
 //! BetaInv(1 - delta; k + 1, n - k) with the confidence 1 - delta (Clopper and Pearson's upper limit). The first
-//! threshold where this exceeds alpha ends the scan; the one before is the answer. Then
+//! threshold where this exceeds alpha ends the scan; the one before is the answer, or the highest that accepts the same
+//! labels. Then
 //!
 //! > P(a person would disagree | the verdict is accepted) <= alpha, with a probability of at least 1 - delta,
 //!
@@ -52,7 +53,7 @@ pub struct Step {
 pub struct Scan {
     /// What was asked for.
     pub guarantee: Guarantee,
-    /// The lowest threshold that holds, as all above it; `None` when not even the first does or there are too few labels.
+    /// The lowest threshold that holds, as all above it (of those that accept the same labels, the highest); `None` when not even the first does or there are too few labels.
     pub threshold: Option<f64>,
     /// Every threshold that was tested, downwards; the last one may not hold.
     pub steps: Vec<Step>,
@@ -89,7 +90,7 @@ impl Guarantee {
     pub fn scan(self, said: &[Said]) -> Scan {
         let least = self.least();
         let mut steps: Vec<Step> = Vec::new();
-        let mut threshold = None;
+        let mut threshold: Option<(f64, u64)> = None;
         let mut missing = None;
         for i in (0..=GRID).rev() {
             let at = f64::from(i) / f64::from(GRID);
@@ -106,13 +107,14 @@ impl Guarantee {
                 missing = Some(self.missing(at, labels, wrong));
                 break;
             }
-            threshold = Some(at);
+            // Where nothing new is accepted, nothing is known of what lies between: the higher one stays.
+            threshold = threshold.filter(|(_, same)| *same == labels).or(Some((at, labels)));
         }
         if steps.is_empty() {
             let wrong = said.iter().filter(|s| !s.right).count() as u64;
             missing = Some(self.missing(0.0, said.len() as u64, wrong));
         }
-        Scan { guarantee: self, threshold, steps, least, missing }
+        Scan { guarantee: self, threshold: threshold.map(|(at, _)| at), steps, least, missing }
     }
 
     /// How many more labels would bring the limit down to alpha.
@@ -144,7 +146,7 @@ mod tests {
         assert_eq!(USUAL.least(), 59);
         for (wrong, n) in [(0, 59), (1, 93), (2, 124), (3, 153)] {
             let with = |n: usize| USUAL.scan(&said(&[(n - wrong, 0.9, true), (wrong, 0.9, false)])).threshold;
-            assert_eq!((with(n), with(n - 1)), (Some(0.0), None), "{wrong} of {n}");
+            assert_eq!((with(n), with(n - 1)), (Some(0.9), None), "{wrong} of {n}");
         }
     }
 
@@ -152,7 +154,7 @@ mod tests {
     fn takes_the_lowest_threshold_before_the_first_that_does_not_hold() {
         let all = said(&[(100, 0.95, true), (60, 0.8, true), (20, 0.6, false), (500, 0.3, true)]);
         let scan = USUAL.scan(&all);
-        assert_eq!(scan.threshold, Some(0.61));
+        assert_eq!(scan.threshold, Some(0.8));
         let last = scan.steps.last().unwrap();
         assert_eq!((last.threshold, last.labels, last.wrong, last.holds), (0.6, 180, 20, false));
         // What is right far below does not count: the sequence ended.
@@ -174,7 +176,7 @@ mod tests {
     #[test]
     fn everything_accepted_needs_nothing_more() {
         let scan = USUAL.scan(&said(&[(300, 0.5, true)]));
-        assert_eq!((scan.threshold, scan.missing), (Some(0.0), None));
+        assert_eq!((scan.threshold, scan.missing), (Some(0.5), None));
     }
 
     #[test]

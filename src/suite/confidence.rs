@@ -13,6 +13,7 @@ struct Bar<'g> {
     tag: Option<&'g str>,
     min: f64,
     confidence: f64,
+    corrected: bool,
 }
 
 /// Warns of bars that the declared cases cannot clear even if all of them pass, and reports bars that count cases where
@@ -34,21 +35,21 @@ pub(super) fn check(gate: &Gate, cases: Option<&Cases>, own: &Layer<'_>, sink: &
 
 fn bars(gate: &Gate) -> Vec<Bar<'_>> {
     let mut bars = Vec::new();
-    let mut add = |place: &[&str], tag, min: Option<f64>, confidence: Option<f64>| {
+    let mut add = |place: &[&str], tag, min: Option<f64>, confidence: Option<f64>, corrected: bool| {
         let path = place.iter().map(|s| (*s).to_owned()).collect();
-        bars.extend(min.zip(confidence).map(|(min, confidence)| Bar { path, tag, min, confidence }));
+        bars.extend(min.zip(confidence).map(|(min, confidence)| Bar { path, tag, min, confidence, corrected }));
     };
-    add(&["pass_rate"], None, Some(gate.pass_rate.min), gate.pass_rate.confidence);
+    add(&["pass_rate"], None, Some(gate.pass_rate.min), gate.pass_rate.confidence, gate.pass_rate.correct.is_some());
     if let Some(r) = &gate.reliability {
-        add(&["reliability"], None, r.min, r.confidence);
+        add(&["reliability"], None, r.min, r.confidence, false);
     }
     for (i, group) in gate.groups.iter().enumerate() {
         let (index, tag) = (i.to_string(), Some(group.tag.as_str()));
         if let Some(p) = &group.pass_rate {
-            add(&["group", &index, "pass_rate"], tag, Some(p.min), p.confidence);
+            add(&["group", &index, "pass_rate"], tag, Some(p.min), p.confidence, p.correct.is_some());
         }
         if let Some(r) = &group.reliability {
-            add(&["group", &index, "reliability"], tag, r.min, r.confidence);
+            add(&["group", &index, "reliability"], tag, r.min, r.confidence, false);
         }
     }
     bars
@@ -62,7 +63,8 @@ fn warn(pos: &Pos, bar: &Bar<'_>, cases: Option<u64>, sink: &mut Sink<'_>) {
             let help = "ask for less than 1.0, or leave `confidence` out".to_owned();
             sink.warn(pos, format!("{never}: no number of cases shows a share of {min} with confidence"), help);
         }
-        (Some(needed), Some(cases)) if cases < needed => {
+        // The limits of a corrected share are not those of Clopper and Pearson.
+        (Some(needed), Some(cases)) if cases < needed && !bar.corrected => {
             let message =
                 format!("{never}: even when all {cases} cases pass; {needed} are needed to show a share of {min}");
             let help = format!("declare at least {needed} cases, or lower `min` or `confidence`");

@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer, de};
 use toml::de::{DeArray, DeTable, DeValue};
 
 use super::baseline::{self, BaselineTable};
+use super::correct;
 use super::paths::Vars;
 use super::raw::{Missing, Pos, Sink, read_rest, span_at};
 use super::{Gate, GateGroup, Limit, PassRate, Reliability, Require};
@@ -32,6 +33,8 @@ pub struct GateTable {
     pub group: Option<Vec<GroupTable>>,
     /// The run that this one must not be worse than.
     pub baseline: Option<BaselineTable>,
+    /// The export with the labels for `correct`, relative to this file; without it they are read from the store.
+    pub labels: Option<String>,
 }
 
 /// `[[gate.group]]` as it is written.
@@ -71,6 +74,10 @@ pub(super) fn overlay(
             span_at(table, whole, &path)
         };
         gate.baseline = baseline::resolve(read, dir, vars, &at, sink);
+    }
+    if let Some(labels) = read.labels {
+        let at = span_at(table, whole, &["labels".to_owned()]);
+        gate.labels = correct::labels(labels, dir, vars, &at, sink).or(gate.labels.take());
     }
     let mut seen: Vec<String> = Vec::new();
     for (i, group) in read.group.into_iter().flatten().enumerate() {

@@ -13,6 +13,7 @@ pub mod cases;
 mod check;
 pub mod common;
 mod confidence;
+pub mod correct;
 mod declared;
 mod defaults;
 mod digests;
@@ -46,6 +47,7 @@ use serde::{Deserialize, Serialize};
 
 pub use crate::checks::nearest;
 pub use baseline::{BaselineBar, IfMissing};
+pub use correct::LabelsFile;
 
 use crate::checks::Compiled;
 use crate::checks::askable::Asked;
@@ -55,6 +57,7 @@ use crate::checks::withheld::Parts;
 use crate::model::digest::Digest;
 use crate::model::{Level, Severity};
 use crate::redact::Redactor;
+use crate::stats::corrected::Method;
 
 /// A suite, resolved: nothing in it refers to a file or a name any more.
 pub struct Suite {
@@ -304,12 +307,18 @@ pub struct Gate {
     /// The run that this one must not be worse than.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub baseline: Option<BaselineBar>,
+    /// The export with the labels to correct by; `None` reads them from the store.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub labels: Option<LabelsFile>,
+    /// The check whose judge's errors pass rates are corrected for; `None` where none is corrected.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub corrects: Option<String>,
 }
 
 impl Default for Gate {
     fn default() -> Self {
         Self {
-            pass_rate: PassRate { min: 1.0, confidence: None },
+            pass_rate: PassRate { min: 1.0, confidence: None, correct: None },
             reliability: None,
             max_left_out: Limit::Count(0),
             max_missing_cases: Limit::Count(0),
@@ -317,6 +326,8 @@ impl Default for Gate {
             max_skip_rate: Limit::Share(0.0),
             groups: Vec::new(),
             baseline: None,
+            labels: None,
+            corrects: None,
         }
     }
 }
@@ -331,6 +342,9 @@ pub struct PassRate {
     /// share itself must.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confidence: Option<f64>,
+    /// Corrects the share for the errors of the judge, by what people said of its verdicts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub correct: Option<Method>,
 }
 
 /// A bar on pass^k.

@@ -18,7 +18,7 @@ use super::paths::PathText;
 use super::problems::{choice, did_you_mean};
 use super::raw::{Missing, Pos, Sink, Source, key_pos, read_rest, span_at};
 use super::words::{self, FRAGMENT, LATER_TABLES, NOT_AVAILABLE, SETTINGS_TABLES, TOP};
-use super::{CheckDef, Gate, Recorded, Subject, Suite, confidence, digests, gate, referred};
+use super::{CheckDef, Gate, Recorded, Subject, Suite, confidence, correct, digests, gate, referred};
 use crate::checks::askable::Asked;
 use crate::model::digest::Digest;
 
@@ -115,7 +115,7 @@ impl<'r, 't, 's> Resolver<'r, 't, 's> {
         if let Some(live) = &live {
             self.scripts(own, live, cases.as_ref(), own.table.contains_key("recorded"));
         }
-        let gate = self.gate();
+        let mut gate = self.gate();
         let (own_rules, redactor) = self.redact();
         let defaults = Defaults::read(self.layers, self.names.rules, self.sink);
         let entries = self.entries(case_checks);
@@ -134,6 +134,7 @@ impl<'r, 't, 's> Resolver<'r, 't, 's> {
         let mut means = gate.baseline.iter().flat_map(|bar| &bar.means);
         let priced = maker.priced.get() || means.any(|bar| bar.metric == "cost_usd");
         let (head, name_pos) = head?;
+        correct::resolve(&mut gate, &checks, (head.trials, cases.as_ref()), own, self.sink);
         self.warn_about_trials(own, &gate, head.trials);
         confidence::check(&gate, cases.as_ref(), own, self.sink);
         let subject = self.env.subject.clone().or(subject);

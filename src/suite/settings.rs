@@ -5,7 +5,9 @@ mod file;
 mod keys;
 mod models;
 mod prices;
+pub mod promote;
 mod redact;
+mod review;
 mod store;
 
 use std::collections::BTreeMap;
@@ -24,6 +26,7 @@ use crate::redact::{KEY_VARIABLE, RedactTable};
 pub use keys::{KEYS, KeyDoc, bytes};
 pub use models::{Behind, OwnModel, OwnModels, doc as models_doc};
 pub use prices::DOC as PRICES_DOC;
+pub use review::{DOC as REVIEW_DOC, ReviewTable, Webhook};
 pub use store::{StoreAt, shown as store_shown};
 
 /// The name of the settings file.
@@ -168,10 +171,16 @@ pub struct Settings {
     pub prices: Vec<OwnPrice>,
     /// The models that checks may ask.
     pub models: OwnModels,
+    /// The targets of promotions, by name.
+    pub targets: BTreeMap<String, promote::Target>,
     /// What is allowed in the file, and better not so.
     pub warnings: Vec<SettingsProblem>,
     /// What is taken out of everything that is written, whatever the suite.
     pub redact: Setting<RedactTable>,
+    /// Who is told what happens in the queue of reviews.
+    pub review: Setting<ReviewTable>,
+    /// The name under which reviews are given in the terminal.
+    pub reviewer: Setting<Option<String>>,
 }
 
 /// What the command line says.
@@ -278,7 +287,8 @@ pub fn find(cwd: &Path) -> Option<PathBuf> {
 
 /// A problem for each `SEATRIAL_*` variable that no setting reads: a misspelled one would be ignored in silence.
 pub fn unknown_variables<'v>(names: impl IntoIterator<Item = &'v str>) -> Vec<SettingsProblem> {
-    let known: Vec<String> = keys::variables().chain([KEY_VARIABLE.to_owned()]).collect();
+    let own = [KEY_VARIABLE, promote::SIGNING_KEY, promote::SIGNING_KEY_FILE];
+    let known: Vec<String> = keys::variables().chain(own.map(str::to_owned)).collect();
     let mut unknown: Vec<&str> = names.into_iter().filter(|n| n.starts_with("SEATRIAL_")).collect();
     unknown.retain(|name| !known.iter().any(|k| k == name));
     unknown.sort_unstable();

@@ -20,6 +20,7 @@ pub(super) const TABLES: &[(&str, &[&str])] = &[
             "max_skip_rate",
             "group",
             "baseline",
+            "labels",
         ],
     ),
     (

@@ -37,8 +37,9 @@ fn agents() -> String {
     format!("```text\n{}\n```\n", kinds.join("\n\n\n"))
 }
 
-const SECTIONS: [&str; 11] = [
+const SECTIONS: [&str; 12] = [
     "exit codes",
+    "promote",
     "gate",
     "suite",
     "agents",

@@ -33,6 +33,23 @@ pass_rate = { min = 0.9, confidence = 0.95 }
   it. 50 of 50 cases have the limit 0.942, so they never show 0.95: `seatrial check` warns of that. A case counts once,
   however many trials it has, since trials of a case are not independent; and all cases count alike.
 
+pass_rate = { min = 0.9, correct = "ppi" }      or "rogan_gladen"; labels = "labels.jsonl" beside it, or those of the store
+  The share is corrected for the errors of the judge behind it, by what people said of its verdicts (`seatrial calibrate`):
+  the lower limit of the corrected share, one-sided at `confidence` (0.95 unless given), is at least 0.9. What counts is
+  what the judge says by itself of every case, whatever a person decided of this one. Cases that another blocking check
+  fails are failed. Labels are those of the check as it is (rubric, files, judge), drawn at random from all its verdicts
+  (`review.audit`, or `always`); the record holds their counts, so that `seatrial gate RUN` decides again without them.
+  rogan_gladen  by sensitivity and specificity: it supposes that the judge errs as often on good and on bad cases as on the
+                labelled ones, however many of each there are now. Ten labels that people pass and ten that they fail are
+                the least
+  ppi           by how many are good among what the judge passes and what it fails (prediction-powered): it supposes that
+                these shares are as among the labelled, of sessions of the same kind, and needs fewer labels of the rare kind
+  unmeasured    fewer than 50 labels; labels of another version or not drawn at random; more than one in ten of those drawn
+                are not decided; a judge that does not tell good from
+                bad (sensitivity + specificity are not shown to exceed 1); a case with several trials, or that the judge did
+                not see. The suite has exactly one blocking check that asks a judge, at session level
+  Which interval covers how often: the table of what judges decide, in the page of statistics.
+
 reliability = { k = 4, min = 0.6, confidence = 0.95 }
   pass^k, the chance that k trials of a case all pass, C(c,k) / C(n,k) with c of n passed, as the mean over the cases; its
   limit is that of Clopper and Pearson over the sum of these values, which spreads less than a count of the same mean.

@@ -7,7 +7,7 @@ use crate::checks::system::columns::{GROUPS, METRICS, NONE, Shape};
 use crate::eval::exit;
 use crate::formats::FORMATS;
 use crate::suite::schema::docs::{TableDoc, common_docs, table_docs};
-use crate::suite::settings::{KEYS, PRICES_DOC, models_doc};
+use crate::suite::settings::{KEYS, PRICES_DOC, REVIEW_DOC, models_doc, promote};
 
 /// A topic.
 pub(super) struct Topic {
@@ -32,9 +32,24 @@ pub(super) static TOPICS: &[Topic] = &[
     },
     Topic { name: "metrics", summary: "What `metric` checks measure.", text: metrics },
     Topic {
+        name: "promote",
+        summary: "How a version goes to a target, and what is kept of it.",
+        text: super::promote::promote,
+    },
+    Topic {
+        name: "promote-hooks",
+        summary: "What moves an endpoint, a tag or a deployment then.",
+        text: super::promote::hooks,
+    },
+    Topic {
         name: "redaction",
         summary: "What is taken out of everything that is written, and what that does to checks.",
         text: super::redaction::redaction,
+    },
+    Topic {
+        name: "review",
+        summary: "What people decide: the queue, the terminal, labels in and out, webhooks.",
+        text: super::review::review,
     },
     Topic { name: "settings", summary: "seatrial.toml, SEATRIAL_* variables and flags.", text: settings },
     Topic { name: "suite", summary: "The tables of a suite and their keys.", text: suite },
@@ -46,6 +61,7 @@ fn exit_codes() -> String {
         let _ = writeln!(out, "{code:>2}{}", &super::wrapped(meaning, 4, 0)[2..]);
     }
     out.push_str("\nWhen several apply: 2, then 70, then 5, then 1, then 4, then 3.\n");
+    out.push_str("\nThose of `seatrial promote` say the same of a promotion: `seatrial explain promote`.\n");
     out
 }
 
@@ -152,6 +168,10 @@ fn settings() -> String {
     );
     out.push_str(PRICES_DOC);
     out.push('\n');
+    out.push_str(REVIEW_DOC);
+    out.push('\n');
     out.push_str(&models_doc(&|text| super::wrapped(text, 4, 0)));
+    out.push('\n');
+    out.push_str(&promote::doc(&|text| super::wrapped(text, 4, 0)));
     out
 }

@@ -4,25 +4,74 @@
 mod add;
 mod adjudicate;
 mod case;
+mod empty;
 mod export;
 mod import;
 mod label;
 mod list;
 mod notify;
+mod opened;
+mod reading;
 mod serve;
 mod show;
 mod skip;
 mod stats;
+mod told;
 mod undo;
 mod user;
+mod walk;
+mod which;
 
 use super::context::{Context, Failure};
 
 /// Arguments of `seatrial review`.
 #[derive(Debug, clap::Args)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "Examples:
+  seatrial review                             walk through what waits, in the terminal
+  seatrial review --suite support --overdue
+  seatrial review list                        what waits
+  seatrial review label sbgvszv7 fail --comment \"It promises a refund.\"
+  seatrial review export > labels.jsonl
+
+One key answers: p pass, f fail, s skip, u undo, ? for the others. What the check says is shown after your answer. An item
+is yours while it is on the screen, and goes back to the queue when you leave it."
+)]
 pub struct Args {
+    #[command(flatten)]
+    which: which::Args,
+    /// The name under which you answer; without it `reviewer` of the settings, else git's `user.name`.
+    #[arg(long = "reviewer", visible_alias = "as", global = true, value_name = "NAME", help_heading = "Settings")]
+    reviewer: Option<String>,
+    /// Where the queue is: a file or `postgres://...`.
+    #[arg(long, global = true, value_name = "WHERE", help_heading = "Settings")]
+    store: Option<String>,
     #[command(subcommand)]
     command: Option<Command>,
+}
+
+impl Args {
+    /// The settings among the flags, each as its key and its value.
+    pub fn settings(&self) -> Vec<(&'static str, String)> {
+        let given = [("reviewer", &self.reviewer), ("store", &self.store)];
+        given.into_iter().filter_map(|(key, value)| Some((key, value.clone()?))).collect()
+    }
+
+    /// Whether one line of JSON is wanted, also of what goes wrong.
+    pub fn json(&self) -> bool {
+        match &self.command {
+            Some(Command::List(args)) => args.json,
+            Some(Command::Show(args)) => args.json,
+            Some(Command::Label(args)) => args.json,
+            Some(Command::Skip(args)) => args.json,
+            Some(Command::Undo(args)) => args.json,
+            Some(Command::Adjudicate(args)) => args.json,
+            Some(Command::Import(args)) => args.json,
+            Some(Command::Stats(args)) => args.json,
+            _ => false,
+        }
+    }
 }
 
 #[derive(Debug, clap::Subcommand)]
@@ -60,7 +109,7 @@ enum Command {
 /// Reviews.
 pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     match &args.command {
-        None => Err(Failure::usage("`seatrial review` is not there yet")),
+        None => walk::run(&args.which, context),
         Some(Command::List(args)) => list::run(args, context),
         Some(Command::Show(args)) => show::run(args, context),
         Some(Command::Label(args)) => label::run(args, context),

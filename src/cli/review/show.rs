@@ -1,12 +1,76 @@
-//! `seatrial review show`.
+//! `seatrial review show`: one item, as it is shown to those who answer it.
 
-use super::super::context::{Context, Failure};
+use std::io::{self, IsTerminal};
+
+use serde_json::json;
+
+use super::opened::{Opened, now, reviewer};
+use super::reading::{self, Reading};
+use crate::cli::context::{Context, Failure};
+use crate::eval::exit;
+use crate::ledger::counting;
+use crate::ledger::line::{ItemLine, Shown};
+use crate::review::desk::screen::{self, Sheet};
 
 /// Arguments of `seatrial review show`.
 #[derive(Debug, clap::Args)]
-pub struct Args {}
+#[command(after_help = "Examples:
+  seatrial review show sbgvszv7
+  seatrial review show sbgvszv7 --full        the whole session, nothing elided
+  seatrial review show sbgvszv7 --json
+
+What the check says is shown when the item is decided, when you have answered it, or with --reveal.")]
+pub struct Args {
+    /// The item, or the beginning of its name.
+    #[arg(value_name = "ITEM")]
+    item: String,
+    /// The whole session, nothing elided.
+    #[arg(long)]
+    full: bool,
+    /// Show what the check says although you have not answered.
+    #[arg(long)]
+    reveal: bool,
+    /// Columns to wrap to, instead of those of the terminal.
+    #[arg(long, value_name = "N")]
+    width: Option<u16>,
+    /// Print one line of JSON.
+    #[arg(long)]
+    pub(super) json: bool,
+}
 
 /// Show one item: the question, the session, what was expected.
-pub fn run(_: &Args, _: &Context) -> Result<u8, Failure> {
-    Err(Failure::usage("`seatrial review show` is not there yet"))
+pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
+    let opened = Opened::new(context)?;
+    let item = opened.item(&args.item)?;
+    // Whoever looks is written down; to look, one need not say who one is.
+    let who = reviewer(context).unwrap_or_else(|_| "somebody".to_owned());
+    let labels = opened.wait(opened.store.labels(std::slice::from_ref(&item.id)))?;
+    let answered = counting(&labels).iter().any(|label| label.reviewer == who);
+    let reveal = args.reveal || answered || item.decision.is_some();
+    let reading = Reading::of(&opened, &item, &who, now())?;
+    if args.json {
+        let mut line = ItemLine::of(&item, if reveal { &labels } else { &[] });
+        line.shown = Some(Shown {
+            question: item.question.clone(),
+            rubric: item.rubric.clone(),
+            against: item.against.as_deref().and_then(|text| serde_json::from_str(text).ok()),
+            session: reading.json(),
+        });
+        let mut value = json!(line);
+        if let (false, Some(object)) = (reveal, value.as_object_mut()) {
+            ["proposal", "score", "confidence", "labels"].iter().for_each(|key| drop(object.remove(*key)));
+        }
+        return context.print(format!("{value}\n").as_bytes(), exit::PASSED);
+    }
+    let columns = terminal_size::terminal_size().filter(|_| io::stdout().is_terminal());
+    let columns = columns.map_or(100, |(terminal_size::Width(w), _)| w);
+    let size = screen::Size { width: usize::from(args.width.unwrap_or(columns)), height: usize::MAX, color: true };
+    let (session, baseline) = (reading.session(), reading.baseline());
+    let progress = item.status.name();
+    let sheet = Sheet { item: &item, session: reading::as_shown(&session), baseline: baseline.as_ref(), progress };
+    let mut text = screen::text(&sheet, reveal, args.full, size);
+    if reveal {
+        labels.iter().for_each(|label| text.push_str(&format!("{}\n", reading::said(label))));
+    }
+    context.print(text.as_bytes(), exit::PASSED)
 }

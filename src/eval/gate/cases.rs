@@ -9,6 +9,8 @@ use crate::model::Status;
 
 /// How a case went, with what the plan says of it.
 pub(super) struct Judged<'c> {
+    /// Its position in the fold.
+    pub index: usize,
     pub outcome: &'c CaseOutcome,
     pub weight: f64,
     pub status: Status,
@@ -50,7 +52,7 @@ pub(super) fn judge<'f>(fold: &'f SuiteFold<'_>, as_of: Option<&str>, all: bool)
         if declared.is_some_and(|c| c.filtered) || (outcome.trials.is_empty() && missing == 0 && !skipped) {
             continue;
         }
-        let case = one(outcome, missing, declared, as_of);
+        let case = Judged { index, ..one(outcome, missing, declared, as_of) };
         let counts = &mut cases.counts;
         counts.total += 1;
         match case.status {
@@ -87,6 +89,7 @@ fn one<'c>(outcome: &'c CaseOutcome, missing: u64, declared: Option<&CasePlan>, 
         as_of.is_some_and(|today| today <= x.until.as_str())
     });
     Judged {
+        index: 0,
         outcome,
         weight: declared.map_or(1.0, |c| c.weight),
         status,

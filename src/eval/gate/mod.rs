@@ -1,11 +1,15 @@
 //! The decision over a suite, from its fold: every rule says pass, fail or why it could not be shown, in words with
 //! the numbers; the suite's decision is the worst of them.
 //!
-//! [`cases`] judges the cases, [`rules`] holds one function per rule; [`rates`] are numbers over the cases, [`baseline`]
+//! [`cases`] judges the cases, [`rules`] holds one function per rule; [`rates`] are numbers over the cases, [`corrected`]
+//! one of them without the errors of a judge, [`baseline`]
 //! compares them with an earlier run; [`measured`] is the number behind a rule, [`summary`] what scripts read of it all.
 
 mod baseline;
 mod cases;
+mod corrected;
+#[cfg(test)]
+mod corrected_tests;
 mod measured;
 mod rates;
 mod rules;

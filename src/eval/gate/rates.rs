@@ -15,7 +15,9 @@ use crate::stats::{needed, proportion, reliability, sum};
 use crate::suite::{PassRate, Reliability};
 
 /// The cases that a rate is about: neither skipped nor excused.
-fn counted<'c, 'j: 'c>(cases: &'c [impl Borrow<Judged<'j>> + 'c]) -> impl Iterator<Item = &'c Judged<'j>> + Clone {
+pub(super) fn counted<'c, 'j: 'c>(
+    cases: &'c [impl Borrow<Judged<'j>> + 'c],
+) -> impl Iterator<Item = &'c Judged<'j>> + Clone {
     cases.iter().map(Borrow::borrow).filter(|c| c.status != Status::Skip && !c.excused)
 }
 
@@ -69,7 +71,7 @@ pub(super) fn pass_rate<'c>(
 }
 
 /// Whether the cases do not all count alike.
-fn unequal<'c, 'j: 'c>(mut cases: impl Iterator<Item = &'c Judged<'j>>) -> bool {
+pub(super) fn unequal<'c, 'j: 'c>(mut cases: impl Iterator<Item = &'c Judged<'j>>) -> bool {
     let first = cases.next().map_or(1.0, |c| c.weight);
     cases.any(|c| c.weight != first)
 }

@@ -7,6 +7,7 @@ use std::collections::HashSet;
 
 use super::baseline;
 use super::cases::{Cases, Judged};
+use super::corrected;
 use super::rates::{pass_rate, reliable};
 use super::summary::CheckSummary;
 use super::{Decision, RuleOutcome, Stopped};
@@ -16,6 +17,7 @@ use crate::checks::system::{SystemFinding, words};
 use crate::eval::event::{CheckPlan, SuitePlan};
 use crate::eval::fold::SuiteFold;
 use crate::model::{LeftOut, Level, Severity, Status};
+use crate::suite::PassRate;
 
 /// Every rule of a suite's gate, decided. What makes a check itself an error is noted in `checks`.
 pub(super) fn all(
@@ -38,14 +40,19 @@ pub(super) fn all(
     let tolerated = limits.iter().all(|r| r.decision == Decision::Passed);
     rules.extend(limits);
     let judged = &cases.judged;
+    let pass_rate = |name: &str, bar: &PassRate, cases: &[&Judged<'_>]| match bar.correct {
+        Some(method) => corrected::pass_rate(name, bar, method, cases, fold),
+        None => pass_rate(name, bar, cases, tolerated),
+    };
     if !only_system(plan, checks) {
-        rules.push(pass_rate("pass_rate", &plan.gate.pass_rate, judged, tolerated));
+        let all: Vec<&Judged<'_>> = judged.iter().collect();
+        rules.push(pass_rate("pass_rate", &plan.gate.pass_rate, &all));
     }
     rules.extend(plan.gate.reliability.iter().map(|r| reliable("reliability", r, judged, tolerated)));
     for group in &plan.gate.groups {
         let members: Vec<&Judged<'_>> = judged.iter().filter(|c| c.outcome.tags.contains(&group.tag)).collect();
         let name = |rule: &str| format!("{rule} of {}", group.tag);
-        rules.extend(group.pass_rate.iter().map(|bar| pass_rate(&name("pass_rate"), bar, &members, tolerated)));
+        rules.extend(group.pass_rate.iter().map(|bar| pass_rate(&name("pass_rate"), bar, &members)));
         rules.extend(group.reliability.iter().map(|r| reliable(&name("reliability"), r, &members, tolerated)));
     }
     rules.extend(system_checks(plan, checks, system));
@@ -63,6 +70,7 @@ fn only_system(plan: &SuitePlan, checks: &[CheckSummary]) -> bool {
     let blocking = |c: &&CheckPlan| c.severity.blocks() && !c.inactive;
     plan.gate.pass_rate.min >= 1.0
         && plan.gate.pass_rate.confidence.is_none()
+        && plan.gate.pass_rate.correct.is_none()
         && plan.checks.iter().filter(blocking).all(|c| c.level == Level::System)
         && checks.iter().any(|c| c.severity.blocks() && c.bound.is_some() && c.exercised)
 }

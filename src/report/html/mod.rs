@@ -16,12 +16,14 @@ use std::io::{self, BufWriter, Seek, Write};
 use serde::Serialize;
 
 use super::{Drawn, Kept, Sink};
+use crate::eval::calibration;
 use crate::eval::event::{BaselineEvent, LeftOutEvent, Plan, SessionEvent, SuiteEnd};
 use crate::eval::facts::Facts;
 use crate::model::Verdict;
 use crate::store::against::Against;
 use difference::Difference;
 use embed::Page;
+pub use embed::escape;
 use rows::Rows;
 
 /// Most bytes of details that a chunk gathers before it is written.
@@ -208,6 +210,10 @@ impl<W: Write> Sink for Html<W> {
     }
 
     fn baseline(&mut self, event: &BaselineEvent) -> io::Result<()> {
+        // The rule says in words what labels there are; the page compares runs.
+        if event.name == calibration::NAME {
+            return Ok(());
+        }
         let Some(count) = self.baselines.get_mut(event.suite as usize) else { return Ok(()) };
         let id = format!("baseline-{}-{count}", event.suite);
         *count += 1;

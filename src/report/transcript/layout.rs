@@ -5,7 +5,7 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// Colours, or none.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Paint(pub bool);
+pub(crate) struct Paint(pub bool);
 
 impl Paint {
     fn with(self, style: Style, text: &str) -> String {
@@ -38,13 +38,13 @@ impl Paint {
 }
 
 /// Columns a text takes.
-pub(super) fn width(text: &str) -> usize {
+pub(crate) fn width(text: &str) -> usize {
     UnicodeWidthStr::width(text)
 }
 
 /// The first `limit` bytes or so of a text, at a character boundary, and how many bytes are left out. What is barely
 /// longer is shown whole: a note about it would take as much room.
-pub(super) fn elide(text: &str, limit: usize) -> (&str, usize) {
+pub(crate) fn elide(text: &str, limit: usize) -> (&str, usize) {
     if text.len() <= limit.saturating_add(limit / 10) {
         return (text, 0);
     }
@@ -53,7 +53,7 @@ pub(super) fn elide(text: &str, limit: usize) -> (&str, usize) {
 }
 
 /// Lines of at most `columns`, broken at spaces where there are some. Tabs become spaces.
-pub(super) fn wrapped(text: &str, columns: usize) -> Vec<String> {
+pub(crate) fn wrapped(text: &str, columns: usize) -> Vec<String> {
     let columns = columns.max(10);
     let mut lines = Vec::new();
     for line in text.trim_end_matches('\n').split('\n') {
@@ -89,7 +89,7 @@ fn wrap_line(line: &str, columns: usize, lines: &mut Vec<String>) {
 }
 
 /// A number with its thousands apart.
-pub(super) fn grouped(n: u64) -> String {
+pub(crate) fn grouped(n: u64) -> String {
     let digits = n.to_string();
     let mut out = String::new();
     for (i, c) in digits.chars().enumerate() {
@@ -102,7 +102,7 @@ pub(super) fn grouped(n: u64) -> String {
 }
 
 /// A duration in the unit that reads best.
-pub(super) fn duration(ns: u64) -> String {
+pub(crate) fn duration(ns: u64) -> String {
     match ns {
         0..1_000 => format!("{ns}ns"),
         1_000..1_000_000 => format!("{}us", ns / 1_000),
@@ -126,7 +126,7 @@ fn instant(ns: u64) -> String {
 }
 
 /// Start, and how long it took.
-pub(super) fn times(start: Option<u64>, end: Option<u64>) -> Option<String> {
+pub(crate) fn times(start: Option<u64>, end: Option<u64>) -> Option<String> {
     match (start, end) {
         (Some(s), Some(e)) if e >= s => Some(format!("{}, took {}", instant(s), duration(e - s))),
         (Some(s), Some(e)) => Some(format!("{}, ends before it starts ({})", instant(s), instant(e))),

@@ -7,6 +7,7 @@
 //!   `error`: what can go wrong, and what to do about it.
 //! - `runs`: runs and verdicts. `items`, `contents`: the queue and the sessions to read. `leases`: who works on what.
 //!   `labels`: the append-only book, and what it decides. `drafts`: what is being written.
+//! - `promotions`: the log of promotions and its evidence.
 //! - `users`: who may log in. `trail`: who looked at what. `outbox`: what is to be told to others.
 //! - `keep`: retention, backup, numbers.
 //!
@@ -20,8 +21,10 @@ mod keep;
 mod labels;
 mod leases;
 mod migrate;
+mod names;
 mod open;
 mod outbox;
+mod promotions;
 mod runs;
 mod sql;
 mod trail;
@@ -41,6 +44,7 @@ pub use keep::{Info, Purged};
 pub use labels::Decided;
 pub use leases::Claimed;
 pub use outbox::{Outcome, Post};
+pub use promotions::LogRow;
 pub use runs::{CheckRow, NewRun, Run, RunFilter, RunRow, SessionRow, SuiteRow, VerdictRow};
 pub use trail::{Seen, TrailFilter};
 pub use url::StoreUrl;

@@ -167,7 +167,15 @@ fn recorded() -> Value {
 fn pass_rate() -> Value {
     table(
         "The share of cases that must pass.",
-        json!({ "min": share("At least this share."), "confidence": confidence() }),
+        json!({
+            "min": share("At least this share."),
+            "confidence": confidence(),
+            "correct": {
+                "enum": ["ppi", "rogan_gladen"],
+                "description": "Corrects the share for the errors of the one judge behind it, by what people said of its verdicts; \
+                                `confidence` is 0.95 then unless given.",
+            },
+        }),
         &["min"],
     )
 }
@@ -270,6 +278,7 @@ fn gate() -> Value {
             "max_skip_rate": limit("Cases that the suite skips; 0 without it."),
             "group": { "type": "array", "description": "Stricter bars for tags.", "items": group },
             "baseline": baseline(),
+            "labels": { "type": "string", "minLength": 1, "description": "The export with the labels for `correct`, relative to this file; without it they are read from the store." },
         }),
         &[],
     )

@@ -9,7 +9,8 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::keys::{Given, KEYS, Raw};
-use super::{CustomDetector, Origin, OwnModels, OwnPrice, Setting, SettingsProblem, did_you_mean};
+use super::promote::Target;
+use super::{CustomDetector, Origin, OwnModels, OwnPrice, ReviewTable, Setting, SettingsProblem, did_you_mean};
 use crate::checks::matcher::regex_message;
 use crate::redact::RedactTable;
 use crate::suite::nearest::nearest;
@@ -18,7 +19,7 @@ use crate::suite::nearest::nearest;
 const MAX_BYTES: u64 = 4 << 20;
 
 /// The tables beside the settings.
-const TABLES: &[&str] = &["profile", "detectors", "prices", "judge", "embedding", "redact"];
+const TABLES: &[&str] = &["profile", "detectors", "prices", "judge", "embedding", "redact", "review", "promote"];
 
 /// What the file says.
 #[derive(Default)]
@@ -29,6 +30,8 @@ pub(super) struct File {
     pub prices: Vec<OwnPrice>,
     pub models: OwnModels,
     pub redact: Option<Setting<RedactTable>>,
+    pub review: Option<Setting<ReviewTable>>,
+    pub targets: BTreeMap<String, Target>,
     /// What is allowed, and better not so.
     pub warnings: Vec<SettingsProblem>,
 }
@@ -100,6 +103,11 @@ impl Reader<'_> {
         self.problems.push(SettingsProblem { file, span, message: message.into(), help, secret: false });
     }
 
+    /// How many problems there are, to tell whether a part of the file is sound.
+    pub(super) fn problems_so_far(&self) -> usize {
+        self.problems.len()
+    }
+
     /// A secret that is written out: an error where one has to be elsewhere, else a warning.
     pub(super) fn secret(&mut self, span: Range<usize>, (message, help): (String, String), error: bool) {
         let file = Some(self.path.to_owned());
@@ -115,6 +123,11 @@ impl Reader<'_> {
             line: before.matches('\n').count() + 1,
             profile: profile.map(str::to_owned),
         }
+    }
+
+    /// The folder of the file.
+    pub(super) fn dir(&self) -> PathBuf {
+        self.path.parent().map(PathBuf::from).unwrap_or_default()
     }
 
     /// The table behind a key; a problem when it is something else.
@@ -136,8 +149,10 @@ impl Reader<'_> {
                 "prices" => self.prices(value),
                 "judge" => self.judges(value),
                 "embedding" => self.embeddings(value),
+                "promote" => self.targets(value),
                 // After the detectors, which it may name.
                 "redact" => {}
+                "review" => self.review(value),
                 name => {
                     if let Some(given) = self.setting(name, key.span(), value, None, broken) {
                         self.file.values.push(given);
@@ -250,8 +265,12 @@ impl Reader<'_> {
             "prices are the same in every profile: write `[prices]`".to_owned()
         } else if in_profile && matches!(name, "judge" | "embedding") {
             format!("models are the same in every profile: write `[{name}.NAME]`")
+        } else if in_profile && name == "review" {
+            "who is told of reviews is the same in every profile: write `[review]`".to_owned()
         } else if in_profile && name == "redact" {
             "redaction is the same in every profile: write `[redact]`".to_owned()
+        } else if in_profile && name == "promote" {
+            "targets are the same in every profile: write `[promote.TARGET]`".to_owned()
         } else {
             match nearest(name, names()) {
                 Some(near) => did_you_mean(near),

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::file::File;
 use super::store::{self, StoreAt};
-use super::{Keep, Origin, Setting, Settings, SettingsProblem, When};
+use super::{Keep, Origin, ReviewTable, Setting, Settings, SettingsProblem, When};
 use crate::checks::prices::Prices;
 use crate::model::NanoUsd;
 use crate::redact::RedactTable;
@@ -83,6 +83,12 @@ pub static KEYS: &[KeyDoc] = &[
         "The most that the models of a run may cost; it stops before more is spent, and ends with exit code 5.",
     ),
     key("max_tokens", "a number", "no limit", "The same for tokens, read and written."),
+    key(
+        "reviewer",
+        "a name",
+        "git's `user.name`",
+        "The name under which `seatrial review` gives answers and `seatrial promote` decides.",
+    ),
 ];
 
 /// The variables that are read.
@@ -207,11 +213,14 @@ impl Layers<'_> {
             store: self.store(store),
             max_cost_usd: self.take("max_cost_usd", None, |g, _| amount(g).map(Some)),
             max_tokens: self.take("max_tokens", None, |g, _| integer(g, 0, u64::MAX).map(Some)),
+            reviewer: self.take("reviewer", None, |g, _| name(g).map(Some)),
             detectors: said.detectors,
             prices: said.prices,
             models: said.models,
+            targets: said.targets,
             warnings: said.warnings,
             redact: said.redact.unwrap_or(Setting { value: RedactTable::default(), origin: Origin::Default }),
+            review: said.review.unwrap_or(Setting { value: ReviewTable::default(), origin: Origin::Default }),
         }
     }
 }
@@ -315,6 +324,17 @@ fn path(given: &Given, cwd: &Path) -> Option<PathBuf> {
     Some(full.strip_prefix(cwd).map_or_else(|_| full.clone(), Path::to_owned))
 }
 
+/// The longest name of a person, in characters.
+pub const LONGEST_NAME: usize = 100;
+
+/// A name of a person.
+fn name(given: &Given) -> Option<String> {
+    let Raw::Text(text) = &given.raw else { return None };
+    let name = text.trim();
+    let sound = !name.is_empty() && name.chars().count() <= LONGEST_NAME && !name.contains(char::is_control);
+    sound.then(|| name.to_owned())
+}
+
 /// A path, or none at all.
 fn cache_path(given: &Given, cwd: &Path) -> Option<Option<PathBuf>> {
     if word(given) == Some("off") { Some(None) } else { path(given, cwd).map(Some) }
@@ -400,6 +420,8 @@ pub(super) fn rows(s: &Settings) -> Vec<(String, String, String)> {
     let limit = |n: Option<String>| n.unwrap_or_else(|| "no limit".to_owned());
     row("max_cost_usd", limit(s.max_cost_usd.value.map(|c| c.usd().to_string())), &s.max_cost_usd.origin);
     row("max_tokens", limit(s.max_tokens.value.map(|n| n.to_string())), &s.max_tokens.origin);
+    let reviewer = s.reviewer.value.clone().unwrap_or_else(|| "git's user.name".to_owned());
+    row("reviewer", reviewer, &s.reviewer.origin);
     row("prices", format!("as of {}", Prices::as_of()), &Origin::Default);
     for own in &s.prices {
         row(&format!("prices.{}", own.model.as_str()), own.written.clone(), &own.origin);
@@ -408,6 +430,7 @@ pub(super) fn rows(s: &Settings) -> Vec<(String, String, String)> {
         row(&format!("detectors.{name}"), detector.pattern.as_str().to_owned(), &detector.origin);
     }
     rows.extend(s.models.rows());
+    rows.extend(s.targets.iter().map(|(name, t)| (format!("promote.{name}"), t.written(), t.origin.to_string())));
     let mut row = |name: &str, value: String, origin: &Origin| {
         rows.push((name.to_owned(), value, origin.to_string()));
     };
@@ -417,6 +440,9 @@ pub(super) fn rows(s: &Settings) -> Vec<(String, String, String)> {
         [("detectors", &rules.detectors), ("keys", &rules.keys), ("paths", &rules.paths), ("pseudonyms", &kinds)];
     for (key, list) in lists.into_iter().filter(|(_, list)| !list.is_empty()) {
         row(&format!("redact.{key}"), list.join(", "), &s.redact.origin);
+    }
+    for webhook in &s.review.value.webhooks {
+        row("review.webhooks", webhook.written(), &webhook.origin);
     }
     rows
 }

@@ -61,7 +61,12 @@ impl Reader<'_> {
         self.file.redact = Some(Setting { value: rules, origin });
     }
 
-    fn strings(&mut self, name: &str, value: &Spanned<DeValue<'_>>) -> Vec<(String, std::ops::Range<usize>)> {
+    /// A list of strings, each with where it stands.
+    pub(super) fn strings(
+        &mut self,
+        name: &str,
+        value: &Spanned<DeValue<'_>>,
+    ) -> Vec<(String, std::ops::Range<usize>)> {
         let DeValue::Array(items) = value.get_ref() else {
             let found = found(value);
             self.problem(value.span(), format!("`{name}` is a list of strings, not {found}"), None);

@@ -5,7 +5,7 @@ use std::fs;
 use super::*;
 
 /// A folder with a settings file, to which `sub/deep` belongs.
-fn folder(text: &str) -> tempfile::TempDir {
+pub(super) fn folder(text: &str) -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
     fs::create_dir_all(dir.path().join("sub/deep")).unwrap();
     fs::create_dir(dir.path().join(".git")).unwrap();
@@ -13,7 +13,7 @@ fn folder(text: &str) -> tempfile::TempDir {
     dir
 }
 
-fn resolve(dir: &Path, flags: &Flags, env: &[(&str, &str)]) -> Result<Settings, Vec<SettingsProblem>> {
+pub(super) fn resolve(dir: &Path, flags: &Flags, env: &[(&str, &str)]) -> Result<Settings, Vec<SettingsProblem>> {
     let env = |name: &str| env.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned());
     Settings::resolve(flags, &env, dir)
 }
@@ -82,6 +82,7 @@ fn flags_beat_variables_beat_the_profile_beats_the_file() {
     store              .seatrial/seatrial.db  default
     max_cost_usd       no limit               default
     max_tokens         no limit               default
+    reviewer           git's user.name        default
     prices             as of 2025-12-01       default
     ");
 }

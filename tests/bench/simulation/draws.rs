@@ -81,6 +81,11 @@ impl Dice {
         self.0.f64() < p
     }
 
+    /// A number from 0 to below 1.
+    pub fn uniform(&mut self) -> f64 {
+        self.0.f64()
+    }
+
     /// How many of `n` happen.
     pub fn count(&mut self, n: u64, p: f64) -> usize {
         (0..n).filter(|_| self.chance(p)).count()

@@ -20,8 +20,12 @@ pub enum Promise {
     Covers,
     /// It is at most the level.
     Errs,
+    /// It is the confidence, give or take a hundredth; what is above is wide, and kept.
+    Within,
     /// It never happens.
     Never,
+    /// Nothing: it is shown to compare with.
+    Nothing,
 }
 
 /// One row.
@@ -76,8 +80,15 @@ impl Row {
         match self.promise {
             Promise::Covers => share >= CONFIDENCE - chance,
             Promise::Errs => share <= LEVEL + chance,
+            Promise::Within => share >= CONFIDENCE - 0.01,
             Promise::Never => self.hits == 0,
+            Promise::Nothing => true,
         }
+    }
+
+    /// Whether anything is promised.
+    pub fn promises(&self) -> bool {
+        !matches!(self.promise, Promise::Nothing)
     }
 }
 
@@ -93,9 +104,18 @@ pub fn table(rows: &[Row], what: &str) -> String {
         let promised = match row.promise {
             Promise::Covers => "at least 95%",
             Promise::Errs => "at most 5%",
+            Promise::Within => "94% to 96%",
             Promise::Never => "0%",
+            Promise::Nothing => "not used",
         };
-        let kept = if row.keeps() { "yes" } else { "**no**" };
+        let wide =
+            matches!(row.promise, Promise::Within) && f64::from(row.hits) > (CONFIDENCE + 0.01) * f64::from(DRAWS);
+        let kept = match (row.promises(), row.keeps()) {
+            (false, _) => "-",
+            (_, false) => "**no**",
+            (_, true) if wide => "wide",
+            (_, true) => "yes",
+        };
         let Row { method, setting, .. } = row;
         writeln!(out, "| {method} | {setting} |{doubted} {} | {promised} | {kept} |", percent(row.hits))
             .expect("text takes all");

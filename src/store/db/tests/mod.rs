@@ -4,5 +4,6 @@ mod claims;
 mod crowd;
 mod opening;
 mod people;
+mod promotions;
 mod queue;
 mod runs;

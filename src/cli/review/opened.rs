@@ -1,0 +1,133 @@
+//! What the subcommands share: the store, who is speaking, and the item that is meant.
+
+use std::future::Future;
+use std::process::{Command, Stdio};
+
+use tokio::runtime::{Builder, Runtime};
+
+use crate::cli::context::{Context, Failure};
+use crate::eval::exit;
+use crate::ledger::{Answer, Item, ItemId, Millis, Refused, Source, Submission, Token};
+use crate::net::secret;
+use crate::report::safe;
+use crate::store::db::{Store, StoreError, StoreUrl};
+use crate::suite::settings::StoreAt;
+
+/// How long an item is ours while a command answers it, in milliseconds.
+pub const BRIEFLY: Millis = 60_000;
+
+/// The store, and what is waited with.
+pub struct Opened {
+    runtime: Runtime,
+    /// The store.
+    pub store: Store,
+}
+
+impl Opened {
+    /// Opens the store that the settings name.
+    pub fn new(context: &Context) -> Result<Self, Failure> {
+        let at = &context.settings.store.value;
+        let runtime = Builder::new_multi_thread().worker_threads(2).thread_name("review").enable_all().build();
+        let runtime = runtime.map_err(|e| Failure::new(exit::BUG, format_args!("no thread could be started: {e}")))?;
+        let url = match at {
+            StoreAt::File(file) => Some(StoreUrl::File(context.cwd.join(file))),
+            at => at.address(&secret::of_environment).map_err(Failure::usage)?.map(StoreUrl::Postgres),
+        };
+        let help = "name one with `store` in seatrial.toml, SEATRIAL_STORE or --store";
+        let url = url.ok_or_else(|| {
+            Failure::usage(format_args!("`store` is off, so there is no queue of reviews\nhelp: {help}"))
+        })?;
+        let store = runtime.block_on(Store::open(&url)).map_err(broken)?;
+        // Without anybody to tell, nothing is put down to be told.
+        let store = if context.settings.review.value.webhooks.is_empty() { store } else { store.posting() };
+        Ok(Self { runtime, store })
+    }
+
+    /// Waits for something of the store.
+    pub fn wait<T>(&self, what: impl Future<Output = Result<T, StoreError>>) -> Result<T, Failure> {
+        self.runtime.block_on(what).map_err(broken)
+    }
+
+    /// What is waited with.
+    pub fn runtime(&self) -> &Runtime {
+        &self.runtime
+    }
+
+    /// The item that somebody means: by its name, or by the beginning of it where that is enough.
+    pub fn item(&self, named: &str) -> Result<Item, Failure> {
+        let now = now();
+        let text = named.trim().to_ascii_lowercase();
+        let is_name = text.len() >= 4 && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+        let found = if is_name { self.wait(self.store.named(&text, 2))? } else { Vec::new() };
+        let one = match &found[..] {
+            [one] => self.wait(self.store.item(one, now))?,
+            [] => None,
+            _ => {
+                let message = format!("several items begin with `{text}`\nhelp: write more of it");
+                return Err(Failure::usage(message));
+            }
+        };
+        one.ok_or_else(|| {
+            let named = safe::line(named);
+            Failure::usage(format_args!(
+                "there is no item `{named}`\nhelp: `seatrial review list --status all` lists them"
+            ))
+        })
+    }
+}
+
+/// That the store cannot be used.
+pub fn broken(why: StoreError) -> Failure {
+    Failure::new(exit::INCOMPLETE, why)
+}
+
+/// That something was refused: nothing was done.
+pub fn refused(item: &ItemId, why: &Refused) -> Failure {
+    let help = match why {
+        Refused::Answered { label, .. } => format!("\nhelp: `seatrial review undo {label}` takes that answer back"),
+        Refused::Closed { .. } => "\nhelp: `seatrial review adjudicate` decides it otherwise".to_owned(),
+        Refused::Taken { .. } => "\nhelp: wait until they are done, or take another".to_owned(),
+        Refused::Stale { .. } | Refused::Unknown { .. } | Refused::Forbidden { .. } => String::new(),
+    };
+    Failure::usage(format_args!("{item}: {why}{help}"))
+}
+
+/// What time it is.
+pub fn now() -> Millis {
+    jiff::Timestamp::now().as_millisecond()
+}
+
+/// A name that nobody else has.
+pub fn token() -> Result<String, Failure> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).map_err(|e| Failure::new(exit::BUG, format_args!("no random bytes: {e}")))?;
+    Ok(Token::random(bytes).into())
+}
+
+/// An answer that is given here.
+pub fn submission(answer: Answer, comment: &str) -> Result<Submission, Failure> {
+    Ok(Submission {
+        id: token()?,
+        answer,
+        comment: comment.to_owned(),
+        seconds: None,
+        source: Source::Terminal,
+        shown_proposal: false,
+    })
+}
+
+/// Who is speaking: as the settings say, else as git knows the person, as of commits.
+pub fn reviewer(context: &Context) -> Result<String, Failure> {
+    if let Some(name) = &context.settings.reviewer.value {
+        return Ok(name.clone());
+    }
+    let asked =
+        Command::new("git").args(["config", "user.name"]).current_dir(&context.cwd).stdin(Stdio::null()).output();
+    let name = asked.ok().filter(|o| o.status.success()).and_then(|o| String::from_utf8(o.stdout).ok());
+    let name = name.map(|n| n.trim().to_owned()).filter(|n| !n.is_empty() && !n.contains(char::is_control));
+    name.ok_or_else(|| {
+        Failure::usage(
+            "who are you? An answer is given by somebody\nhelp: --as NAME, SEATRIAL_REVIEWER, or git's `user.name`",
+        )
+    })
+}

@@ -1,0 +1,76 @@
+//! The sessions of an item, taken from the store to be read; whoever reads them is written down.
+
+use super::opened::Opened;
+use crate::cli::context::Failure;
+use crate::ledger::line::rfc3339;
+use crate::ledger::{Act, Item, Label, Millis};
+use crate::model::Session;
+use crate::report::safe;
+use crate::store::db::Seen;
+
+/// Lines of the sessions of an item.
+pub struct Reading {
+    session: Result<Vec<u8>, String>,
+    baseline: Option<Vec<u8>>,
+}
+
+impl Reading {
+    /// Takes them from the store, and writes down that `who` reads them.
+    pub fn of(opened: &Opened, item: &Item, who: &str, now: Millis) -> Result<Self, Failure> {
+        let content = |digest: &Option<String>| match digest {
+            Some(digest) => opened.wait(opened.store.content(digest)),
+            None => Ok(None),
+        };
+        if item.content.is_some() || item.baseline.is_some() {
+            let seen = Seen {
+                at: now,
+                who: who.to_owned(),
+                what: "read".to_owned(),
+                item: Some(item.id.clone()),
+                session: Some(item.key.session.to_string()),
+                origin: "terminal".to_owned(),
+            };
+            opened.wait(opened.store.seen(&seen))?;
+        }
+        let session = content(&item.content)?.ok_or_else(|| {
+            let why = if item.content.is_some() { "is kept no longer" } else { "was not kept with the run (`keep`)" };
+            format!("the session {} {why}", item.session_id)
+        });
+        Ok(Self { session, baseline: content(&item.baseline)? })
+    }
+
+    /// The session; `Err` is why there is none.
+    pub fn session(&self) -> Result<Session<'_>, String> {
+        let line = self.session.as_ref().map_err(Clone::clone)?;
+        serde_json::from_slice(line).map_err(|why| format!("the session cannot be read: {why}"))
+    }
+
+    /// The session of the baseline, where there is one that can be read.
+    pub fn baseline(&self) -> Option<Session<'_>> {
+        self.baseline.as_ref().and_then(|line| serde_json::from_slice(line).ok())
+    }
+
+    /// The session as JSON.
+    pub fn json(&self) -> Option<serde_json::Value> {
+        self.session.as_ref().ok().and_then(|line| serde_json::from_slice(line).ok())
+    }
+}
+
+/// A session, or why there is none, by reference.
+pub fn as_shown<'s, 'a>(session: &'s Result<Session<'a>, String>) -> Result<&'s Session<'a>, &'s str> {
+    session.as_ref().map_err(String::as_str)
+}
+
+/// A row of the book on a line.
+pub fn said(label: &Label) -> String {
+    let what = match &label.act {
+        Act::Label(answer) => answer.name().to_owned(),
+        Act::Adjudicate(answer) => format!("{} (decides)", answer.name()),
+        Act::Undo { label } => format!("takes back {label}"),
+    };
+    let reason = label.act.answer().and_then(|a| a.skip_reason());
+    let reason = reason.map(|reason| format!(", {}", reason.words())).unwrap_or_default();
+    let comment = if label.comment.is_empty() { String::new() } else { format!(": {}", label.comment) };
+    let line = format!("{}  {}  {what}{reason}{comment}  ({})", rfc3339(label.at), label.reviewer, label.id);
+    safe::line(&line).into_owned()
+}

@@ -1,0 +1,178 @@
+//! The corrected pass rate over folds made by hand.
+
+use super::{Decision, RuleOutcome, Stopped, decide};
+use crate::eval::baseline::Found;
+use crate::eval::calibration::{Calibration, NAME};
+use crate::eval::event::SuitePlan;
+use crate::eval::fold::SuiteFold;
+use crate::eval::row::Row;
+use crate::eval::testing::{add, suite};
+use crate::model::Status::{self, Error, Fail, Held, Pass};
+use crate::model::digest::Digest;
+use crate::stats::confusion::Confusion;
+use crate::stats::corrected::{Cases, Method, correct};
+
+const CHECKS: &str = "[[session]]\nid = \"goal\"\ncheck = \"judge\"\nrubric = \"x\"\n\
+                      [[session]]\nid = \"exact\"\ncheck = \"contains\"\nvalue = \"y\"\n";
+const LABELS: Confusion = Confusion { true_pass: 170, false_pass: 4, false_fail: 6, true_fail: 40 };
+
+fn plan(method: &str, min: f64) -> SuitePlan {
+    let toml = format!("{CHECKS}[gate]\nmax_error_rate = 1.0\npass_rate = {{ min = {min}, correct = \"{method}\" }}\n");
+    crate::eval::plan::Planned::new(&suite(&toml), None).unwrap().plan
+}
+
+/// So many cases each, by what the judge and the other check say.
+fn folded<'p>(plan: &'p SuitePlan, parts: &[(u64, Status, Status)], labels: Option<Found>) -> SuiteFold<'p> {
+    let mut fold = SuiteFold::new(plan, 0);
+    for (part, (n, judge, exact)) in parts.iter().enumerate() {
+        (0..*n).for_each(|i| add(&mut fold, &format!("{part}-{i}"), &[*judge, *exact]));
+    }
+    if let Some(labels) = labels {
+        fold.baselines.insert(NAME.to_owned(), labels);
+    }
+    fold
+}
+
+fn known(plan: &SuitePlan) -> Calibration {
+    Calibration { check: "goal".to_owned(), digest: plan.checks[0].digest, labels: LABELS, undecided: 0, rate: 0.1 }
+}
+
+fn rule(fold: &SuiteFold<'_>) -> RuleOutcome {
+    let summary = decide(fold, &[], None, Stopped::Interrupted);
+    summary.rules.into_iter().find(|r| r.rule == "pass_rate").unwrap()
+}
+
+fn ruled(method: &str, min: f64, parts: &[(u64, Status, Status)]) -> RuleOutcome {
+    let plan = plan(method, min);
+    rule(&folded(&plan, parts, Some(Found::Labels(known(&plan)))))
+}
+
+#[test]
+fn the_lower_limit_of_the_corrected_share_is_held_against_the_bar() {
+    let parts = [(180, Pass, Pass), (20, Fail, Pass)];
+    for (name, method) in [("ppi", Method::Ppi), ("rogan_gladen", Method::RoganGladen)] {
+        let expected = correct(method, Cases { all: 200.0, open: 200.0, passed: 180.0 }, LABELS).unwrap();
+        let low = expected.lower(0.95).unwrap();
+        for (min, decision) in [
+            (low - 1e-6, Decision::Passed),
+            (low + 1e-6, Decision::Inconclusive),
+            (expected.value + 1e-6, Decision::Failed),
+        ] {
+            let found = ruled(name, min, &parts);
+            assert_eq!(found.decision, decision, "{name} {min}: {}", found.reason);
+            let measured = found.measured.unwrap();
+            assert_eq!(
+                (measured.value, measured.method.as_deref(), measured.confidence),
+                (expected.value, Some(name), Some(0.95))
+            );
+            assert!((measured.interval.unwrap()[0] - low).abs() < 1e-12);
+        }
+    }
+}
+
+#[test]
+fn a_case_that_another_check_fails_is_failed_whatever_the_judge_says() {
+    let found = ruled("ppi", 0.5, &[(150, Pass, Pass), (10, Fail, Pass), (40, Pass, Fail)]);
+    let expected = correct(Method::Ppi, Cases { all: 200.0, open: 160.0, passed: 150.0 }, LABELS).unwrap();
+    assert_eq!(found.measured.unwrap().value, expected.value);
+}
+
+#[test]
+fn a_verdict_that_waits_for_people_counts_as_the_judge_says_it() {
+    let plan = plan("ppi", 0.5);
+    let mut fold = folded(&plan, &[(180, Pass, Pass), (19, Fail, Pass)], Some(Found::Labels(known(&plan))));
+    let decided = rule(&fold).measured.unwrap().value;
+    for (case, said) in [("held", Fail), ("decided", Pass)] {
+        let verdict = if case == "held" { Held } else { Fail };
+        let row = Row {
+            at: (0, fold.evaluated),
+            id: case.into(),
+            case: case.into(),
+            trial: None,
+            tags: Vec::new(),
+            digest: Digest::of(case.as_bytes()),
+            error: false,
+            verdicts: vec![(0, verdict, Default::default()), (1, Pass, Default::default())],
+            said: vec![(0, said)],
+            cells: Vec::new(),
+        };
+        fold.admit(&row);
+        fold.add(row);
+    }
+    let expected = correct(Method::Ppi, Cases { all: 201.0, open: 201.0, passed: 181.0 }, LABELS).unwrap();
+    let found = rule(&fold);
+    assert_eq!((found.decision, found.measured.unwrap().value), (Decision::Passed, expected.value));
+    assert!((decided - expected.value).abs() > 1e-6);
+}
+
+#[test]
+fn what_is_not_known_is_taken_both_ways() {
+    let parts = |unknown: Status| [(180, Pass, Pass), (18, Fail, Pass), (2, Pass, unknown)];
+    for (min, held, error) in [
+        (0.5, Decision::Passed, Decision::Passed),
+        (0.99, Decision::Failed, Decision::Failed),
+        (0.895, Decision::Held, Decision::Unmeasured),
+    ] {
+        assert_eq!(ruled("ppi", min, &parts(Held)).decision, held, "{min}");
+        assert_eq!(ruled("ppi", min, &parts(Error)).decision, error, "{min}");
+    }
+    let broken = [(180, Pass, Pass), (18, Fail, Pass), (2, Error, Pass)];
+    assert_eq!(ruled("rogan_gladen", 0.5, &broken).decision, Decision::Passed);
+    assert_eq!(ruled("rogan_gladen", 0.93, &broken).decision, Decision::Unmeasured);
+}
+
+#[test]
+fn labels_that_are_not_there_or_of_another_version_measure_nothing() {
+    let plan = plan("ppi", 0.5);
+    let other = Calibration { digest: Digest::of(b"other"), ..known(&plan) };
+    let few = Calibration { labels: Confusion { true_pass: 20, ..Confusion::default() }, undecided: 7, ..known(&plan) };
+    let coin = Calibration {
+        labels: Confusion { true_pass: 25, false_pass: 25, false_fail: 25, true_fail: 25 },
+        ..known(&plan)
+    };
+    for (labels, why) in [
+        (None, "the record does not hold"),
+        (Some(Found::Missing("there is no file".to_owned())), "there is no file"),
+        (Some(Found::Refused("none was drawn".to_owned())), "none was drawn"),
+        (Some(Found::Labels(other)), "another version of goal"),
+        (
+            Some(Found::Labels(few)),
+            "20 verdicts are labelled; 50 are the least to correct by; 7 drawn verdicts are not decided",
+        ),
+        (Some(Found::Labels(coin)), "does not tell good from bad"),
+    ] {
+        let found = rule(&folded(&plan, &[(100, Pass, Pass)], labels));
+        assert_eq!(found.decision, Decision::Unmeasured);
+        assert!(found.reason.contains(why), "{}", found.reason);
+    }
+}
+
+#[test]
+fn several_trials_of_a_case_and_cases_that_were_not_judged_measure_nothing() {
+    let plan = plan("ppi", 0.5);
+    let mut twice = folded(&plan, &[(100, Pass, Pass)], Some(Found::Labels(known(&plan))));
+    add(&mut twice, "0-0", &[Pass, Pass]);
+    assert!(rule(&twice).reason.contains("0-0 has 2"), "{}", rule(&twice).reason);
+    let mut unseen = folded(&plan, &[(100, Pass, Pass)], Some(Found::Labels(known(&plan))));
+    let row = Row {
+        at: (0, 100),
+        id: "u".into(),
+        case: "u".into(),
+        trial: None,
+        tags: Vec::new(),
+        digest: Digest::of(b"u"),
+        error: false,
+        verdicts: vec![(1, Pass, Default::default())],
+        said: Vec::new(),
+        cells: Vec::new(),
+    };
+    unseen.admit(&row);
+    unseen.add(row);
+    assert!(rule(&unseen).reason.contains("did not judge u"), "{}", rule(&unseen).reason);
+}
+
+#[test]
+fn a_corrected_gate_is_never_lost_early_by_what_is_judged_to_fail() {
+    let plan = plan("ppi", 0.9);
+    assert!(!folded(&plan, &[(50, Fail, Pass)], None).is_lost());
+}

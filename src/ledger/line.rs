@@ -1,0 +1,271 @@
+//! An item with its labels as one line of JSON: what is exported, brought in elsewhere, and read by calibration.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{Act, DecidedBy, Item, ItemId, ItemStatus, Label, Millis, SkipReason, Source, Why};
+use crate::model::digest::Digest;
+use crate::model::{Level, Severity, Status, SubjectRef};
+
+/// The version of the line; keys are only ever added.
+pub const SCHEMA: u32 = 1;
+
+/// An item.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ItemLine {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// The item's name.
+    pub item: ItemId,
+    /// The suite.
+    pub suite: String,
+    /// The check's id.
+    pub check: String,
+    /// The check's digest.
+    pub check_digest: Digest,
+    /// The session's digest.
+    pub session: Digest,
+    /// The session's id, as it may be written.
+    pub session_id: String,
+    /// The case.
+    pub case: String,
+    /// The trial, where the case has several.
+    pub trial: Option<String>,
+    /// The subject within the session.
+    pub subject: SubjectRef,
+    /// The check's level.
+    pub level: Level,
+    /// The check's severity.
+    pub severity: Severity,
+    /// Tags of the case and the check.
+    pub tags: Vec<String>,
+    /// The run that sent it first.
+    pub run: String,
+    /// Why it was sent to people.
+    pub why: Vec<Why>,
+    /// With which probability such a verdict is sent.
+    pub inclusion: f64,
+    /// Whether a gate waits for it.
+    pub holds: bool,
+    /// What the check says.
+    pub proposal: Status,
+    /// Its score.
+    pub score: Option<f64>,
+    /// How sure it is.
+    pub confidence: f64,
+    /// Who judged.
+    pub judge: Option<String>,
+    /// The judge's configuration.
+    pub judge_version: Option<String>,
+    /// How many answers are wanted.
+    pub reviewers: u32,
+    /// When it was sent.
+    #[serde(with = "time")]
+    pub created: Millis,
+    /// Until when it should be decided.
+    #[serde(default, with = "maybe_time")]
+    pub due: Option<Millis>,
+    /// Where it stands.
+    pub status: ItemStatus,
+    /// What was decided.
+    pub decision: Option<Status>,
+    /// By whom.
+    pub decided_by: Option<DecidedBy>,
+    /// When.
+    #[serde(default, with = "maybe_time")]
+    pub resolved: Option<Millis>,
+    /// What people said, in order.
+    pub labels: Vec<LabelLine>,
+    /// What people are asked and shown, where it is exported too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shown: Option<Shown>,
+}
+
+/// What people are asked and shown.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Shown {
+    /// What the check asks.
+    pub question: String,
+    /// The rubric.
+    pub rubric: Option<String>,
+    /// Expected against actual.
+    pub against: Option<Value>,
+    /// The redacted session; `None` where it was not kept, or is kept no longer.
+    pub session: Option<Value>,
+}
+
+/// One row of the book.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LabelLine {
+    /// Its name.
+    pub id: String,
+    /// Who said it.
+    pub reviewer: String,
+    /// `label`, `adjudicate` or `undo`.
+    pub act: String,
+    /// `pass`, `fail` or `skip`; `None` of an undo.
+    pub answer: Option<String>,
+    /// Why it is a skip.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub skip_reason: Option<SkipReason>,
+    /// The row that an undo takes back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undoes: Option<String>,
+    /// What else was said.
+    #[serde(default)]
+    pub comment: String,
+    /// When.
+    #[serde(with = "time")]
+    pub at: Millis,
+    /// How long it took, in seconds.
+    #[serde(default)]
+    pub seconds: Option<u32>,
+    /// Where it was said.
+    pub source: Source,
+    /// Whether what the check says was seen before.
+    #[serde(default)]
+    pub shown_proposal: bool,
+}
+
+impl ItemLine {
+    /// The line of an item with its rows.
+    pub fn of(item: &Item, labels: &[Label]) -> Self {
+        let (asked, key) = (&item.asked, &item.asked.key);
+        Self {
+            schema: SCHEMA,
+            item: item.id.clone(),
+            suite: key.suite.clone(),
+            check: key.check.clone(),
+            check_digest: key.check_digest,
+            session: key.session,
+            session_id: asked.session_id.clone(),
+            case: asked.case.clone(),
+            trial: asked.trial.clone(),
+            subject: key.subject,
+            level: asked.level,
+            severity: asked.severity,
+            tags: asked.tags.clone(),
+            run: asked.run.clone(),
+            why: asked.routed.why.clone(),
+            inclusion: asked.routed.inclusion,
+            holds: asked.routed.holds,
+            proposal: asked.proposal,
+            score: asked.score,
+            confidence: asked.confidence,
+            judge: asked.judge.clone(),
+            judge_version: asked.judge_version.clone(),
+            reviewers: asked.reviewers,
+            created: item.created,
+            due: asked.due,
+            status: item.status,
+            decision: item.decision,
+            decided_by: item.decided.clone(),
+            resolved: item.resolved,
+            labels: labels.iter().map(LabelLine::of).collect(),
+            shown: None,
+        }
+    }
+}
+
+impl LabelLine {
+    /// The line of a row.
+    pub fn of(label: &Label) -> Self {
+        let answer = label.act.answer();
+        let undoes = match &label.act {
+            Act::Undo { label } => Some(label.clone()),
+            Act::Label(_) | Act::Adjudicate(_) => None,
+        };
+        Self {
+            id: label.id.clone(),
+            reviewer: label.reviewer.clone(),
+            act: label.act.name().to_owned(),
+            answer: answer.map(|a| a.name().to_owned()),
+            skip_reason: answer.and_then(|a| a.skip_reason()),
+            undoes,
+            comment: label.comment.clone(),
+            at: label.at,
+            seconds: label.seconds,
+            source: label.source,
+            shown_proposal: label.shown_proposal,
+        }
+    }
+}
+
+/// A time as RFC 3339 in UTC, with its milliseconds.
+pub fn rfc3339(at: Millis) -> String {
+    jiff::Timestamp::from_millisecond(at).map_or_else(|_| at.to_string(), |t| format!("{t:.3}"))
+}
+
+/// The time of an RFC 3339 text; `None` where it is none.
+pub fn millis(text: &str) -> Option<Millis> {
+    text.parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_millisecond)
+}
+
+mod time {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    use super::{Millis, millis, rfc3339};
+
+    pub fn serialize<S: Serializer>(at: &Millis, s: S) -> Result<S::Ok, S::Error> {
+        s.serialize_str(&rfc3339(*at))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Millis, D::Error> {
+        let text = String::deserialize(d)?;
+        millis(&text).ok_or_else(|| D::Error::custom("a time is written as 2026-11-27T05:40:00Z"))
+    }
+}
+
+mod maybe_time {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
+
+    use super::{Millis, millis, rfc3339};
+
+    pub fn serialize<S: Serializer>(at: &Option<Millis>, s: S) -> Result<S::Ok, S::Error> {
+        at.map(rfc3339).serialize(s)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Option<Millis>, D::Error> {
+        let Some(text) = Option::<String>::deserialize(d)? else { return Ok(None) };
+        millis(&text).map(Some).ok_or_else(|| D::Error::custom("a time is written as 2026-11-27T05:40:00Z"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Answer, testing};
+    use super::*;
+
+    #[test]
+    fn a_line_is_read_as_it_was_written() {
+        let asked = testing::item(1).asked;
+        let item = Item {
+            id: asked.key.id(),
+            asked,
+            content: None,
+            baseline: None,
+            status: ItemStatus::Resolved,
+            decision: Some(Status::Fail),
+            decided: Some(DecidedBy::Reviewers { who: vec!["ann".into()] }),
+            open: 0,
+            created: 1_700_000_000_123,
+            resolved: Some(1_700_000_100_000),
+        };
+        let skip = Answer::Skip { reason: SkipReason::NotMyField };
+        let rows = [testing::row(1, "bob", skip), testing::undo(2, "bob", 1), testing::row(3, "ann", Answer::Fail)];
+        let line = ItemLine::of(&item, &rows);
+        let text = serde_json::to_string(&line).unwrap();
+        assert!(text.contains(r#""created":"2023-11-14T22:13:20.123Z""#), "{text}");
+        assert!(text.contains(r#""undoes":"l1""#) && text.contains(r#""skip_reason":"not_my_field""#), "{text}");
+        assert_eq!(serde_json::from_str::<ItemLine>(&text).unwrap(), line);
+    }
+
+    #[test]
+    fn a_time_that_is_none_is_refused() {
+        assert_eq!(millis("2023-11-14T22:13:20.123Z"), Some(1_700_000_000_123));
+        assert_eq!(millis(&rfc3339(1_700_000_000_123)), Some(1_700_000_000_123));
+        for bad in ["", "yesterday", "2023-11-14", "1700000000"] {
+            assert_eq!(millis(bad), None, "{bad}");
+        }
+    }
+}

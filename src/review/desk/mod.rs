@@ -1,0 +1,5 @@
+//! Reviewing in a terminal, without the terminal: what keys do ([`machine`]), and what the screen shows ([`screen`]).
+
+pub mod cited;
+pub mod machine;
+pub mod screen;
