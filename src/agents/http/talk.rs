@@ -182,10 +182,11 @@ impl Spec {
             {
                 return Err(said_it_failed(&event.data));
             }
-            if self.form == Form::Events && is_bare_error(&event.data) {
+            let plain = self.piece.is_none() && self.picks.reply.is_none();
+            if self.form == Form::Events && plain && is_bare_error(&event.data) {
                 return Err(said_it_failed(&event.data));
             }
-            if self.form != Form::Lines && self.piece.is_none() && self.picks.reply.is_none() {
+            if self.form != Form::Lines && plain {
                 let said = match self.form {
                     // Frameworks write what an agent yields as JSON, a text in quotes.
                     Form::Either => serde_json::from_str(&event.data).unwrap_or(event.data),

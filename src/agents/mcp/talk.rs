@@ -71,7 +71,7 @@ impl McpAgent {
                 let transport = StreamableHttpClientTransport::with_client(start.http.clone(), config);
                 let session = serve_client((), transport).await;
                 let session = session.map_err(|error| ready.env.scrubbed(of_opening(&error)))?;
-                Ok(Talk { tools: listed(&session).await, session, running: None })
+                Ok(Talk { tools: Vec::new(), session, running: None })
             }
         }
     }
@@ -150,7 +150,7 @@ impl Conversation for Talk {
     }
 }
 
-/// The names of the tools that a server lists; none where it does not, or does not soon enough: they are told only so that
+/// The names of the tools that a server's program lists; none where it does not, or does not soon enough: they are told only so that
 /// a name that a suite misspells can be told from a tool that was not called.
 async fn listed(session: &RunningService<RoleClient, ()>) -> Vec<String> {
     let listed = tokio::time::timeout(LISTING, session.list_all_tools()).await;
