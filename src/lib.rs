@@ -42,7 +42,7 @@
 //! | 1 | [`net`], [`process`], [`agents`], [`endpoints`] | speaking HTTP, programs that are started, live agents and models, whatever their protocol |
 //! | 1 | [`ledger`] | the nouns of review, and what people's answers add up to |
 //! | 2 | [`suite`], [`assemble`], [`eval`] | TOML to suites; telemetry to sessions; sessions to verdicts to a decision |
-//! | 3 | [`sources`], [`receive`], [`evidence`], [`store`], [`report`] | files in, telemetry in, what checks ask for, the record, reports out |
+//! | 3 | [`sources`], [`receive`], [`evidence`], [`store`], [`report`] | files in, telemetry in, what checks ask for, the record and the database, reports out |
 //! | 4 | [`run`], [`drive`] | the engine; live agents, driven |
 //! | 4 | [`calibrate`] | judges held against people |
 //! | 4 | [`review`] | people in the loop: what is asked of them, and what they say |

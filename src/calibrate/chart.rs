@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use super::figures::Worth;
 use crate::stats::calibration::Bin;
 use crate::stats::risk_coverage::Point;
 
@@ -21,8 +22,9 @@ fn y(value: f64) -> f64 {
     TOP + (1.0 - value) * SIZE
 }
 
-/// The share that was right against the confidence, with intervals; a perfect judge lies on the line.
-pub fn reliability(bins: &[Bin]) -> String {
+/// The share that was right against the confidence, with intervals, and a curve of what confidences are worth; a judge that
+/// means what it says lies on the line.
+pub fn reliability(bins: &[Bin], worth: &[Worth]) -> String {
     let most = bins.iter().map(|b| b.count).max().unwrap_or(1).max(1);
     let mut marks = format!(
         "<line class=\"ideal\" x1=\"{:.1}\" y1=\"{:.1}\" x2=\"{:.1}\" y2=\"{:.1}\"/>",
@@ -31,6 +33,10 @@ pub fn reliability(bins: &[Bin]) -> String {
         x(1.0),
         y(1.0)
     );
+    if worth.len() > 1 {
+        let points: Vec<String> = worth.iter().map(|w| format!("{:.1},{:.1}", x(w.confidence), y(w.right))).collect();
+        put(&mut marks, format_args!("<polyline class=\"curve\" points=\"{}\"/>", points.join(" ")));
+    }
     for bin in bins {
         let (at, share) = (x(bin.confidence), bin.share());
         if let Some(limits) = bin.interval(CONFIDENCE) {
@@ -158,8 +164,9 @@ mod tests {
     #[test]
     fn every_bin_is_a_mark_with_its_limits() {
         let bin = |low: f64, count, right| Bin { low, high: low + 0.1, count, right, confidence: low + 0.05 };
-        let svg = reliability(&[bin(0.5, 4, 2), bin(0.9, 40, 39)]);
-        assert_eq!((count(&svg, "circle"), count(&svg, "line")), (2, 5 + 1 + 2));
+        let worth = [0.55, 0.95].map(|confidence| Worth { confidence, right: 0.9 });
+        let svg = reliability(&[bin(0.5, 4, 2), bin(0.9, 40, 39)], &worth);
+        assert_eq!((count(&svg, "circle"), count(&svg, "line"), count(&svg, "polyline")), (2, 5 + 1 + 2, 1));
     }
 
     #[test]
@@ -175,6 +182,6 @@ mod tests {
 
     #[test]
     fn nothing_labelled_is_an_empty_frame() {
-        assert_eq!((count(&reliability(&[]), "circle"), count(&risk_coverage(&[]), "circle")), (0, 0));
+        assert_eq!((count(&reliability(&[], &[]), "circle"), count(&risk_coverage(&[]), "circle")), (0, 0));
     }
 }

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::labelled::{Answered, LabelledVerdict};
 use crate::ledger::Millis;
 use crate::stats::agreement::{Agreement, Weights};
-use crate::stats::calibration::{self, Bin, Said};
+use crate::stats::calibration::{self, Bin, Platt, Said};
 use crate::stats::confusion::{Confusion, Rate};
 use crate::stats::krippendorff::{self, Scale};
 use crate::stats::risk_coverage::{self, Point};
@@ -17,6 +17,9 @@ pub const CONFIDENCE: f64 = 0.95;
 
 /// Bins of the reliability diagram.
 const BINS: u32 = 10;
+
+/// From so many labels on, what a confidence is worth needs no shape to be supposed.
+const ENOUGH_TO_POOL: usize = 200;
 
 /// Spans of time that agreement is shown over.
 const SPANS: usize = 6;
@@ -40,6 +43,15 @@ impl Figure {
     fn agreement(found: Agreement, count: u64) -> Self {
         Self { value: found.value, interval: found.interval(CONFIDENCE).map(|i| i.ends()), count }
     }
+}
+
+/// What a confidence is worth.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Worth {
+    /// The confidence.
+    pub confidence: f64,
+    /// How often verdicts of it are right.
+    pub right: f64,
 }
 
 /// How often the judge was right in some of the labels.
@@ -78,6 +90,9 @@ pub struct Figures {
     pub expected_error: Option<f64>,
     /// The reliability diagram.
     pub reliability: Vec<Bin>,
+    /// What a confidence is worth by these labels: how often verdicts of it are right, rising with it. By pooling adjacent
+    /// violators from 200 labels on, by Platt's sigmoid below; empty where either cannot be fitted.
+    pub worth: Vec<Worth>,
     /// The risk at every coverage.
     pub risk_coverage: Vec<Point>,
     /// The mean risk over all coverages.
@@ -110,11 +125,33 @@ impl Figures {
             mcc: table.as_ref().and_then(|t| t.mcc()),
             brier: calibration::brier(&said),
             expected_error: (!reliability.is_empty()).then(|| calibration::expected_error(&reliability)),
+            worth: worth(&said),
             reliability,
             mean_risk: risk_coverage::area(&risk_coverage),
             risk_coverage,
         }
     }
+}
+
+/// Fits how often verdicts are right to their confidences: at each confidence there is.
+fn worth(said: &[Said]) -> Vec<Worth> {
+    let mut sorted = said.to_vec();
+    // Of one confidence the right ones first, so that they are pooled with the others.
+    sorted.sort_by(|a, b| a.confidence.total_cmp(&b.confidence).then(b.right.cmp(&a.right)));
+    let fitted: Vec<f64> = if sorted.len() >= ENOUGH_TO_POOL {
+        let right: Vec<f64> = sorted.iter().map(|s| f64::from(u8::from(s.right))).collect();
+        calibration::isotonic(&right)
+    } else {
+        let pairs: Vec<(f64, bool)> = sorted.iter().map(|s| (s.confidence, s.right)).collect();
+        match Platt::fit(&pairs) {
+            Some(platt) => sorted.iter().map(|s| platt.chance(s.confidence)).collect(),
+            None => return Vec::new(),
+        }
+    };
+    let mut worth: Vec<Worth> =
+        sorted.iter().zip(fitted).map(|(s, right)| Worth { confidence: s.confidence, right }).collect();
+    worth.dedup_by_key(|w| w.confidence);
+    worth
 }
 
 /// How far people agree with each other where several answered; `None` where nobody did, or all answers are alike.
@@ -191,6 +228,21 @@ mod tests {
         let one = figures(&[verdict(1, true, 0.9, People(true))]);
         assert_eq!((one.specificity, one.kappa), (None, None));
         assert_eq!(one.ac1.unwrap().interval, None, "one label that agrees is not certainty");
+    }
+
+    #[test]
+    fn what_a_confidence_is_worth_rises_with_it() {
+        let many = |n: u64| -> Vec<LabelledVerdict> {
+            let part = |i: u64| [(0.6, 2), (0.8, 4), (0.9, 50)][(i % 3) as usize];
+            (0..n).map(|i| verdict(i, true, part(i).0, People(!(i / 3).is_multiple_of(part(i).1)))).collect()
+        };
+        let pooled = figures(&many(300)).worth;
+        assert_eq!(pooled.iter().map(|w| w.confidence).collect::<Vec<_>>(), [0.6, 0.8, 0.9]);
+        assert!(pooled.iter().zip([0.5, 0.75, 0.98]).all(|(w, right)| (w.right - right).abs() < 1e-9), "{pooled:?}");
+        let fitted = figures(&many(120)).worth;
+        assert_eq!(fitted.len(), 3);
+        assert!(fitted.windows(2).all(|two| two[0].right < two[1].right), "{fitted:?}");
+        assert_eq!(figures(&[verdict(1, true, 0.9, People(true))]).worth, []);
     }
 
     #[test]

@@ -46,7 +46,7 @@ fn check(judged: &Judged, out: &mut String) {
     if f.confusion.total() > 0 {
         confusion(judged, out);
         put(out, format_args!("<div class=\"charts\">"));
-        figure("Reliability", &chart::reliability(&f.reliability), out);
+        figure("Reliability", &chart::reliability(&f.reliability, &f.worth), out);
         figure("Risk and coverage", &chart::risk_coverage(&f.risk_coverage), out);
         put(out, format_args!("</div>"));
         parts("Agreement over time", &judged.over_time, out);

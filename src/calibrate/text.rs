@@ -95,16 +95,16 @@ fn threshold(r: &Recommendation) -> String {
 
 fn missing(r: &Recommendation) -> Option<String> {
     let m = r.scan.missing?;
-    let where_ = match m.threshold {
-        t if t > 0.0 => format!("for a threshold of {t:.2}"),
-        _ => "for any threshold".to_owned(),
+    let what = match m.threshold {
+        t if t > 0.0 => format!("a threshold of {t:.2}"),
+        _ => "a threshold".to_owned(),
     };
     let rate = match m.at_this_rate {
         Some(n) if n == m.at_best => String::new(),
-        Some(n) => format!(", {n} if as many are wrong as so far"),
-        None => ", and no number is enough if as many are wrong as so far".to_owned(),
+        Some(n) => format!(", {n} if as many are as so far"),
+        None => ", and no number if as many are as so far".to_owned(),
     };
-    (m.at_best > 0).then(|| format!("{where_} {} more labels are missing if none is wrong{rate}", m.at_best))
+    (m.at_best > 0).then(|| format!("{} more labels would show {what} if none of them is wrong{rate}", m.at_best))
 }
 
 fn labels(judged: &Judged, out: &mut String) {
@@ -157,9 +157,9 @@ fn figures(judged: &Judged, out: &mut String) {
     ];
     for (name, figure, is_share) in rows {
         let note = match name {
-            "sensitivity" => "  of what people pass",
-            "specificity" => "  of what people fail",
-            "alpha" => "  people among each other",
+            "sensitivity" => " that people pass",
+            "specificity" => " that people fail",
+            "alpha" => " that several people answered",
             _ => "",
         };
         if let Some(figure) = figure {

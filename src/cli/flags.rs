@@ -54,6 +54,9 @@ pub struct Args {
     /// Where runs, and what people say of them, are stored: a file, `postgres://...` or `off`.
     #[arg(long, value_name = "WHERE", help_heading = "Settings")]
     store: Option<String>,
+    /// How long sessions are kept there to read, such as 90d, or `forever`.
+    #[arg(long, value_name = "DURATION", help_heading = "Settings")]
+    keep_content: Option<String>,
     /// The most that the models of a run may cost, in US dollars.
     #[arg(long, value_name = "USD", help_heading = "Settings")]
     max_cost_usd: Option<String>,
@@ -82,6 +85,7 @@ impl Args {
             ("max_expansion", self.max_expansion.as_deref()),
             ("cache", self.cache.as_deref()),
             ("store", self.store.as_deref()),
+            ("keep_content", self.keep_content.as_deref()),
             ("max_cost_usd", self.max_cost_usd.as_deref()),
             ("max_tokens", self.max_tokens.as_deref()),
         ];
@@ -105,8 +109,8 @@ mod tests {
     #[test]
     fn every_setting_has_its_flag_and_every_flag_reaches_its_setting() {
         Command::command().debug_assert();
-        // `--color` is a flag of every command, not one of these.
-        for key in KEYS.iter().filter(|k| k.name != "color") {
+        // `--color` is a flag of every command, `--reviewer` one of `review`.
+        for key in KEYS.iter().filter(|k| !["color", "reviewer"].contains(&k.name)) {
             let value = match key.name {
                 "keep" => "all",
                 "progress" => "never",

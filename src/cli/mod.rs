@@ -25,6 +25,7 @@ mod run;
 mod schema;
 mod sessions;
 mod show;
+mod store;
 mod stored;
 
 use std::path::PathBuf;
@@ -96,6 +97,8 @@ enum Command {
     Record(record::Args),
     /// An agent to try things with: small, without any model, with faults on request.
     DemoAgent(demo_agent::Args),
+    /// Look after the store: what is in it, copies, retention.
+    Store(store::Args),
     /// Explain a check, a format, the filter language, the exit codes.
     Explain(explain::Args),
     /// Print the JSON Schema of suites.
@@ -166,6 +169,7 @@ fn dispatch(cli: Cli) -> u8 {
         Command::Check(args) => values.extend(args.settings()),
         Command::Merge(args) => values.extend(args.settings()),
         Command::Review(args) => values.extend(args.settings()),
+        Command::Store(args) => values.extend(args.settings()),
         _ => {}
     }
     let flags = Flags { config: cli.config, profile: cli.profile, values };
@@ -188,6 +192,7 @@ fn dispatch(cli: Cli) -> u8 {
         Command::Record(args) => record::run(&args, &context),
         Command::Review(args) => review::run(&args, &context),
         Command::DemoAgent(args) => demo_agent::run(&args, &context),
+        Command::Store(args) => store::run(&args, &context),
         Command::Explain(args) => explain::run(&args, &context),
         Command::Schema(args) => schema::run(&args, &context),
         Command::Completions { shell } => {

@@ -92,15 +92,23 @@ impl Guarantee {
         let mut steps: Vec<Step> = Vec::new();
         let mut threshold: Option<(f64, u64)> = None;
         let mut missing = None;
+        let mut sorted: Vec<Said> = said.iter().filter(|s| s.confidence <= 1.0).copied().collect();
+        sorted.sort_unstable_by(|a, b| b.confidence.total_cmp(&a.confidence));
+        let (mut labels, mut wrong) = (0u64, 0u64);
+        let mut rest = sorted.iter().peekable();
         for i in (0..=GRID).rev() {
             let at = f64::from(i) / f64::from(GRID);
             // Confidences such as 6/7 are no numbers of the grid; 0.85 is, whatever its last bit.
-            let accepted = || said.iter().filter(|s| s.confidence >= at - 1e-12 && s.confidence <= 1.0);
-            let (labels, wrong) = (accepted().count() as u64, accepted().filter(|s| !s.right).count() as u64);
+            while let Some(next) = rest.next_if(|s| s.confidence >= at - 1e-12) {
+                (labels, wrong) = (labels + 1, wrong + u64::from(!next.right));
+            }
             if labels < least {
                 continue;
             }
-            let bound = upper(wrong, labels, 1.0 - self.delta).unwrap_or(1.0);
+            let bound = match steps.last() {
+                Some(last) if last.labels == labels => last.upper,
+                _ => upper(wrong, labels, 1.0 - self.delta).unwrap_or(1.0),
+            };
             let holds = bound <= self.alpha;
             steps.push(Step { threshold: at, labels, wrong, upper: bound, holds });
             if !holds {

@@ -15,6 +15,7 @@ use std::fmt;
 use std::io::{self, Write};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use regex::Regex;
 
@@ -161,6 +162,8 @@ pub struct Settings {
     pub cache: Setting<Option<PathBuf>>,
     /// Where runs, and what people say of them, are stored.
     pub store: Setting<StoreAt>,
+    /// How long sessions are kept there to read; `None` for as long as the store is.
+    pub keep_content: Setting<Option<Duration>>,
     /// The most that a run may cost.
     pub max_cost_usd: Setting<Option<NanoUsd>>,
     /// The most tokens that a run may take.

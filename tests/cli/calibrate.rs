@@ -145,7 +145,7 @@ fn labels_of_another_version_show_nothing() {
 fn too_few_labels_say_how_many_are_missing() {
     let (project, _stub) = labelled(|digest| (0..40).map(|i| label(i, digest, json!({}))).collect());
     let said = calibrate(&project, &[]).code(4);
-    assert!(said.out.contains("19 more labels are missing if none is wrong"), "{}", said.out);
+    assert!(said.out.contains("19 more labels would show a threshold if none of them is wrong"), "{}", said.out);
     // Less is asked for.
     calibrate(&project, &["--alpha", "0.1"]).code(0);
 }

@@ -26,6 +26,8 @@ mod means;
 mod model;
 mod opinions;
 mod policy_and_price;
+#[allow(dead_code, reason = "the other half is used by tests of the library")]
+mod postgres;
 mod project;
 mod promote;
 mod promotion;
@@ -40,6 +42,7 @@ mod review;
 mod sample;
 mod selected;
 mod shards;
+mod store;
 mod suites;
 mod telemetry;
 mod telemetry_traps;

@@ -107,6 +107,45 @@ fn server() -> Option<&'static Server> {
     SERVER.get_or_init(start).as_ref()
 }
 
+/// A server of one test's own, to be stopped and started.
+pub struct Own(Server);
+
+/// Starts one; `None` where none is to be had.
+pub fn own() -> Option<Own> {
+    start().map(Own)
+}
+
+impl Own {
+    /// The address of its database.
+    pub fn address(&self) -> String {
+        format!("postgres:///postgres?host={}&user=seatrial", self.0.dir.display())
+    }
+
+    fn control(&self, args: &[&str]) -> bool {
+        let mut control = as_nobody(&self.0.bin.join("pg_ctl"));
+        control.arg("-D").arg(self.0.dir.join("data")).arg("-w").args(args).current_dir(&self.0.dir);
+        control.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|s| s.success())
+    }
+
+    /// Stops it at once, as a power cut would.
+    pub fn stop(&self) {
+        assert!(self.control(&["stop", "-m", "immediate"]), "the server does not stop");
+    }
+
+    /// Starts it again over the same data.
+    pub fn start_again(&self) {
+        let options = format!("-k {} -c listen_addresses=", self.0.dir.display());
+        let log = self.0.dir.join("log-2");
+        assert!(self.control(&["start", "-o", &options, "-l", &log.to_string_lossy()]), "the server does not start");
+    }
+}
+
+impl Drop for Own {
+    fn drop(&mut self) {
+        self.control(&["stop", "-m", "immediate"]);
+    }
+}
+
 /// The address of a new and empty database. `None` where no server is to be had, which is said; under CI that fails.
 pub fn database() -> Option<String> {
     static NEXT: AtomicU32 = AtomicU32::new(0);

@@ -153,7 +153,7 @@ pub(super) fn conditions(sql: &mut Sql, filter: &ItemFilter, now: Millis) {
         sql.add(" AND EXISTS (SELECT 1 FROM item_runs r WHERE r.item = i.id AND r.run = ").arg(run).add(")");
     }
     if let Some(tag) = &filter.tag {
-        sql.add(" AND EXISTS (SELECT 1 FROM item_tags t WHERE t.item = i.id AND t.tag = ").arg(tag).add(")");
+        sql.add(" AND EXISTS (SELECT 1 FROM item_tags t WHERE t.item = i.id AND t.tag = ").arg(short(tag)).add(")");
     }
     if let Some(reviewer) = &filter.reviewer {
         sql.add(" AND EXISTS (SELECT 1 FROM labels l WHERE l.item = i.id AND l.reviewer = ").arg(reviewer).add(")");
@@ -288,17 +288,23 @@ const AGAIN: &str = " ON CONFLICT (id) DO UPDATE SET \
     wanted = CASE WHEN items.status = 'cancelled' THEN items.reviewers ELSE items.wanted END, \
     status = CASE WHEN items.status = 'cancelled' THEN 'pending' ELSE items.status END";
 
+/// As much of a tag as is looked for: an index takes no more than some.
+fn short(tag: &str) -> &str {
+    tag.char_indices().nth(200).map_or(tag, |(end, _)| &tag[..end])
+}
+
 /// The sessions to keep, each once, and the statements that put items in.
-fn statements<'i>(sent: &BTreeMap<ItemId, &'i NewItem>, now: Millis) -> (Vec<&'i Content>, Vec<Sql>) {
+fn statements<'i>(dialect: Dialect, sent: &BTreeMap<ItemId, &'i NewItem>, now: Millis) -> (Vec<&'i Content>, Vec<Sql>) {
     let sessions = sent.values().flat_map(|item| [&item.content, &item.baseline]).flatten();
     let sessions: BTreeMap<&str, &Content> = sessions.map(|content| (content.digest.as_str(), content)).collect();
     let rows = sent.iter().map(|(id, item)| row_of(id, item, now));
     let runs = sent.iter().map(|(id, item)| vec![id.as_str().into(), (&item.run).into()]);
-    let tags = sent.iter().flat_map(|(id, item)| item.tags.iter().map(|tag| vec![id.as_str().into(), tag.into()]));
+    let tags =
+        sent.iter().flat_map(|(id, item)| item.tags.iter().map(|tag| vec![id.as_str().into(), short(tag).into()]));
     let once = " ON CONFLICT DO NOTHING";
-    let mut statements = Sql::inserts(&format!("items ({COLUMNS})"), rows, AGAIN);
-    statements.extend(Sql::inserts("item_runs (item, run)", runs, once));
-    statements.extend(Sql::inserts("item_tags (item, tag)", tags, once));
+    let mut statements = Sql::inserts(dialect, &format!("items ({COLUMNS})"), rows, AGAIN);
+    statements.extend(Sql::inserts(dialect, "item_runs (item, run)", runs, once));
+    statements.extend(Sql::inserts(dialect, "item_tags (item, tag)", tags, once));
     (sessions.into_values().collect(), statements)
 }
 
@@ -313,7 +319,7 @@ impl Store {
         if sent.is_empty() {
             return Ok(Enqueued::default());
         }
-        let (contents, statements) = statements(&sent, now);
+        let (contents, statements) = statements(self.0.dialect, &sent, now);
         let mut tx = self.begin().await?;
         let known = tx.known(&sent).await?;
         contents::put(&mut tx, &contents, now).await?;

@@ -35,8 +35,20 @@ pub struct Purged {
 }
 
 /// The tables whose rows are counted.
-const TABLES: [&str; 11] =
-    ["runs", "verdicts", "items", "labels", "leases", "drafts", "contents", "users", "logins", "trail", "outbox"];
+const TABLES: [&str; 12] = [
+    "runs",
+    "verdicts",
+    "items",
+    "labels",
+    "leases",
+    "drafts",
+    "contents",
+    "users",
+    "logins",
+    "trail",
+    "outbox",
+    "promotion_log",
+];
 
 /// Sessions that were stored before a time, and are there.
 const OLD: &str = "FROM contents WHERE bytes IS NOT NULL AND stored < ";
@@ -77,24 +89,25 @@ impl Store {
     }
 
     /// Takes out the content of sessions that were stored before `before`, except what somebody still has to read, unless
-    /// `all`. Verdicts, items, labels and digests stay.
+    /// `all`. Verdicts, items, labels and digests stay. With `dry_run`, only says what it would take out.
     ///
     /// # Errors
     /// The store cannot be written; then nothing was taken out.
-    pub async fn purge(&self, before: Millis, all: bool, now: Millis) -> Result<Purged, StoreError> {
-        let mut tx = self.begin().await?;
+    pub async fn purge(&self, before: Millis, all: bool, dry_run: bool, now: Millis) -> Result<Purged, StoreError> {
         let which = if all { String::new() } else { format!(" AND NOT {WANTED}") };
         let mut sum = Sql::new("SELECT count(*) AS n, CAST(COALESCE(SUM(size), 0) AS BIGINT) AS size ");
         sum.add(OLD).arg(before).add(&which);
         let (sessions, bytes) =
-            tx.one(&sum, |row| Ok((count(row, "n")?, count(row, "size")?))).await?.unwrap_or((0, 0));
+            self.one(&sum, |row| Ok((count(row, "n")?, count(row, "size")?))).await?.unwrap_or((0, 0));
         let mut wanted = Sql::new("SELECT count(*) AS n ");
         wanted.add(OLD).arg(before).add(" AND ").add(WANTED);
-        let spared = if all { 0 } else { tx.one(&wanted, |row| count(row, "n")).await?.unwrap_or(0) };
+        let spared = if all { 0 } else { self.one(&wanted, |row| count(row, "n")).await?.unwrap_or(0) };
         let mut take = Sql::new("UPDATE contents SET bytes = NULL, purged = ");
         take.arg(now).add(" WHERE bytes IS NOT NULL AND stored < ").arg(before).add(&which);
-        tx.run(&take).await?;
-        tx.commit().await?;
+        // Nobody is to wait where there is nothing to do.
+        if sessions > 0 && !dry_run {
+            self.run(&take).await?;
+        }
         Ok(Purged { sessions, bytes, spared })
     }
 

@@ -164,6 +164,18 @@ impl Store {
     }
 }
 
+/// The longest name of a person or a submission, in bytes, and the longest comment.
+const LONGEST: (usize, usize) = (256, 64 << 10);
+
+/// What of a submission is longer than can be kept.
+fn too_long(who: &str, said: &Submission) -> Option<String> {
+    let (name, comment) = LONGEST;
+    if who.len() > name || said.id.len() > name {
+        return Some(format!("the name of a person or a label has at most {name} bytes"));
+    }
+    (said.comment.len() > comment).then(|| format!("a comment has at most {comment} bytes"))
+}
+
 fn decided(row: &AnyRow) -> Result<(ItemId, Decided), sqlx::Error> {
     let verdict = |name: &str| [Status::Pass, Status::Fail].into_iter().find(|status| status.name() == name);
     let by: Option<DecidedBy> = json_or_none(row, "decided")?;
@@ -308,6 +320,9 @@ impl Tx {
         said: &Submission,
         now: Millis,
     ) -> Result<Written, StoreError> {
+        if let Some(why) = too_long(who, said) {
+            return Ok(Err(Refused::Forbidden { why }));
+        }
         let mut rows = self.rows(&item.id).await?;
         let row = Label {
             id: said.id.clone(),

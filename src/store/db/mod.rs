@@ -9,7 +9,7 @@
 //!   `labels`: the append-only book, and what it decides. `drafts`: what is being written.
 //! - `promotions`: the log of promotions and its evidence.
 //! - `users`: who may log in. `trail`: who looked at what. `outbox`: what is to be told to others.
-//! - `keep`: retention, backup, numbers.
+//! - `keep`: retention, backup, numbers. `transfer`: everything as lines, and back.
 //!
 //! No clock in here: callers say what time it is.
 
@@ -28,6 +28,7 @@ mod promotions;
 mod runs;
 mod sql;
 mod trail;
+mod transfer;
 mod url;
 mod users;
 
@@ -47,6 +48,7 @@ pub use outbox::{Outcome, Post};
 pub use promotions::LogRow;
 pub use runs::{CheckRow, NewRun, Run, RunFilter, RunRow, SessionRow, SuiteRow, VerdictRow};
 pub use trail::{Seen, TrailFilter};
+pub use transfer::Untaken;
 pub use url::StoreUrl;
 pub use users::{Login, Role, User};
 

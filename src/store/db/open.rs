@@ -19,7 +19,7 @@ use crate::net::percent;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// How long is waited for a connection.
-const CONNECT: Duration = Duration::from_secs(30);
+const CONNECT: Duration = Duration::from_secs(15);
 
 /// Connections at most. SQLite has one writer at a time and needs few.
 const fn connections(dialect: Dialect) -> u32 {
@@ -129,6 +129,7 @@ async fn prepare(connection: &mut AnyConnection, dialect: Dialect, patience: Dur
 fn make(path: &Path) -> io::Result<PathBuf> {
     if let Some(folder) = path.parent().filter(|f| !f.as_os_str().is_empty()) {
         std::fs::create_dir_all(folder)?;
+        ignored(folder);
     }
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create_new(true);
@@ -137,6 +138,15 @@ fn make(path: &Path) -> io::Result<PathBuf> {
     match options.open(path) {
         Err(why) if why.kind() != io::ErrorKind::AlreadyExists => Err(why),
         _ => path.canonicalize(),
+    }
+}
+
+/// Keeps databases out of the repository: sessions of customers are in them. Whatever the folder says already stands.
+fn ignored(folder: &Path) {
+    let path = folder.join(".gitignore");
+    if folder.ends_with(".seatrial") && !path.exists() {
+        // A folder that takes no other file may still hold the store; whoever commits it sees what it is.
+        let _ = std::fs::write(path, "*.db\n*.db-*\n");
     }
 }
 

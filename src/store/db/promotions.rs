@@ -49,7 +49,9 @@ impl Store {
         // Of two who add at once, the second one waits here for the first, and then adds nothing.
         let tail = " ON CONFLICT (seq) DO NOTHING";
         let mut added = 0;
-        for sql in Sql::inserts("promotion_log (seq, hash, body, signatures)", rows.iter().map(row), tail) {
+        for sql in
+            Sql::inserts(self.0.dialect, "promotion_log (seq, hash, body, signatures)", rows.iter().map(row), tail)
+        {
             added += tx.run(&sql).await?;
         }
         if added != rows.len() as u64 {
@@ -57,7 +59,9 @@ impl Store {
         }
         let content = |(digest, content): &(Digest, &str)| vec![Arg::from(digest.to_string()), (*content).into()];
         let tail = " ON CONFLICT (digest) DO NOTHING";
-        for sql in Sql::inserts("promotion_evidence (digest, content)", evidence.iter().map(content), tail) {
+        for sql in
+            Sql::inserts(self.0.dialect, "promotion_evidence (digest, content)", evidence.iter().map(content), tail)
+        {
             tx.run(&sql).await?;
         }
         tx.commit().await?;

@@ -176,6 +176,7 @@ impl Store {
     /// The store cannot be written; then nothing of it was.
     pub async fn add_run(&self, run: &Redacted<NewRun>, now: Millis) -> Result<(), StoreError> {
         let NewRun { run, suites } = run.get();
+        let dialect = self.0.dialect;
         let mut tx = self.begin().await?;
         let mut sql = Sql::new(
             "INSERT INTO runs (id, agent, version, started, finished, exit_code, partial, seatrial, record, \
@@ -208,17 +209,20 @@ impl Store {
             tx.run(&sql).await?;
         }
         let mut statements = Sql::inserts(
+            dialect,
             "run_suites (run, at, name, digest, decision, reasons, summary)",
             suites.iter().zip(0i64..).map(|(suite, at)| suite_row(n, at, suite)),
             "",
         );
         for (suite, at) in suites.iter().zip(0i64..) {
             statements.extend(Sql::inserts(
+                dialect,
                 "run_checks (run, suite, at, id, digest, level, severity)",
                 suite.checks.iter().zip(0i64..).map(|(check, i)| check_row(n, at, i, check)),
                 "",
             ));
             statements.extend(Sql::inserts(
+                dialect,
                 "run_sessions (run, suite, at, digest, session_id, case_id, trial)",
                 suite.sessions.iter().zip(0i64..).map(|(session, i)| session_row(n, at, i, session)),
                 "",
@@ -233,7 +237,7 @@ impl Store {
                 let rows = sessions.iter().zip(2_000 * part..).flat_map(|(session, i)| {
                     session.verdicts.iter().map(move |verdict| verdict_row(n, at, i, verdict))
                 });
-                for sql in Sql::inserts(VERDICTS, rows, "") {
+                for sql in Sql::inserts(dialect, VERDICTS, rows, "") {
                     tx.run(&sql).await?;
                 }
             }

@@ -3,6 +3,8 @@
 use sqlx::any::{AnyArguments, AnyRow};
 use sqlx::{Any, Row};
 
+use super::Dialect;
+
 /// A value, with its type also where there is none: PostgreSQL wants to know.
 #[derive(Debug, Clone)]
 pub(super) enum Arg {
@@ -10,6 +12,17 @@ pub(super) enum Arg {
     Int(Option<i64>),
     Real(Option<f64>),
     Bytes(Option<Vec<u8>>),
+}
+
+impl Arg {
+    /// The value as it can be stored: PostgreSQL takes no text with a NUL in it, and one in what an agent said must not keep
+    /// all the rest from being stored. The same in both databases, and for what is looked for.
+    fn clean(self) -> Self {
+        match self {
+            Self::Text(Some(text)) if text.contains('\0') => Self::Text(Some(text.replace('\0', "\u{fffd}"))),
+            other => other,
+        }
+    }
 }
 
 macro_rules! from {
@@ -51,11 +64,14 @@ pub(super) struct Sql {
     args: Vec<Arg>,
     /// Whether it is worth preparing: one of many rows is not seen again.
     persistent: bool,
+    /// Whether values have no number: SQLite looks each number up among all of a statement, one after another, so that ten
+    /// times the rows would take it a hundred times as long.
+    unnumbered: bool,
 }
 
 impl Sql {
     pub fn new(text: &str) -> Self {
-        Self { text: text.to_owned(), args: Vec::new(), persistent: true }
+        Self::of(text, [])
     }
 
     /// More text.
@@ -66,9 +82,13 @@ impl Sql {
 
     /// A value, where the text stands now.
     pub fn arg(&mut self, arg: impl Into<Arg>) -> &mut Self {
-        self.args.push(arg.into());
-        self.text.push('$');
-        self.text.push_str(&self.args.len().to_string());
+        self.args.push(arg.into().clean());
+        if self.unnumbered {
+            self.text.push('?');
+        } else {
+            self.text.push('$');
+            self.text.push_str(&self.args.len().to_string());
+        }
         self
     }
 
@@ -92,12 +112,14 @@ impl Sql {
 
     /// Text and values in turn: each value follows its text.
     pub fn of(text: &str, args: impl IntoIterator<Item = Arg>) -> Self {
-        Self { text: text.to_owned(), args: args.into_iter().collect(), persistent: true }
+        let args = args.into_iter().map(Arg::clean).collect();
+        Self { text: text.to_owned(), args, persistent: true, unnumbered: false }
     }
 
     /// Statements that insert all rows, as few as there can be. `into` names the table and its columns.
-    pub fn inserts(into: &str, rows: impl IntoIterator<Item = Vec<Arg>>, tail: &str) -> Vec<Self> {
-        let begin = || Self { persistent: false, ..Self::new(&format!("INSERT INTO {into} VALUES ")) };
+    pub fn inserts(dialect: Dialect, into: &str, rows: impl IntoIterator<Item = Vec<Arg>>, tail: &str) -> Vec<Self> {
+        let unnumbered = dialect == Dialect::Sqlite;
+        let begin = || Self { persistent: false, unnumbered, ..Self::new(&format!("INSERT INTO {into} VALUES ")) };
         let mut made = Vec::new();
         let mut current = begin();
         for row in rows {
@@ -191,11 +213,12 @@ mod tests {
     #[test]
     fn many_rows_become_few_statements_and_none_becomes_none() {
         let row = |n: i64| vec![Arg::from(n), Arg::from("x")];
-        let made = Sql::inserts("t (a, b)", (0..3).map(row), " ON CONFLICT DO NOTHING");
+        let made = Sql::inserts(Dialect::Postgres, "t (a, b)", (0..3).map(row), " ON CONFLICT DO NOTHING");
         assert_eq!(made.len(), 1);
         assert_eq!(made[0].text, "INSERT INTO t (a, b) VALUES ($1, $2), ($3, $4), ($5, $6) ON CONFLICT DO NOTHING");
-        let made = Sql::inserts("t (a, b)", (0..40_000).map(row), "");
+        let made = Sql::inserts(Dialect::Sqlite, "t (a, b)", (0..40_000).map(row), "");
+        assert!(made[0].text.starts_with("INSERT INTO t (a, b) VALUES (?, ?), (?, ?), "));
         assert_eq!(made.iter().map(|sql| sql.args.len()).collect::<Vec<_>>(), [32_000, 32_000, 16_000]);
-        assert!(Sql::inserts("t (a, b)", std::iter::empty(), "").is_empty());
+        assert!(Sql::inserts(Dialect::Sqlite, "t (a, b)", std::iter::empty(), "").is_empty());
     }
 }

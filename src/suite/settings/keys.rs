@@ -3,12 +3,13 @@
 use std::num::NonZeroUsize;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::file::File;
 use super::store::{self, StoreAt};
 use super::{Keep, Origin, ReviewTable, Setting, Settings, SettingsProblem, When};
 use crate::checks::prices::Prices;
-use crate::model::NanoUsd;
+use crate::model::{NanoUsd, duration};
 use crate::redact::RedactTable;
 
 /// The documentation of one key.
@@ -75,6 +76,13 @@ pub static KEYS: &[KeyDoc] = &[
         "`.seatrial/seatrial.db` beside seatrial.toml",
         "Where runs, and what people say of them, are stored: a SQLite file, or a PostgreSQL database for a team. Its \
          password is `{{ env.NAME }}`.",
+    ),
+    key(
+        "keep_content",
+        "a duration such as `90d`, or `forever`",
+        "\"forever\"",
+        "How long sessions are kept in the store for people to read, whether they were read or not. After that they are \
+         taken out; verdicts, labels and digests stay.",
     ),
     key(
         "max_cost_usd",
@@ -211,6 +219,7 @@ impl Layers<'_> {
             spill_after: self.take("spill_after", 128 << 20, size),
             cache: self.take("cache", Some(cache), cache_path),
             store: self.store(store),
+            keep_content: self.take("keep_content", None, kept_for),
             max_cost_usd: self.take("max_cost_usd", None, |g, _| amount(g).map(Some)),
             max_tokens: self.take("max_tokens", None, |g, _| integer(g, 0, u64::MAX).map(Some)),
             reviewer: self.take("reviewer", None, |g, _| name(g).map(Some)),
@@ -340,6 +349,20 @@ fn cache_path(given: &Given, cwd: &Path) -> Option<Option<PathBuf>> {
     if word(given) == Some("off") { Some(None) } else { path(given, cwd).map(Some) }
 }
 
+/// A duration, or no end.
+fn kept_for(given: &Given, _: &Path) -> Option<Option<Duration>> {
+    let word = word(given)?;
+    if word == "forever" { Some(None) } else { duration::parse(word).ok().map(Some) }
+}
+
+/// A duration in the largest unit in which it is whole.
+fn duration_text(duration: Duration) -> String {
+    let ms = duration.as_millis();
+    let units = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1_000, "s")];
+    let unit = units.into_iter().find(|(unit, _)| ms > 0 && ms.is_multiple_of(*unit));
+    unit.map_or_else(|| format!("{ms}ms"), |(unit, name)| format!("{}{name}", ms / unit))
+}
+
 /// An amount of US dollars.
 fn amount(given: &Given) -> Option<NanoUsd> {
     let usd = match &given.raw {
@@ -416,7 +439,9 @@ pub(super) fn rows(s: &Settings) -> Vec<(String, String, String)> {
     row("spill_after", size_text(s.spill_after.value), &s.spill_after.origin);
     let cache = s.cache.value.as_ref().map_or_else(|| "off".to_owned(), |p| p.display().to_string());
     row("cache", cache, &s.cache.origin);
+    let kept = s.keep_content.value.map_or_else(|| "forever".to_owned(), duration_text);
     row("store", s.store.value.to_string(), &s.store.origin);
+    row("keep_content", kept, &s.keep_content.origin);
     let limit = |n: Option<String>| n.unwrap_or_else(|| "no limit".to_owned());
     row("max_cost_usd", limit(s.max_cost_usd.value.map(|c| c.usd().to_string())), &s.max_cost_usd.origin);
     row("max_tokens", limit(s.max_tokens.value.map(|n| n.to_string())), &s.max_tokens.origin);

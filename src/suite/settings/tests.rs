@@ -80,6 +80,7 @@ fn flags_beat_variables_beat_the_profile_beats_the_file() {
     spill_after        128MiB                 default
     cache              .seatrial/cache.db     default
     store              .seatrial/seatrial.db  default
+    keep_content       forever                default
     max_cost_usd       no limit               default
     max_tokens         no limit               default
     reviewer           git's user.name        default
@@ -255,6 +256,7 @@ fn every_documented_setting_can_be_set_in_a_profile() {
             "keep" => "\"all\"",
             "progress" | "color" => "\"never\"",
             "fail_fast" => "true",
+            "keep_content" => "\"7d\"",
             "out" | "junit" | "html" | "spill_dir" => "\"x\"",
             _ if ["a number", "a size", "an amount"].iter().any(|takes| key.takes.starts_with(takes)) => "7",
             _ => "\"x\"",

@@ -47,11 +47,17 @@ async fn work(on: &Testing, reviewers: u32) {
             }
         }));
     }
+    let since = std::time::Instant::now();
     let mut total = 0;
     for person in people {
         total += person.await.unwrap();
     }
     assert_eq!(total, ITEMS * reviewers);
+    super::killed::figures(&format!(
+        "{:?}: {CLAIMERS} tasks, {ITEMS} items {reviewers} times each: {:.0} claims and answers a second",
+        on.store.dialect(),
+        f64::from(total) / since.elapsed().as_secs_f64()
+    ));
     let counts = on.store.counts(&ItemFilter::default(), i64::MAX - 1).await.unwrap();
     assert_eq!(counts.of(ItemStatus::Resolved), u64::from(ITEMS));
 }

@@ -2,6 +2,8 @@
 
 mod claims;
 mod crowd;
+mod killed;
+mod moving;
 mod opening;
 mod people;
 mod promotions;

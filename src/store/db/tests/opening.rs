@@ -6,8 +6,10 @@ use std::time::Duration;
 use sqlx::Connection;
 use sqlx::sqlite::SqliteConnection;
 
+use crate::ledger::{Answer, ItemStatus};
+use crate::store::db::migrate::KNOWN;
 use crate::store::db::sql::Sql;
-use crate::store::db::testing::{items, on_both, postgres, sqlite};
+use crate::store::db::testing::{id, items, on_both, postgres, postgres as server, said, sqlite};
 use crate::store::db::{ItemFilter, Page, Store, StoreError, StoreUrl, Trouble};
 
 async fn refused(path: &Path) -> StoreError {
@@ -38,7 +40,7 @@ on_both! {
         let opened: Vec<_> = (0..8).map(|_| { let at = fresh.clone(); tokio::spawn(async move { Store::open(&at).await }) }).collect();
         for store in opened {
             let store = store.await.unwrap().unwrap();
-            assert_eq!(store.info().await.unwrap().form, 1);
+            assert_eq!(store.info().await.unwrap().form, KNOWN);
         }
     }
 
@@ -46,7 +48,7 @@ on_both! {
         on.store.run(&Sql::new("INSERT INTO seatrial_schema (version) VALUES (99)")).await.unwrap();
         on.store.close().await;
         let error = Store::open(&on.at).await.expect_err("it is newer");
-        assert_eq!(error.trouble, Trouble::Newer { found: 99, known: 1 });
+        assert_eq!(error.trouble, Trouble::Newer { found: 99, known: KNOWN });
         let told = error.to_string();
         assert!(told.contains("form 99") && told.contains("use the seatrial that wrote it"), "{told}");
     }
@@ -180,4 +182,22 @@ async fn a_server_that_cannot_be_reached_is_told_without_its_password() {
     assert!(matches!(error.trouble, Trouble::Gone { .. }), "{error:?}");
     let told = format!("{error} {error:?} {at:?}");
     assert!(told.contains("postgres://me@127.0.0.1:1/db") && !told.contains("s3cret"), "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_stops_in_the_middle_is_told_and_what_was_written_is_there_when_it_is_back() {
+    let own = tokio::task::spawn_blocking(server::own).await.unwrap();
+    let Some(own) = own else { return };
+    let store = Store::open(&StoreUrl::postgres(&own.address())).await.unwrap();
+    store.enqueue(&items(1, |_, _| ()), 0).await.unwrap();
+    let (_, lease) = store.claim_item(&id(1), "ann", 0, 100).await.unwrap().unwrap();
+    own.stop();
+    let error = store.submit(&lease, &said("1", Answer::Pass), 1).await.expect_err("the server is gone");
+    assert!(matches!(error.trouble, Trouble::Gone { .. }), "{error:?}");
+    assert!(error.to_string().contains("start the server and try again"), "{error}");
+    own.start_again();
+    // The same handle goes on, and the same answer sent again is taken once.
+    let (_, standing) = store.submit(&lease, &said("1", Answer::Pass), 2).await.unwrap().unwrap();
+    assert_eq!(standing.status, ItemStatus::Resolved);
+    own.stop();
 }

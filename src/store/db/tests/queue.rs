@@ -164,15 +164,18 @@ on_both! {
         on.store.enqueue(&Redacted::drawn(sent.get()[2..].to_vec()), 200).await.unwrap();
         let lease = lease(&on.store, 1, "ann", 200).await;
         on.store.submit(&lease, &said("a", Answer::Pass), 201).await.unwrap().unwrap();
-        let purged = on.store.purge(150, false, 300).await.unwrap();
+        let dry = on.store.purge(150, false, true, 300).await.unwrap();
+        assert!(on.store.content(&digest(1)).await.unwrap().is_some());
+        let purged = on.store.purge(150, false, false, 300).await.unwrap();
         assert_eq!((purged.sessions, purged.spared), (1, 1));
+        assert_eq!(dry, purged);
         assert_eq!(on.store.content(&digest(1)).await.unwrap(), None);
         assert!(on.store.content(&digest(2)).await.unwrap().is_some());
         // What was decided stays, and says what it was about.
         let item = on.store.item(&id(1), 300).await.unwrap().unwrap();
         assert_eq!((item.decision, item.content.as_deref()), (Some(Status::Pass), Some(digest(1).as_str())));
         assert_eq!(on.store.labels(&[id(1)]).await.unwrap().len(), 1);
-        let all = on.store.purge(i64::MAX, true, 301).await.unwrap();
+        let all = on.store.purge(i64::MAX, true, false, 301).await.unwrap();
         assert_eq!((all.sessions, all.spared), (2, 0));
         let info = on.store.info().await.unwrap();
         assert_eq!((info.sessions, info.purged), ((0, 0), 3));
@@ -205,6 +208,24 @@ on_both! {
         assert!(telling.due_posts(99, 10, 5).await.unwrap().is_empty());
         let again = telling.due_posts(100, 10, 5).await.unwrap();
         assert_eq!((again.len(), again[0].tries), (1, 1));
+    }
+
+    async fn what_no_database_takes_is_stored_all_the_same(on) {
+        let long = "t".repeat(10_000);
+        let sent = items(1, |_, new| {
+            new.asked.reason = "a\0b".into();
+            new.asked.tags = vec![long.clone()];
+        });
+        on.store.enqueue(&sent, 0).await.unwrap();
+        let of = ItemFilter { tag: Some(long.clone()), ..ItemFilter::default() };
+        let item = on.store.items(&of, Page::ALL, 1).await.unwrap().remove(0);
+        assert_eq!((item.reason.as_str(), &item.tags), ("a\u{fffd}b", &vec![long.clone()]));
+        let lease = lease(&on.store, 1, "ann", 0).await;
+        let comment = crate::ledger::Submission { comment: "x".repeat(70_000), ..said("1", Answer::Pass) };
+        for too_long in [comment, said(&long, Answer::Pass)] {
+            let refused = on.store.submit(&lease, &too_long, 1).await.unwrap();
+            assert!(matches!(refused, Err(crate::ledger::Refused::Forbidden { .. })));
+        }
     }
 
     async fn a_submission_says_where_it_came_from(on) {

@@ -71,6 +71,14 @@ on_both! {
         assert_eq!(on.store.info().await.unwrap().rows[1], ("verdicts", 18));
     }
 
+    async fn a_large_run_is_kept_whole(on) {
+        let kept = Redacted::drawn(run("large", 10_000));
+        let since = std::time::Instant::now();
+        on.store.add_run(&kept, 1).await.unwrap();
+        super::super::killed::figures(&format!("{:?}: 60,000 verdicts kept in {:.2?}", on.store.dialect(), since.elapsed()));
+        assert_eq!(on.store.info().await.unwrap().rows[1], ("verdicts", 60_000));
+    }
+
     async fn runs_are_found_by_agent_suite_and_time(on) {
         for (id, version, started) in [("old", "1", 10), ("new", "2", 20)] {
             let mut run = run(id, 1);
