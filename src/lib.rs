@@ -24,6 +24,8 @@
 //! 6. [`report`] draws terminal, JUnit, HTML, JSON, markdown and annotations from what is written to the record, session
 //!    by session, while it is written ([`report::live`]); transcripts come from the sessions that were kept beside it
 //!    ([`store::kept`]). `seatrial report` draws the same later, from the record ([`report::replay`]).
+//! 7. What goes to people ([`suite::review`] says which verdicts do) is sent to the queue of the store ([`review::enqueue`])
+//!    when the record is whole; what they decide is laid over the record ([`eval::overlay`]) whenever it is decided again.
 //!
 //! Because a decision is made from the record alone, `seatrial gate` can make it again, `seatrial merge` can put the
 //! shards of a run together ([`eval::shard`], [`run::merge`]), and `run --resume` goes on where a record ends

@@ -14,6 +14,7 @@ mod watch;
 
 use execute::Execution;
 pub(super) use folder::{below_root, display};
+pub(super) use interrupt::stop_on_interrupt;
 pub(super) use output::{Ended, Output, Shown};
 pub(super) use reports::{Copies, write as write_reports};
 use rerun::Rerun;

@@ -12,6 +12,7 @@ pub mod json;
 mod payload;
 mod problem;
 mod redacted;
+mod routed;
 mod session;
 mod text;
 mod verdict;
@@ -20,6 +21,7 @@ pub use calls::{CLIENT_SPAN, TOOLS, ToolsTold, UNHEARD_SPAN, hidden_calls, last_
 pub use payload::{Attributes, Payload};
 pub use problem::{LeftOut, Problem};
 pub use redacted::RedactedFields;
+pub use routed::{Routed, Why};
 pub use session::{
     Event, Failure, NanoUsd, RefCall, Reference, Session, Span, SpanKind, SpanStatus, Turn, Usage, tool_calls,
 };

@@ -146,7 +146,7 @@ fn show(stage: &mut Stage<'_, '_>, piece: &Piece) {
         Piece::LeftOut(event) => stage.left_out(event.get()),
         Piece::Session(event, None) => stage.session(event.get(), None),
         Piece::Session(event, Some(kept)) => {
-            let Entry { packed, passed, against } = kept.get();
+            let Entry { packed, passed, against, .. } = kept.get();
             let take = &mut || Ok(packed.clone());
             let kept = &mut Kept { passed: *passed, bytes: packed.len() as u64, against, packed: take };
             stage.session(event.get(), Some(kept));

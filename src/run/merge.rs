@@ -16,6 +16,7 @@ use crate::eval::event::{
     BaselineEvent, Elsewhere, Finished, LeftOutEvent, Plan, SessionEvent, ShardPlan, Started, SuiteEnd,
 };
 use crate::eval::fold::SuiteFold;
+use crate::eval::keep::KeptFor;
 use crate::eval::row::Row;
 use crate::eval::spend::SpendEvent;
 use crate::redact::Redacted;
@@ -195,9 +196,10 @@ impl<'s> Cursor<'s> {
     /// The session at hand as it was kept whole: `None` when it was not to be, empty when there was no room.
     fn kept(&mut self, plan: &Plan, event: &SessionEvent<'_>) -> Result<Option<Kept>, MergeError> {
         let io = |source| MergeError::Io { path: self.record.dir().join(kept::SESSIONS), source };
-        let passed = plan.suites.get(event.suite as usize).and_then(|s| is_kept(self.record.shard.keep, s, event));
-        let Some(passed) = passed else { return Ok(None) };
-        let mut entry = kept::Entry { packed: Vec::new(), passed, against: Vec::new() };
+        let why = plan.suites.get(event.suite as usize).and_then(|s| is_kept(self.record.shard.keep, s, event));
+        let Some(why) = why else { return Ok(None) };
+        let review = matches!(why, KeptFor::Review { .. });
+        let mut entry = kept::Entry { packed: Vec::new(), passed: why.passed(), review, against: Vec::new() };
         if let Some(kept) = &mut self.kept
             && let Some(place) = kept.find(event.suite, event.at).map_err(io)?
         {

@@ -8,15 +8,15 @@ use std::path::Path;
 use super::element::is_kept;
 use crate::eval::driven::DrivenEvent;
 use crate::eval::event::{Plan, SessionEvent};
-use crate::eval::keep::Keep;
+use crate::eval::keep::{Keep, KeptFor};
 use crate::eval::spend::SpendEvent;
 use crate::model::digest::Digest;
 use crate::store::lines::{Kind, Lines, kind};
 
 /// The sessions that are recorded, by their digests.
 pub struct Known {
-    /// By suite: whether a session is to be kept whole, and if so, whether it passed.
-    suites: Vec<HashMap<[u8; 16], Option<bool>>>,
+    /// By suite: whether a session is to be kept whole, and if so, why.
+    suites: Vec<HashMap<[u8; 16], Option<KeptFor>>>,
     /// Bytes of the record's whole lines.
     pub whole: u64,
     /// What asking models took so far.
@@ -30,8 +30,8 @@ pub struct Known {
 }
 
 impl Known {
-    /// Whether a session is recorded: `Some` says whether it is to be kept whole, and if so, whether it passed.
-    pub fn session(&self, suite: u32, digest: &Digest) -> Option<Option<bool>> {
+    /// Whether a session is recorded: `Some` says whether it is to be kept whole, and if so, why.
+    pub fn session(&self, suite: u32, digest: &Digest) -> Option<Option<KeptFor>> {
         self.suites.get(suite as usize)?.get(&short(digest)).copied()
     }
 

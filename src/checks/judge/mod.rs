@@ -301,6 +301,10 @@ impl AskingCheck for Asks {
         }
     }
 
+    fn rubric(&self) -> Option<&str> {
+        Some(self.rubric.source())
+    }
+
     fn reach(&self) -> Reach {
         self.poll.reach()
     }
