@@ -24,6 +24,8 @@
 //! 6. [`report`] draws terminal, JUnit, HTML, JSON, markdown and annotations from what is written to the record, session
 //!    by session, while it is written ([`report::live`]); transcripts come from the sessions that were kept beside it
 //!    ([`store::kept`]). `seatrial report` draws the same later, from the record ([`report::replay`]).
+//! 7. What goes to people ([`suite::review`] says which verdicts do) is sent to the queue of the store ([`review::enqueue`])
+//!    when the record is whole; what they decide is laid over the record ([`eval::overlay`]) whenever it is decided again.
 //!
 //! Because a decision is made from the record alone, `seatrial gate` can make it again, `seatrial merge` can put the
 //! shards of a run together ([`eval::shard`], [`run::merge`]), and `run --resume` goes on where a record ends
@@ -39,8 +41,8 @@
 //! | --- | --- | --- |
 //! | 0 | [`model`] | the nouns: sessions, verdicts, evidence, problems, digests |
 //! | 1 | [`stats`], [`formats`], [`checks`], [`redact`] | pure functions: numbers, bytes to sessions, rules, what must not be written |
+//! | 1 | [`net`], [`process`], [`agents`], [`endpoints`] | speaking HTTP, programs that are started, live agents and models, whatever their protocol |
 //! | 1 | [`ledger`] | the nouns of review, and what people's answers add up to |
-//! | 1 | [`net`], [`agents`], [`endpoints`] | speaking HTTP, with live agents and with models, whatever their protocol |
 //! | 2 | [`suite`], [`assemble`], [`eval`] | TOML to suites; telemetry to sessions; sessions to verdicts to a decision |
 //! | 3 | [`sources`], [`receive`], [`evidence`], [`store`], [`report`] | files in, telemetry in, what checks ask for, the record and the database, reports out |
 //! | 4 | [`run`], [`drive`] | the engine; live agents, driven |
@@ -69,6 +71,7 @@ pub mod formats;
 pub mod ledger;
 pub mod model;
 pub mod net;
+pub mod process;
 pub mod promote;
 pub mod receive;
 pub mod redact;

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use seatrial::checks::build::{Build, Files, Kit};
 use seatrial::checks::expect::Expected;
-use seatrial::checks::subject::{Scene, SessionSubject};
+use seatrial::checks::subject::{NO_EARLIER, Scene, SessionSubject};
 use seatrial::checks::{Compiled, SessionCheck, rule};
 use seatrial::model::{Finding, Level, Session, Status};
 use serde_json::{Value, json};
@@ -226,6 +226,7 @@ fn judge(parameters: Value, reference: &[Call], calls: &[Call]) -> Finding {
         tags: &[],
         expected: &expected,
         turn_expected: &[],
+        earlier: Err(NO_EARLIER),
         context: &context,
         make_context: &make,
     };

@@ -24,6 +24,10 @@ pub trait Conversation: Send {
     /// Says something and hears the reply. Whoever calls bounds the time by dropping the future: no more is said in this
     /// conversation then, except that the same may be said again where nothing was heard.
     fn say<'a>(&'a mut self, say: &'a Say<'a>) -> BoxFuture<'a, Result<Heard, Trouble>>;
+    /// The names of the tools that there are, where the agent lists them; empty where it does not.
+    fn tools(&self) -> Vec<String> {
+        Vec::new()
+    }
     /// Ends it orderly.
     fn close(self: Box<Self>) -> BoxFuture<'static, ()> {
         Box::pin(std::future::ready(()))

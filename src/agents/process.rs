@@ -8,13 +8,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use minijinja::Value as Jinja;
-use process_wrap::tokio::{ChildWrapper, CommandWrap};
+use process_wrap::tokio::ChildWrapper;
 use tokio::io::AsyncReadExt;
 use tokio::process::{ChildStderr, ChildStdin, ChildStdout};
 
 use super::kind::Setup;
 use super::template::{Env, Text};
 use crate::net::{Cause, Trouble};
+use crate::process::{self, Group};
 
 /// How much of what a program says on its standard error is remembered, in bytes.
 const REMEMBERED: usize = 2000;
@@ -70,28 +71,17 @@ impl Program {
             };
             Trouble::new(cause, format!("the agent's program could not be started: {why}"))
         };
-        let name = self.run.first().map_or("", String::as_str);
-        let full = if name.contains('/') { std::path::absolute(self.dir.join(name)) } else { Ok(name.into()) };
         let mut variables = Vec::new();
         for (name, text) in &self.env {
             variables.push((name.as_str(), text.render(context)?));
         }
-        let mut command = CommandWrap::with_new(full.map_err(failed)?, |command| {
-            command.args(self.run.iter().skip(1));
-            if self.dir != Path::new("") {
-                command.current_dir(&self.dir);
-            }
+        let started = process::start_async(&self.run, &self.dir, |command| {
             command.envs(variables).envs(more.iter().copied());
             command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         });
-        // What it starts itself ends with it.
-        #[cfg(unix)]
-        command.wrap(process_wrap::tokio::ProcessGroup::leader());
-        #[cfg(windows)]
-        command.wrap(process_wrap::tokio::JobObject);
-        let mut child = command.spawn().map_err(failed)?;
+        let (mut child, group) = started.map_err(failed)?;
         let pipes = (child.stdin().take(), child.stdout().take(), child.stderr().take());
-        let running = Running { child, said: Arc::default(), env: env.clone() };
+        let running = Running { child, _group: group, said: Arc::default(), env: env.clone() };
         let (Some(stdin), Some(stdout), Some(stderr)) = pipes else {
             return Err(Trouble::new(Cause::Died, "the agent's program has no standard input and output"));
         };
@@ -111,6 +101,7 @@ pub struct Pipes {
 /// A program that was started. Ended, with all that it started itself, when this is dropped.
 pub struct Running {
     child: Box<dyn ChildWrapper>,
+    _group: Group,
     said: Arc<Mutex<Vec<u8>>>,
     env: Arc<Env>,
 }

@@ -19,7 +19,7 @@ mod resource;
 mod run;
 pub mod session_id;
 pub mod settled;
-mod spill;
+pub mod spill;
 mod store;
 
 pub use spill::SpillError;

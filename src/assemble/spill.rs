@@ -24,7 +24,7 @@ pub struct SpillError {
 }
 
 /// Records made small.
-pub(super) struct Packed {
+pub struct Packed {
     bytes: Box<[u8]>,
     /// How many bytes they were.
     len: usize,
@@ -32,14 +32,14 @@ pub(super) struct Packed {
 
 impl Packed {
     /// Packs a run of records.
-    pub(super) fn new(records: &[u8]) -> Self {
+    pub fn new(records: &[u8]) -> Self {
         Self { bytes: lz4_flex::block::compress(records).into(), len: records.len() }
     }
 }
 
 /// A run of records that was kept.
 #[derive(Debug)]
-pub(super) struct Chunk {
+pub struct Chunk {
     at: At,
     /// Bytes of its records.
     len: usize,
@@ -60,7 +60,7 @@ impl Chunk {
 
 /// Keeps what is packed: in memory up to a budget, then in a file, which is written at its end and read anywhere.
 #[derive(Debug)]
-pub(super) struct Spill {
+pub struct Spill {
     dir: PathBuf,
     /// Bytes that may still be held in memory.
     room: usize,
@@ -74,12 +74,12 @@ pub(super) struct Spill {
 
 impl Spill {
     /// Nothing kept; no file is made before one is needed.
-    pub(super) fn new(dir: &Path, room: usize) -> Self {
+    pub fn new(dir: &Path, room: usize) -> Self {
         Self { dir: dir.to_owned(), room, file: None, len: 0, at_end: true, buffer: Vec::new() }
     }
 
     /// Keeps a packed run of records.
-    pub(super) fn keep(&mut self, packed: Packed) -> Result<Chunk, SpillError> {
+    pub fn keep(&mut self, packed: Packed) -> Result<Chunk, SpillError> {
         let Packed { bytes, len } = packed;
         if let Some(left) = self.room.checked_sub(bytes.len()) {
             self.room = left;
@@ -92,7 +92,7 @@ impl Spill {
     }
 
     /// Unpacks a chunk into `out`, in place of what is there.
-    pub(super) fn read(&mut self, chunk: &Chunk, out: &mut Vec<u8>) -> Result<(), SpillError> {
+    pub fn read(&mut self, chunk: &Chunk, out: &mut Vec<u8>) -> Result<(), SpillError> {
         out.resize(chunk.len, 0);
         let packed = match &chunk.at {
             At::Memory(bytes) => &bytes[..],

@@ -221,6 +221,10 @@ pub trait AskingCheck: Send + Sync {
     fn needs(&self, subject: &Subject<'_>, have: &[Answer]) -> Vec<Need>;
     /// Judges the subject by the answers, once nothing more is needed.
     fn check(&self, subject: &Subject<'_>, have: &[Answer]) -> Finding;
+    /// What it puts to judges, as it is written; `None` of one that has no rubric.
+    fn rubric(&self) -> Option<&str> {
+        None
+    }
     /// How sure it can be of every verdict.
     fn reach(&self) -> Reach {
         Reach { confidence: 1.0, why: String::new() }

@@ -11,7 +11,7 @@ use super::asking::{Answer, Edge, Need, Nobody, Reply, Said, Subject, settle};
 use super::build::{Answered, Build, Example, Files, Kit, Params, rule};
 use super::expect::Expected;
 use super::select::Selector;
-use super::subject::{Scene, SessionSubject, SpanSubject, TurnSubject};
+use super::subject::{NO_EARLIER, Scene, SessionSubject, SpanSubject, TurnSubject};
 use super::{Compiled, context};
 use crate::model::digest::Digest;
 use crate::model::{Finding, Level, Session, Status};
@@ -34,6 +34,7 @@ pub fn scene<T>(json: &str, tags: &[&str], f: impl FnOnce(&Scene<'_>) -> T) -> T
         tags: &tags,
         expected: &expected,
         turn_expected: &turn_expected,
+        earlier: Err(NO_EARLIER),
         context: &OnceCell::new(),
         make_context: &make,
     })

@@ -17,11 +17,27 @@ pub struct Scene<'s> {
     pub expected: &'s Expected<'s>,
     /// What is expected of each turn; `None` where nothing is.
     pub turn_expected: &'s [Option<Expected<'s>>],
+    /// What an earlier run's session of the same case and trial replied, turn by turn; or why that is not known.
+    pub earlier: Result<&'s [EarlierReply], &'s str>,
     /// `case` and `session` as templates and expressions see them; made when first asked for.
     pub context: &'s OnceCell<minijinja::Value>,
     /// Makes `context`.
     pub make_context: &'s dyn Fn() -> minijinja::Value,
 }
+
+/// What was replied in a turn of an earlier run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EarlierReply {
+    /// This.
+    Said(String),
+    /// Nothing.
+    Nothing,
+    /// It was taken out when it was written.
+    Hidden,
+}
+
+/// Why nothing is known of an earlier run, where none is named.
+pub const NO_EARLIER: &str = "no run to compare with is named: `--baseline RUN`, or `baseline` in [gate]";
 
 impl Scene<'_> {
     /// The template context: `case` and `session`. A subject adds `turn` or `span` to it.

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::path::PathBuf;
 
 use super::context::Context;
+use super::decisions::Late;
 use super::labels;
 use crate::eval::baseline::Wanted;
 use crate::eval::calibration;
@@ -90,6 +91,7 @@ fn event(
     own: Option<&str>,
     (context, redactor): (&Context, &Redactor),
 ) -> Redacted<BaselineEvent> {
-    let found = baseline::read(&context.cwd.join(&run.path), suite, &run.wanted, own);
+    let late = Late::new(context);
+    let found = baseline::read(&context.cwd.join(&run.path), suite, &run.wanted, own, &|key| late.of(key));
     redactor.pass(&BaselineEvent { suite: index as u32, name: run.name, found }).map(Cow::into_owned)
 }

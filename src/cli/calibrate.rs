@@ -131,7 +131,7 @@ fn wanted(args: &Args, suites: &[Suite]) -> Result<Vec<Wanted>, Failure> {
         check: check.id.clone(),
         digest: check.digest,
         file: check.location.rsplit_once(':').map_or("", |(file, _)| file).to_owned(),
-        below: check.review.as_ref().and_then(|review| review.below),
+        below: check.review.as_ref().and_then(|routes| routes.review.below),
     };
     let wanted: Vec<Wanted> = suites
         .iter()

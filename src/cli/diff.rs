@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::context::{Context, Failure};
+use super::decisions;
 use super::gate::locate;
 use crate::eval::exit;
 use crate::redact::Redacted;
@@ -37,7 +38,8 @@ pub struct Args {
 /// Compares.
 pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     let (before, after) = (locate(&args.before, context)?, locate(&args.after, context)?);
-    let mut diff = diff::runs(&before, &after).map_err(Failure::usage)?;
+    let late = decisions::Late::new(context);
+    let mut diff = diff::runs(&before, &after, &|key| late.of(key)).map_err(Failure::usage)?;
     diff.exit_code = if args.exit_code && diff.is_worse() { exit::FAILED } else { exit::PASSED };
     let mut text = Vec::new();
     let written = if args.json {

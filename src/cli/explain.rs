@@ -6,6 +6,7 @@ mod promote;
 mod redaction;
 mod reference;
 mod review;
+mod routing;
 mod topics;
 
 use std::fmt::Write;
@@ -38,7 +39,7 @@ Examples:
 pub struct Args {
     /// A check, a trace format, a kind of agent, a rubric (`builtin:NAME`), or a topic: `agent`, `cases`,
     /// `exit-codes`, `filter`, `formats`, `gate`, `keys`, `matchers`, `metrics`, `promote`, `promote-hooks`, `redaction`,
-    /// `review`, `settings`, `suite`.
+    /// `review`, `routing`, `settings`, `suite`.
     name: Option<String>,
     /// Print the reference of all checks in Markdown.
     #[arg(long, conflicts_with = "name")]

@@ -1,9 +1,9 @@
 //! `seatrial merge`: put the shards of a run together, and decide as if it had never been split.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
+use std::{fs, io};
 
 use super::context::{Context, Failure};
 use super::run::{Ended, Format, Output, Shown};
@@ -216,6 +216,27 @@ fn note_unkept(records: &[ShardRecord], context: &Context) {
     }
 }
 
+/// What driving a suite and asking about it took in the shards is what it took in the whole.
+fn take_over_spending(
+    records: &[ShardRecord],
+    index: usize,
+    fold: &mut SuiteFold<'_>,
+    record: &mut impl io::Write,
+) -> io::Result<()> {
+    let mut lines = Vec::new();
+    for shard in records {
+        for event in shard.driven.iter().filter(|event| event.suite as usize == index) {
+            fold.drive(&event.driven);
+            record::volatile(&mut lines, "driven", &Redacted::drawn(event))?;
+        }
+        for event in shard.spent.iter().filter(|event| event.suite as usize == index) {
+            fold.spend(&event.checks);
+            record::volatile(&mut lines, "spend", &Redacted::drawn(event))?;
+        }
+    }
+    record.write_all(&lines)
+}
+
 /// Writes the record of the whole run, decides, and draws the reports.
 fn decide(
     args: &Args,
@@ -248,6 +269,8 @@ fn decide(
         let mut fold = SuiteFold::new(suite, system.map_or(0, |p| p.columns.len()));
         let own = baselines.iter().filter(|b| b.suite as usize == index);
         fold.baselines = own.map(|b| (b.name.clone(), b.found.clone())).collect();
+        take_over_spending(records, index, &mut fold, &mut output.record)
+            .map_err(|e| Failure::write("the record", &e))?;
         let desk = Desk {
             index: index as u32,
             files: &files,

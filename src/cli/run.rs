@@ -1,6 +1,7 @@
 //! `seatrial run`: evaluate suites and decide. Its arguments, and what must be right before anything is run.
 
 mod asking;
+mod driver;
 mod execute;
 mod folder;
 mod interrupt;
@@ -13,6 +14,7 @@ mod watch;
 
 use execute::Execution;
 pub(super) use folder::{below_root, display};
+pub(super) use interrupt::stop_on_interrupt;
 pub(super) use output::{Ended, Output, Shown};
 pub(super) use reports::{Copies, write as write_reports};
 use rerun::Rerun;
@@ -27,6 +29,7 @@ use crate::eval::plan::Planned;
 use crate::eval::shard::Shard;
 use crate::report::github;
 use crate::sources::discover::Discovery;
+use crate::store;
 use crate::suite::Suite;
 
 /// Arguments of `seatrial run`.
@@ -113,6 +116,10 @@ fn once(args: &Args, context: &Context, seen: &mut dyn FnMut(&[Suite])) -> Resul
     });
     let mut planned: Vec<Planned<'_>> = planned.collect();
     planned.iter_mut().for_each(|p| args.baseline.apply(&mut p.plan, context));
+    for planned in planned.iter_mut().filter(|planned| planned.wants_earlier()) {
+        let run = planned.plan.gate.baseline.as_ref().map(|bar| context.cwd.join(&bar.path));
+        planned.earlier = run.map(|run| store::earlier::read(&run, &planned.plan.name));
+    }
     let mut found: Vec<Discovery> = planned.iter().map(|p| args.load.recordings(p.suite, context)).collect();
     let unmatched = load::unmatched(&args.load, context, &planned, &found);
     if !unmatched.is_empty() {
@@ -121,11 +128,8 @@ fn once(args: &Args, context: &Context, seen: &mut dyn FnMut(&[Suite])) -> Resul
     let stop = interrupt::stop_on_interrupt()?;
     let mut execution =
         Execution::begin(args, context, filter.as_ref(), rerun.as_ref().map(|r| r.told.clone()), &planned, stop)?;
-    let sessions = execution.drive(&mut found, stop)?;
-    let code = execution.finish(found, stop);
-    // Only now nobody reads them any more.
-    drop(sessions);
-    code
+    execution.drive(&mut found, stop)?;
+    execution.finish(found, stop)
 }
 
 /// What is printed for whom.

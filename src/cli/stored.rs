@@ -83,6 +83,8 @@ impl Context {
         let runtime = Builder::new_multi_thread().worker_threads(1).thread_name("store").enable_all().build();
         let runtime = runtime.map_err(|e| Failure::new(exit::BUG, format_args!("no thread could be started: {e}")))?;
         let store = runtime.block_on(Store::open(&url)).map_err(|why| Failure::store(&why))?;
+        // Without anybody to tell, nothing is put down to be told.
+        let store = if self.settings.review.value.webhooks.is_empty() { store } else { store.posting() };
         let opened = Opened { store, runtime };
         // What must not be kept is not there for anybody who looks.
         if let Some(kept) = self.settings.keep_content.value {

@@ -4,29 +4,26 @@
 //! whatever order; the order of the recording is made afterwards.
 
 use std::io;
-use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::around::Around;
 use super::hooks::{self, For};
-use super::made;
-use super::saved::{Line, Saved};
-use super::talk::{self, Shared, Talk};
-use super::user::{Desks, Played};
+use super::late::{Joined, Late};
+use super::one::Ended;
+use super::saved::Saved;
+use super::talk::Shared;
+use super::user::Desks;
 use super::wants::Want;
-use crate::eval::evaluate::last_panic;
-use crate::eval::facts::Facts;
-use crate::model::{NanoUsd, Session, Text};
-use crate::net::budget::{Amount, Budget};
+use crate::net::budget::{Amount, Budget, Reserved};
 use crate::net::client::Http;
 use crate::net::pace::Pace;
 use crate::net::secret::Vars;
-use crate::receive::{Telemetry, join};
+use crate::receive::Telemetry;
 use crate::suite::agent::{Each, Hook, Live};
 use crate::suite::{Case, Suite};
+use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use futures_util::{FutureExt, StreamExt};
 use serde_json::Value;
 
 /// How often is looked whether the run is to end.
@@ -90,6 +87,8 @@ pub struct Came {
     pub peak: u64,
     /// What it cost, as far as it is known, with the models that played users.
     pub spent: Amount,
+    /// What sessions count for that were dropped when the run was interrupted.
+    pub dropped: Amount,
     /// How often models were asked what a user says.
     pub asked: u64,
     /// What these models cost, as far as it is known.
@@ -100,8 +99,8 @@ pub struct Came {
     pub panicked: bool,
     /// Teardowns that failed.
     pub undone: u64,
-    /// Sessions of which spans arrived after they had been collected.
-    pub late: u64,
+    /// Sessions that were put together again because more of their telemetry arrived.
+    pub joined: u64,
     /// What went wrong beside the sessions, the first of it.
     pub warnings: Vec<String>,
     /// Why it ended before all sessions did.
@@ -122,40 +121,12 @@ pub enum Stopped {
 /// How long what was begun may take to be undone, in all, once the run is interrupted.
 const UNDO: Duration = Duration::from_secs(5);
 
-/// What is said of a session of which spans arrived too late.
-const LATE: &str = "spans arrived after it had been quiet for `quiet` of [agent.telemetry], and are missing: \
-                    let the agent export sooner, or give it more time there";
-
 /// Warnings that are told.
 const MOST_WARNINGS: usize = 5;
 
-/// A session that has ended.
-struct Ended {
-    at: usize,
-    id: String,
-    line: io::Result<Line>,
-    /// What it came to; `Err` says what of it is known, and why that is not all.
-    spent: Result<Amount, (Amount, String)>,
-    /// How often the model was asked that played the user, and what that came to.
-    played: (u64, Amount),
-    /// Whether anything was heard.
-    heard: bool,
-    /// Whether anything was heard.
-    failed: bool,
-    turns: usize,
-    notes: Vec<String>,
-    retries: u32,
-    busy: u32,
-    panicked: bool,
-    /// What could not be undone after it.
-    undone: u64,
-    /// Held until it is known what the session cost.
-    held: Vec<crate::net::budget::Reserved>,
-}
-
 impl Fleet<'_> {
     /// Drives everything that is to be driven here.
-    pub async fn drive(&self, saved: &mut Saved<'_>) -> Came {
+    pub async fn drive(&self, saved: &mut Saved<'_>, late: &mut Late) -> Came {
         let began = Instant::now();
         let pace = Pace::new(self.live.load.concurrency, self.live.load.rate);
         let shared = Shared {
@@ -169,12 +140,11 @@ impl Fleet<'_> {
         };
         let mut came = Came::default();
         let around = Around::begin(self).await;
-        // Sessions that were driven here, and where they stand.
-        let mut driven: Vec<(usize, String)> = Vec::new();
         let mut left = self.here.iter().copied();
         let mut going = FuturesUnordered::new();
         // The most that a session cost so far; `None` before any has ended.
         let mut most = self.before;
+        let quiet = self.live.telemetry.as_ref().map(|listen| listen.quiet).unwrap_or_default();
         let mut look = tokio::time::interval(LOOK);
         look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
@@ -191,8 +161,7 @@ impl Fleet<'_> {
                         came.stopped.get_or_insert(Stopped::Capped(why));
                     }
                     Some(Ok(ended)) => {
-                        driven.push((ended.at, ended.id.clone()));
-                        if let Err(why) = self.take(ended, saved, &mut came, &mut most) {
+                        if let Err(why) = self.take(ended, saved, late, &mut came, &mut most) {
                             came.stopped.get_or_insert(Stopped::Write(why.to_string()));
                         }
                     }
@@ -202,19 +171,27 @@ impl Fleet<'_> {
                         came.stopped = Some(Stopped::Interrupted);
                         break;
                     }
+                    match late.join(self.telemetry, quiet, self.suite, saved) {
+                        Ok(joined) => {
+                            self.budgets.iter().for_each(|budget| budget.already(joined.more));
+                            came.count_late(joined);
+                        }
+                        Err(why) => {
+                            came.stopped.get_or_insert(Stopped::Write(why.to_string()));
+                        }
+                    }
                 }
             }
             (self.progress)(Reached { ended: came.sessions as usize, going: going.len(), all: self.here.len() });
         }
-        // Sessions that are dropped in the middle say nothing; what they started ends with them.
+        // Sessions that are dropped in the middle say nothing; what they started ends with them. What they came to nobody
+        // knows: it counts as much as was held for them.
+        came.dropped = most.unwrap_or_default().times(going.len() as u64);
         drop(going);
         let interrupted = came.stopped == Some(Stopped::Interrupted);
         for why in around.end(self, interrupted.then_some(UNDO)).await {
             came.undone += 1;
             came.warnings.push(why);
-        }
-        if let Err(why) = self.mark_late(&driven, interrupted, saved, &mut came).await {
-            came.stopped.get_or_insert(Stopped::Write(why.to_string()));
         }
         let _ = tokio::time::timeout(Duration::from_secs(10), self.live.agent.shut()).await;
         came.peak = pace.peak() as u64;
@@ -222,35 +199,8 @@ impl Fleet<'_> {
         came
     }
 
-    /// Marks the sessions of which spans arrived after they had been collected: what is saved of them is not all.
-    async fn mark_late(
-        &self,
-        driven: &[(usize, String)],
-        interrupted: bool,
-        saved: &mut Saved<'_>,
-        came: &mut Came,
-    ) -> io::Result<()> {
-        let Some(listen) = self.live.telemetry.as_ref().filter(|_| !driven.is_empty()) else { return Ok(()) };
-        if !interrupted {
-            tokio::time::sleep(listen.quiet).await;
-        }
-        for (at, id) in driven {
-            if self.telemetry.is_late(id) {
-                came.late += 1;
-                saved.amend(*at, &|session| {
-                    session.incomplete = true;
-                    session.notes.push(LATE.into());
-                })?;
-            }
-        }
-        if came.late > 0 {
-            came.warnings.push(format!("{} sessions cannot be measured: {LATE}", came.late));
-        }
-        Ok(())
-    }
-
     /// What something is done for.
-    fn for_what<'a>(&'a self, case: Option<(&'a Case, u32)>, session: &'a str) -> For<'a> {
+    pub(super) fn for_what<'a>(&'a self, case: Option<(&'a Case, u32)>, session: &'a str) -> For<'a> {
         let (vars, trial) = case.map_or((&Value::Null, 0), |(case, trial)| (&case.vars, trial));
         For { case: vars, session, trial, env: self.env, http: self.http, dir: &self.live.dir }
     }
@@ -284,152 +234,54 @@ impl Fleet<'_> {
         Some((self.suite.cases.as_ref()?.list.get(want.case)?, want.trial))
     }
 
-    /// One session; `Err` says why nothing may be spent on it.
-    async fn one(&self, shared: &Shared<'_>, around: &Around, at: usize, most: Amount) -> Result<Ended, String> {
-        let mut held = Vec::new();
-        for budget in self.budgets {
-            held.push(budget.reserve(most).await.map_err(|trouble| trouble.message)?);
+    /// Counts and saves a session that has ended.
+    fn take(
+        &self,
+        ended: Ended,
+        saved: &mut Saved<'_>,
+        late: &mut Late,
+        came: &mut Came,
+        most: &mut Option<Amount>,
+    ) -> io::Result<()> {
+        let Ended { at, spent, held, .. } = &ended;
+        if spent.heard {
+            *most = Some(most.unwrap_or_default().most(spent.known));
         }
-        let Some((case, trial)) = self.case(at) else { return Err("a case that is not in the suite".to_owned()) };
-        let mut talk = Talk::new();
-        let id = talk.id.clone();
-        let hooks = &self.live.hooks;
-        let for_it = Some((case, trial));
-        let ready = around.ready(self, at, &id).await;
-        let (mut initial, mut notes) = (None, Vec::new());
-        if let Some(state) = hooks.state.as_ref().filter(|state| state.initial && ready.is_ok()) {
-            let asked = hooks::state(state, self.for_what(for_it, &id)).await;
-            initial = asked.map_err(|why| notes.push(format!("the state before the session is not known: {why}"))).ok();
+        let counts = spent.counts(held.first().map(Reserved::most).unwrap_or_default());
+        let unsaid = self.budgets.iter().find_map(|budget| spent.unsaid(budget.limits()));
+        came.count(&ended);
+        let (at, line) = (*at, ended.line?);
+        if let Some(unjoined) = &ended.unjoined {
+            late.keep(at, ended.spent, unjoined)?;
         }
-        let whole = match &ready {
-            Ok(()) => AssertUnwindSafe(talk.hold(shared, case, trial)).catch_unwind().await,
-            Err(why) => {
-                talk.failure = Some(talk::Failure { kind: "setup", message: why.clone() });
-                Ok(())
-            }
-        };
-        let panicked = whole.is_err();
-        if panicked {
-            let message = format!("a bug in seatrial: {}", last_panic());
-            talk.failure = Some(talk::Failure { kind: "bug", message });
-        }
-        let (retries, busy) = (talk.retries, talk.busy);
-        let played = talk.played.clone();
-        let failed = talk.failure.is_some();
-        let mut session = made::session(self.suite, case, trial, talk);
-        session.initial_state = initial;
-        if let Some(state) = hooks.state.as_ref().filter(|_| !failed) {
-            let asked = hooks::state(state, self.for_what(for_it, &id)).await;
-            session.state =
-                asked.map_err(|why| notes.push(format!("the state after the session is not known: {why}"))).ok();
-        }
-        let mut undone = 0;
-        for why in around.over(self, at, &id).await {
-            undone += 1;
-            notes.push(why);
-        }
-        session.notes = notes.iter().map(|note| Text::from(note.clone())).collect();
-        let collected = shared.telemetry.collect(&id, Instant::now() + self.live.telemetry_deadline()).await;
-        let mut session = session;
-        if collected.listening {
-            // A turn is begun once, however often it is tried.
-            let begun: Vec<Option<usize>> = (0..session.turns.len()).map(Some).collect();
-            join(&mut session, &collected, &begun);
-        }
-        Ok(Ended {
-            at,
-            id: id.clone(),
-            line: Line::of(&session, &self.suite.redactor),
-            spent: self.spent(&session, played.as_ref()),
-            played: played.as_ref().map(|played| (played.asked(), played.spent())).unwrap_or_default(),
-            heard: session.turns.iter().any(|turn| turn.end_ns.is_some()),
-            failed: session.failure.is_some(),
-            turns: session.turns.len(),
-            notes: notes.into_iter().map(|note| format!("session {id}: {note}")).collect(),
-            retries,
-            busy,
-            panicked,
-            undone,
-            held,
-        })
-    }
-
-    fn take(&self, ended: Ended, saved: &mut Saved<'_>, came: &mut Came, most: &mut Option<Amount>) -> io::Result<()> {
-        let Ended {
-            at,
-            id: _,
-            line,
-            spent,
-            played,
-            heard,
-            failed,
-            turns,
-            notes,
-            retries,
-            busy,
-            panicked,
-            undone,
-            held,
-        } = ended;
-        let amount = *spent.as_ref().unwrap_or_else(|(known, _)| known);
-        if heard {
-            let so_far = most.unwrap_or_default();
-            *most = Some(Amount { cost: so_far.cost.max(amount.cost), tokens: so_far.tokens.max(amount.tokens) });
-        }
-        held.into_iter().for_each(|held| held.settle(amount));
-        came.spent = came.spent.plus(amount);
-        came.asked += played.0;
-        came.users = came.users.plus(played.1);
-        came.sessions += 1;
-        came.failures += u64::from(failed);
-        came.turns += turns as u64;
-        came.retries += u64::from(retries);
-        came.busy += u64::from(busy);
-        came.panicked |= panicked;
-        came.undone += undone;
-        let room = MOST_WARNINGS.saturating_sub(came.warnings.len());
-        came.warnings.extend(notes.into_iter().take(room));
-        if let Err((_, why)) = spent
-            && heard
-        {
+        ended.held.into_iter().for_each(|held| held.settle(counts));
+        if let Some(why) = unsaid {
             came.stopped.get_or_insert(Stopped::Capped(why));
         }
-        saved.add(at, &line?)
+        saved.add(at, &line)
+    }
+}
+
+impl Came {
+    /// Counts sessions that were put together again.
+    pub fn count_late(&mut self, joined: Joined) {
+        self.joined += joined.sessions;
+        self.spent = self.spent.plus(joined.more);
     }
 
-    /// What a session came to, with the model that played its user. `Err` where there is a limit on what is not said: what is known, and why.
-    fn spent(&self, session: &Session<'_>, played: Option<&Played>) -> Result<Amount, (Amount, String)> {
-        let facts = Facts::of(session, &self.suite.prices);
-        let cost = facts.cost_usd.and_then(NanoUsd::from_usd);
-        let amount = Amount { cost: cost.unwrap_or_default(), tokens: facts.tokens.unwrap_or_default() as u64 }
-            .plus(played.map(Played::spent).unwrap_or_default());
-        let unknown = |who: &str, limit: &str, what: &str| {
-            let why = format!(
-                "`{limit}` is set, and {who} does not say {what} (session `{}`), so nobody could keep it",
-                session.id
-            );
-            Err((amount, why))
-        };
-        let limits = self.budgets.iter().map(Budget::limits);
-        for limit in limits {
-            if limit.cost.is_some() && cost.is_none() {
-                return unknown(
-                    "the agent",
-                    "max_cost_usd",
-                    "what it spends: neither a cost nor tokens of a model with a price",
-                );
-            }
-            if limit.tokens.is_some() && facts.tokens.is_none() {
-                return unknown("the agent", "max_tokens", "how many tokens it uses");
-            }
-            let (cost, tokens) = played.map_or((true, true), Played::is_known);
-            if limit.cost.is_some() && !cost {
-                return unknown("the simulated user", "max_cost_usd", "what it spends: no price is known of its model");
-            }
-            if limit.tokens.is_some() && !tokens {
-                return unknown("the simulated user", "max_tokens", "how many tokens it uses");
-            }
-        }
-        Ok(amount)
+    /// Counts a session that has ended.
+    fn count(&mut self, ended: &Ended) {
+        self.spent = self.spent.plus(ended.spent.known);
+        self.asked += ended.played.0;
+        self.users = self.users.plus(ended.played.1);
+        self.sessions += 1;
+        self.failures += u64::from(ended.failed);
+        self.turns += ended.turns as u64;
+        self.retries += u64::from(ended.retries);
+        self.busy += u64::from(ended.busy);
+        self.panicked |= ended.panicked;
+        self.undone += ended.undone;
+        let room = MOST_WARNINGS.saturating_sub(self.warnings.len());
+        self.warnings.extend(ended.notes.iter().take(room).cloned());
     }
 }

@@ -1,18 +1,22 @@
-//! The receiver of telemetry while a suite is driven.
+//! The receivers of telemetry of a live run. One listens from when the first suite that names its addresses is driven
+//! until the run ends: what comes late is still taken, and what comes too late is counted.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::rc::Rc;
+use std::sync::{Mutex, PoisonError};
 
 use crate::receive::inbox::Limits;
 use crate::receive::listen::Receiver;
-use crate::receive::spool::Left;
-use crate::receive::{Correlation, Counts, Telemetry};
-use crate::suite::agent::Listen;
+use crate::receive::{Correlation, Telemetry};
 
-/// A receiver that listens for one suite. What it took is gone with it.
+/// A receiver that listens. What it took is gone with it.
 pub struct Listening {
-    receiver: Receiver,
+    asked: Vec<SocketAddr>,
+    addresses: String,
+    /// None once it is closed.
+    receiver: Mutex<Option<Receiver>>,
     correlation: Correlation,
-    _spool: tempfile::TempDir,
 }
 
 impl Listening {
@@ -20,32 +24,42 @@ impl Listening {
     ///
     /// # Errors
     /// What keeps it from listening, in words.
-    pub async fn begin(listen: &Listen, memory: usize, spill_dir: PathBuf) -> Result<Self, String> {
-        let spool = tempfile::Builder::new().prefix("seatrial-").tempdir_in(&spill_dir).map_err(|e| e.to_string())?;
-        let left = Left::open(&spool.path().join("spool")).map_err(|why| why.to_string())?;
-        let limits = Limits { memory, spill_dir, ..Limits::default() };
-        let correlation = Correlation::new(left, limits, listen.quiet).map_err(|why| why.to_string())?;
-        let receiver = Receiver::listen(&listen.addresses, correlation.inbox()).await.map_err(|(address, why)| {
+    pub async fn begin(asked: &[SocketAddr], memory: usize, spill_dir: PathBuf) -> Result<Self, String> {
+        let correlation = Correlation::new(Limits { memory, spill_dir, ..Limits::default() });
+        let receiver = Receiver::listen(asked, correlation.inbox()).await.map_err(|(address, why)| {
             format!(
                 "telemetry cannot be received at {address}: {why}; `listen` in [agent.telemetry] names another place"
             )
         })?;
-        Ok(Self { receiver, correlation, _spool: spool })
+        let addresses = receiver.addresses().iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        Ok(Self { asked: asked.to_vec(), addresses, receiver: Mutex::new(Some(receiver)), correlation })
+    }
+
+    /// The receiver among several that listens at exactly these addresses. Port 0 is never the same place twice.
+    pub fn among<'l>(all: &'l [Rc<Self>], asked: &[SocketAddr]) -> Option<&'l Rc<Self>> {
+        all.iter().find(|one| one.asked == asked && asked.iter().all(|address| address.port() != 0))
+    }
+
+    /// Whether it listens at one of these addresses.
+    pub fn is_at(&self, addresses: &[SocketAddr]) -> bool {
+        self.asked.iter().any(|own| own.port() != 0 && addresses.contains(own))
     }
 
     /// Where it listens.
-    pub fn addresses(&self) -> String {
-        self.receiver.addresses().iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    pub fn addresses(&self) -> &str {
+        &self.addresses
+    }
+
+    /// Ends to listen. What arrived is still there.
+    pub async fn close(&self) {
+        let receiver = self.receiver.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(receiver) = receiver {
+            receiver.close().await;
+        }
     }
 
     /// What takes the telemetry of sessions.
     pub fn telemetry(&self) -> &dyn Telemetry {
         &self.correlation
-    }
-
-    /// Ends it; what arrived.
-    pub async fn end(self) -> Counts {
-        self.receiver.close().await;
-        self.correlation.counts()
     }
 }

@@ -8,7 +8,9 @@ use serde_json::json;
 
 use super::talk::{Talk, Turn};
 use crate::agents::conversation::{Call, Heard};
-use crate::model::{Attributes, CLIENT_SPAN, Failure, NanoUsd, Payload, Session, Span, SpanKind, SpanStatus, Text};
+use crate::model::{
+    Attributes, CLIENT_SPAN, Failure, NanoUsd, Payload, Session, Span, SpanKind, SpanStatus, TOOLS, Text,
+};
 use crate::receive::source;
 use crate::suite::{Case, Suite};
 
@@ -26,6 +28,9 @@ pub fn session(suite: &Suite, case: &Case, trial: u32, talk: Talk) -> Session<'s
     }
     if let Some(played) = &talk.played {
         attributes.push(PLAYED, Payload::from_value(&played.json()));
+    }
+    if !talk.tools.is_empty() {
+        attributes.push(TOOLS, Payload::from_value(&json!(talk.tools)));
     }
     let subject = suite.subject.as_ref();
     let start_ns = Some(talk.start_ns);

@@ -10,17 +10,21 @@
 //! - [`talk`]: one conversation, turn by turn, within its limits of time; what is said again and what is not.
 //! - [`hooks`]: what is done before and after sessions, and what the world is like then.
 //! - [`around`]: when it is done, and that it is undone.
-//! - [`listening`]: the receiver of telemetry while a suite is driven.
+//! - [`listening`]: the receivers of telemetry of a run; [`late`]: sessions that are put together again.
 //! - [`made`]: from what was heard to a session; what was not heard is not in it.
+//! - [`one`]: one session, from what is done before it to what came of it; [`spent`]: what it came to.
 //! - [`fleet`]: many conversations at once, until all have ended, the run is interrupted, or what may be spent is spent.
 //! - [`saved`]: the sessions on disk, as they end and at last in order.
 
 pub mod around;
 pub mod fleet;
 pub mod hooks;
+pub mod late;
 pub mod listening;
 pub mod made;
+pub mod one;
 pub mod saved;
+pub mod spent;
 pub mod talk;
 #[cfg(test)]
 mod tests;

@@ -8,14 +8,11 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
-
-use super::made::PLAYED;
+use super::spent::{Before, Spent};
 use super::wants::Want;
-use crate::eval::facts::Facts;
 use crate::formats::seatrial;
-use crate::model::{NanoUsd, Session};
-use crate::net::budget::Amount;
+use crate::model::Session;
+use crate::model::digest::{self, Digest};
 use crate::redact::Redactor;
 use crate::store::driven::{FOLDER, file_name};
 use crate::suite::Suite;
@@ -26,7 +23,7 @@ const LONGEST: u64 = 1 << 30;
 /// The sessions of a suite.
 pub struct Saved<'s> {
     suite: &'s Suite,
-    wants: &'s [Want],
+    wants: Vec<Want>,
     /// What stays.
     kept: Lines,
     /// What is judged, where that is not what stays.
@@ -35,10 +32,10 @@ pub struct Saved<'s> {
     there: Vec<bool>,
     /// Sessions that were saved before and cannot be judged again, because something was taken out of them.
     pub redacted: usize,
-    /// What the sessions that were saved before came to, as far as they say it.
-    pub spent: Amount,
-    /// The most that one of them came to.
-    pub most: Option<Amount>,
+    /// Sessions that were judged before and are there only as they were written: what they are now, and what they were.
+    pub judged: Vec<(Digest, Digest)>,
+    /// What the sessions came to that were saved before, those among them that are driven again too.
+    pub before: Before,
 }
 
 /// A session as it is judged, and as it is kept where that is not the same.
@@ -125,11 +122,17 @@ impl Lines {
 
 impl<'s> Saved<'s> {
     /// The sessions of `suite` in the folder of a run: those that were saved before are there. `apart` keeps what is judged
-    /// in a file of its own.
+    /// in a file of its own; `recorded` says which session the run has recorded at a place.
     ///
     /// # Errors
     /// A file that cannot be read or written.
-    pub fn open(suite: &'s Suite, wants: &'s [Want], run: &Path, apart: bool) -> io::Result<Self> {
+    pub fn open(
+        suite: &'s Suite,
+        wants: &[Want],
+        run: &Path,
+        apart: bool,
+        recorded: &dyn Fn(usize) -> Option<(String, Digest)>,
+    ) -> io::Result<Self> {
         let path = run.join(file_name(&suite.name));
         fs::create_dir_all(run.join(FOLDER))?;
         let before = path.with_extension("before");
@@ -141,23 +144,23 @@ impl<'s> Saved<'s> {
         let private = if apart { Some(kept.apart()?) } else { None };
         let mut saved = Self {
             suite,
-            wants,
+            wants: wants.to_vec(),
             kept,
             private,
             there: vec![false; wants.len()],
             redacted: 0,
-            spent: Amount::default(),
-            most: None,
+            judged: Vec::new(),
+            before: Before::default(),
         };
         if before.exists() {
-            saved.take_over(&before)?;
+            saved.take_over(&before, recorded)?;
             fs::remove_file(&before)?;
         }
         Ok(saved)
     }
 
     /// Takes over what was saved before, as far as it can be judged.
-    fn take_over(&mut self, before: &Path) -> io::Result<()> {
+    fn take_over(&mut self, before: &Path, recorded: &dyn Fn(usize) -> Option<(String, Digest)>) -> io::Result<()> {
         let cases = self.suite.cases.as_ref();
         let places: HashMap<Want, usize> = self.wants.iter().enumerate().map(|(at, want)| (*want, at)).collect();
         let mut lines = BufReader::new(File::open(before)?);
@@ -173,32 +176,20 @@ impl<'s> Saved<'s> {
             let trial = session.trial.as_ref().and_then(|trial| trial.parse().ok());
             let want = case.zip(trial).and_then(|(case, trial)| places.get(&Want { case: *case, trial }));
             let changed = !session.redacted.is_empty();
-            if want.is_none_or(|at| !self.there[*at]) {
-                self.count(&session);
-            }
+            self.before.add(Spent::of(&session, &self.suite.prices));
             match want {
+                // It was judged as it was, and need not be once more.
+                Some(&at) if changed && recorded(at).is_some_and(|(id, _)| id == session.id.as_str()) => {
+                    let was = recorded(at).map(|(_, was)| (digest::session(&session), was));
+                    self.judged.extend(was);
+                    self.push(at, &line, &line)?;
+                }
                 // Its flags say that it is not what the checks would have seen.
                 _ if changed => self.redacted += 1,
                 // The last that was saved of it is what counts.
                 Some(&at) => self.push(at, &line, &line)?,
                 _ => {}
             }
-        }
-    }
-
-    /// Counts what a session came to, with the model that played its user.
-    fn count(&mut self, session: &Session<'_>) {
-        let facts = Facts::of(session, &self.suite.prices);
-        let cost = facts.cost_usd.and_then(NanoUsd::from_usd).unwrap_or_default();
-        let amount = Amount { cost, tokens: facts.tokens.unwrap_or_default() as u64 };
-        let played = session.attributes.get(PLAYED).and_then(|told| serde_json::from_str::<Value>(told.as_str()).ok());
-        let told = |key: &str| played.as_ref().and_then(|played| played.get(key));
-        let cost = told("cost_usd").and_then(Value::as_f64).and_then(NanoUsd::from_usd).unwrap_or_default();
-        let amount = amount.plus(Amount { cost, tokens: told("tokens").and_then(Value::as_u64).unwrap_or_default() });
-        self.spent = self.spent.plus(amount);
-        if session.turns.iter().any(|turn| turn.end_ns.is_some()) {
-            let most = self.most.unwrap_or_default();
-            self.most = Some(Amount { cost: most.cost.max(amount.cost), tokens: most.tokens.max(amount.tokens) });
         }
     }
 
@@ -267,7 +258,7 @@ impl<'s> Saved<'s> {
     pub fn finish(mut self) -> io::Result<Judged> {
         self.kept.sort(self.wants.len(), &|_| None)?;
         let Some((mut lines, dir)) = self.private else { return Ok(Judged { path: self.kept.path, _private: None }) };
-        let (suite, wants) = (self.suite, self.wants);
+        let (suite, wants) = (self.suite, &self.wants);
         lines.sort(wants.len(), &|at| {
             let want = wants.get(at)?;
             let case = suite.cases.as_ref()?.list.get(want.case)?;

@@ -61,6 +61,8 @@ pub struct Talk {
     pub retries: u32,
     /// How often the agent was busy.
     pub busy: u32,
+    /// The names of the tools that there are, where the agent lists them.
+    pub tools: Vec<String>,
     /// What the model came to that played the user; `None` where the case says what is said.
     pub played: Option<Played>,
 }
@@ -166,6 +168,7 @@ impl InSession<'_, '_> {
     async fn speak(&mut self, mut speaker: Speaker<'_>) -> Result<(), Failure> {
         self.talk.played = speaker.played();
         let mut conversation = self.open().await?;
+        self.talk.tools = conversation.tools();
         let mut history: Vec<Exchange> = Vec::new();
         let mut ended = Ok(());
         loop {

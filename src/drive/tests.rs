@@ -8,6 +8,7 @@ use futures_util::future::BoxFuture;
 use serde_json::Value;
 
 use super::fleet::{Came, Fleet, Stopped};
+use super::late::Late;
 use super::saved::Saved;
 use super::wants;
 use crate::agents::{Agent, Conversation, Heard, Say, Start};
@@ -150,7 +151,7 @@ impl World {
     fn drive(&self) -> (Came, Vec<Value>) {
         let planned = Planned::new(&self.suite, None).unwrap();
         let wants = wants::of(&planned);
-        let mut saved = Saved::open(&self.suite, &wants, self.dir.path(), false).unwrap();
+        let mut saved = Saved::open(&self.suite, &wants, self.dir.path(), false, &|_| None).unwrap();
         let fleet = Fleet {
             suite: &self.suite,
             live: self.suite.live.as_ref().unwrap(),
@@ -163,11 +164,11 @@ impl World {
             first_wait: Duration::from_micros(20),
             budgets: &self.budgets,
             stop: &self.stop,
-            before: None,
+            before: saved.before.most(),
             progress: &|reached| *self.progress.lock().unwrap() = reached.ended,
         };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let came = runtime.block_on(fleet.drive(&mut saved));
+        let came = runtime.block_on(fleet.drive(&mut saved, &mut Late::new(self.dir.path())));
         let judged = saved.finish().unwrap();
         (came, lines(&judged.path))
     }
@@ -378,6 +379,24 @@ fn a_limit_that_nobody_could_keep_stops_the_run() {
 }
 
 #[test]
+fn one_that_breaks_off_counts_as_much_as_was_held_for_it() {
+    let mut world = World::new(&cases(10), |told| match told.case {
+        "c0" => spends(30),
+        _ => Does::Fails(Cause::Reset),
+    });
+    world.load().concurrency = 1;
+    world.budgets = vec![Budget::new(Limits { tokens: Some(100), cost: None })];
+    let (came, sessions) = world.drive();
+    assert!(matches!(&came.stopped, Some(Stopped::Capped(why)) if why.contains("90 tokens are spent")), "{came:?}");
+    assert_eq!((came.sessions, came.spent.tokens, sessions.len()), (3, 30, 3));
+    // So it does for a continuation.
+    let planned = Planned::new(&world.suite, None).unwrap();
+    let wants = wants::of(&planned);
+    let before = Saved::open(&world.suite, &wants, world.dir.path(), false, &|_| None).unwrap().before;
+    assert_eq!((before.counts().tokens, before.most().unwrap().tokens), (90, 30));
+}
+
+#[test]
 fn an_interrupt_drops_what_is_in_flight_and_keeps_what_has_ended() {
     let world = std::sync::Arc::new(World::new(&cases(9), |told| match told.case {
         "c0" => Does::Replies("x".into()),
@@ -387,6 +406,28 @@ fn an_interrupt_drops_what_is_in_flight_and_keeps_what_has_ended() {
     let (came, sessions) = world.drive();
     assert_eq!(came.stopped, Some(Stopped::Interrupted));
     assert!(sessions.len() <= 1, "{sessions:?}");
+    // What was dropped counts as much as the most that one came to.
+    let hung = std::sync::Arc::new(AtomicUsize::new(0));
+    let hangs = hung.clone();
+    let mut world = World::new(&cases(9), move |told| match told.case {
+        "c0" => spends(5),
+        _ => {
+            hangs.fetch_add(1, Ordering::SeqCst);
+            Does::Hangs
+        }
+    });
+    world.budgets = vec![Budget::new(Limits { tokens: Some(1000), cost: None })];
+    let world = std::sync::Arc::new(world);
+    let stops = world.clone();
+    let waits = std::thread::spawn(move || {
+        while hung.load(Ordering::SeqCst) < 3 {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        stops.stop.store(true, Ordering::Relaxed);
+    });
+    let (came, sessions) = world.drive();
+    waits.join().unwrap();
+    assert_eq!((came.dropped.tokens, sessions.len()), (15, 1));
 }
 
 #[test]

@@ -121,11 +121,6 @@ impl Played {
         self.asked
     }
 
-    /// Whether what it cost, and how many tokens it took, is known.
-    pub fn is_known(&self) -> (bool, bool) {
-        (self.cost.is_some(), self.tokens.is_some())
-    }
-
     /// For the session: who played, and what came of it. What is not known is not in it.
     pub fn json(&self) -> Value {
         let mut out = json!({ "judge": self.judge, "endpoint": self.endpoint, "asked": self.asked });
@@ -196,7 +191,8 @@ pub async fn next(
         let need = Need::Vote { judge, prompt: prompt.clone(), vote: trial, wrong: wrong.clone() };
         // What a user costs is part of what its session is held for ([`super::fleet`]): a second reservation inside of the
         // first could wait for ever for what other sessions hold, and they for this one.
-        let answered = desk.answer(&need, &Budget::default()).await.map_err(|trouble| {
+        let (answered, _) = desk.answer(&need, &Budget::default(), &|_| ()).await;
+        let answered = answered.map_err(|trouble| {
             failed(UNANSWERED, format!("the simulated user ({}) does not answer: {trouble}", user.judge))
         })?;
         played.asked += 1;

@@ -11,7 +11,7 @@ use super::prints::Prints;
 use super::remembered::{CaseMean, OfCase};
 use super::rollup;
 use crate::checks::system::past::Past;
-use crate::checks::system::{CaseOutcome, TrialOutcome};
+use crate::checks::system::{CaseOutcome, End, TrialOutcome};
 use crate::model::digest::Digest;
 use crate::model::{Level, Status};
 use crate::suite::{BaselineBar, Subject};
@@ -120,6 +120,11 @@ pub enum Found {
 impl Baseline {
     /// What a run leaves of a suite for a comparison. Of its columns, `wanted` are kept.
     pub fn of(fold: &SuiteFold<'_>, run: &str, wanted: &[ColumnPlan]) -> Self {
+        Self::at(fold, None, run, wanted)
+    }
+
+    /// The same as people may decide over what waits for them; as it is where no end is named.
+    pub fn at(fold: &SuiteFold<'_>, end: Option<End>, run: &str, wanted: &[ColumnPlan]) -> Self {
         let plan = fold.plan;
         let checks = plan.checks.iter().map(|c| PastCheck {
             id: c.id.clone(),
@@ -131,7 +136,7 @@ impl Baseline {
         let mut of_cases = remembered.map(|r| r.cases(fold.cases.len())).unwrap_or_default().into_iter();
         let cases = fold.cases.iter().enumerate().filter_map(|(i, case)| {
             let of_case = of_cases.next().unwrap_or_default();
-            past_case(plan, &checks, i, case, of_case)
+            past_case((plan, i), &checks, case, of_case, end)
         });
         let cases: Vec<PastCase> = cases.collect();
         let columns = plan.columns.iter().zip(&fold.columns).filter(|(c, _)| wanted.contains(c));
@@ -163,11 +168,11 @@ impl Baseline {
 
 /// A case of the run; `None` for one that the filter or the suite takes out.
 fn past_case(
-    plan: &SuitePlan,
+    (plan, index): (&SuitePlan, usize),
     checks: &[PastCheck],
-    index: usize,
     case: &CaseOutcome,
     of_case: OfCase,
+    end: Option<End>,
 ) -> Option<PastCase> {
     let declared = plan.cases.as_ref().and_then(|c| c.get(index));
     if declared.is_some_and(|c| c.filtered || c.skip.is_some()) {
@@ -180,7 +185,7 @@ fn past_case(
     }
     Some(PastCase {
         id: case.id.to_string(),
-        trials: case.trials.iter().map(|trial| PastTrial::of(trial, checks)).collect(),
+        trials: case.trials.iter().map(|trial| PastTrial::of(trial, checks, end)).collect(),
         missing,
         sessions: of_case.sessions,
         means: of_case.means,
@@ -188,9 +193,9 @@ fn past_case(
 }
 
 impl PastTrial {
-    fn of(trial: &TrialOutcome, checks: &[PastCheck]) -> Self {
+    fn of(trial: &TrialOutcome, checks: &[PastCheck], end: Option<End>) -> Self {
         let mut letters = vec![b'-'; checks.len()];
-        for (check, status) in trial.checks.iter() {
+        for (check, status) in end.map_or(&**trial.checks, |end| trial.checks.at(end)) {
             if let Some(letter) = letters.get_mut(*check as usize) {
                 *letter = letter_of(*status);
             }
@@ -198,7 +203,7 @@ impl PastTrial {
         let blocking = checks.iter().zip(&letters).filter(|(c, _)| c.blocks);
         // An error that no verdict explains is one of the session as a whole.
         let explained = blocking.clone().any(|(_, letter)| *letter == letter_of(Status::Error));
-        let whole = trial.status == Status::Error && !explained;
+        let whole = end.map_or(trial.status, |end| trial.at(end)) == Status::Error && !explained;
         Self(whole.then_some('!').into_iter().chain(letters.into_iter().map(char::from)).collect())
     }
 
@@ -263,7 +268,7 @@ mod tests {
     #[test]
     fn a_trial_that_could_not_be_measured_as_a_whole_is_an_error_of_every_check() {
         let checks = [PastCheck { id: "a".into(), digest: Digest::of(b""), blocks: true }];
-        let broken = PastTrial::of(&TrialOutcome { status: Error, checks: Vec::new().into() }, &checks);
+        let broken = PastTrial::of(&TrialOutcome { status: Error, checks: Default::default() }, &checks, None);
         assert_eq!((broken.verdict(0), broken.status([0]), broken.status([])), (Some(Error), Error, Error));
     }
 

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use crate::checks::context;
 use crate::checks::expect::Expected;
+use crate::checks::subject::{EarlierReply, NO_EARLIER};
 use crate::model::{LeftOut, Session, Text};
 use crate::suite::{Case, Suite};
 
@@ -26,6 +27,8 @@ pub struct Bound<'s> {
     pub expected: Expected<'s>,
     /// What is expected of each turn; as long as the longer of the session's turns and the case's.
     pub turn_expected: Vec<Option<Expected<'s>>>,
+    /// What an earlier run's session of the same case and trial replied; or why that is not known.
+    pub earlier: Result<&'s [EarlierReply], &'s str>,
     /// Why the session as a whole cannot be measured.
     pub error: Option<String>,
 }
@@ -53,6 +56,7 @@ pub fn bind<'s>(suite: &'s Suite, session: &'s Session<'s>) -> Result<Bound<'s>,
         turn_expected: session.turns.iter().map(|t| t.reference.as_ref().map(Expected::recorded)).collect(),
         case_id,
         trial,
+        earlier: Err(NO_EARLIER),
         error,
     };
     if let Some(cases) = &suite.cases {
@@ -118,6 +122,7 @@ impl<'s> Bound<'s> {
             tags: Cow::Borrowed(&self.tags),
             expected: session.reference.as_ref().map(Expected::recorded).unwrap_or_default(),
             turn_expected: session.turns.iter().map(|t| t.reference.as_ref().map(Expected::recorded)).collect(),
+            earlier: self.earlier,
             error: None,
         };
         if let (Some(case), Some(index)) = (self.case, self.case_index) {

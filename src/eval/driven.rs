@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::model::NanoUsd;
+use crate::net::budget::Amount;
 use crate::redact::{Redact, With};
 
 /// What driving the sessions of a suite came to.
@@ -28,14 +29,24 @@ pub struct Driven {
     pub cost_usd: NanoUsd,
     /// Tokens, likewise.
     pub tokens: u64,
+    /// What sessions count for, in the limits of a continuation, that were dropped when the run was interrupted: nobody
+    /// knows what they came to.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub dropped_cost_usd: NanoUsd,
+    /// The same in tokens.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub dropped_tokens: u64,
     /// How often models were asked what a user says.
     pub user_asked: u64,
     /// What they cost.
     pub user_cost_usd: NanoUsd,
     /// Their tokens.
     pub user_tokens: u64,
-    /// Records of telemetry that arrived after their session was judged.
+    /// Records of telemetry that arrived when their session was being judged, or not known any more.
     pub late: u64,
+    /// Sessions that were put together again because more of their telemetry arrived.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub joined: u64,
     /// Records of telemetry that belong to no session of the run.
     pub foreign: u64,
     /// Records of telemetry, and requests, that could not be read.
@@ -53,6 +64,14 @@ pub struct Driven {
     pub seconds: f64,
 }
 
+fn is_none(cost: &NanoUsd) -> bool {
+    cost.0 == 0
+}
+
+fn is_zero(n: &u64) -> bool {
+    *n == 0
+}
+
 impl Driven {
     /// Adds what was driven when the run was continued. What had been there before is what the first part had driven.
     pub fn plus(&mut self, more: &Self) {
@@ -64,9 +83,11 @@ impl Driven {
             (&mut self.retries, more.retries),
             (&mut self.busy, more.busy),
             (&mut self.tokens, more.tokens),
+            (&mut self.dropped_tokens, more.dropped_tokens),
             (&mut self.user_asked, more.user_asked),
             (&mut self.user_tokens, more.user_tokens),
             (&mut self.late, more.late),
+            (&mut self.joined, more.joined),
             (&mut self.foreign, more.foreign),
             (&mut self.unreadable, more.unreadable),
             (&mut self.refused, more.refused),
@@ -80,7 +101,13 @@ impl Driven {
         self.peak = self.peak.max(more.peak);
         self.seconds += more.seconds;
         self.cost_usd = NanoUsd(self.cost_usd.0.saturating_add(more.cost_usd.0));
+        self.dropped_cost_usd = NanoUsd(self.dropped_cost_usd.0.saturating_add(more.dropped_cost_usd.0));
         self.user_cost_usd = NanoUsd(self.user_cost_usd.0.saturating_add(more.user_cost_usd.0));
+    }
+
+    /// What sessions count for that were dropped.
+    pub fn dropped(&self) -> Amount {
+        Amount { cost: self.dropped_cost_usd, tokens: self.dropped_tokens }
     }
 
     /// In words; what there was none of is left out.
@@ -90,6 +117,7 @@ impl Driven {
             (self.failures, "", " could not be measured"),
             (self.retries, "tried again ", " times"),
             (self.busy, "the agent was busy ", " times"),
+            (self.joined, "", " put together again with telemetry that came late"),
             (self.late, "", " records of telemetry came too late"),
             (self.foreign, "", " belong to no session of the run"),
             (self.unreadable, "", " could not be read"),

@@ -11,7 +11,9 @@ use crate::checks::select::Selector;
 use crate::checks::subject::{Scene, SessionSubject, SpanSubject, TurnSubject};
 use crate::checks::withheld::{self, Parts, Reads};
 use crate::checks::{Compiled, context};
+use crate::model::digest::Digest;
 use crate::model::{Finding, Level, Session, Status, SubjectRef, Tally, Verdict};
+use crate::suite::review::Around;
 use crate::suite::{CheckDef, Program, Suite};
 
 /// The verdicts of one session, and whether a check panicked.
@@ -23,7 +25,8 @@ pub struct Evaluated {
 }
 
 /// Applies the checks for which `active` holds to one session.
-/// What a check asks for, `edge` answers. `shown` is the session as models may see it, where that is not as it was.
+/// What a check asks for, `edge` answers. `shown` is the session as models may see it, where that is not as it was;
+/// `digest` is that of the session, by which its verdicts are known to the people who decide over them.
 pub fn evaluate(
     suite: &Suite,
     session: &Session<'_>,
@@ -31,6 +34,7 @@ pub fn evaluate(
     active: &dyn Fn(usize) -> bool,
     edge: &dyn Edge,
     shown: Option<&Session<'_>>,
+    digest: &Digest,
 ) -> Evaluated {
     let applies = |index: usize, check: &CheckDef| {
         check.level != Level::System && active(index) && check.case.is_none_or(|c| Some(c) == bound.case_index)
@@ -43,9 +47,13 @@ pub fn evaluate(
         return uniform(checks, Status::Skip, reason);
     }
     match shown {
-        None => with_scene(session, bound, |scene| each_check(checks, scene, None, edge)),
+        None => {
+            with_scene(session, bound, |scene| each_check(checks, &Views { suite, digest, scene, shown: None }, edge))
+        }
         Some(shown) => with_scene(shown, &bound.of(shown), |shown| {
-            with_scene(session, bound, |scene| each_check(checks, scene, Some(shown), edge))
+            with_scene(session, bound, |scene| {
+                each_check(checks, &Views { suite, digest, scene, shown: Some(shown) }, edge)
+            })
         }),
     }
 }
@@ -70,6 +78,7 @@ fn with_scene<T>(session: &Session<'_>, bound: &Bound<'_>, f: impl FnOnce(&Scene
         tags: &bound.tags,
         expected: &bound.expected,
         turn_expected: &bound.turn_expected,
+        earlier: bound.earlier,
         context: &context,
         make_context: &make_context,
     })
@@ -87,17 +96,26 @@ impl Edge for By<'_> {
     }
 }
 
+/// A session as checks look at it.
+struct Views<'v> {
+    suite: &'v Suite,
+    /// Of the session, before redaction.
+    digest: &'v Digest,
+    scene: &'v Scene<'v>,
+    /// As models may see it, where that is not as it was.
+    shown: Option<&'v Scene<'v>>,
+}
+
 fn each_check<'c>(
     checks: impl Iterator<Item = (usize, &'c CheckDef)>,
-    scene: &Scene<'_>,
-    shown: Option<&Scene<'_>>,
+    views: &Views<'_>,
     edge: &dyn Edge,
 ) -> Evaluated {
     let mut out = Evaluated { verdicts: Vec::new(), panicked: false };
     for (index, check) in checks {
         let mut rolled = RollUp::default();
         let edge = &By { edge, check: index as u32 };
-        let ran = catch_unwind(AssertUnwindSafe(|| apply(check, scene, shown, edge, &mut rolled)));
+        let ran = catch_unwind(AssertUnwindSafe(|| apply(check, views, edge, &mut rolled)));
         if ran.is_err() {
             out.panicked = true;
             rolled.add(
@@ -128,8 +146,9 @@ fn uniform<'c>(checks: impl Iterator<Item = (usize, &'c CheckDef)>, status: Stat
     Evaluated { verdicts: checks.map(|(i, _)| verdict(i)).collect(), panicked: false }
 }
 
-/// Applies one check to every subject it selects. `shown` is the session as models may see it.
-fn apply(check: &CheckDef, scene: &Scene<'_>, shown: Option<&Scene<'_>>, edge: &dyn Edge, rolled: &mut RollUp) {
+/// Applies one check to every subject it selects.
+fn apply(check: &CheckDef, views: &Views<'_>, edge: &dyn Edge, rolled: &mut RollUp) {
+    let scene = views.scene;
     let on = match check.on.resolve(|| scene.context().clone()) {
         Ok(on) => on,
         // Without a selector nobody can say what the subjects are, not even that there are none.
@@ -140,9 +159,20 @@ fn apply(check: &CheckDef, scene: &Scene<'_>, shown: Option<&Scene<'_>>, edge: &
     let selecting = if flagged { check.on.reads() } else { Parts::NONE };
     let unselected = |at| withheld::unknown(scene.session, at, selecting);
     let judge = |at, subject: Subject<'_>| {
-        let mut finding = judged(check, at, subject, shown, edge);
+        let mut finding = judged(check, at, subject, views.shown, edge);
         if let Some(review) = &check.review {
-            review.of(&mut finding, scene.tags);
+            review.of(
+                &mut finding,
+                &Around {
+                    suite: &views.suite.name,
+                    check: &check.digest,
+                    severity: check.severity,
+                    session: views.digest,
+                    tags: scene.tags,
+                    at,
+                    subject: &subject,
+                },
+            );
         }
         finding
     };
@@ -353,7 +383,7 @@ mod tests {
         let session: Session<'_> = serde_json::from_str(r#"{"id":"a","turns":[{"reply":"good"}]}"#).unwrap();
         let bound = bind::bind(&suite, &session).unwrap();
         keep_panics_quiet();
-        let evaluated = evaluate(&suite, &session, &bound, &|_| true, &Nobody, None);
+        let evaluated = evaluate(&suite, &session, &bound, &|_| true, &Nobody, None, &Digest::of(b"s"));
         let _ = std::panic::take_hook();
         assert!(evaluated.panicked);
         let statuses: Vec<Status> = evaluated.verdicts.iter().map(|v| v.status).collect();
@@ -386,7 +416,7 @@ mod tests {
         let seen = suite.redactor.session(&session).unwrap();
         let shown = suite.redactor.hides_from_models().then(|| seen.session.get());
         let edge = Quotes(quote, std::sync::Mutex::default());
-        let mut evaluated = evaluate(&suite, &session, &bound, &|_| true, &edge, shown);
+        let mut evaluated = evaluate(&suite, &session, &bound, &|_| true, &edge, shown, &Digest::of(b"s"));
         (evaluated.verdicts.remove(0), edge.1.into_inner().unwrap().concat())
     }
 

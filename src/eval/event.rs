@@ -17,7 +17,8 @@ use crate::checks::system::{Cell, Column, SystemFinding};
 use crate::model::digest::Digest;
 use crate::model::{LeftOut, Level, Severity, Text, Verdict};
 use crate::redact::RedactPlan;
-use crate::suite::{About, ExpectedFail, Gate, Require, Subject};
+use crate::suite::review::Review;
+use crate::suite::{About, ExpectedFail, Gate, Question, Require, Subject};
 
 /// Version of the record's format.
 pub const SCHEMA: u32 = 1;
@@ -191,6 +192,15 @@ pub struct CheckPlan {
     /// The earlier run that it compares this one with: `baseline` for that of the gate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub against: Option<String>,
+    /// Which of its verdicts go to a person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub review: Option<Review>,
+    /// What that person has to know of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub question: Option<Question>,
+    /// Its parameters, where it is computed from verdicts that people may change later.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parameters: Option<serde_json::Value>,
     /// Parameters, rule and files behind it.
     pub digest: Digest,
     /// `file:line` of its table.

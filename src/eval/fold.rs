@@ -12,12 +12,12 @@ use super::baseline::Found;
 use super::driven::Driven;
 use super::event::{SuiteEnd, SuitePlan};
 use super::remembered::Remembered;
-use super::rollup;
+use super::rollup::{self, Ends};
 use super::row::Row;
 pub use super::seen::Admission;
 use super::seen::Seen;
 use super::spend::Spend;
-use crate::checks::system::{CaseOutcome, Folded, TrialOutcome};
+use crate::checks::system::{CaseOutcome, Folded, Open, TrialOutcome, Way};
 use crate::model::{LeftOut, Status, Tally};
 
 /// What is known of one check so far.
@@ -27,6 +27,12 @@ pub struct CheckFold {
     pub subjects: Tally,
     /// Its roll-ups, one a session.
     pub sessions: Tally,
+    /// The roll-ups when people decide against the agent over all that waits for them.
+    pub worst: Tally,
+    /// The roll-ups when they decide for it.
+    pub best: Tally,
+    /// Sessions whose roll-up depends on what people decide.
+    pub open: u64,
     /// It was applied to something: skipped sessions, and sessions that could not be measured as a whole, do not show
     /// that there is anything for it to look at.
     pub exercised: bool,
@@ -67,7 +73,7 @@ pub struct SuiteFold<'p> {
     pub corrects: Option<u32>,
     index: CaseIndex,
     /// The ways in which trials went.
-    ways: HashSet<Arc<Vec<(u32, Status)>>>,
+    ways: HashSet<Arc<Way>>,
     seen: Seen,
     /// Several sessions are wanted of some case.
     several: bool,
@@ -155,12 +161,24 @@ impl<'p> SuiteFold<'p> {
     pub fn add(&mut self, row: Row) {
         self.evaluated += 1;
         let case = self.case(&row.case, &row.tags);
+        let waits = row.verdicts.iter().any(|(.., subjects)| subjects.held > 0);
+        let mut ends = Vec::with_capacity(if waits { row.verdicts.len() } else { 0 });
         for (check, status, subjects) in &row.verdicts {
             // A record that was tampered with may name checks that the plan does not have.
-            let Some(fold) = self.checks.get_mut(*check as usize) else { continue };
+            let Some((fold, plan)) = self.checks.get_mut(*check as usize).zip(self.plan.checks.get(*check as usize))
+            else {
+                continue;
+            };
             fold.subjects.merge(subjects);
             fold.sessions.add(*status);
             fold.exercised |= !row.error && subjects.total() > subjects.skip;
+            let end = Ends::of(*status, subjects, plan.require);
+            fold.worst.add(end.worst);
+            fold.best.add(end.best);
+            fold.open += u64::from(end.worst != end.best);
+            if waits {
+                ends.push((*check, end));
+            }
             if *status == Status::Fail && self.critical[*check as usize] {
                 self.critical_failures += 1;
             }
@@ -180,7 +198,8 @@ impl<'p> SuiteFold<'p> {
             self.said.resize(self.cases.len().max(self.said.len()), None);
             self.said[case] = by_itself.or_else(verdict);
         }
-        let checks = self.way(row.verdicts.iter().map(|v| (v.0, v.1)).collect());
+        let open = if row.error { None } else { self.open(&ends) };
+        let checks = self.way(Way::new(row.verdicts.iter().map(|v| (v.0, v.1)).collect(), open));
         self.cases[case].trials.push(TrialOutcome { status, checks });
         if let Some(remembered) = &mut self.remembered {
             remembered.add(case, &row);
@@ -222,12 +241,28 @@ impl<'p> SuiteFold<'p> {
         }
     }
 
+    /// What may become of a trial with such verdicts; `None` where nothing waits.
+    fn open(&self, ends: &[(u32, Ends)]) -> Option<Open> {
+        if ends.is_empty() {
+            return None;
+        }
+        let blocking = || ends.iter().filter(|(check, _)| self.blocking.get(*check as usize) == Some(&true));
+        let at = |of: fn(&Ends) -> Status| {
+            let status = rollup::all(blocking().map(|(_, ends)| of(ends)));
+            (status, ends.iter().map(|(check, ends)| (*check, of(ends))).collect())
+        };
+        let (worst, best) = (at(|ends| ends.worst), at(|ends| ends.best));
+        // It is an error where one check is and none fails, which each can avoid only at its best.
+        let may_err = best.0 != Status::Fail && blocking().any(|(_, ends)| ends.may_err);
+        Some(Open { worst, best, may_err })
+    }
+
     /// What is known of this way for a trial to go.
-    fn way(&mut self, checks: Vec<(u32, Status)>) -> Arc<Vec<(u32, Status)>> {
-        if let Some(known) = self.ways.get(&checks) {
+    fn way(&mut self, way: Way) -> Arc<Way> {
+        if let Some(known) = self.ways.get(&way) {
             return Arc::clone(known);
         }
-        let new = Arc::new(checks);
+        let new = Arc::new(way);
         self.ways.insert(Arc::clone(&new));
         new
     }

@@ -12,3 +12,24 @@ pub struct Keep {
     /// At most this many of a suite in all.
     pub limit: u64,
 }
+
+/// Why a session is kept whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeptFor {
+    /// A person is to look at one of its verdicts: whatever else is kept, this is.
+    Review {
+        /// Whether it passed.
+        passed: bool,
+    },
+    /// It did not pass.
+    Failed,
+    /// It passed, and is part of the sample.
+    Sample,
+}
+
+impl KeptFor {
+    /// Whether the session passed.
+    pub fn passed(self) -> bool {
+        matches!(self, Self::Sample | Self::Review { passed: true })
+    }
+}

@@ -4,13 +4,15 @@
 //! the findings up ([`rollup`]); what comes out is a [`event::SessionEvent`], which is also the record's line. The
 //! [`fold`] takes their [`row::Row`]s in ordinal order, and the [`gate`] decides from the fold alone, so that a run, a
 //! redrawn report and a merged one agree to the byte. What it needs of an earlier run is a [`baseline::Baseline`], which
-//! [`compare`] holds beside the fold; of people's labels, a [`calibration::Calibration`]. A [`shard::Shard`] says which cases are recorded where.
+//! [`compare`] holds beside the fold; of people's labels, a [`calibration::Calibration`]. What people decided over verdicts
+//! that went to them is laid over the events first ([`overlay`]). A [`shard::Shard`] says which cases are recorded where.
 
 pub mod baseline;
 pub mod bind;
 pub mod calibration;
 pub mod compare;
 pub mod driven;
+pub mod earlier;
 pub mod evaluate;
 pub mod event;
 pub mod exit;
@@ -18,6 +20,7 @@ pub mod facts;
 pub mod fold;
 pub mod gate;
 pub mod keep;
+pub mod overlay;
 pub mod plan;
 pub mod prints;
 mod redact;

@@ -3,8 +3,10 @@
 use std::collections::HashSet;
 
 use super::baseline::Wanted;
+use super::earlier::Earlier;
 use super::event::{CasePlan, CheckPlan, ColumnPlan, SuitePlan};
 use super::remembered;
+use crate::checks::askable::Asked;
 use crate::checks::system::Column;
 use crate::checks::system::past::Against;
 use crate::checks::{Compiled, SystemCheck};
@@ -20,6 +22,8 @@ pub struct Planned<'s> {
     pub plan: SuitePlan,
     /// The columns of all its system checks, each once.
     pub columns: Vec<PlannedColumn>,
+    /// What the run that it is compared with replied, where a check wants to know.
+    pub earlier: Option<Earlier>,
     filter: Option<&'s Filter>,
     only: Option<&'s HashSet<String>>,
 }
@@ -56,7 +60,7 @@ impl<'s> Planned<'s> {
         if only.is_some_and(HashSet::is_empty) {
             return None;
         }
-        let mut planned = Self { suite, plan: outline(suite), columns: Vec::new(), filter, only };
+        let mut planned = Self { suite, plan: outline(suite), columns: Vec::new(), earlier: None, filter, only };
         let mut any = filter.is_none();
         for index in 0..suite.checks.len() {
             let part = only.is_some() && suite.checks[index].level == Level::System;
@@ -89,6 +93,12 @@ impl<'s> Planned<'s> {
         }
         planned.plan.columns = planned.columns.iter().map(|c| planned.column_plan(c)).collect();
         any.then_some(planned)
+    }
+
+    /// Whether a check of it wants to know what an earlier run replied.
+    pub fn wants_earlier(&self) -> bool {
+        let active = self.suite.checks.iter().zip(&self.plan.checks).filter(|(_, plan)| !plan.inactive);
+        active.into_iter().any(|(check, _)| check.asks.contains(&Asked::Earlier))
     }
 
     /// What a later run must know of a column.
@@ -208,6 +218,9 @@ fn outline(suite: &Suite) -> SuitePlan {
         case: c.case.and_then(case),
         tool_names: c.tool_names.clone(),
         against: against(c).map(|against| against.name().to_owned()),
+        review: c.review.as_ref().map(|routes| routes.review.clone()),
+        question: c.question.clone(),
+        parameters: c.parameters.clone(),
         digest: c.digest,
         location: c.location.clone(),
         inactive: false,

@@ -9,7 +9,7 @@ use super::event::{
     SystemEvent,
 };
 use crate::checks::system::{Cell, SystemFinding};
-use crate::model::{LeftOut, Problem, Text, Verdict};
+use crate::model::{LeftOut, Problem, Text, Verdict, Why};
 use crate::redact::{Redact, With};
 
 impl Redact for SessionEvent<'_> {
@@ -38,6 +38,17 @@ impl Redact for Verdict {
         with.words(&mut self.reason);
         for finding in &mut self.findings {
             with.words(&mut finding.reason);
+            for why in finding.routed.iter_mut().flat_map(|routed| &mut routed.why) {
+                match why {
+                    Why::Tag { tag } => with.name(tag),
+                    Why::Disagreement { votes } => with.words(votes),
+                    Why::Below { .. }
+                    | Why::Always
+                    | Why::Severity { .. }
+                    | Why::Detector { .. }
+                    | Why::Audit { .. } => {}
+                }
+            }
             finding.evidence.iter_mut().for_each(|evidence| with.evidence(evidence));
         }
     }
@@ -46,7 +57,11 @@ impl Redact for Verdict {
 impl Redact for Cell {
     fn redact(&mut self, with: &With<'_>) {
         match self {
-            Cell::Missing(why) | Cell::Waiting(why) => with.words(why),
+            Cell::Missing(why) => with.words(why),
+            Cell::Waiting(waiting) => {
+                with.words(&mut waiting.why);
+                waiting.groups.iter_mut().flatten().for_each(|value| with.name(value));
+            }
             Cell::Unselected => {}
             Cell::Samples(samples) => samples.iter_mut().flat_map(|s| &mut s.group).for_each(|g| with.name(g)),
         }

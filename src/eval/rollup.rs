@@ -6,7 +6,7 @@
 use crate::model::{Finding, Status, SubjectFinding, SubjectRef, Tally, Verdict};
 use crate::suite::Require;
 
-/// Findings listed in one verdict; the tally counts all of them.
+/// Findings listed in one verdict beside those that go to a person; the tally counts all of them.
 const MAX_LISTED: usize = 50;
 
 /// Longest reason kept, in bytes.
@@ -19,11 +19,13 @@ pub struct RollUp {
     scored: u64,
     confidence: f64,
     findings: Vec<SubjectFinding>,
+    /// Those of them that are there only as long as there is room.
+    listed: usize,
 }
 
 impl Default for RollUp {
     fn default() -> Self {
-        Self { tally: Tally::default(), scores: 0.0, scored: 0, confidence: 1.0, findings: Vec::new() }
+        Self { tally: Tally::default(), scores: 0.0, scored: 0, confidence: 1.0, findings: Vec::new(), listed: 0 }
     }
 }
 
@@ -41,19 +43,22 @@ impl RollUp {
         }
         self.confidence = self.confidence.min(finding.confidence);
         // A pass that is not certain has something to say for itself, after all that did not pass.
-        let passed = finding.status == Status::Pass;
-        if passed && finding.confidence == 1.0 {
+        let (passed, routed) = (finding.status == Status::Pass, finding.routed.is_some());
+        if passed && finding.confidence == 1.0 && !routed {
             return;
         }
-        if self.findings.len() == MAX_LISTED && !passed {
-            let least = self.findings.iter().rposition(|f| f.status == Status::Pass);
-            least.map(|at| self.findings.remove(at));
+        if self.listed == MAX_LISTED && !passed && !routed {
+            let least = self.findings.iter().rposition(|f| f.status == Status::Pass && f.routed.is_none());
+            self.listed -= usize::from(least.map(|at| self.findings.remove(at)).is_some());
         }
-        if self.findings.len() < MAX_LISTED {
+        // What a person has to look at is there, however much of it there is.
+        if routed || self.listed < MAX_LISTED {
+            self.listed += usize::from(!routed);
             self.findings.push(SubjectFinding {
                 subject,
                 status: finding.status,
                 proposal: finding.proposal,
+                routed: finding.routed,
                 score: finding.score,
                 confidence: finding.confidence,
                 reason: bounded(finding.reason),
@@ -110,6 +115,33 @@ pub fn decide(tally: &Tally, require: Require) -> (Status, String) {
     (status, reason)
 }
 
+/// What may become of a roll-up of which some subjects wait for a person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ends {
+    /// When people decide against the agent.
+    pub worst: Status,
+    /// When they decide for it.
+    pub best: Status,
+    /// Whether it may be an error, by what they decide.
+    pub may_err: bool,
+}
+
+impl Ends {
+    /// Those of a verdict that was rolled up from a tally.
+    pub fn of(status: Status, tally: &Tally, require: Require) -> Self {
+        if tally.held == 0 {
+            return Self { worst: status, best: status, may_err: status == Status::Error };
+        }
+        let with = |pass: u64, fail: u64| {
+            decide(&Tally { pass: tally.pass + pass, fail: tally.fail + fail, held: 0, ..*tally }, require).0
+        };
+        let (worst, best) = (with(0, tally.held), with(tally.held, 0));
+        // From fail to pass it goes over error, where anything could not be measured: each subject moves it by one.
+        let errs = worst == Status::Error || best == Status::Error || (worst == Status::Fail && best == Status::Pass);
+        Self { worst, best, may_err: tally.error > 0 && errs }
+    }
+}
+
 /// All blocking checks of a trial, or all trials of a case, together: it passes when all of them do.
 pub fn all(statuses: impl IntoIterator<Item = Status>) -> Status {
     let mut tally = Tally::default();
@@ -143,6 +175,7 @@ pub fn bounded(mut reason: String) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Why;
 
     fn tally(pass: u64, fail: u64, error: u64, held: u64) -> Tally {
         Tally { pass, fail, error, held, skip: 0 }
@@ -190,19 +223,41 @@ mod tests {
     fn what_waits_for_a_person_has_no_score_yet() {
         let mut rolled = RollUp::default();
         let mut held = Finding::fail("no");
-        held.hold("not sure");
+        held.hold(vec![Why::Below { threshold: 0.9 }]);
         rolled.add(SubjectRef::Session, held);
         rolled.add(SubjectRef::Session, Finding::pass().scored(0.9));
         let verdict = rolled.verdict(0, Require::All).unwrap();
         assert_eq!((verdict.status, verdict.score), (Status::Held, Some(0.9)));
         let held = &verdict.findings[0];
-        assert_eq!((held.proposal, held.score, held.reason.as_str()), (Some(Status::Fail), Some(0.0), "not sure; no"));
+        assert_eq!(
+            (held.proposal, held.score, held.reason.as_str()),
+            (Some(Status::Fail), Some(0.0), "less sure than 0.9; no")
+        );
     }
 
     #[test]
     fn a_count_is_a_count() {
         assert_eq!(decide(&tally(2, 9, 0, 0), Require::Count(2)).0, Status::Pass);
         assert_eq!(decide(&tally(1, 0, 0, 0), Require::Count(2)).0, Status::Fail);
+    }
+
+    proptest::proptest! {
+        /// Whatever people decide lies between the two ends, and each end, and an error that may be, is reached.
+        #[test]
+        fn what_people_decide_lies_between_the_ends(
+            pass in 0u64..4, fail in 0u64..4, error in 0u64..3, held in 0u64..6, kind in 0usize..4,
+        ) {
+            let require = [Require::All, Require::Any, Require::Count(3), Require::Share(0.6)][kind];
+            let tally = tally(pass, fail, error, held);
+            let ends = Ends::of(decide(&tally, require).0, &tally, require);
+            let order = |status: Status| [Status::Fail, Status::Error, Status::Pass].iter().position(|s| *s == status);
+            let all: Vec<Status> = (0..=held)
+                .map(|k| decide(&Tally { pass: pass + k, fail: fail + held - k, held: 0, ..tally }, require).0)
+                .collect();
+            proptest::prop_assert_eq!((all[0], all[held as usize]), (ends.worst, ends.best));
+            proptest::prop_assert!(all.windows(2).all(|w| order(w[0]) <= order(w[1])), "{:?}", all);
+            proptest::prop_assert_eq!(all.contains(&Status::Error), ends.may_err);
+        }
     }
 
     proptest::proptest! {

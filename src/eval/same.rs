@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use super::event::{Plan, SuitePlan};
 use crate::model::digest::Digest;
+use crate::suite::review::Review;
 
 /// What differs between the plan of a record and another one, in words; nothing when both are the same. `one` and
 /// `other` say whose plan it is.
@@ -61,6 +62,10 @@ fn suite(x: &SuitePlan, y: &SuitePlan, found: &mut Vec<String>) {
         p.cases.iter().flatten().map(|c| (c.id.clone(), format!("{c:?}"))).collect()
     };
     keyed(name, "case", &cases(x), &cases(y), found);
+    let routed = |p: &SuitePlan| -> BTreeMap<String, Option<Review>> {
+        p.checks.iter().map(|c| (c.id.clone(), c.review.clone())).collect()
+    };
+    keyed(name, "what goes to people of check", &routed(x), &routed(y), found);
     if x.gate != y.gate {
         found.push(format!("suite `{name}`: the gate differs"));
     }

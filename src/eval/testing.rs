@@ -2,9 +2,10 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::event::SuitePlan;
+use super::event::{CheckPlan, SuitePlan};
 use super::fold::SuiteFold;
 use super::plan::Planned;
+use super::rollup;
 use super::row::Row;
 use crate::model::digest::Digest;
 use crate::model::{Status, Tally};
@@ -37,12 +38,26 @@ static RECORDED: AtomicU64 = AtomicU64::new(0);
 
 /// Adds a session `n` of a case, with the verdict of each check by position.
 pub fn add(fold: &mut SuiteFold<'_>, case: &str, verdicts: &[Status]) {
-    let n = fold.evaluated;
     let verdict = |(check, status): (usize, &Status)| {
         let mut subjects = Tally::default();
         subjects.add(*status);
         (check as u32, *status, subjects)
     };
+    add_verdicts(fold, case, verdicts.iter().enumerate().map(verdict).collect());
+}
+
+/// Adds a session of a case, with the subjects of each check by position, rolled up as the check requires.
+pub fn add_subjects(fold: &mut SuiteFold<'_>, case: &str, subjects: &[Tally]) {
+    let checks = subjects.iter().zip(&fold.plan.checks).enumerate();
+    let verdict = |(check, (tally, plan)): (usize, (&Tally, &CheckPlan))| {
+        (check as u32, rollup::decide(tally, plan.require).0, *tally)
+    };
+    let verdicts = checks.filter(|(_, (tally, _))| tally.total() > 0).map(verdict).collect();
+    add_verdicts(fold, case, verdicts);
+}
+
+fn add_verdicts(fold: &mut SuiteFold<'_>, case: &str, verdicts: Vec<(u32, Status, Tally)>) {
+    let n = fold.evaluated;
     let row = Row {
         at: (0, n),
         id: format!("{case}-{n}").into(),
@@ -51,7 +66,7 @@ pub fn add(fold: &mut SuiteFold<'_>, case: &str, verdicts: &[Status]) {
         tags: Vec::new(),
         digest: Digest::of(&RECORDED.fetch_add(1, Ordering::Relaxed).to_le_bytes()),
         error: false,
-        verdicts: verdicts.iter().enumerate().map(verdict).collect(),
+        verdicts,
         said: Vec::new(),
         cells: Vec::new(),
     };

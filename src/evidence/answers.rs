@@ -157,7 +157,8 @@ mod tests {
             let key = Key([i; 32]);
             assert!(matches!(answers.ask(&key), Asked::New) && matches!(answers.ask(&key), Asked::Awaited));
             let answered = Answered { reply: reply(i), usage: None, cost: None };
-            let place = journal.put(&key, "j", Source::Asked, false, &Redactor::default().pass(&answered)).unwrap();
+            let place =
+                journal.put(&key, "j", Source::Asked, false, None, &Redactor::default().pass(&answered)).unwrap();
             answers.put_within(key, Ok((reply(i), Some(place))), most);
         }
         for i in 0..10 {

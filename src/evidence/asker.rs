@@ -139,6 +139,11 @@ impl Asker {
         spends.range((suite, 0)..=(suite, u32::MAX)).map(|(_, spend)| spend.clone()).collect()
     }
 
+    /// Whether a panic was caught while an answer was looked for.
+    pub fn panicked(&self) -> bool {
+        self.work.panicked.load(Ordering::Relaxed)
+    }
+
     /// Why nothing is kept for later runs, if it could not be.
     pub fn unkept(&self) -> Option<String> {
         lock(&self.work.unkept).clone()

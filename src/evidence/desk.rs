@@ -59,15 +59,20 @@ impl Desk {
         endpoint.prompt_cache || endpoint.protocol.remembers()
     }
 
-    /// Puts a question until there is an answer, or no hope of one.
-    ///
-    /// # Errors
-    /// Why there is no answer; of cause [`Cause::Budget`] when nothing may be spent any more.
-    pub async fn answer(&self, need: &Need, budget: &Budget) -> Result<Answered, Trouble> {
+    /// Puts a question until there is an answer, or no hope of one: the answer, or why there is none, which is of cause
+    /// [`Cause::Budget`] when nothing may be spent any more; and what it counts for in the budget. `held` is told each
+    /// time that something is held for it, before it is put.
+    pub async fn answer(
+        &self,
+        need: &Need,
+        budget: &Budget,
+        held: &(dyn Fn(Amount) + Sync),
+    ) -> (Result<Answered, Trouble>, Amount) {
         if let Some(hopeless) = self.hopeless() {
-            return Err(hopeless);
+            return (Err(hopeless), Amount::default());
         }
-        let answered = self.try_to(need, budget).await;
+        let mut counts = Amount::default();
+        let answered = self.try_to(need, budget, held, &mut counts).await;
         let mut failed = self.failed();
         match &answered {
             Ok(_) => failed.in_a_row = 0,
@@ -77,7 +82,8 @@ impl Desk {
                 failed.last.clone_from(&trouble.message);
             }
         }
-        answered
+        drop(failed);
+        (answered, counts)
     }
 
     /// Why it is not asked any more, if it is not.
@@ -93,7 +99,13 @@ impl Desk {
         self.failed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn try_to(&self, need: &Need, budget: &Budget) -> Result<Answered, Trouble> {
+    async fn try_to(
+        &self,
+        need: &Need,
+        budget: &Budget,
+        held: &(dyn Fn(Amount) + Sync),
+        counts: &mut Amount,
+    ) -> Result<Answered, Trouble> {
         let most = self.most(need, budget)?;
         let mut attempt = 1;
         loop {
@@ -102,11 +114,14 @@ impl Desk {
                 return Err(hopeless);
             }
             let reserved = budget.reserve(most).await?;
+            held(most);
             let trouble = match self.once(need).await {
                 Ok((reply, heard)) => {
                     inside.well();
                     let cost = self.cost(&heard);
-                    reserved.settle(spent(&heard, cost, most));
+                    let spent = spent(&heard, cost, most);
+                    reserved.settle(spent);
+                    *counts = counts.plus(spent);
                     return Ok(Answered { reply, usage: heard.usage, cost });
                 }
                 Err(trouble) => trouble,
@@ -114,6 +129,9 @@ impl Desk {
             // A refusal costs nothing; of what was cut off nobody knows.
             if matches!(trouble.cause, Cause::Unreachable | Cause::Busy | Cause::Server | Cause::Refused) {
                 reserved.settle(Amount::default());
+            } else {
+                drop(reserved);
+                *counts = counts.plus(most);
             }
             let wait = backoff(attempt, FIRST_WAIT, trouble.retry_after);
             if trouble.cause == Cause::Busy {

@@ -2,7 +2,7 @@
 //!
 //! The same run can be scored again from it without asking anybody ([`super::past`]). What is written went through the
 //! rules of redaction; an answer that something was taken out of is there to be read, and not to be used again: a verdict
-//! of it might be another.
+//! of it might be another. Where a run has limits, what questions count for stands between the answers ([`super::charge`]).
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -12,6 +12,7 @@ use std::sync::{Mutex, PoisonError};
 use serde::{Deserialize, Serialize};
 
 use super::answered::{Answered, Source};
+use super::charge::{Charge, Note, Noted};
 use super::question::Key;
 use crate::redact::Redacted;
 
@@ -44,6 +45,9 @@ pub struct Line<T = Answered> {
     /// Something was taken out of it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub redacted: bool,
+    /// What it counted for, where the run had limits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub charge: Option<Charge>,
     /// The answer with what it took.
     #[serde(flatten)]
     pub answered: T,
@@ -101,10 +105,19 @@ impl Journal {
         model: &str,
         source: Source,
         redacted: bool,
+        charge: Option<Charge>,
         answered: &Redacted<impl Serialize>,
     ) -> io::Result<Place> {
-        let line = Line { key: key.to_string(), model: model.to_owned(), source, redacted, answered };
+        let line = Line { key: key.to_string(), model: model.to_owned(), source, redacted, charge, answered };
         self.write(serde_json::to_vec(&line)?)
+    }
+
+    /// Notes what a question counts for that has no answer, or none yet.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn note(&mut self, key: &Key, note: Note) -> io::Result<()> {
+        self.write(serde_json::to_vec(&Noted { key: key.to_string(), note })?).map(|_| ())
     }
 
     fn write(&mut self, mut text: Vec<u8>) -> io::Result<Place> {

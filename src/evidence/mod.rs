@@ -7,14 +7,15 @@
 //! - [`asker`]: models, asked before ([`crate::run::asking`]): [`question`] is what is put to them and the key that the
 //!   answer is kept under, [`work`] looks for it, [`ahead`] says which question waits for which, [`desk`] is one endpoint
 //!   with its pace and its patience, [`answers`] what is known.
-//! - [`cache`]: answers for later runs; [`journal`]: those that this run's verdicts rest on, as [`answered`]; [`past`]:
-//!   those of an earlier run.
+//! - [`cache`]: answers for later runs; [`journal`]: those that this run's verdicts rest on, as [`answered`], and what they
+//!   count for ([`charge`]); [`past`]: those of an earlier run.
 
 pub mod ahead;
 pub mod answered;
 pub mod answers;
 pub mod asker;
 pub mod cache;
+pub mod charge;
 pub mod desk;
 pub mod journal;
 pub mod past;

@@ -6,16 +6,16 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
-use super::answered::Source;
+use super::charge::{Noted, Sum};
 use super::journal::{FILE_NAME, Header, LONGEST, Line, Lines, Place, SCHEMA};
 use super::question::Key;
-use crate::net::budget::Amount;
+use crate::net::budget::{Amount, Limits};
 
 /// The answers of an earlier run, by key.
 pub struct Past {
     places: HashMap<Key, Place>,
     lines: Lines,
-    spent: Amount,
+    sum: Sum,
 }
 
 impl Past {
@@ -29,7 +29,7 @@ impl Past {
         let wrong = |why: std::io::Error| format!("{name}: {why}");
         let mut reader = BufReader::new(File::open(&path).map_err(wrong)?);
         let lines = Lines::open(&path).map_err(wrong)?;
-        let mut past = Self { places: HashMap::new(), lines, spent: Amount::default() };
+        let mut past = Self { places: HashMap::new(), lines, sum: Sum::default() };
         let (mut line, mut at) = (Vec::new(), 0);
         loop {
             line.clear();
@@ -59,16 +59,19 @@ impl Past {
 
     /// Takes a line in. One that was cut is no answer; that it is missing is told where it is asked for.
     fn add(&mut self, text: &[u8], at: u64) {
-        let Ok(line) = serde_json::from_slice::<Line>(text) else { return };
+        let Ok(line) = serde_json::from_slice::<Line>(text) else {
+            if let Ok(Noted { key, note }) = serde_json::from_slice(text)
+                && let Some(key) = Key::parse(&key)
+            {
+                self.sum.noted(key, note);
+            }
+            return;
+        };
         let (Some(key), Ok(length)) = (Key::parse(&line.key), u32::try_from(text.trim_ascii_end().len())) else {
             return;
         };
         self.places.insert(key, Place { at, length });
-        if line.source == Source::Asked {
-            let usage = line.answered.usage.unwrap_or_default();
-            let tokens = usage.input.unwrap_or(0).saturating_add(usage.output.unwrap_or(0));
-            self.spent = self.spent.plus(Amount { cost: line.answered.cost.unwrap_or_default(), tokens });
-        }
+        self.sum.answered(key, line.source, &line.answered, line.charge);
     }
 
     /// The line of an answer and where it lies; `None` where there is none.
@@ -80,9 +83,12 @@ impl Past {
         Ok(Some((self.lines.read(key, *place)?, *place)))
     }
 
-    /// What asking for them took, as far as it is known.
-    pub fn spent(&self) -> Amount {
-        self.spent
+    /// What asking for them counts for under these limits; only the first to ask is told.
+    ///
+    /// # Errors
+    /// Not every answer says what is limited, in words.
+    pub fn spent(&mut self, limits: Limits) -> Result<Amount, String> {
+        std::mem::take(&mut self.sum).under(limits)
     }
 }
 
@@ -98,7 +104,8 @@ fn locate(run: &Path) -> PathBuf {
 
 #[cfg(test)]
 mod tests {
-    use super::super::answered::Answered;
+    use super::super::answered::{Answered, Source};
+    use super::super::charge::{Charge, Note};
     use super::super::journal::Journal;
     use super::*;
     use crate::checks::asking::{Reply, Said};
@@ -118,7 +125,7 @@ mod tests {
         let put = |key: u8, source, redacted| {
             let mut journal = Journal::open(dir.path()).unwrap();
             let answered = answered(&format!("yes {key}"));
-            journal.put(&Key([key; 32]), "judge.a", source, redacted, &redactor.pass(&answered)).unwrap()
+            journal.put(&Key([key; 32]), "judge.a", source, redacted, None, &redactor.pass(&answered)).unwrap()
         };
         let first = put(1, Source::Asked, false);
         let path = dir.path().join(FILE_NAME);
@@ -126,13 +133,18 @@ mod tests {
         std::io::Write::write_all(&mut file, b"{\"key\":\"ab").unwrap();
         put(2, Source::Asked, true);
         put(3, Source::Cache, false);
-        let past = Past::open(dir.path()).unwrap();
+        let mut journal = Journal::open(dir.path()).unwrap();
+        let charge = Charge { cost_usd: Some(NanoUsd(7)), tokens: Some(70) };
+        journal.note(&Key([4; 32]), Note::Held(charge)).unwrap();
+        let mut past = Past::open(dir.path()).unwrap();
+        let limits = Limits { cost: Some(NanoUsd(1)), tokens: Some(1) };
+        // What was taken out of an answer is paid for all the same; what is from the cache is not; of what was asked and
+        // not answered nobody knows.
+        assert_eq!(past.spent(limits), Ok(Amount { cost: NanoUsd(10 + 7), tokens: 22 + 70 }));
         let find = |key: u8| past.find(&Key([key; 32])).unwrap().map(|(line, _)| line);
         assert_eq!(find(1).unwrap().answered, answered("yes 1"));
         assert!(find(2).unwrap().redacted && find(4).is_none());
         assert_eq!(find(3).unwrap().source, Source::Cache);
-        // What was taken out of an answer is paid for all the same; what is from the cache is not.
-        assert_eq!(past.spent(), Amount { cost: NanoUsd(10), tokens: 22 });
         let lines = Lines::open(&path).unwrap();
         assert_eq!(lines.read(&Key([1; 32]), first).unwrap().answered, answered("yes 1"));
         assert!(lines.read(&Key([2; 32]), first).err().unwrap().contains("the file was changed"));

@@ -1,20 +1,25 @@
 //! The work of an asker: takes questions, looks for their answers, counts and writes them.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use tokio::sync::{Notify, Semaphore, mpsc};
 
 use super::ahead::{Ahead, Beginning, Came, beginning};
 use super::answered::{Answered, Source};
 use super::answers::Answers;
 use super::asker::{Over, Sources};
+use super::charge::{Charge, Note};
 use super::journal::{Journal, Place};
 use super::question::{Key, Name, key};
 use crate::checks::asking::{Need, Reply};
+use crate::eval::evaluate::last_panic;
 use crate::eval::spend::Spend;
+use crate::net::budget::{Amount, Limits};
 use crate::net::{Cause, Trouble};
 use crate::redact::Redactor;
 
@@ -60,6 +65,8 @@ pub struct Work {
     pub over: Mutex<Option<Over>>,
     /// Why nothing is kept for later runs any more.
     pub unkept: Mutex<Option<String>>,
+    /// A panic was caught while an answer was looked for.
+    pub panicked: AtomicBool,
     ahead: Ahead,
 }
 
@@ -93,7 +100,11 @@ pub async fn dispatch(work: Arc<Work>, mut questions: mpsc::Receiver<Wanted>, ro
             continue;
         };
         tokio::spawn(async move {
-            let (came, found) = work.find(&wanted).await;
+            let found = AssertUnwindSafe(work.find(&wanted)).catch_unwind().await;
+            let (came, found) = found.unwrap_or_else(|_| {
+                work.panicked.store(true, Ordering::Relaxed);
+                (Came::Over, Err(format!("a bug in seatrial: {}", last_panic())))
+            });
             drop(permit);
             work.finish(&wanted, found, came, &followers);
         });
@@ -123,6 +134,7 @@ impl Work {
             changed: Notify::new(),
             over: Mutex::default(),
             unkept: Mutex::default(),
+            panicked: AtomicBool::default(),
             ahead: Ahead::default(),
         }
     }
@@ -176,7 +188,7 @@ impl Work {
         match evidence.as_ref().map_or(Ok(None), |past| past.find(&wanted.key)) {
             Ok(Some((line, place))) if !line.redacted => {
                 let place = continued.then_some(place);
-                Some(self.found(wanted, line.answered, Source::Evidence, place))
+                Some(self.found(wanted, line.answered, Source::Evidence, None, place))
             }
             Ok(Some(_)) if *offline => {
                 Some(Err(format!("the evidence holds the answer of `{name}` without what was redacted")))
@@ -203,19 +215,26 @@ impl Work {
         if let Some(cache) = cache
             && let Some(answered) = cache.get(&wanted.key).await
         {
-            return (Came::Known, self.found(wanted, answered, Source::Cache, None));
+            return (Came::Known, self.found(wanted, answered, Source::Cache, None, None));
         }
         let Some(desk) = desks.get(&wanted.name) else {
             return (Came::Over, Err(format!("`{}` cannot be asked", wanted.name)));
         };
-        let found = match desk.answer(&wanted.need, budget).await {
+        let limits = budget.limits();
+        let held = |most| self.note(&wanted.key, limits, Note::Held, most);
+        let (answered, counts) = desk.answer(&wanted.need, budget, &held).await;
+        if answered.is_err() {
+            self.note(&wanted.key, limits, Note::Settled, counts);
+        }
+        let found = match answered {
             Ok(answered) => {
                 if let Some(cache) = cache
                     && !self.hides(wanted, &answered)
                 {
                     self.keeps(cache.put(&wanted.key, &answered).await);
                 }
-                self.found(wanted, answered, Source::Asked, None)
+                let charge = is_limited(limits).then(|| Charge::of(counts, limits));
+                self.found(wanted, answered, Source::Asked, charge, None)
             }
             Err(Trouble { cause: Cause::Budget, message, .. }) => {
                 self.end(Over::Spent(message.clone()));
@@ -238,8 +257,25 @@ impl Work {
         wanted.redactor.is_on() && **wanted.redactor.pass(answered).get() != *answered
     }
 
+    /// Notes in the evidence what a question counts for, where there are limits.
+    fn note(&self, key: &Key, limits: Limits, note: fn(Charge) -> Note, amount: Amount) {
+        if is_limited(limits)
+            && let Some(journal) = lock(&self.journal).as_mut()
+            && let Err(why) = journal.note(key, note(Charge::of(amount, limits)))
+        {
+            self.end(Over::Write(why));
+        }
+    }
+
     /// Counts an answer and writes it to the evidence, unless it stands there already.
-    fn found(&self, wanted: &Wanted, answered: Answered, source: Source, stands: Option<Place>) -> Found {
+    fn found(
+        &self,
+        wanted: &Wanted,
+        answered: Answered,
+        source: Source,
+        charge: Option<Charge>,
+        stands: Option<Place>,
+    ) -> Found {
         answered.count(source, lock(&self.spends).entry(wanted.by).or_insert_with(|| none(wanted)));
         let mut place = stands;
         if stands.is_none()
@@ -247,7 +283,7 @@ impl Work {
         {
             let (name, hidden) = (wanted.name.to_string(), self.hides(wanted, &answered));
             let written = wanted.redactor.pass(&answered);
-            match journal.put(&wanted.key, &name, source, hidden, &written) {
+            match journal.put(&wanted.key, &name, source, hidden, charge, &written) {
                 Ok(written) => place = (!hidden).then_some(written),
                 Err(why) => self.end(Over::Write(why)),
             }
@@ -268,6 +304,10 @@ impl Work {
         self.done.fetch_add(1, Ordering::Release);
         self.changed.notify_waiters();
     }
+}
+
+fn is_limited(limits: Limits) -> bool {
+    limits.cost.is_some() || limits.tokens.is_some()
 }
 
 fn none(wanted: &Wanted) -> Spend {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{DecidedBy, Millis, token};
 use crate::model::digest::Digest;
-use crate::model::{Evidence, Level, Severity, Status, SubjectRef};
+use crate::model::{Evidence, Level, Routed, Severity, Status, SubjectRef};
 
 /// What a person's decision is keyed by: one subject of one check of one session. Whoever evaluates the same session with
 /// the same check again finds the decision again.
@@ -68,55 +68,6 @@ impl fmt::Display for ItemId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
-}
-
-/// One reason for which a verdict goes to a person.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "why", rename_all = "snake_case")]
-pub enum Why {
-    /// Its confidence is below the check's threshold.
-    Below {
-        /// The threshold.
-        threshold: f64,
-    },
-    /// The check's verdicts always go to a person.
-    Always,
-    /// The case or the check carries a tag of risk.
-    Tag {
-        /// The tag.
-        tag: String,
-    },
-    /// The check is of this severity.
-    Severity {
-        /// The severity.
-        severity: Severity,
-    },
-    /// The judges did not agree.
-    Disagreement {
-        /// How they voted, in words.
-        votes: String,
-    },
-    /// A detector found something.
-    Detector {
-        /// Which one.
-        detector: String,
-    },
-    /// It was drawn at random from those that nobody would look at otherwise.
-    Audit {
-        /// The share that is drawn.
-        rate: f64,
-    },
-}
-
-/// Why a verdict goes to a person, and how likely that was.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Routed {
-    /// Every reason; at least one.
-    pub why: Vec<Why>,
-    /// With which probability such a verdict goes to a person: 1 unless the only reason is the audit sample.
-    pub inclusion: f64,
-    /// Whether the gate waits for it; an audit sample alone never holds it.
-    pub holds: bool,
 }
 
 /// What a person is asked, and all that is known of it when it is sent.
@@ -302,6 +253,7 @@ impl Deref for NewItem {
 mod tests {
     use super::super::testing::key;
     use super::*;
+    use crate::model::Why;
 
     #[test]
     fn an_id_follows_from_every_part_of_the_key_and_from_nothing_else() {

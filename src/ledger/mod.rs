@@ -16,8 +16,9 @@ pub mod line;
 mod standing;
 mod token;
 
+pub use crate::model::{Routed, Why};
 pub use event::Event;
-pub use item::{Asked, Content, Item, ItemId, ItemKey, ItemStatus, NewItem, Routed, Why};
+pub use item::{Asked, Content, Item, ItemId, ItemKey, ItemStatus, NewItem};
 pub use label::{Act, Answer, Label, SkipReason, Source, Submission};
 pub use lease::{Lease, Refused};
 pub use standing::{DecidedBy, Standing, counting, standing};

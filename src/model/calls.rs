@@ -59,6 +59,15 @@ fn wrappers(spans: &[(usize, &Span<'_>)]) -> Vec<bool> {
     above
 }
 
+/// The attribute of a session that names the tools that there were, called or not (JSON, a list of names).
+pub const TOOLS: &str = "seatrial.tools";
+
+/// The names of the tools that there were by the session's own account, beside those that were called.
+pub fn listed_tools(session: &Session<'_>) -> Vec<String> {
+    let told = session.attributes.get(TOOLS).map(|told| told.as_str());
+    told.and_then(|told| serde_json::from_str(told).ok()).unwrap_or_default()
+}
+
 /// The name of the span that stands for a turn of a live agent that tells nothing of what it did.
 pub const CLIENT_SPAN: &str = "seatrial.turn";
 

@@ -12,14 +12,16 @@ pub mod json;
 mod payload;
 mod problem;
 mod redacted;
+mod routed;
 mod session;
 mod text;
 mod verdict;
 
-pub use calls::{CLIENT_SPAN, ToolsTold, UNHEARD_SPAN, hidden_calls, last_end, model_calls};
+pub use calls::{CLIENT_SPAN, TOOLS, ToolsTold, UNHEARD_SPAN, hidden_calls, last_end, listed_tools, model_calls};
 pub use payload::{Attributes, Payload};
 pub use problem::{LeftOut, Problem};
 pub use redacted::RedactedFields;
+pub use routed::{Routed, Why};
 pub use session::{
     Event, Failure, NanoUsd, RefCall, Reference, Session, Span, SpanKind, SpanStatus, Turn, Usage, tool_calls,
 };

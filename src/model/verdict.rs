@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Session;
+use super::{Routed, Session, Why};
 
 /// What a check is applied to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
@@ -194,6 +194,10 @@ pub struct Finding {
     pub evidence: Vec<Evidence>,
     /// What the check would have said, of one that waits for a person.
     pub proposal: Option<Status>,
+    /// That it goes to a person, and why.
+    pub routed: Option<Box<Routed>>,
+    /// How the opinions behind it differ, in words; `None` where they do not, or there is only one.
+    pub dissent: Option<Box<str>>,
     /// Whether the check applies to the subject at all. A finding that does not apply is no verdict: it is left out
     /// of the roll-up, and the check stays unexercised there.
     pub applies: bool,
@@ -201,7 +205,17 @@ pub struct Finding {
 
 impl Finding {
     fn new(status: Status, score: Option<f64>, reason: String) -> Self {
-        Self { status, score, confidence: 1.0, reason, evidence: Vec::new(), proposal: None, applies: true }
+        Self {
+            status,
+            score,
+            confidence: 1.0,
+            reason,
+            evidence: Vec::new(),
+            proposal: None,
+            routed: None,
+            dissent: None,
+            applies: true,
+        }
     }
 
     /// A plain pass.
@@ -230,14 +244,31 @@ impl Finding {
         if ok { Self::pass() } else { Self::fail(reason()) }
     }
 
+    /// Whether something was measured that a person can decide over.
+    pub fn is_measured(&self) -> bool {
+        matches!(self.status, Status::Pass | Status::Fail)
+    }
+
     /// Lets a person decide; what the check says becomes the proposal. Nothing that was not measured is held.
-    pub fn hold(&mut self, why: &str) {
-        if matches!(self.status, Status::Pass | Status::Fail) {
+    pub fn hold(&mut self, why: Vec<Why>) {
+        if self.is_measured() {
             self.proposal = Some(self.status);
             self.status = Status::Held;
+            let why_words: Vec<String> = why.iter().map(ToString::to_string).collect();
             let said = std::mem::take(&mut self.reason);
             let gap = if said.is_empty() { "" } else { "; " };
-            self.reason = format!("{why}{gap}{said}");
+            self.reason = format!("{}{gap}{said}", why_words.join(", "));
+            self.routed = Some(Box::new(Routed::held(why)));
+        } else if let Some(routed) = self.routed.as_mut().filter(|_| self.status == Status::Held) {
+            // It waits already: these are further reasons.
+            routed.why.extend(why);
+        }
+    }
+
+    /// Lets a person look at it, too; it stands as it is.
+    pub fn audit(&mut self, rate: f64) {
+        if self.is_measured() {
+            self.routed = Some(Box::new(Routed::audited(rate)));
         }
     }
 
@@ -278,6 +309,9 @@ pub struct SubjectFinding {
     /// What the check would have said, where its verdict waits for a person.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proposal: Option<Status>,
+    /// That it goes to a person, and why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub routed: Option<Box<Routed>>,
     /// Its score.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub score: Option<f64>,

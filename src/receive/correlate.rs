@@ -1,7 +1,14 @@
 //! Which turn of a live run the spans that arrive belong to: by the trace that was sent with it, by the session that they
 //! name, by a link to that trace. What belongs to none is counted, and forgotten.
+//!
+//! A session that was handed out is remembered: what arrives of it later is handed out again. What arrives of one that had
+//! to be forgotten, because very many came after it, is counted.
+//!
+//! There is no spool. One would be of no use: a live run that ends before its time drives the sessions again that had not
+//! ended. Records that wait are in memory, and beyond a budget in files without a name, so that nothing of what an agent
+//! said is left on disk, however the process ends.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -10,36 +17,47 @@ use futures_util::future::BoxFuture;
 use tokio::sync::Notify;
 
 use super::inbox::{Inbox, Limits};
-use super::spool::{Left, SpoolError};
 use super::telemetry::{Begun, Collected, Counts, Telemetry, TurnTelemetry};
 use crate::assemble::live::{Key, Live, Taken, TakenTrace, Waiting};
 
 /// How long what belongs to nobody is kept: a span that names its session may come after those that do not.
 const FOREIGN_FOR: Duration = Duration::from_secs(60);
 
+/// Sessions that were handed out and are remembered.
+const MOST_HANDED: usize = 20_000;
+
 /// Telemetry for a live run.
 pub struct Correlation {
     inbox: Arc<Inbox>,
     watched: Arc<Watched>,
-    /// How long nothing must have arrived for a session whose turns have ended.
-    quiet: Duration,
 }
 
-/// The sessions that are waited for.
+/// The sessions that are waited for, or were handed out.
 #[derive(Default)]
 struct Watched {
-    sessions: Mutex<HashMap<Key, Watch>>,
+    sessions: Mutex<Sessions>,
     foreign: AtomicU64,
-    late: AtomicU64,
-    /// The sessions of which something arrived late.
-    late_of: Mutex<HashSet<Key>>,
+    joined: AtomicU64,
     swept: Mutex<Option<Instant>>,
 }
 
+#[derive(Default)]
+struct Sessions {
+    known: HashMap<Key, Watch>,
+    /// Those that were handed out, in that order.
+    handed: VecDeque<Key>,
+    /// Those of them of which something arrived since.
+    fresh: BTreeSet<Key>,
+    /// How many records arrived of sessions that were forgotten.
+    late: HashMap<Key, u64>,
+}
+
 struct Watch {
+    id: Box<str>,
     /// The turns, in the order in which they began.
     turns: Vec<Turn>,
     arrived: Arc<Notify>,
+    handed: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -49,13 +67,12 @@ struct Turn {
 }
 
 impl Correlation {
-    /// Telemetry whose spool is in a folder of this run. A session is complete once its turns have ended and nothing of
-    /// it arrived for `quiet`.
-    pub fn new(left: Left, limits: Limits, quiet: Duration) -> Result<Self, SpoolError> {
+    /// Telemetry of a run; nothing is waited for yet.
+    pub fn new(limits: Limits) -> Self {
         let watched = Arc::new(Watched::default());
         let seen = watched.clone();
-        let (inbox, _) = Inbox::open(left, 0, limits, move |live, home| seen.arrived(live, home))?;
-        Ok(Self { inbox: Arc::new(inbox), watched, quiet })
+        let inbox = Inbox::without_spool(limits, move |live, home| seen.arrived(live, home));
+        Self { inbox: Arc::new(inbox), watched }
     }
 
     /// Where requests go.
@@ -67,21 +84,18 @@ impl Correlation {
     fn look(&self, session: Key) -> Option<(Option<Instant>, Arc<Notify>)> {
         let state = self.inbox.lock();
         let sessions = self.watched.lock();
-        let watch = sessions.get(&session)?;
+        let watch = sessions.known.get(&session).filter(|watch| !watch.handed)?;
         let traces: Vec<Key> = watch.turns.iter().map(|turn| turn.trace).collect();
         let since = state.live.home(session).filter(|_| state.live.ended(session, &traces)).map(|home| home.last);
         Some((since, watch.arrived.clone()))
     }
 
-    /// Takes out what arrived for a session.
+    /// Hands out what arrived for a session.
     fn take(&self, session: Key) -> (Vec<Turn>, Taken) {
         let mut state = self.inbox.lock();
-        let turns = self.watched.lock().remove(&session).map(|watch| watch.turns).unwrap_or_default();
-        let taken = state.live.remove(session);
+        let taken = state.live.hand_out(session);
+        let turns = self.watched.hand_out(session, &mut state.live);
         self.watched.sweep(&mut state.live);
-        let oldest = state.live.waiting().map(|w| w.since).min();
-        let oldest = oldest.unwrap_or_else(|| state.spool.segment());
-        state.spool.release(oldest);
         (turns, taken)
     }
 }
@@ -90,22 +104,25 @@ impl Telemetry for Correlation {
     fn begin(&self, turn: &Begun<'_>) {
         let (session, trace) = (Key::session(turn.session), Key::trace(turn.trace));
         let mut state = self.inbox.lock();
-        let since = state.spool.segment();
-        state.live.pin(turn.trace, turn.parent, turn.session, Instant::now(), since);
+        state.live.pin(turn.trace, turn.parent, turn.session, Instant::now(), 0);
         let mut sessions = self.watched.lock();
-        let watch =
-            sessions.entry(session).or_insert_with(|| Watch { turns: Vec::new(), arrived: Arc::new(Notify::new()) });
+        let watch = sessions.known.entry(session).or_insert_with(|| Watch {
+            id: turn.session.into(),
+            turns: Vec::new(),
+            arrived: Arc::new(Notify::new()),
+            handed: false,
+        });
         if watch.turns.iter().all(|t| t.trace != trace) {
             watch.turns.push(Turn { trace, began_ns: now_ns() });
         }
     }
 
-    fn collect<'a>(&'a self, session: &'a str, deadline: Instant) -> BoxFuture<'a, Collected> {
+    fn collect<'a>(&'a self, session: &'a str, quiet: Duration, deadline: Instant) -> BoxFuture<'a, Collected> {
         Box::pin(async move {
             let (began, key) = (Instant::now(), Key::session(session));
             while let Some((since, arrived)) = self.look(key) {
                 let now = Instant::now();
-                let until = since.map_or(deadline, |since| (since + self.quiet).min(deadline));
+                let until = since.map_or(deadline, |since| (since + quiet).min(deadline));
                 if now >= until {
                     break;
                 }
@@ -117,19 +134,46 @@ impl Telemetry for Correlation {
         })
     }
 
-    fn is_late(&self, session: &str) -> bool {
-        let late = self.watched.late_of.lock().unwrap_or_else(PoisonError::into_inner);
-        late.contains(&Key::session(session))
+    fn again(&self, mine: &dyn Fn(&str) -> bool, quiet: Duration) -> Vec<(String, Collected)> {
+        let mut found = Vec::new();
+        {
+            let mut state = self.inbox.lock();
+            let mut sessions = self.watched.lock();
+            let now = Instant::now();
+            let Sessions { known, fresh, .. } = &mut *sessions;
+            fresh.retain(|key| {
+                let Some(watch) = known.get(key) else { return false };
+                let is_quiet = state.live.home(*key).is_none_or(|h| now.saturating_duration_since(h.last) >= quiet);
+                let ripe = is_quiet && mine(&watch.id);
+                if ripe {
+                    found.push((watch.id.to_string(), watch.turns.clone(), state.live.hand_out(*key)));
+                }
+                !ripe
+            });
+        }
+        let split = |(id, turns, taken): (String, Vec<Turn>, Taken)| {
+            self.watched.joined.fetch_add(taken.records(), Ordering::Relaxed);
+            (id, Collected { listening: true, turns: split(&turns, taken), ..Collected::default() })
+        };
+        found.into_iter().map(split).collect()
+    }
+
+    fn late(&self, session: &str) -> u64 {
+        let key = Key::session(session);
+        let state = self.inbox.lock();
+        let sessions = self.watched.lock();
+        let waits = if sessions.fresh.contains(&key) { state.live.records_in(key) } else { 0 };
+        waits + sessions.late.get(&key).copied().unwrap_or_default()
     }
 
     fn counts(&self) -> Counts {
         let mut counts = self.inbox.counts();
-        counts.late = self.watched.late.load(Ordering::Relaxed);
-        // What waits for nobody is foreign, too: who it could be for has been collected, or never began.
+        counts.joined = self.watched.joined.load(Ordering::Relaxed);
+        // What waits for nobody is foreign, too.
         let waiting = || {
             let state = self.inbox.lock();
             let sessions = self.watched.lock();
-            state.live.records_of(|home| !sessions.contains_key(&home))
+            state.live.records_of(|home| !sessions.known.contains_key(&home))
         };
         counts.foreign = self.watched.foreign.load(Ordering::Relaxed) + waiting();
         counts
@@ -137,20 +181,45 @@ impl Telemetry for Correlation {
 }
 
 impl Watched {
-    fn lock(&self) -> MutexGuard<'_, HashMap<Key, Watch>> {
+    fn lock(&self) -> MutexGuard<'_, Sessions> {
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A session is handed out; its turns. The one that was handed out long before is forgotten.
+    fn hand_out(&self, session: Key, live: &mut Live) -> Vec<Turn> {
+        let mut sessions = self.lock();
+        let Sessions { known, handed, fresh, late } = &mut *sessions;
+        let Some(watch) = known.get_mut(&session) else { return Vec::new() };
+        let turns = watch.turns.clone();
+        if !std::mem::replace(&mut watch.handed, true) {
+            handed.push_back(session);
+        }
+        if handed.len() > MOST_HANDED
+            && let Some(oldest) = handed.pop_front()
+        {
+            known.remove(&oldest);
+            let left = live.remove(oldest).records();
+            if fresh.remove(&oldest) {
+                *late.entry(oldest).or_default() += left;
+            }
+        }
+        turns
     }
 
     /// A record arrived.
     fn arrived(&self, live: &mut Live, home: Key) {
-        let waits = self.lock().get(&home).map(|watch| watch.arrived.clone());
-        match waits {
-            Some(arrived) => arrived.notify_one(),
-            None if live.times(home) > 0 => {
-                self.late_of.lock().unwrap_or_else(PoisonError::into_inner).insert(home);
-                self.late.fetch_add(live.remove(home).records(), Ordering::Relaxed);
+        let mut sessions = self.lock();
+        let Sessions { known, fresh, late, .. } = &mut *sessions;
+        match known.get(&home) {
+            Some(watch) if watch.handed => {
+                fresh.insert(home);
             }
-            None => self.sweep(live),
+            Some(watch) => watch.arrived.notify_one(),
+            None if live.times(home) > 0 => *late.entry(home).or_default() += live.remove(home).records(),
+            None => {
+                drop(sessions);
+                self.sweep(live);
+            }
         }
     }
 
@@ -163,7 +232,8 @@ impl Watched {
         }
         *swept = Some(now);
         let sessions = self.lock();
-        let old = |w: &Waiting| now.saturating_duration_since(w.last) > FOREIGN_FOR && !sessions.contains_key(&w.home);
+        let old =
+            |w: &Waiting| now.saturating_duration_since(w.last) > FOREIGN_FOR && !sessions.known.contains_key(&w.home);
         let foreign: Vec<Key> = live.waiting().filter(old).map(|w| w.home).collect();
         for home in foreign {
             self.foreign.fetch_add(live.remove(home).records(), Ordering::Relaxed);
@@ -185,10 +255,11 @@ fn split(turns: &[Turn], taken: Taken) -> Vec<TurnTelemetry> {
     };
     // As in `Live::ended`: other traces tell that turns are over only where the agent takes no part in those it is given.
     let own = |key: Key| turns.iter().any(|turn| turn.trace == key);
-    let silent = !taken.traces.iter().any(|trace| own(trace.key) && trace.records > 0);
+    let all = |trace: &TakenTrace| trace.records + trace.handed;
+    let silent = !taken.traces.iter().any(|trace| own(trace.key) && all(trace) > 0);
     let mut open = vec![false; turns.len()];
     for trace in taken.traces {
-        let Some(i) = of(&trace).filter(|_| trace.records > 0) else { continue };
+        let Some(i) = of(&trace).filter(|_| all(&trace) > 0) else { continue };
         let Some(turn) = heard.get_mut(i) else { continue };
         if silent || trace.key == turns[i].trace {
             turn.complete |= trace.ended;

@@ -23,11 +23,8 @@ fn span(t: u8, id: u8, parent: &str, more: &str) -> String {
 
 const IN_S: &str = r#","attributes":[{"key":"session.id","value":{"stringValue":"s"}}]"#;
 
-fn telemetry(quiet_ms: u64) -> (tempfile::TempDir, Correlation) {
-    let dir = tempfile::tempdir().unwrap();
-    let left = Left::open(&dir.path().join("spool")).unwrap();
-    let correlation = Correlation::new(left, Limits::default(), Duration::from_millis(quiet_ms)).unwrap();
-    (dir, correlation)
+fn telemetry() -> Correlation {
+    Correlation::new(Limits::default())
 }
 
 fn begin(c: &Correlation, session: &str, t: u8) {
@@ -39,8 +36,13 @@ fn give(c: &Correlation, text: &str) {
 }
 
 fn collect(c: &Correlation, session: &str, within_ms: u64) -> Collected {
+    collect_quiet(c, session, 1, within_ms)
+}
+
+fn collect_quiet(c: &Correlation, session: &str, quiet_ms: u64, within_ms: u64) -> Collected {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-    runtime.block_on(c.collect(session, Instant::now() + Duration::from_millis(within_ms)))
+    let deadline = Instant::now() + Duration::from_millis(within_ms);
+    runtime.block_on(c.collect(session, Duration::from_millis(quiet_ms), deadline))
 }
 
 /// How many records each turn has, and whether it is complete.
@@ -50,7 +52,7 @@ fn told(collected: &Collected) -> Vec<(usize, bool)> {
 
 #[test]
 fn spans_join_their_turn_by_trace_by_session_and_by_link() {
-    let (_dir, c) = telemetry(1);
+    let c = telemetry();
     begin(&c, "s", 1);
     give(&c, &span(1, 1, PARENT, ""));
     give(&c, &span(1, 2, "0000000000000001", ""));
@@ -68,20 +70,57 @@ fn spans_join_their_turn_by_trace_by_session_and_by_link() {
 
 #[test]
 fn a_turn_whose_root_has_not_ended_is_waited_for_until_the_deadline() {
-    let (_dir, c) = telemetry(1);
+    let c = telemetry();
     begin(&c, "s", 1);
     give(&c, &span(1, 2, "0000000000000001", ""));
     let collected = collect(&c, "s", 60);
     assert_eq!(told(&collected), [(1, false)]);
     assert!(collected.waited >= Duration::from_millis(60));
+}
+
+#[test]
+fn what_arrives_after_a_session_was_handed_out_is_handed_out_again() {
+    let c = telemetry();
+    begin(&c, "s", 1);
+    begin(&c, "s", 2);
+    give(&c, &span(1, 2, "0000000000000001", ""));
+    give(&c, &span(2, 1, PARENT, ""));
+    assert_eq!(told(&collect(&c, "s", 60)), [(1, false), (1, true)]);
+    assert!(c.again(&|_| true, Duration::ZERO).is_empty());
     give(&c, &span(1, 1, PARENT, ""));
-    assert_eq!((c.counts().late, c.counts().foreign), (1, 0));
-    assert!(c.is_late("s") && !c.is_late("t"));
+    let link = format!(r#","links":[{{"traceId":"{}","spanId":"0000000000000001"}}]"#, trace(2));
+    give(&c, &span(8, 1, "", &link));
+    assert_eq!((c.late("s"), c.late("t"), c.counts().foreign), (2, 0, 0));
+    assert!(c.again(&|id| id != "s", Duration::ZERO).is_empty(), "it is another's");
+    assert!(c.again(&|_| true, Duration::from_secs(60)).is_empty(), "more of it may come");
+    let again = c.again(&|id| id == "s", Duration::ZERO);
+    assert_eq!((again.len(), again[0].0.as_str()), (1, "s"));
+    // The root of the first has ended now, and of each only what is new is there.
+    assert_eq!(told(&again[0].1), [(1, true), (1, true)]);
+    assert_eq!((c.late("s"), c.counts().joined), (0, 2));
+    give(&c, &span(2, 7, "0000000000000001", ""));
+    assert_eq!(told(&c.again(&|_| true, Duration::ZERO)[0].1), [(0, true), (1, true)]);
+}
+
+#[test]
+fn a_session_that_had_to_be_forgotten_is_known_to_be_late() {
+    let c = telemetry();
+    begin(&c, "s", 1);
+    give(&c, &span(1, 1, PARENT, ""));
+    collect(&c, "s", 1000);
+    for n in 0..MOST_HANDED {
+        let (session, trace) = (format!("other {n}"), format!("{:032x}", 1000 + n));
+        c.begin(&Begun { session: &session, trace: &trace, parent: PARENT });
+        c.take(Key::session(&session));
+    }
+    give(&c, &span(1, 2, "0000000000000001", ""));
+    assert!(c.again(&|_| true, Duration::ZERO).is_empty());
+    assert_eq!((c.late("s"), c.late("other 0"), c.counts().foreign), (1, 0, 0));
 }
 
 #[test]
 fn a_turn_of_which_nothing_arrives_is_empty_and_not_complete() {
-    let (_dir, c) = telemetry(1);
+    let c = telemetry();
     begin(&c, "s", 1);
     begin(&c, "s", 1);
     assert_eq!(told(&collect(&c, "s", 30)), [(0, false)], "a trace that begins again is the same turn");
@@ -90,7 +129,7 @@ fn a_turn_of_which_nothing_arrives_is_empty_and_not_complete() {
 
 #[test]
 fn an_agent_that_takes_no_part_in_the_trace_is_known_by_the_session_that_it_names() {
-    let (_dir, c) = telemetry(1);
+    let c = telemetry();
     begin(&c, "s", 1);
     give(&c, &span(9, 1, "", IN_S));
     let collected = collect(&c, "s", 10_000);
@@ -100,7 +139,7 @@ fn an_agent_that_takes_no_part_in_the_trace_is_known_by_the_session_that_it_name
 
 #[test]
 fn what_arrives_while_it_is_waited_for_ends_the_waiting() {
-    let (_dir, c) = telemetry(20);
+    let c = telemetry();
     begin(&c, "s", 1);
     let (c, begun) = (Arc::new(c), Instant::now());
     let other = c.clone();
@@ -108,14 +147,14 @@ fn what_arrives_while_it_is_waited_for_ends_the_waiting() {
         std::thread::sleep(Duration::from_millis(50));
         give(&other, &span(1, 1, PARENT, ""));
     });
-    assert_eq!(told(&collect(&c, "s", 30_000)), [(1, true)]);
+    assert_eq!(told(&collect_quiet(&c, "s", 20, 30_000)), [(1, true)]);
     assert!(begun.elapsed() < Duration::from_secs(25));
     sender.join().unwrap();
 }
 
 #[test]
 fn sessions_do_not_see_each_other() {
-    let (_dir, c) = telemetry(1);
+    let c = telemetry();
     begin(&c, "s", 1);
     begin(&c, "t", 2);
     give(&c, &span(1, 1, PARENT, ""));
@@ -126,7 +165,7 @@ fn sessions_do_not_see_each_other() {
 
 #[test]
 fn a_foreign_trace_that_names_the_session_does_not_end_a_turn_of_its_own() {
-    let (_dir, c) = telemetry(1);
+    let c = telemetry();
     begin(&c, "s", 1);
     give(&c, &span(1, 2, "0000000000000001", ""));
     give(&c, &span(9, 1, "", IN_S));

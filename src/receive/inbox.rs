@@ -13,11 +13,13 @@ use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::answer::{Refusal, Taken};
-use super::spool::{Encoding, Left, Past, Spool, SpoolError};
+use super::cleaned::cleaned;
+use super::spool::{Encoding, Left, Past, Spool, SpoolError, Spot};
 use super::telemetry::Counts;
 use crate::assemble::SpillError;
 use crate::assemble::live::{Draft, Key, Live};
 use crate::formats::otlp::Request;
+use crate::redact::Redactor;
 
 /// How much is taken in.
 #[derive(Debug, Clone)]
@@ -65,13 +67,18 @@ pub struct Inbox {
     next: AtomicU64,
     drafts: Mutex<Vec<Draft>>,
     counted: Counted,
+    /// Whether there is a spool.
+    spools: bool,
+    /// What must not be written.
+    redactor: Redactor,
     arrived: Arrived,
 }
 
 /// What waits, and what is on disk of it.
 pub(super) struct State {
     pub(super) live: Live,
-    pub(super) spool: Spool,
+    /// None where what was received is of no use to a later process.
+    pub(super) spool: Option<Spool>,
     /// Why records could not be put on disk, the last time they had to be.
     spill: Option<SpillError>,
 }
@@ -106,6 +113,7 @@ impl Inbox {
         left: Left,
         written: u64,
         limits: Limits,
+        redactor: Redactor,
         arrived: impl Fn(&mut Live, Key) + Send + Sync + 'static,
     ) -> Result<(Self, Recovered), SpoolError> {
         let mut live = Live::new(limits.spill_dir.clone(), limits.memory);
@@ -132,16 +140,28 @@ impl Inbox {
         })
         .map_err(|why| SpoolError::Disk { dir: limits.spill_dir.clone(), why })?;
         let spool = left.resume(limits.spool, written)?;
-        let inbox = Self {
-            state: Mutex::new(State { live, spool, spill }),
+        let state = State { live, spool: Some(spool), spill };
+        Ok((Self::over(state, last + 1, limits, redactor, Box::new(arrived)), recovered))
+    }
+
+    /// An inbox without a spool: what waits in it ends with the process.
+    pub fn without_spool(limits: Limits, arrived: impl Fn(&mut Live, Key) + Send + Sync + 'static) -> Self {
+        let live = Live::new(limits.spill_dir.clone(), limits.memory);
+        Self::over(State { live, spool: None, spill: None }, 1, limits, Redactor::default(), Box::new(arrived))
+    }
+
+    fn over(state: State, next: u64, limits: Limits, redactor: Redactor, arrived: Arrived) -> Self {
+        Self {
+            spools: state.spool.is_some(),
+            state: Mutex::new(state),
             room: Arc::new(Semaphore::new(limits.at_once >> 10)),
-            next: AtomicU64::new(last + 1),
+            next: AtomicU64::new(next),
             drafts: Mutex::default(),
             counted: Counted::default(),
-            arrived: Box::new(arrived),
+            redactor,
+            arrived,
             limits,
-        };
-        Ok((inbox, recovered))
+        }
     }
 
     /// Largest request, unpacked, in bytes.
@@ -161,7 +181,7 @@ impl Inbox {
         }
     }
 
-    /// Takes a request. When this returns, what could be read of it is on disk.
+    /// Takes a request. When this returns, what could be read of it is on disk, where there is a spool.
     pub(super) fn take(&self, encoding: Encoding, request: &[u8]) -> Result<Taken, Refusal> {
         self.counted.requests.fetch_add(1, Ordering::Relaxed);
         let number = self.next.fetch_add(1, Ordering::Relaxed);
@@ -187,15 +207,20 @@ impl Inbox {
         Ok(taken)
     }
 
-    /// Writes a request to the spool, and puts its records where they belong.
+    /// Writes a request to the spool, if there is one, and puts its records where they belong.
     fn keep(&self, encoding: Encoding, number: u64, request: &[u8], draft: &mut Draft) -> Result<(), Refusal> {
+        let spooled = match self.spools {
+            true => cleaned(&self.redactor, encoding, request)?,
+            false => request.into(),
+        };
         let mut state = self.lock();
         let State { live, spool, spill } = &mut *state;
         if live.len() > self.limits.traces || live.bytes() > self.limits.memory.saturating_mul(2) {
             let why = spill.as_ref().map_or_else(|| "too many traces wait for their end".to_owned(), |s| s.to_string());
             return Err(Refusal::busy(why, Duration::from_secs(5)));
         }
-        let at = spool.append(encoding, number, request).map_err(|why| match why {
+        let appended = spool.as_mut().map(|spool| spool.append(encoding, number, &spooled)).transpose();
+        let at = appended.map_err(|why| match why {
             SpoolError::Full { .. } => Refusal::busy(why.to_string(), Duration::from_secs(5)),
             SpoolError::Disk { .. } => Refusal::Disk(why.to_string(), Duration::from_secs(5)),
         })?;
@@ -207,7 +232,7 @@ impl Inbox {
             }
         };
         // What cannot be put on disk stays in memory; the next request is told.
-        *spill = live.take(draft, Instant::now(), at.segment(), &mut touched).err();
+        *spill = live.take(draft, Instant::now(), at.map(Spot::segment).unwrap_or_default(), &mut touched).err();
         homes.into_iter().for_each(|home| (self.arrived)(live, home));
         Ok(())
     }
@@ -243,7 +268,10 @@ impl Inbox {
     /// Ends it: what is on disk stays there unless nothing waits.
     pub fn close(self) -> Result<(), SpoolError> {
         let State { live, spool, .. } = self.state.into_inner().unwrap_or_else(PoisonError::into_inner);
-        if live.is_empty() { spool.remove() } else { Ok(()) }
+        match spool {
+            Some(spool) if live.is_empty() => spool.remove(),
+            _ => Ok(()),
+        }
     }
 
     fn lend(&self) -> Draft {

@@ -4,10 +4,12 @@
 //! instrumentation told of them. [`Nobody`] is there where no agent sends any.
 //!
 //! A request comes in by [`listen`] (`http`, `grpc`; `unpack`), is decoded and written to the [`spool`] by the [`inbox`],
-//! which puts its records where they belong ([`crate::assemble::live`]); then it is acknowledged (`answer`). From there
+//! which puts its records where they belong ([`crate::assemble::live`]); then it is acknowledged (`answer`). What goes to the
+//! spool is `cleaned` before. From there
 //! they go to the turns of a live run (`correlate`, `join`), or into a file of sessions ([`record`]).
 
 mod answer;
+mod cleaned;
 mod correlate;
 mod grpc;
 mod http;

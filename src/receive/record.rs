@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::inbox::{Inbox, Limits, Recovered, State};
-use super::spool::{Left, SpoolError, Spot};
+use super::spool::{Left, Spool, SpoolError, Spot};
 use crate::assemble::SpillError;
 use crate::assemble::build::Builder;
 use crate::assemble::live::{Key, Taken, Waiting};
@@ -103,7 +103,7 @@ impl Recorder {
         }
         file.seek(SeekFrom::End(0)).map_err(failed)?;
         let builder = Builder { session_attribute: limits.session_attribute.clone() };
-        let (inbox, recovered) = Inbox::open(left, length, limits, |_, _| ())?;
+        let (inbox, recovered) = Inbox::open(left, length, limits, redactor.clone(), |_, _| ())?;
         let (inbox, path, written) = (Arc::new(inbox), path.to_owned(), Written::default());
         Ok((Self { inbox, path, file, length, redactor, builder, patience, written }, recovered))
     }
@@ -162,8 +162,10 @@ impl Recorder {
         let mut state = self.inbox.lock();
         let State { live, spool, .. } = &mut *state;
         let oldest = live.waiting().map(|w| w.since).min();
-        let oldest = oldest.unwrap_or_else(|| spool.segment());
-        spool.release(oldest);
+        if let Some(spool) = spool {
+            let oldest = oldest.unwrap_or_else(|| spool.segment());
+            spool.release(oldest);
+        }
         Ok(())
     }
 
@@ -198,14 +200,18 @@ impl Recorder {
     }
 
     /// Takes a home out; how many times it now was, and the last frame whose records are in it.
-    fn take(&self, home: Key) -> (Taken, u32, Spot) {
+    fn take(&self, home: Key) -> (Taken, u32, Option<Spot>) {
         let mut state = self.inbox.lock();
         let taken = state.live.remove(home);
-        (taken, state.live.times(home), state.spool.here())
+        (taken, state.live.times(home), state.spool.as_ref().map(Spool::here))
     }
 
-    fn mark(&self, home: Key, up_to: Spot) -> Result<(), RecordError> {
-        Ok(self.inbox.lock().spool.mark(home, up_to, self.length)?)
+    fn mark(&self, home: Key, up_to: Option<Spot>) -> Result<(), RecordError> {
+        let mut state = self.inbox.lock();
+        match state.spool.as_mut().zip(up_to) {
+            Some((spool, up_to)) => Ok(spool.mark(home, up_to, self.length)?),
+            None => Ok(()),
+        }
     }
 }
 

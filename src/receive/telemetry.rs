@@ -11,14 +11,16 @@ pub trait Telemetry: Send + Sync {
     fn begin(&self, turn: &Begun<'_>);
 
     /// Waits until the turns of a session are complete, and hands out what arrived for them: one entry a turn begun, in
-    /// that order. A turn is complete when its root span has ended and nothing of the session has arrived for a while.
-    /// At `deadline` what is there is handed out as it is. What arrives for the session later is counted as late.
-    ///
-    /// To be called once a session, also for one that failed: it forgets the session.
-    fn collect<'a>(&'a self, session: &'a str, deadline: Instant) -> BoxFuture<'a, Collected>;
+    /// that order. A turn is complete when its root span has ended and nothing of the session has arrived for `quiet`.
+    /// At `deadline` what is there is handed out as it is. To be called once a session, also for one that failed.
+    fn collect<'a>(&'a self, session: &'a str, quiet: Duration, deadline: Instant) -> BoxFuture<'a, Collected>;
 
-    /// Whether records of a session arrived after it had been handed out.
-    fn is_late(&self, session: &str) -> bool;
+    /// Hands out what arrived of sessions after they had been handed out, for those that are `mine` and of which nothing
+    /// more arrived for `quiet`: the records that are new, and of each turn whether it is complete with them.
+    fn again(&self, mine: &dyn Fn(&str) -> bool, quiet: Duration) -> Vec<(String, Collected)>;
+
+    /// How many records of a session arrived after it had been handed out, and were not handed out again.
+    fn late(&self, session: &str) -> u64;
 
     /// What arrived so far, and what of it no session has.
     fn counts(&self) -> Counts;
@@ -64,14 +66,29 @@ pub struct Counts {
     pub records: u64,
     /// Records that belong to no session of this run.
     pub foreign: u64,
-    /// Records that arrived after their session was handed out.
-    pub late: u64,
+    /// Records that arrived after their session was handed out, and were handed out again.
+    pub joined: u64,
     /// Records, and requests, that could not be read.
     pub unreadable: u64,
     /// Requests of metrics, which nobody asked for.
     pub metrics: u64,
     /// Requests that were told to come again, or that nothing could be done with.
     pub refused: u64,
+}
+
+impl Counts {
+    /// What was counted since.
+    #[must_use]
+    pub fn since(&self, before: &Self) -> Self {
+        Self {
+            records: self.records.saturating_sub(before.records),
+            foreign: self.foreign.saturating_sub(before.foreign),
+            joined: self.joined.saturating_sub(before.joined),
+            unreadable: self.unreadable.saturating_sub(before.unreadable),
+            metrics: self.metrics.saturating_sub(before.metrics),
+            refused: self.refused.saturating_sub(before.refused),
+        }
+    }
 }
 
 /// Receives nothing: the agent is known by its replies and by the calls that it reports.
@@ -81,12 +98,16 @@ pub struct Nobody;
 impl Telemetry for Nobody {
     fn begin(&self, _: &Begun<'_>) {}
 
-    fn collect<'a>(&'a self, _: &'a str, _: Instant) -> BoxFuture<'a, Collected> {
+    fn collect<'a>(&'a self, _: &'a str, _: Duration, _: Instant) -> BoxFuture<'a, Collected> {
         Box::pin(ready(Collected::default()))
     }
 
-    fn is_late(&self, _: &str) -> bool {
-        false
+    fn again(&self, _: &dyn Fn(&str) -> bool, _: Duration) -> Vec<(String, Collected)> {
+        Vec::new()
+    }
+
+    fn late(&self, _: &str) -> u64 {
+        0
     }
 
     fn counts(&self) -> Counts {

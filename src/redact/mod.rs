@@ -177,6 +177,12 @@ impl Redactor {
         self.is_on().then_some(&*self.0)
     }
 
+    /// What stands for a value whose key the rules hide; `None` where they do not.
+    pub fn hidden_by_key(&self, key: &str) -> Option<String> {
+        let hides = self.rules().is_some_and(|rules| rules.hides_keys() && rules.hides_key(key));
+        hides.then(|| rules::marker(rules::KEY))
+    }
+
     /// Whether models that are asked about a session see no more of it than may be written.
     pub fn hides_from_models(&self) -> bool {
         self.0.plan.rules.judge

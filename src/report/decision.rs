@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::terminal::{decision_style, total};
+use super::terminal::{DIM, decision_style, labels, total};
 use super::{Drawn, safe};
 
 /// Writes the decision.
@@ -22,7 +22,11 @@ pub fn write(drawn: Drawn<'_>, out: &mut dyn Write) -> io::Result<()> {
                 rule.reason.strip_prefix(&*rule.rule).map_or(&*rule.reason, |rest| rest.trim_start_matches([':', ' ']));
             writeln!(out, "  {style}{word:<width$}{style:#}  {name}: {}", safe::terminal(reason))?;
         }
+        if let Some(waiting) = &suite.waiting {
+            writeln!(out, "  {DIM}review{DIM:#} {}", safe::terminal(&waiting.told()))?;
+        }
         writeln!(out)?;
     }
+    labels(drawn, out)?;
     total(drawn, out)
 }

@@ -165,7 +165,7 @@ fn show(stage: &mut Stage<'_, '_>, piece: &Piece) {
         Piece::LeftOut(event) => stage.left_out(event.get()),
         Piece::Session(written, None) => stage.session(&line(written), None),
         Piece::Session(written, Some(kept)) => {
-            let Entry { packed, passed, against } = kept.get();
+            let Entry { packed, passed, against, .. } = kept.get();
             let take = &mut || Ok(packed.clone());
             let kept = &mut Kept { passed: *passed, bytes: packed.len() as u64, against, packed: take };
             stage.session(&line(written), Some(kept));

@@ -33,6 +33,9 @@ pub fn write(drawn: Drawn<'_>, gathered: &Gathered, out: &mut dyn Write) -> io::
     if drawn.plan.filter.is_some() {
         writeln!(out, "Partial: `--filter` took something out.\n")?;
     }
+    if let Some(laid) = &summary.labels {
+        writeln!(out, "{}.\n", text(&laid.told()))?;
+    }
     if summary.suites.is_empty() {
         writeln!(out, "Nothing was run.\n")?;
     }
@@ -56,6 +59,9 @@ fn suite(drawn: Drawn<'_>, index: usize, gathered: &Gathered, room: &mut usize, 
         writeln!(out, "- {}: {}", Decision::Passed.name(), within(&rule.reason, MAX_REASON))?;
     }
     writeln!(out, "\n{}\n", counts(suite))?;
+    if let Some(waiting) = &suite.waiting {
+        writeln!(out, "{}.\n", text(&waiting.told()))?;
+    }
     for (label, names) in [
         ("Flaky (their trials disagree)", &suite.flaky),
         ("Passed although expected to fail", &suite.surprises),

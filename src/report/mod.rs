@@ -27,6 +27,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::eval::event::{BaselineEvent, LeftOutEvent, Plan, SessionEvent, SuiteEnd};
 use crate::eval::gate::SuiteSummary;
+use crate::eval::overlay::Laid;
 use crate::store::against::Against;
 
 /// `summary.json`: the contract for scripts. Keys are only ever added.
@@ -45,6 +46,9 @@ pub struct RunSummary {
     /// Why the run ended before its end; null when it did not.
     #[serde(default)]
     pub stopped: Option<String>,
+    /// What people decided over its verdicts, where anything was: the numbers and decisions are with that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub labels: Option<Laid>,
     /// The suites, in order.
     pub suites: Vec<SuiteSummary>,
 }

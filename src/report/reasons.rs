@@ -18,7 +18,7 @@ pub fn message(verdict: &Verdict) -> String {
             SubjectRef::Turn(i) => write!(text, "turn {}: ", i + 1),
             SubjectRef::Session => Ok(()),
         };
-        if let Some(proposal) = finding.proposal {
+        if let Some(proposal) = finding.proposal.filter(|_| finding.status == Status::Held) {
             let _ = write!(text, "proposed: {}; ", proposal.name());
         }
         text.push_str(&finding.reason);

@@ -6,10 +6,11 @@ use std::path::Path;
 use super::stage::Stage;
 use super::{Drawn, Kept, Line, RunSummary, Sink};
 use crate::checks::system::SystemFinding;
-use crate::eval::event::{BaselineEvent, Finished, Plan, RunEvent, Started, SuiteEnd};
+use crate::eval::event::{BaselineEvent, Finished, Plan, RunEvent, Started, SuiteEnd, SuitePlan};
 use crate::eval::exit;
 use crate::eval::fold::SuiteFold;
 use crate::eval::gate::{self, Stopped, SuiteSummary};
+use crate::eval::overlay::{self, Laid, Rulings};
 use crate::eval::row::Row;
 use crate::store::kept;
 use crate::store::record::{self, RecordError};
@@ -26,6 +27,8 @@ pub struct Replayed {
     pub summary: RunSummary,
     /// The end of each suite's sessions; `None` where the run stopped before it.
     pub ends: Vec<Option<SuiteEnd>>,
+    /// What people decided, by suite.
+    pub laid: Vec<Laid>,
 }
 
 /// What is decided with in the place of what the record holds.
@@ -38,6 +41,27 @@ pub struct Instead<'i> {
     pub baselines: OtherBaselines<'i>,
     /// System checks that are asked again, once all sessions of the suite are folded; whether one panicked.
     pub ask: AskAgain<'i>,
+    /// What people decided, which is laid over the sessions; `None` lays nothing.
+    pub rulings: Option<Rulings<'i>>,
+    /// System checks that are computed from verdicts that people decided over, asked again in the same way.
+    pub revise: Revise<'i>,
+}
+
+/// System checks of a suite that are computed from verdicts, asked again; whether one panicked.
+pub type Revise<'i> = &'i dyn Fn(&SuitePlan, &SuiteFold<'_>) -> (Vec<(u32, SystemFinding)>, bool);
+
+impl<'i> Instead<'i> {
+    /// Nothing else than what the record holds.
+    pub fn nothing(plan: Plan) -> Self {
+        Self {
+            plan,
+            columns: &|_| 0,
+            baselines: &|recorded, _| recorded.to_vec(),
+            ask: &|_, _| (Vec::new(), false),
+            rulings: None,
+            revise: &|_, _| (Vec::new(), false),
+        }
+    }
 }
 
 /// The earlier runs, given those that were recorded and the run's own id.
@@ -48,20 +72,18 @@ pub type AskAgain<'i> = &'i dyn Fn(usize, &SuiteFold<'_>) -> (Vec<(u32, SystemFi
 
 /// Folds a record again and decides as the run did.
 pub fn fold(path: &Path) -> Result<Replayed, RecordError> {
-    let none = Instead {
-        plan: record::plan(path)?,
-        columns: &|_| 0,
-        baselines: &|recorded, _| recorded.to_vec(),
-        ask: &|_, _| (Vec::new(), false),
-    };
-    fold_instead(path, none)
+    fold_instead(path, Instead::nothing(record::plan(path)?))
 }
 
 /// Folds a record again and decides with something else in the place of what it holds.
 pub fn fold_instead(path: &Path, instead: Instead<'_>) -> Result<Replayed, RecordError> {
     let plan = instead.plan;
     let (mut started, mut finished): (Option<Started>, Option<Finished>) = (None, None);
-    let folds = plan.suites.iter().enumerate().map(|(i, s)| SuiteFold::new(s, (instead.columns)(i)));
+    // What people decided may change what is counted in any of the columns.
+    let columns =
+        |i: usize, s: &SuitePlan| if instead.rulings.is_some() { s.columns.len() } else { (instead.columns)(i) };
+    let folds = plan.suites.iter().enumerate().map(|(i, s)| SuiteFold::new(s, columns(i, s)));
+    let mut laid = vec![Laid::default(); plan.suites.len()];
     let mut folds: Vec<SuiteFold<'_>> = folds.collect();
     let mut baselines: Vec<BaselineEvent> = Vec::new();
     let mut system: Vec<Vec<(u32, SystemFinding)>> = vec![Vec::new(); plan.suites.len()];
@@ -71,7 +93,13 @@ pub fn fold_instead(path: &Path, instead: Instead<'_>) -> Result<Replayed, Recor
         event if !is_planned(&plan, &event) => stray = Some("an event names a suite or check that is not in its plan"),
         RunEvent::Started(s) => started = Some(s),
         RunEvent::Finished(f) => finished = Some(f),
-        RunEvent::Session(event) => {
+        RunEvent::Session(mut event) => {
+            let suite = event.suite as usize;
+            if let (Some(rulings), Some(plan), Some(laid)) =
+                (instead.rulings, plan.suites.get(suite), laid.get_mut(suite))
+            {
+                overlay::lay(plan, &mut event, rulings, laid);
+            }
             if let Some(fold) = folds.get_mut(event.suite as usize) {
                 let row = Row::of(&event);
                 fold.admit(&row);
@@ -124,7 +152,12 @@ pub fn fold_instead(path: &Path, instead: Instead<'_>) -> Result<Replayed, Recor
     drop(baselines);
     let mut bug = false;
     for (index, (fold, system)) in folds.iter().zip(&mut system).enumerate().filter(|(_, (f, _))| f.end.is_some()) {
-        let (again, panicked) = (instead.ask)(index, fold);
+        let (mut again, mut panicked) = (instead.ask)(index, fold);
+        if laid[index].decided > 0 {
+            let (revised, bug) = (instead.revise)(&plan.suites[index], fold);
+            again.extend(revised);
+            panicked |= bug;
+        }
         bug |= panicked;
         for (check, finding) in again {
             match system.iter_mut().find(|(known, _)| *known == check) {
@@ -156,7 +189,12 @@ pub fn fold_instead(path: &Path, instead: Instead<'_>) -> Result<Replayed, Recor
     // Only that a bug was met cannot be seen from the sessions.
     bug |= finished.as_ref().is_some_and(|f| f.exit_code == exit::BUG);
     let code = exit::code(suites.iter().map(|s| s.decision), incomplete, bug);
+    let all = laid.iter().fold(Laid::default(), |mut all, laid| {
+        all.plus(laid);
+        all
+    });
     let summary = RunSummary {
+        labels: (all.decided > 0).then_some(all),
         schema: 1,
         run: started.as_ref().map_or_else(|| "unknown".to_owned(), |s| s.run.clone()),
         seatrial: env!("CARGO_PKG_VERSION").to_owned(),
@@ -165,7 +203,7 @@ pub fn fold_instead(path: &Path, instead: Instead<'_>) -> Result<Replayed, Recor
         stopped,
         suites,
     };
-    Ok(Replayed { plan, started, finished, summary, ends })
+    Ok(Replayed { plan, started, finished, summary, ends, laid })
 }
 
 /// Whether everything that an event names is in the plan.
@@ -203,10 +241,20 @@ pub fn draw(
     mut kept: Option<kept::Reader>,
     drawn: Drawn<'_>,
     ends: &[Option<&SuiteEnd>],
+    rulings: Option<Rulings<'_>>,
     sinks: &mut [&mut dyn Sink],
 ) -> Result<(), DrawError> {
     let mut stage = Stage::new(sinks);
-    record::read(path, |event| match event {
+    let lay = |event| match (event, rulings) {
+        (RunEvent::Session(mut event), Some(rulings)) => {
+            if let Some(plan) = drawn.plan.suites.get(event.suite as usize) {
+                overlay::lay(plan, &mut event, rulings, &mut Laid::default());
+            }
+            RunEvent::Session(event)
+        }
+        (event, _) => event,
+    };
+    record::read(path, |event| match lay(event) {
         event if !is_planned(drawn.plan, &event) => {}
         RunEvent::Session(event) => match kept.as_mut().map(|kept| Ok((kept.find(event.suite, event.at)?, kept))) {
             None | Some(Ok((None, _))) => stage.session(&Line { event: &event, details: None }, None),

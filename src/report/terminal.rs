@@ -236,6 +236,9 @@ impl<'d> Terminal<'d> {
             suite.checks.len(),
             safe::terminal(&idle)
         )?;
+        if let Some(waiting) = &suite.waiting {
+            writeln!(out, "  {DIM}review{DIM:#}   {}", safe::terminal(&waiting.told()))?;
+        }
         for (check, spent) in suite.checks.iter().filter_map(|c| Some((c, c.spent.as_ref()?))) {
             writeln!(out, "  {DIM}models{DIM:#}   {}: {}", safe::terminal(&check.id), spent.told())?;
         }
@@ -252,11 +255,20 @@ impl<'d> Terminal<'d> {
     }
 
     fn closing(&self, out: &mut dyn Write) -> io::Result<()> {
+        labels(self.drawn, out)?;
         total(self.drawn, out)?;
         if let Some(place) = &self.folder {
             writeln!(out, "{DIM}reports in {}{DIM:#}", safe::terminal(place))?;
         }
         Ok(())
+    }
+}
+
+/// What people decided, where they did.
+pub(super) fn labels(drawn: Drawn<'_>, out: &mut dyn Write) -> io::Result<()> {
+    match &drawn.summary.labels {
+        Some(laid) => writeln!(out, "{}", safe::terminal(&laid.told())),
+        None => Ok(()),
     }
 }
 

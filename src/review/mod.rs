@@ -3,6 +3,10 @@
 //! Here is what is done with the ledger of items and labels: asking people, telling others, exchanging what was said.
 
 pub mod desk;
+pub mod enqueue;
 pub mod exchange;
 pub mod notify;
+pub mod regression;
+pub mod rulings;
+pub mod stored;
 pub mod words;

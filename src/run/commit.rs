@@ -84,6 +84,8 @@ pub(super) struct Commit<'c, 'p, 'w> {
     kept: (u64, u64),
     /// Those of them that passed.
     sample: u64,
+    /// Those of them that a person is to look at.
+    reviewed: u64,
     bytes: u64,
     /// The lines of a batch on their way to the record; kept for its memory.
     out: Vec<u8>,
@@ -108,6 +110,7 @@ impl<'c, 'p, 'w> Commit<'c, 'p, 'w> {
             gap: 0,
             kept: (0, 0),
             sample: 0,
+            reviewed: 0,
             bytes: 0,
             out: Vec::new(),
             panicked: false,
@@ -148,7 +151,10 @@ impl<'c, 'p, 'w> Commit<'c, 'p, 'w> {
     /// How many more sessions may be kept.
     pub(super) fn room(&self) -> Room {
         let keep = &self.desk.keep;
-        Room { all: keep.limit.saturating_sub(self.kept.0), passed: keep.passed.saturating_sub(self.sample) }
+        Room {
+            all: keep.limit.saturating_sub(self.kept.0 - self.reviewed),
+            passed: keep.passed.saturating_sub(self.sample),
+        }
     }
 
     /// What was wrong before any file was opened comes first.
@@ -243,7 +249,7 @@ impl<'c, 'p, 'w> Commit<'c, 'p, 'w> {
             Admission::Conflict(reason) => {
                 let kept = whole.0.and_then(|entry| {
                     // Whether there was room for it was decided by what its own verdicts are.
-                    let sampled = entry.get().passed;
+                    let sampled = is_sampled(&entry);
                     let entry = Box::new(entry.map(|entry| kept::Entry { passed: false, ..entry }));
                     self.keep(row.at, &entry, sampled).then_some(entry)
                 });
@@ -264,7 +270,7 @@ impl<'c, 'p, 'w> Commit<'c, 'p, 'w> {
     fn counts(&mut self, row: Row, line: &[u8], (kept, event): Whole, out: &mut Vec<u8>) {
         self.say(line, out);
         let kept = kept.filter(|_| self.early.is_none() && self.changed.is_none());
-        let kept = kept.and_then(|entry| self.keep(row.at, &entry, entry.get().passed).then_some(entry));
+        let kept = kept.and_then(|entry| self.keep(row.at, &entry, is_sampled(&entry)).then_some(entry));
         if let (Some(live), Some(event)) = (&mut self.sinks.live, event) {
             live.session(event, kept);
         }
@@ -338,10 +344,14 @@ impl<'c, 'p, 'w> Commit<'c, 'p, 'w> {
             return false;
         }
         self.kept.1 += 1;
-        if self.kept.0 >= self.desk.keep.limit || entry.get().packed.is_empty() {
+        // What a person is to look at is kept beyond the limit, and takes no room from the others.
+        let review = entry.get().review;
+        let full = self.kept.0 - self.reviewed >= self.desk.keep.limit;
+        if full && !review || entry.get().packed.is_empty() {
             return false;
         }
         self.kept.0 += 1;
+        self.reviewed += u64::from(review);
         self.sample += u64::from(sampled);
         if let Err(why) = self.sinks.kept.keep(self.desk.index, at, entry) {
             self.early.get_or_insert(Early::Write(why));
@@ -406,6 +416,11 @@ impl<'c, 'p, 'w> Commit<'c, 'p, 'w> {
         }
         Outcome { stopped: self.early, system, panicked: self.panicked }
     }
+}
+
+/// Whether it is kept as part of the sample of those that passed.
+pub(super) fn is_sampled(entry: &Kept) -> bool {
+    entry.get().passed && !entry.get().review
 }
 
 fn errored(check: u32, reason: &str) -> Verdict {

@@ -12,14 +12,14 @@ use crate::checks::system::{Cell, columns};
 use crate::eval::bind::{self, Bound};
 use crate::eval::event::{LeftOutEvent, Ordinal, SessionEvent, SuitePlan};
 use crate::eval::facts::Facts;
-use crate::eval::keep::Keep;
+use crate::eval::keep::{Keep, KeptFor};
 use crate::eval::plan::{Planned, PlannedColumn};
 use crate::eval::row::Row;
 use crate::eval::shard::Shard;
 use crate::eval::{evaluate, rollup};
 use crate::formats::{self, RecordDecoder};
 use crate::model::json::Texts;
-use crate::model::{LeftOut, Level, Problem, Session, Status, Text, Verdict, digest};
+use crate::model::{LeftOut, Level, Problem, Session, Status, Text, Verdict, digest, listed_tools};
 use crate::redact::{Redacted, Seen};
 use crate::report::live;
 use crate::sources::{Batch, Element};
@@ -197,6 +197,12 @@ fn one(
             done.tools.push(call.name.to_string());
         }
     }
+    for name in listed_tools(seen.as_ref().map_or(&session, |seen| seen.session.get())) {
+        if !tools.contains(&name) {
+            tools.insert(name.clone());
+            done.tools.push(name);
+        }
+    }
     let bound = bind::bind(planned.suite, &session);
     if let Some(shard) = job.shard {
         *mine = shard.holds(bound.as_ref().map_or(&session.id, |b| &b.case_id));
@@ -206,6 +212,9 @@ fn one(
         }
     }
     let mut bound = bound.map_err(|(kind, why)| named(kind, why))?;
+    if let Some(earlier) = &planned.earlier {
+        bound.earlier = earlier.of(&bound.case_id, bound.trial.as_deref());
+    }
     // A declared case is named as in the plan, whatever the session calls it.
     let seen_case = seen.as_ref().filter(|_| bound.case.is_none());
     let case = Text(job.redactor.name_of(&bound.case_id, seen_case));
@@ -214,6 +223,8 @@ fn one(
     }
     stale(job, &session).map_err(|why| named(LeftOut::Stale, why))?;
     let digest = digest::session(&session);
+    // A driven session of a run that is continued may be there only as it was written.
+    let digest = job.known.map_or(digest, |known| known.original(digest));
     if let Some(keep) = job.known.and_then(|k| k.session(job.index, &digest)) {
         let row = Row {
             at,
@@ -230,7 +241,7 @@ fn one(
             said: Vec::new(),
             cells: Vec::new(),
         };
-        let kept = keep.map(|passed| entry(job, (&session, seen.as_ref()), &bound, passed, room));
+        let kept = keep.map(|why| entry(job, (&session, seen.as_ref()), &bound, why, room));
         done.items.push(Item::Known { row: Box::new(row), kept });
         return Ok(());
     }
@@ -239,7 +250,7 @@ fn one(
         planned.applies(check, &bound.case_id, &bound.tags) && (!job.collecting || asks())
     };
     let shown = seen.as_ref().filter(|_| job.redactor.hides_from_models()).map(|seen| seen.session.get());
-    let evaluated = evaluate::evaluate(planned.suite, &session, &bound, &active, job.edge, shown);
+    let evaluated = evaluate::evaluate(planned.suite, &session, &bound, &active, job.edge, shown, &digest);
     if job.collecting {
         done.items.push(Item::Elsewhere);
         return Ok(());
@@ -265,7 +276,7 @@ fn one(
     let details =
         recorded.map_err(|why| named(LeftOut::Malformed, format!("its verdicts cannot be written as JSON: {why}")))?;
     let kept = is_kept(job.keep, &planned.plan, event.get())
-        .map(|passed| entry(job, (&session, seen.as_ref()), &bound, passed, room));
+        .map(|why| entry(job, (&session, seen.as_ref()), &bound, why, room));
     let row = Box::new(Row::of(event.get()));
     let event = job.live.then(|| Box::new(event.map(|event| live::Written { event: event.into_owned(), details })));
     done.items.push(Item::Session { row, line: start..done.lines.len(), kept, event });
@@ -293,14 +304,20 @@ fn cells(planned: &Planned<'_>, session: &Session<'_>, bound: &Bound<'_>, verdic
     planned.columns.iter().map(cell).collect()
 }
 
-/// Whether a session is one to keep whole; if so, whether it passed.
-pub(super) fn is_kept(keep: Keep, plan: &SuitePlan, event: &SessionEvent<'_>) -> Option<bool> {
+/// Whether a session is one to keep whole; if so, why.
+pub(super) fn is_kept(keep: Keep, plan: &SuitePlan, event: &SessionEvent<'_>) -> Option<KeptFor> {
     let decides = |v: &&Verdict| {
         plan.checks.get(v.check as usize).is_some_and(|c| c.severity.blocks() && c.level != Level::System)
     };
     let passed = event.error.is_none()
         && event.verdicts.iter().filter(decides).all(|v| matches!(v.status, Status::Pass | Status::Skip));
-    (if passed { keep.passed > 0 } else { keep.failed }).then_some(passed)
+    if event.verdicts.iter().flat_map(|v| &v.findings).any(|f| f.routed.is_some()) {
+        return Some(KeptFor::Review { passed });
+    }
+    match passed {
+        true => (keep.passed > 0).then_some(KeptFor::Sample),
+        false => keep.failed.then_some(KeptFor::Failed),
+    }
 }
 
 /// How many more sessions may be kept: in all, and as a sample of those that passed.
@@ -315,19 +332,20 @@ fn entry(
     job: &Job<'_>,
     (session, seen): (&Session<'_>, Option<&Seen<'_>>),
     bound: &Bound<'_>,
-    passed: bool,
+    why: KeptFor,
     room: Room,
 ) -> Kept {
     let mut entry = Redacted::<kept::Entry>::default();
-    if room.all > 0 && (!passed || room.passed > 0) {
+    let (passed, review) = (why.passed(), matches!(why, KeptFor::Review { .. }));
+    if review || room.all > 0 && (!passed || room.passed > 0) {
         let mut line = Vec::new();
         if formats::seatrial::write(seen.map_or(session, |seen| seen.session.get()), &mut line).is_ok() {
             let packed = kept::pack(&line).unwrap_or_default();
             let against = job.redactor.pass_of(&against::of(session, bound), seen).map(Cow::into_owned);
-            entry = against.map(|against| kept::Entry { packed, against, passed });
+            entry = against.map(|against| kept::Entry { packed, against, passed, review });
         }
     }
-    Box::new(entry.map(|entry| kept::Entry { passed, ..entry }))
+    Box::new(entry.map(|entry| kept::Entry { passed, review, ..entry }))
 }
 
 /// How far a recording's clock may be ahead of ours.

@@ -11,11 +11,14 @@ use std::path::{Path, PathBuf};
 use super::commit::{AskSystem, Commit, Desk};
 use super::element::{Done, Item, Kept, is_kept};
 use super::engine::{Outcome, Sinks};
+use crate::eval::driven::DrivenEvent;
 use crate::eval::event::{
     BaselineEvent, Elsewhere, Finished, LeftOutEvent, Plan, SessionEvent, ShardPlan, Started, SuiteEnd,
 };
 use crate::eval::fold::SuiteFold;
+use crate::eval::keep::KeptFor;
 use crate::eval::row::Row;
+use crate::eval::spend::SpendEvent;
 use crate::redact::Redacted;
 use crate::store::kept;
 use crate::store::lines::{Kind, Lines, kind};
@@ -36,6 +39,10 @@ pub struct ShardRecord {
     pub ends: Vec<Option<SuiteEnd>>,
     /// The earlier runs that its suites are compared with.
     pub baselines: Vec<BaselineEvent>,
+    /// What asking models took.
+    pub spent: Vec<SpendEvent>,
+    /// What driving agents took.
+    pub driven: Vec<DrivenEvent>,
 }
 
 /// What went wrong while shards were put together.
@@ -69,7 +76,7 @@ impl ShardRecord {
         let bad = |source| MergeError::Line { path: path.to_owned(), source };
         let mut lines = Lines::open(path).map_err(io)?;
         let (mut run, mut finished, mut ends) = (None, None::<Finished>, vec![None; plan.suites.len()]);
-        let mut baselines = Vec::new();
+        let (mut baselines, mut spent, mut driven) = (Vec::new(), Vec::new(), Vec::new());
         while let Some(line) = lines.read().map_err(io)? {
             match kind(line) {
                 Kind::Baseline => baselines.push(serde_json::from_slice(line).map_err(bad)?),
@@ -85,6 +92,12 @@ impl ShardRecord {
                 Kind::Volatile if line.starts_with(b"{\"volatile\":\"finished\"") => {
                     finished = Some(serde_json::from_slice(line).map_err(bad)?);
                 }
+                Kind::Volatile if line.starts_with(b"{\"volatile\":\"spend\"") => {
+                    spent.push(serde_json::from_slice(line).map_err(bad)?);
+                }
+                Kind::Volatile if line.starts_with(b"{\"volatile\":\"driven\"") => {
+                    driven.push(serde_json::from_slice(line).map_err(bad)?);
+                }
                 _ => {}
             }
         }
@@ -94,7 +107,17 @@ impl ShardRecord {
             Some(Finished { stopped: Some(why), .. }) => Err(format!("it ended early ({why})")),
             Some(Finished { exit_code, .. }) => Ok(exit_code),
         };
-        Ok(Self { path: path.to_owned(), plan, shard, run: run.unwrap_or_default(), ended, ends, baselines })
+        Ok(Self {
+            path: path.to_owned(),
+            plan,
+            shard,
+            run: run.unwrap_or_default(),
+            ended,
+            ends,
+            baselines,
+            spent,
+            driven,
+        })
     }
 
     /// The folder of the shard's run.
@@ -173,9 +196,10 @@ impl<'s> Cursor<'s> {
     /// The session at hand as it was kept whole: `None` when it was not to be, empty when there was no room.
     fn kept(&mut self, plan: &Plan, event: &SessionEvent<'_>) -> Result<Option<Kept>, MergeError> {
         let io = |source| MergeError::Io { path: self.record.dir().join(kept::SESSIONS), source };
-        let passed = plan.suites.get(event.suite as usize).and_then(|s| is_kept(self.record.shard.keep, s, event));
-        let Some(passed) = passed else { return Ok(None) };
-        let mut entry = kept::Entry { packed: Vec::new(), passed, against: Vec::new() };
+        let why = plan.suites.get(event.suite as usize).and_then(|s| is_kept(self.record.shard.keep, s, event));
+        let Some(why) = why else { return Ok(None) };
+        let review = matches!(why, KeptFor::Review { .. });
+        let mut entry = kept::Entry { packed: Vec::new(), passed: why.passed(), review, against: Vec::new() };
         if let Some(kept) = &mut self.kept
             && let Some(place) = kept.find(event.suite, event.at).map_err(io)?
         {

@@ -8,27 +8,50 @@ use std::path::Path;
 use super::element::is_kept;
 use crate::eval::driven::DrivenEvent;
 use crate::eval::event::{Plan, SessionEvent};
-use crate::eval::keep::Keep;
+use crate::eval::keep::{Keep, KeptFor};
 use crate::eval::spend::SpendEvent;
 use crate::model::digest::Digest;
 use crate::store::lines::{Kind, Lines, kind};
 
 /// The sessions that are recorded, by their digests.
 pub struct Known {
-    /// By suite: whether a session is to be kept whole, and if so, whether it passed.
-    suites: Vec<HashMap<[u8; 16], Option<bool>>>,
+    /// By suite: whether a session is to be kept whole, and if so, why.
+    suites: Vec<HashMap<[u8; 16], Option<KeptFor>>>,
     /// Bytes of the record's whole lines.
     pub whole: u64,
     /// What asking models took so far.
     pub spent: Vec<SpendEvent>,
     /// What was driven so far.
     pub driven: Vec<DrivenEvent>,
+    /// Of suites that were driven: the sessions that are recorded, by where they stand in their file.
+    places: Vec<HashMap<u64, (String, Digest)>>,
+    /// What sessions were before something was taken out of them, by what they are now.
+    originals: HashMap<[u8; 16], Digest>,
 }
 
 impl Known {
-    /// Whether a session is recorded: `Some` says whether it is to be kept whole, and if so, whether it passed.
-    pub fn session(&self, suite: u32, digest: &Digest) -> Option<Option<bool>> {
+    /// Whether a session is recorded: `Some` says whether it is to be kept whole, and if so, why.
+    pub fn session(&self, suite: u32, digest: &Digest) -> Option<Option<KeptFor>> {
         self.suites.get(suite as usize)?.get(&short(digest)).copied()
+    }
+
+    /// The id, as it was written, and the digest of the session that is recorded at a place of a driven suite.
+    pub fn driven_at(&self, suite: usize, element: u64) -> Option<(&str, Digest)> {
+        let (id, digest) = self.places.get(suite)?.get(&element)?;
+        Some((id, *digest))
+    }
+
+    /// Says what a session was before something was taken out of it for writing.
+    pub fn was(&mut self, now: &Digest, before: Digest) {
+        self.originals.insert(short(now), before);
+    }
+
+    /// The digest of a session as it was when it was judged, where it is not that any more.
+    pub fn original(&self, digest: Digest) -> Digest {
+        if self.originals.is_empty() {
+            return digest;
+        }
+        self.originals.get(&short(&digest)).copied().unwrap_or(digest)
     }
 
     /// How many sessions need not be evaluated again.
@@ -58,8 +81,14 @@ fn is_told_again(line: &[u8]) -> bool {
 impl Past {
     /// Looks through the record of a run with this plan.
     pub fn open(path: &Path, plan: &Plan, keep: Keep) -> io::Result<(Self, Known)> {
-        let mut known =
-            Known { suites: vec![HashMap::new(); plan.suites.len()], whole: 0, spent: Vec::new(), driven: Vec::new() };
+        let mut known = Known {
+            suites: vec![HashMap::new(); plan.suites.len()],
+            whole: 0,
+            spent: Vec::new(),
+            driven: Vec::new(),
+            places: vec![HashMap::new(); plan.suites.len()],
+            originals: HashMap::new(),
+        };
         let (mut lines, mut left) = (Lines::open(path)?, 0);
         while let Some(line) = lines.read()? {
             left += u64::from(is_told_again(line));
@@ -74,6 +103,11 @@ impl Past {
             }
             let event: SessionEvent<'_> = serde_json::from_slice(line)?;
             let suite = event.suite as usize;
+            if known.driven.iter().any(|driven| driven.suite == event.suite)
+                && let Some(places) = known.places.get_mut(suite)
+            {
+                places.insert(event.at.1, (event.id.to_string(), event.digest));
+            }
             let (Some(sessions), Some(suite)) = (known.suites.get_mut(suite), plan.suites.get(suite)) else {
                 return Err(io::Error::new(io::ErrorKind::InvalidData, "a session of a suite that is not in its plan"));
             };

@@ -7,11 +7,13 @@ use super::record;
 use crate::eval::baseline::{Baseline, Found, Wanted};
 use crate::eval::event::{Finished, Plan, RunEvent, SuitePlan};
 use crate::eval::fold::SuiteFold;
+use crate::eval::overlay::{self, Laid, Rulings};
 use crate::eval::row::Row;
 
 /// Reads what a suite needs of a run. `path` is the run's folder or its record, `wanted` is what is kept beside the
-/// outcomes, `own` is the id of the run that is compared with it, which cannot be its own baseline.
-pub fn read(path: &Path, suite: &str, wanted: &Wanted, own: Option<&str>) -> Found {
+/// outcomes, `own` is the id of the run that is compared with it, which cannot be its own baseline. What people decided over
+/// its verdicts since is laid over it.
+pub fn read(path: &Path, suite: &str, wanted: &Wanted, own: Option<&str>, rulings: Rulings<'_>) -> Found {
     let path = record::locate(path);
     if !path.exists() {
         return Found::Missing("there is no run at this place".to_owned());
@@ -26,12 +28,18 @@ pub fn read(path: &Path, suite: &str, wanted: &Wanted, own: Option<&str>) -> Fou
     let Some(index) = plan.suites.iter().position(|s| s.name == suite) else {
         return Found::Missing(format!("the run holds no suite `{suite}`"));
     };
-    of_suite(&path, &plan, index, wanted, own)
+    of_suite(&path, &plan, index, wanted, (own, rulings))
 }
 
 /// Reads a suite of a run by its position in the plan.
-fn of_suite(path: &Path, plan: &Plan, index: usize, wanted: &Wanted, own: Option<&str>) -> Found {
-    let whole = match whole(path, plan, Some(index), wanted) {
+fn of_suite(
+    path: &Path,
+    plan: &Plan,
+    index: usize,
+    wanted: &Wanted,
+    (own, rulings): (Option<&str>, Rulings<'_>),
+) -> Found {
+    let whole = match whole(path, plan, Some(index), wanted, rulings) {
         Ok(whole) => whole,
         Err(why) => return Found::Missing(why),
     };
@@ -54,7 +62,13 @@ pub struct Whole {
 }
 
 /// Reads a record for comparisons: all suites, or `only` the one at a position. `Err` says why it cannot be read.
-pub fn whole(path: &Path, plan: &Plan, only: Option<usize>, wanted: &Wanted) -> Result<Whole, String> {
+pub fn whole(
+    path: &Path,
+    plan: &Plan,
+    only: Option<usize>,
+    wanted: &Wanted,
+    rulings: Rulings<'_>,
+) -> Result<Whole, String> {
     let columns = |suite: &SuitePlan| if wanted.columns.is_empty() { 0 } else { suite.columns.len() };
     let mut folds: Vec<SuiteFold<'_>> = plan.suites.iter().map(|s| SuiteFold::new(s, columns(s))).collect();
     folds.iter_mut().for_each(|fold| fold.remember(wanted.means.iter().map(String::as_str)));
@@ -64,8 +78,9 @@ pub fn whole(path: &Path, plan: &Plan, only: Option<usize>, wanted: &Wanted) -> 
     let cut = record::read(path, |event| match event {
         RunEvent::Started(started) => run = Some(started.run),
         RunEvent::Finished(end) => finished = Some(end),
-        RunEvent::Session(event) if is_wanted(event.suite) => match folds.get_mut(event.suite as usize) {
+        RunEvent::Session(mut event) if is_wanted(event.suite) => match folds.get_mut(event.suite as usize) {
             Some(fold) if event.verdicts.iter().all(|v| (v.check as usize) < fold.plan.checks.len()) => {
+                overlay::lay(fold.plan, &mut event, rulings, &mut Laid::default());
                 let row = Row::of(&event);
                 fold.admit(&row);
                 fold.add(row);

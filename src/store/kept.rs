@@ -31,8 +31,10 @@ const MAX_BYTES: u64 = 256 << 20;
 pub struct Entry {
     /// Its line, packed; empty where there was no room for it.
     pub packed: Vec<u8>,
-    /// Whether it passed, and is kept as part of a sample.
+    /// Whether it passed.
     pub passed: bool,
+    /// Whether a person is to look at it: kept whatever else is.
+    pub review: bool,
     /// How it differs from what was expected of it.
     pub against: Vec<Against>,
 }
@@ -72,9 +74,12 @@ pub struct Place {
     pub at: Ordinal,
     /// Offset and length in the file of sessions.
     pub bytes: (u64, u64),
-    /// It passed, and is part of the sample.
+    /// It passed: it is part of the sample, or of what people look at.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub passed: bool,
+    /// A person is to look at it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub review: bool,
     /// How it differs from what was expected of it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub against: Vec<Against>,
@@ -152,7 +157,8 @@ impl Keeper for Writer {
     fn keep(&mut self, suite: u32, at: Ordinal, entry: &Redacted<Entry>) -> io::Result<()> {
         let entry = entry.get();
         let bytes = (self.offset, entry.packed.len() as u64);
-        let place = Place { suite, at, bytes, passed: entry.passed, against: entry.against.clone() };
+        let place =
+            Place { suite, at, bytes, passed: entry.passed, review: entry.review, against: entry.against.clone() };
         let mut line = serde_json::to_vec(&place)?;
         line.push(b'\n');
         self.indexed += line.len() as u64;
@@ -239,7 +245,7 @@ mod tests {
     use super::*;
 
     fn entry(line: &str, passed: bool) -> Redacted<Entry> {
-        Redacted::drawn(Entry { packed: pack(line.as_bytes()).unwrap(), passed, against: Vec::new() })
+        Redacted::drawn(Entry { packed: pack(line.as_bytes()).unwrap(), passed, review: false, against: Vec::new() })
     }
 
     fn three() -> tempfile::TempDir {

@@ -5,6 +5,7 @@ pub mod against;
 pub mod baseline;
 pub mod db;
 pub mod driven;
+pub mod earlier;
 pub mod kept;
 pub mod lines;
 pub mod record;

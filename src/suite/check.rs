@@ -18,7 +18,9 @@ use super::files::SuiteFiles;
 use super::load::bad_id;
 use super::own::{own_keys, type_check};
 use super::paths::Vars;
+use super::question::Question;
 use super::raw::{Missing, Pos, Sink, read_rest, span_at, table_json};
+use super::review::{self, Review};
 use super::words;
 use super::{About, Cases, CheckDef, Program, Require, digests};
 use crate::checks::Compiled;
@@ -47,6 +49,8 @@ pub(super) struct Maker<'m, 't> {
     pub files: &'m Arc<SuiteFiles>,
     pub vars: Vars<'m>,
     pub defaults: &'m Defaults<'t>,
+    /// `[review]` of the suite.
+    pub review: &'m Review,
     pub cases: Option<&'m Cases>,
     /// The parameters of each rule, once they were asked for.
     pub keys: RefCell<HashMap<&'static str, Rc<[String]>>>,
@@ -119,18 +123,27 @@ impl<'t> Maker<'_, 't> {
         if common.runs_in.as_ref().is_some_and(|r| !r.contains(&RunsIn::Gate)) {
             return None;
         }
-        if let Some(review) = &common.review {
-            let compiled = match &program {
-                Program::Fixed(compiled) => Some(compiled),
-                Program::Templated(_) => None,
-            };
-            let at = span_at(&split.common, &check.whole, &["review".to_owned()]);
-            review.check(rule, level, compiled, &at, sink);
-        }
+        let compiled = match &program {
+            Program::Fixed(compiled) => Some(compiled),
+            Program::Templated(_) => None,
+        };
+        let checked = review::Checked {
+            rule,
+            level,
+            compiled,
+            asks: !asks.is_empty() || matches!(compiled, Some(Compiled::Asking(_))),
+            at: span_at(&split.common, &check.whole, &["review".to_owned()]),
+        };
+        let routes = review::routes(common.review, self.review, &checked, &self.kit.detectors, sink);
+        let question = (routes.is_some() || checked.asks).then(|| {
+            let version = digests::check(rule, level, &written, &Value::Null, Require::All, None, &read);
+            Question::of((rule.name, &common.description), &written, compiled, &asks, version)
+        });
+        let parameters = of_verdicts(compiled).then(|| written.clone());
         let require = common.require.map_or(Require::All, |r| r.0);
         let case_id = check.case.and_then(|i| Some(self.cases?.list.get(i)?.id.as_str()));
         Some(CheckDef {
-            digest: digests::check(rule, level, &written, &on_json, require, case_id, common.review.as_ref(), &read),
+            digest: digests::check(rule, level, &written, &on_json, require, case_id, &read),
             id: common.id,
             level,
             asks,
@@ -141,7 +154,9 @@ impl<'t> Maker<'_, 't> {
             about: About { description: common.description, owner: common.owner, link: common.link },
             on,
             require,
-            review: common.review,
+            review: routes,
+            question,
+            parameters,
             case: check.case,
             program,
             tool_names,
@@ -252,6 +267,13 @@ impl<'t> Maker<'_, 't> {
     fn keys_of(&self, rule: &'static Rule) -> Rc<[String]> {
         self.keys.borrow_mut().entry(rule.name).or_insert_with(|| own_keys(rule).into()).clone()
     }
+}
+
+/// Whether a check is computed from verdicts of others, which people may change later.
+fn of_verdicts(compiled: Option<&Compiled>) -> bool {
+    let Some(Compiled::System(check)) = compiled else { return false };
+    let columns = check.columns();
+    columns.is_empty() || columns.iter().any(|column| column.of.is_some())
 }
 
 /// Whether a check sees the outcomes of cases and no session.

@@ -52,7 +52,7 @@ pub struct CommonKeys {
     /// Where to read more.
     #[serde(default)]
     pub link: String,
-    /// Which of its verdicts wait for a person.
+    /// Which of its verdicts go to a person.
     pub review: Option<Review>,
     /// Where it runs: both unless given.
     pub runs_in: Option<Vec<RunsIn>>,

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::review::Review;
 use super::{Case, CheckDef, Require, Suite};
 use crate::checks::build::Rule;
 use crate::model::Level;
@@ -31,14 +30,19 @@ pub(super) fn suite(suite: &Suite, redact: &RedactTable) -> Digest {
         case
     };
     let check = |c: &CheckDef| {
-        json!({
+        let mut check = json!({
             "id": c.id,
             "digest": c.digest,
             "severity": c.severity,
             "optional": c.optional,
             "tags": c.tags,
             "case": c.case,
-        })
+        });
+        // Who looks at its verdicts is no part of what it says, but of what the suite asks for.
+        if let Some(routes) = &c.review {
+            check["review"] = json!(routes.review);
+        }
+        check
     };
     let mut tree = json!({
         "name": suite.name,
@@ -89,7 +93,6 @@ fn canonical(value: &Value) -> String {
 }
 
 /// The digest of a check: what it does, to what, and every file behind it.
-#[expect(clippy::too_many_arguments, reason = "all that a check is")]
 pub(super) fn check(
     rule: &Rule,
     level: Level,
@@ -97,7 +100,6 @@ pub(super) fn check(
     on: &Value,
     require: Require,
     case: Option<&str>,
-    review: Option<&Review>,
     files: &BTreeMap<String, Digest>,
 ) -> Digest {
     let mut builder = Builder::new("seatrial check 1");
@@ -107,10 +109,6 @@ pub(super) fn check(
     builder.part("on", canonical(on).as_bytes());
     builder.part("require", format!("{require:?}").as_bytes());
     builder.part("case", case.unwrap_or_default().as_bytes());
-    // A key that came later: checks without it keep the digest that they had.
-    if let Some(review) = review {
-        builder.part("review", json!(review).to_string().as_bytes());
-    }
     for (name, digest) in files {
         builder.part(name, &digest.bytes);
     }

@@ -26,6 +26,7 @@ mod order;
 pub mod own;
 mod paths;
 pub mod problems;
+pub mod question;
 mod raw;
 pub mod redact;
 mod referred;
@@ -48,6 +49,7 @@ use serde::{Deserialize, Serialize};
 pub use crate::checks::nearest;
 pub use baseline::{BaselineBar, IfMissing};
 pub use correct::LabelsFile;
+pub use question::Question;
 
 use crate::checks::Compiled;
 use crate::checks::askable::Asked;
@@ -203,8 +205,12 @@ pub struct CheckDef {
     pub on: template::On,
     /// How many of a session's subjects must pass. Span and turn level only.
     pub require: Require,
-    /// Which of its verdicts wait for a person.
-    pub review: Option<review::Review>,
+    /// Which of its verdicts go to a person.
+    pub review: Option<review::Routes>,
+    /// What a person who decides over its verdicts has to know of it.
+    pub question: Option<Question>,
+    /// The parameters, of a check over how others went: it can then be asked again from a record alone.
+    pub parameters: Option<serde_json::Value>,
     /// The case it belongs to; `None` applies to all.
     pub case: Option<usize>,
     /// Its parameters, compiled.

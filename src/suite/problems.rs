@@ -78,6 +78,16 @@ impl Problems {
         self.sources.insert(file.to_owned(), text);
     }
 
+    /// Hides a stretch of a file's text in excerpts: each byte of it becomes a star, so that all else stands where it did.
+    pub fn hide(&mut self, file: &str, span: Range<usize>) {
+        if let Some(text) = self.sources.get_mut(file) {
+            let (start, end) = (boundary(text, span.start), boundary(text, span.end));
+            if start < end {
+                *text = [&text[..start], &"*".repeat(end - start), &text[end..]].concat().into();
+            }
+        }
+    }
+
     /// Takes over the problems and texts of another collection.
     pub fn append(&mut self, other: Problems) {
         self.list.extend(other.list);

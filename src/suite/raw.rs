@@ -93,6 +93,13 @@ impl<'s> Sink<'s> {
         source.text.get(pos.start - source.base..pos.end.checked_sub(source.base)?)
     }
 
+    /// Hides what stands at a position in every excerpt.
+    pub fn hide(&mut self, pos: &Pos) {
+        if let Some(source) = self.source(pos) {
+            self.problems.hide(&source.name, pos.start - source.base..pos.end.saturating_sub(source.base));
+        }
+    }
+
     pub fn error(&mut self, pos: &Pos, message: impl Into<String>, help: impl Into<Option<String>>) {
         if !self.broken.iter().any(|line| line.start <= pos.start && pos.start <= line.end) {
             self.push(pos, message.into(), help.into(), Severity::Error);

@@ -117,6 +117,7 @@ impl<'r, 't, 's> Resolver<'r, 't, 's> {
         }
         let mut gate = self.gate();
         let (own_rules, redactor) = self.redact();
+        let review = self.review();
         let defaults = Defaults::read(self.layers, self.names.rules, self.sink);
         let entries = self.entries(case_checks);
         let maker = Maker {
@@ -125,6 +126,7 @@ impl<'r, 't, 's> Resolver<'r, 't, 's> {
             files: &self.files,
             vars: self.env.vars,
             defaults: &defaults,
+            review: &review,
             cases: cases.as_ref(),
             keys: RefCell::default(),
             priced: Cell::new(false),

@@ -30,6 +30,10 @@ pub(super) const TABLES: &[(&str, &[&str])] = &[
     ("case.reference", &["tools", "answer", "facts", "state"]),
     ("redact", &["detectors", "judge", "keys", "paths", "pseudonyms"]),
     (
+        "review",
+        &["below", "always", "tags", "severities", "disagreement", "detect", "audit", "reviewers", "due", "expire"],
+    ),
+    (
         "agent",
         &[
             "kind",
@@ -52,10 +56,12 @@ pub(super) const TABLES: &[(&str, &[&str])] = &[
 /// Tables that a suite file may have at its top.
 pub(super) const TOP: &[&str] = &[
     "suite", "subject", "recorded", "agent", "defaults", "case", "span", "turn", "session", "system", "gate", "redact",
+    "review",
 ];
 
 /// Tables that a fragment may have at its top.
-pub(super) const FRAGMENT: &[&str] = &["fragment", "defaults", "span", "turn", "session", "system", "gate", "redact"];
+pub(super) const FRAGMENT: &[&str] =
+    &["fragment", "defaults", "span", "turn", "session", "system", "gate", "redact", "review"];
 
 /// Tables that the language knows and this version does not.
 pub(super) const LATER_TABLES: &[&str] = &["watch", "alert"];
@@ -159,6 +165,7 @@ mod tests {
             "gate" => keys::<crate::suite::gate::GateTable>(),
             "case" => keys::<crate::suite::cases::CaseTable>(),
             "redact" => keys::<crate::redact::RedactTable>(),
+            "review" => keys::<crate::suite::review::Review>(),
             "agent" => keys::<crate::suite::agent::AgentTable>(),
             _ => keys::<crate::suite::cases::ReferenceTable>(),
         };

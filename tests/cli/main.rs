@@ -39,6 +39,7 @@ mod reports;
 mod rerun;
 mod resume;
 mod review;
+mod review_loop;
 mod sample;
 mod selected;
 mod shards;

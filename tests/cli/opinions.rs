@@ -129,3 +129,40 @@ fn the_checks_of_the_fragment_load() {
     );
     project.seatrial(&["check", "suite.toml"]).code(0);
 }
+
+#[test]
+fn votes_that_differ_go_to_a_person_and_votes_that_agree_do_not() {
+    let votes = std::sync::atomic::AtomicU32::new(0);
+    let model = Model::new(move |prompt| {
+        let differs = prompt.contains("| rude") && votes.fetch_add(1, std::sync::atomic::Ordering::Relaxed) == 0;
+        opinion(if differs { 0.0 } else { 1.0 }, "e")
+    });
+    let check = format!("{CHECK}votes = 3\nreview = {{ disagreement = true }}\n");
+    let project = project(&model, &["Wait, please.", "rude"], &check);
+    project.run().code(3);
+    assert_eq!((&project.check("polite")["pass"], &project.check("polite")["held"]), (&1.into(), &1.into()));
+    let routed = r#""routed":{"why":[{"why":"disagreement","votes":"2 of 3 votes agree"}],"holds":true}"#;
+    assert!(project.events().contains(routed), "{}", project.events());
+}
+
+#[test]
+fn what_a_suite_says_of_review_holds_for_checks_that_ask_and_key_by_key() {
+    let model = Model::new(|_| opinion(1.0, "please"));
+    let with = |review: &str, more: &str| {
+        let sure = "[[session]]\nid = \"sure\"\ncheck = \"contains\"\nvalue = \"please\"\nseverity = \"critical\"\n";
+        project(&model, &["Wait, please."], &format!("[review]\n{review}\n{sure}{CHECK}{more}"))
+    };
+    let critical = with("severities = [\"critical\"]", "severity = \"critical\"\n");
+    critical.run().code(3);
+    assert_eq!((&critical.check("polite")["held"], &critical.check("sure")["held"]), (&1.into(), &0.into()));
+    with("severities = [\"critical\"]", "").run().code(0);
+    with("always = true", "review = { always = false }\n").run().code(0);
+    let unreachable = with("below = 0.9", "").seatrial(&["check", "suite.toml"]);
+    unreachable.code(2).complains("1 vote reaches at most 0.67: every verdict would be less sure than 0.9");
+    let wrong = with("detect = [\"emial\"]\ndue = \"soon\"\naudit = 2.0", "").seatrial(&["check", "suite.toml"]);
+    wrong
+        .code(2)
+        .complains("did you mean `email`?")
+        .complains("`soon` is not a duration")
+        .complains("`audit` is a share");
+}

@@ -37,7 +37,7 @@ fn agents() -> String {
     format!("```text\n{}\n```\n", kinds.join("\n\n\n"))
 }
 
-const SECTIONS: [&str; 12] = [
+const SECTIONS: [&str; 13] = [
     "exit codes",
     "promote",
     "gate",
@@ -45,6 +45,7 @@ const SECTIONS: [&str; 12] = [
     "agents",
     "cases",
     "matchers",
+    "routing",
     "checks",
     "metrics",
     "filter",

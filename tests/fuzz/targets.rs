@@ -107,7 +107,15 @@ fn load(path: PathBuf) -> Vec<Suite> {
 /// Judges a session by a suite.
 fn judge(suite: &Suite, session: &Session<'_>) {
     if let Ok(bound) = bind::bind(suite, session) {
-        let evaluated = evaluate::evaluate(suite, session, &bound, &|_| true, &seatrial::checks::asking::Nobody, None);
+        let evaluated = evaluate::evaluate(
+            suite,
+            session,
+            &bound,
+            &|_| true,
+            &seatrial::checks::asking::Nobody,
+            None,
+            &seatrial::model::digest::Digest::of(b"fuzz"),
+        );
         assert!(!evaluated.panicked, "a check panicked: {}", evaluate::last_panic());
     }
 }

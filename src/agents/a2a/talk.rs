@@ -5,10 +5,13 @@ use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
-use reqwest::Response;
+use reqwest::header::{ACCEPT, HeaderValue};
+use reqwest::{Method, Request, Response};
 use serde_json::{Value, json};
+use tokio::sync::OnceCell;
 
 use super::Protocol;
+use super::card::{self, Endpoint};
 use super::read::{Answer, State, failed};
 use crate::agents::template::Known;
 use crate::agents::wire::{self, Content, MOST, Ready, Wire};
@@ -24,32 +27,52 @@ pub struct A2aAgent(Arc<Inner>);
 
 struct Inner {
     wire: Wire,
-    protocol: Protocol,
-    stream: bool,
+    /// Whether the `url` is that of the card.
+    card: bool,
+    protocol: Option<Protocol>,
+    stream: Option<bool>,
+    found: OnceCell<Endpoint>,
 }
 
 impl A2aAgent {
-    pub(super) fn new(wire: Wire, protocol: Protocol, stream: bool) -> Self {
-        Self(Arc::new(Inner { wire, protocol, stream }))
+    pub(super) fn new(wire: Wire, card: bool, protocol: Option<Protocol>, stream: Option<bool>) -> Self {
+        Self(Arc::new(Inner { wire, card, protocol, stream, found: OnceCell::new() }))
     }
 }
 
 impl Agent for A2aAgent {
     fn open<'a>(&'a self, start: &'a Start<'a>) -> BoxFuture<'a, Result<Box<dyn Conversation>, Trouble>> {
-        let open = || {
-            let ready = self.0.wire.ready(start)?;
-            let known = Known::new(self.0.wire.reads(), start, &ready.env);
+        Box::pin(async move {
+            let agent = self.0.clone();
+            let ready = agent.wire.ready(start)?;
+            let known = Known::new(agent.wire.reads(), start, &ready.env);
+            let endpoint = agent.found.get_or_try_init(|| agent.find(ready, &known, start.http)).await?.clone();
             let session = start.session.to_owned();
-            let talk =
-                Talk { agent: self.0.clone(), known, http: start.http.clone(), session, context: None, task: None };
+            let http = start.http.clone();
+            let talk = Talk { agent, endpoint, known, http, session, context: None, task: None };
             Ok(Box::new(talk) as Box<dyn Conversation>)
-        };
-        Box::pin(std::future::ready(open()))
+        })
+    }
+}
+
+impl Inner {
+    /// How the agent is spoken with.
+    async fn find(&self, ready: &Ready, known: &Known, http: &Http) -> Result<Endpoint, Trouble> {
+        if !self.card {
+            let (protocol, stream) = (self.protocol.unwrap_or(Protocol::V03), self.stream.unwrap_or(false));
+            return Ok(Endpoint { url: None, protocol, stream });
+        }
+        let (url, headers) = self.wire.opening(ready, &known.fixed())?;
+        let mut request = Request::new(Method::GET, url);
+        *request.headers_mut() = headers;
+        request.headers_mut().entry(ACCEPT).or_insert(HeaderValue::from_static("application/json"));
+        card::fetch(http, request, ready, (self.protocol, self.stream)).await
     }
 }
 
 struct Talk {
     agent: Arc<Inner>,
+    endpoint: Endpoint,
     known: Known,
     http: Http,
     session: String,
@@ -66,8 +89,8 @@ impl Conversation for Talk {
             let agent = self.agent.clone();
             let ready = agent.wire.made()?;
             let (mut heard, mut answer, since) = (Heard::default(), Answer::default(), Instant::now());
-            let reply = self.post(&agent, ready, say, agent.method(agent.stream), &self.message(&agent, say)).await?;
-            let read = match agent.stream && wire::content(&reply).0 == Content::Events {
+            let reply = self.post(&agent, ready, say, self.endpoint.method(), &self.message(say)).await?;
+            let read = match self.endpoint.stream && wire::content(&reply).0 == Content::Events {
                 true => pieces(reply, ready, &mut answer, &mut heard, since).await,
                 false => whole(reply, ready, &mut answer).await,
             };
@@ -75,7 +98,7 @@ impl Conversation for Talk {
             while answer.state == Some(State::Working) {
                 let Some(task) = answer.task.clone() else { break };
                 tokio::time::sleep(APART).await;
-                let (method, params) = (agent.get(), json!({"id": task}));
+                let (method, params) = (self.endpoint.get(), json!({"id": task}));
                 let reply = self.post(&agent, ready, say, method, &params).await?;
                 whole(reply, ready, &mut answer).await.map_err(|trouble| ready.env.scrubbed(trouble))?;
             }
@@ -91,8 +114,8 @@ impl Conversation for Talk {
 
 impl Talk {
     /// The parameters of a message.
-    fn message(&self, agent: &Inner, say: &Say<'_>) -> Value {
-        let (kind, role, part) = match agent.protocol {
+    fn message(&self, say: &Say<'_>) -> Value {
+        let (kind, role, part) = match self.endpoint.protocol {
             Protocol::V03 => (Some("message"), "user", json!({"kind": "text", "text": say.text})),
             Protocol::V1 => (None, "ROLE_USER", json!({"text": say.text})),
         };
@@ -106,7 +129,7 @@ impl Talk {
             }
         }
         let mut configuration = json!({"acceptedOutputModes": ["text/plain", "application/json"]});
-        if agent.protocol == Protocol::V03 {
+        if self.endpoint.protocol == Protocol::V03 {
             configuration["blocking"] = true.into();
         }
         json!({"message": message, "configuration": configuration})
@@ -122,15 +145,21 @@ impl Talk {
     ) -> Result<Response, Trouble> {
         let body = json!({"jsonrpc": "2.0", "id": say.turn + 1, "method": method, "params": params});
         let context = self.known.context(say, self.context.as_deref());
-        let defaults = if agent.stream { wire::EVENTS } else { wire::JSON };
-        let request = agent.wire.request(ready, &context, say, defaults, Some(body.to_string().into_bytes()))?;
+        let defaults = if self.endpoint.stream { wire::EVENTS } else { wire::JSON };
+        let mut request = agent.wire.request(ready, &context, say, defaults, Some(body.to_string().into_bytes()))?;
+        if let Some(url) = &self.endpoint.url {
+            request.url_mut().clone_from(url);
+        }
+        if self.endpoint.protocol == Protocol::V1 {
+            request.headers_mut().entry("a2a-version").or_insert(HeaderValue::from_static("1.0"));
+        }
         wire::send(&self.http, request, &ready.env).await
     }
 }
 
-impl Inner {
-    const fn method(&self, stream: bool) -> &'static str {
-        match (self.protocol, stream) {
+impl Endpoint {
+    const fn method(&self) -> &'static str {
+        match (self.protocol, self.stream) {
             (Protocol::V03, false) => "message/send",
             (Protocol::V03, true) => "message/stream",
             (Protocol::V1, false) => "SendMessage",

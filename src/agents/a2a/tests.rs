@@ -143,3 +143,44 @@ fn what_the_agent_decides_is_heard_and_what_fails_is_a_trouble_with_a_name() {
         assert!(trouble.message.contains(message), "{message}: {}", trouble.message);
     }
 }
+
+#[test]
+fn a_card_says_where_the_agent_is_and_how_it_is_spoken_with() {
+    runs(async {
+        let answer = json!({"message": {"role": "ROLE_AGENT", "messageId": "m", "parts": [{"text": "Aye."}]}});
+        let card = json!({ "name": "support", "capabilities": { "streaming": false }, "supportedInterfaces":
+            [{ "url": "/rpc", "protocolBinding": "JSONRPC", "protocolVersion": "1.0" }] });
+        let server = Server::new(vec![ok(&card), ok(&result(&answer)), ok(&result(&answer))]).await;
+        let keys = table(&server.url, "").replace("/'\nheaders", "/.well-known/agent-card.json'\nheaders");
+        let agent = build(&keys).unwrap();
+        let mut talk = open(&agent).await.unwrap();
+        assert_eq!(say(&mut *talk, "hi", 0, &[]).await.unwrap().reply.as_deref(), Some("Aye."));
+        // It is fetched once.
+        let mut talk = open(&agent).await.unwrap();
+        say(&mut *talk, "hi", 0, &[]).await.unwrap();
+        let requests = server.requests();
+        assert!(
+            requests[0].starts_with("GET /.well-known/agent-card.json ")
+                && requests[0].to_lowercase().contains("x-key: ")
+        );
+        assert!(requests[1].starts_with("POST /rpc ") && requests[1].contains("\"SendMessage\""), "{}", requests[1]);
+        assert!(requests[1].to_lowercase().contains("a2a-version: 1.0") && requests.len() == 3);
+    });
+}
+
+#[test]
+fn a_card_that_leads_elsewhere_or_nowhere_is_refused() {
+    runs(async {
+        for (card, says) in [
+            (json!({ "url": "http://elsewhere.example/rpc" }), "names an endpoint elsewhere"),
+            (json!({ "name": "x" }), "names no interface of JSON-RPC"),
+        ] {
+            let server = Server::new(vec![ok(&card)]).await;
+            let keys = table(&server.url, "").replace("/'\nheaders", "/.well-known/agent-card.json'\nheaders");
+            let agent = build(&keys).unwrap();
+            let Err(trouble) = open(&agent).await else { panic!("{says}") };
+            assert_eq!(trouble.cause, Cause::Misconfigured);
+            assert!(trouble.message.contains(says), "{trouble}");
+        }
+    });
+}

@@ -182,7 +182,11 @@ impl Spec {
             {
                 return Err(said_it_failed(&event.data));
             }
-            if self.form != Form::Lines && self.piece.is_none() && self.picks.reply.is_none() {
+            let plain = self.piece.is_none() && self.picks.reply.is_none();
+            if self.form == Form::Events && plain && is_bare_error(&event.data) {
+                return Err(said_it_failed(&event.data));
+            }
+            if self.form != Form::Lines && plain {
                 let said = match self.form {
                     // Frameworks write what an agent yields as JSON, a text in quotes.
                     Form::Either => serde_json::from_str(&event.data).unwrap_or(event.data),
@@ -225,6 +229,14 @@ impl Spec {
 /// Whether this is what the runtime's SDK says in place of the rest, where what the agent yields broke off.
 fn is_runtime_error(value: &Value) -> bool {
     ["error", "error_type"].iter().all(|key| value.get(key).is_some_and(|said| !said.is_null()))
+}
+
+/// Whether this is an object that has nothing in it but an error: what servers say in place of the rest of a stream.
+fn is_bare_error(data: &str) -> bool {
+    let said = serde_json::from_str::<Value>(data).ok();
+    let object = said.as_ref().and_then(Value::as_object).filter(|object| object.len() == 1);
+    let error = object.and_then(|object| object.get("error"));
+    error.is_some_and(|error| !matches!(error, Value::Null | Value::Bool(false)))
 }
 
 fn said_it_failed(what: &str) -> Trouble {

@@ -20,6 +20,11 @@ use crate::net::{Cause, Trouble};
 /// How long a server may take until a session with it is open.
 const OPENING: Duration = Duration::from_secs(60);
 
+/// How long a server may take to list its tools.
+const LISTING: Duration = Duration::from_secs(10);
+/// Tools of a server that are known by name.
+const MOST_TOOLS: usize = 1000;
+
 /// Where a server is.
 pub enum Server {
     /// A program.
@@ -43,7 +48,7 @@ impl McpAgent {
                 let context = Known::new(&["env".to_owned()].into(), start, &env).fixed();
                 let (mut running, pipes) = program.start(&context, &env, &[])?;
                 match serve_client((), (pipes.stdout, pipes.stdin)).await {
-                    Ok(session) => Ok(Talk { session, running: Some(running) }),
+                    Ok(session) => Ok(Talk { tools: listed(&session).await, session, running: Some(running) }),
                     Err(error) => {
                         let trouble = of_opening(&error);
                         Err(match trouble.cause {
@@ -66,7 +71,7 @@ impl McpAgent {
                 let transport = StreamableHttpClientTransport::with_client(start.http.clone(), config);
                 let session = serve_client((), transport).await;
                 let session = session.map_err(|error| ready.env.scrubbed(of_opening(&error)))?;
-                Ok(Talk { session, running: None })
+                Ok(Talk { tools: Vec::new(), session, running: None })
             }
         }
     }
@@ -89,6 +94,8 @@ impl Agent for McpAgent {
 /// One session. It is closed before its program is ended.
 struct Talk {
     session: RunningService<RoleClient, ()>,
+    /// The names of its tools.
+    tools: Vec<String>,
     running: Option<Running>,
 }
 
@@ -127,9 +134,13 @@ impl Conversation for Talk {
         })
     }
 
+    fn tools(&self) -> Vec<String> {
+        self.tools.clone()
+    }
+
     fn close(self: Box<Self>) -> BoxFuture<'static, ()> {
         async move {
-            let Self { session, running } = *self;
+            let Self { session, running, .. } = *self;
             let _ = session.cancel().await;
             if let Some(running) = running {
                 running.end().await;
@@ -137,6 +148,14 @@ impl Conversation for Talk {
         }
         .boxed()
     }
+}
+
+/// The names of the tools that a server's program lists; none where it does not, or does not soon enough: they are told only so that
+/// a name that a suite misspells can be told from a tool that was not called.
+async fn listed(session: &RunningService<RoleClient, ()>) -> Vec<String> {
+    let listed = tokio::time::timeout(LISTING, session.list_all_tools()).await;
+    let tools = listed.ok().and_then(Result::ok).unwrap_or_default();
+    tools.into_iter().take(MOST_TOOLS).map(|tool| tool.name.into_owned()).collect()
 }
 
 /// The trace that the server's spans are to be part of.

@@ -50,8 +50,10 @@ struct Trace {
     follows: Option<Key>,
     /// Whether its root arrived, and has ended.
     ended: bool,
-    /// How many records arrived.
+    /// How many records wait.
     records: u64,
+    /// How many were handed out before.
+    handed: u64,
     /// The earliest start of its spans.
     start_ns: Option<u64>,
 }
@@ -83,6 +85,8 @@ pub struct TakenTrace {
     pub ended: bool,
     /// How many records there are.
     pub records: u64,
+    /// How many were handed out before ([`Live::hand_out`]).
+    pub handed: u64,
     /// The earliest start of its spans.
     pub start_ns: Option<u64>,
     held: Held,
@@ -198,6 +202,7 @@ impl Live {
                 follows: None,
                 ended,
                 records: 0,
+                handed: 0,
                 start_ns: None,
             };
             self.traces.insert(key, trace);
@@ -277,7 +282,7 @@ impl Live {
         if pinned.iter().all(ended) {
             return true;
         }
-        let silent = |key: &Key| self.traces.get(key).is_none_or(|t| t.records == 0);
+        let silent = |key: &Key| self.traces.get(key).is_none_or(|t| t.records + t.handed == 0);
         let Some(home) = self.homes.get(&home).filter(|_| pinned.iter().all(silent)) else { return false };
         let own = || home.traces.iter().filter(|key| !pinned.contains(key));
         own().all(ended) && own().count() >= pinned.len()
@@ -308,6 +313,29 @@ impl Live {
         self.past.times(home)
     }
 
+    /// How many records wait in one home.
+    pub fn records_in(&self, home: Key) -> u64 {
+        let traces = self.homes.get(&home).map(|home| home.traces.as_slice()).unwrap_or_default();
+        traces.iter().filter_map(|key| self.traces.get(key)).map(|trace| trace.records).sum()
+    }
+
+    /// Takes what waits in a home and leaves the home: what arrives of it later waits there, and is handed out the next
+    /// time, with what is known of its traces by then.
+    pub fn hand_out(&mut self, home: Key) -> Taken {
+        let mut taken = Taken::default();
+        let Some(Home { traces, .. }) = self.homes.get(&home) else { return taken };
+        for key in traces {
+            let Some(trace) = self.traces.get_mut(key) else { continue };
+            let held = std::mem::take(&mut trace.held);
+            self.bytes = self.bytes.saturating_sub(held.in_memory());
+            let records = std::mem::take(&mut trace.records);
+            let Trace { handed, ended, start_ns, follows, .. } = *trace;
+            trace.handed += records;
+            taken.traces.push(TakenTrace { key: *key, follows, ended, records, handed, start_ns, held });
+        }
+        taken
+    }
+
     /// Takes a home out.
     pub fn remove(&mut self, home: Key) -> Taken {
         let mut taken = Taken::default();
@@ -316,9 +344,9 @@ impl Live {
         for key in traces {
             if let Some(trace) = self.traces.remove(&key) {
                 self.bytes = self.bytes.saturating_sub(trace.held.in_memory());
-                let Trace { held, ended, records, start_ns, follows, session, .. } = trace;
+                let Trace { held, ended, records, handed, start_ns, follows, session, .. } = trace;
                 self.past.trace(key, session);
-                taken.traces.push(TakenTrace { key, follows, ended, records, start_ns, held });
+                taken.traces.push(TakenTrace { key, follows, ended, records, handed, start_ns, held });
             }
         }
         taken

@@ -190,6 +190,7 @@ impl AskingCheck for Meant {
             // That is certain, whatever a judge says of the others.
             finding.status = Status::Fail;
             finding.confidence = 1.0;
+            finding.dissent = None;
             let gap = if finding.reason.is_empty() { "" } else { "; " };
             finding.reason =
                 format!("{} of {all} matchers find nothing in the replies{gap}{}", all - held, finding.reason);

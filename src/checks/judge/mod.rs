@@ -23,6 +23,7 @@ use super::Compiled;
 use super::askable::Asked;
 use super::asking::{Answer, AskingCheck, Need, Prompt, Reach, Said, Subject};
 use super::build::{Answered, Build, Example, Params};
+use super::subject::EarlierReply;
 use crate::model::{Evidence, Finding, Level};
 use answer::Opinion;
 use material::{Material, Shows};
@@ -79,8 +80,9 @@ pub struct Judge {
     /// The mean score from which on the rubric is met.
     #[serde(default = "half")]
     pass_at: f64,
-    /// What the reply is compared with: `"reference"` (the expected answer), or a text such as
-    /// `"{{ case.earlier_reply }}"`. Turn and session level.
+    /// What the reply is compared with: `"reference"` (the expected answer), `"baseline"` (what was replied to the same case
+    /// and trial in the run that `--baseline` or [gate] `baseline` names, of those sessions that it kept), or a text such
+    /// as `"{{ case.earlier_reply }}"`. Turn and session level.
     against: Option<String>,
     /// Replies whose verdict is known, as a guide.
     #[serde(default)]
@@ -147,7 +149,9 @@ votes  = 3
     const RENDERS: &'static [&'static str] = &["rubric"];
 
     fn asks(parameters: &serde_json::Value) -> Vec<Asked> {
-        poll::asks(parameters)
+        let mut asks = poll::asks(parameters);
+        asks.extend((parameters.get("against").and_then(|it| it.as_str()) == Some(BASELINE)).then_some(Asked::Earlier));
+        asks
     }
 
     fn build(self, build: &mut Build<'_>) -> Option<Compiled> {
@@ -250,10 +254,31 @@ impl Asks {
     }
 }
 
+/// `against`: the expected answer.
+const REFERENCE: &str = "reference";
+/// `against`: what an earlier run replied.
+const BASELINE: &str = "baseline";
+
+/// What an earlier run replied in the same turn, or last.
+fn earlier_reply(subject: &Subject<'_>) -> Result<String, String> {
+    let replies = subject.scene().earlier?;
+    let found = match subject {
+        Subject::Turn(turn) => replies.get(turn.index),
+        _ => replies.iter().rev().find(|reply| **reply != EarlierReply::Nothing),
+    };
+    match found {
+        Some(EarlierReply::Said(text)) => Ok(text.clone()),
+        Some(EarlierReply::Hidden) => Err("what the baseline run replied was redacted when it was written".to_owned()),
+        Some(EarlierReply::Nothing) | None => Err("the baseline run holds no reply to compare with".to_owned()),
+    }
+}
+
 /// The reply that a subject's is compared with.
 fn other_reply(against: &str, subject: &Subject<'_>) -> Result<String, String> {
-    if against != "reference" {
-        return Ok(against.to_owned());
+    match against {
+        REFERENCE => {}
+        BASELINE => return earlier_reply(subject),
+        text => return Ok(text.to_owned()),
     }
     let answer = match subject {
         Subject::Turn(turn) => turn.scope().expected().and_then(|e| e.answer.as_deref()),
@@ -274,6 +299,10 @@ impl AskingCheck for Asks {
             Ok(question) => self.poll.finding(&*question, have),
             Err(why) => Finding::error(why),
         }
+    }
+
+    fn rubric(&self) -> Option<&str> {
+        Some(self.rubric.source())
     }
 
     fn reach(&self) -> Reach {

@@ -17,7 +17,7 @@ use crate::checks::askable::Asked;
 use crate::checks::asking::{Answer, Need, Prompt, Reach, Said};
 use crate::checks::build::Build;
 use crate::checks::text::quote;
-use crate::model::{Evidence, Finding};
+use crate::model::{Evidence, Finding, Why};
 
 /// The judges that a suite names: one, or a list, which is a panel.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -235,7 +235,10 @@ impl Poll {
         }
         if decided.split == decided.votes {
             // It chose by position alone: that both are equal is not what it said, so a person has to.
-            finding.hold("the judge prefers whichever stands first, or second: only a person can tell");
+            let votes = "the judge prefers whichever stands first, or second".to_owned();
+            finding.hold(vec![Why::Disagreement { votes }]);
+        } else if decided.with < decided.votes {
+            finding.dissent = Some(format!("{} of {} votes agree", decided.with, decided.votes).into());
         }
         finding
     }

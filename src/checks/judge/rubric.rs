@@ -196,6 +196,11 @@ impl Rubric {
         self.needs_answer
     }
 
+    /// As it is written.
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
     /// The rubric about a subject; `Err` says which name in it is not there.
     pub fn render(&self, subject: &Subject<'_>) -> Result<String, String> {
         let scene = subject.scene();

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::checks::Compiled;
 use crate::checks::build::{Build, BuildProblem, Files, Kit, Params};
 use crate::checks::expect::Expected;
-use crate::checks::subject::{Scene, SessionSubject, TurnSubject};
+use crate::checks::subject::{NO_EARLIER, Scene, SessionSubject, TurnSubject};
 use crate::model::{Finding, Level, Session, Status};
 
 struct NoFiles;
@@ -56,8 +56,16 @@ pub fn apply_expecting(
     turn_expected: &[Option<Expected<'_>>],
 ) -> Finding {
     let (context, make) = (OnceCell::new(), || minijinja::Value::UNDEFINED);
-    let scene =
-        Scene { session, case_id: "case", tags: &[], expected, turn_expected, context: &context, make_context: &make };
+    let scene = Scene {
+        session,
+        case_id: "case",
+        tags: &[],
+        expected,
+        turn_expected,
+        earlier: Err(NO_EARLIER),
+        context: &context,
+        make_context: &make,
+    };
     match compiled {
         Compiled::Session(check) => check.check(&SessionSubject { scene: &scene }),
         Compiled::Turn(check) => check.check(&TurnSubject { scene: &scene, turn: &session.turns[turn], index: turn }),

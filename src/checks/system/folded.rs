@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::Cell;
+use super::{Cell, Waiting};
 use crate::model::Status;
 use crate::stats::samples::Samples;
 
@@ -59,7 +59,7 @@ impl Folded {
     pub fn add(&mut self, case: u32, cell: Cell) {
         match cell {
             Cell::Unselected => {}
-            Cell::Missing(ref why) | Cell::Waiting(ref why) => {
+            Cell::Missing(ref why) | Cell::Waiting(Waiting { ref why, .. }) => {
                 self.waiting += u64::from(matches!(cell, Cell::Waiting(_)));
                 self.sessions += 1;
                 self.missing += 1;
@@ -91,6 +91,11 @@ impl Folded {
     /// What a check ends with that needs what is missing: it is held where a person decides over all of that.
     pub fn unmeasured(&self) -> Status {
         if self.missing > 0 && self.missing == self.waiting { Status::Held } else { Status::Error }
+    }
+
+    /// How many sessions do not say, and will not when people have decided.
+    pub fn unknown(&self) -> u64 {
+        self.missing - self.waiting
     }
 
     /// Whether nothing was measured on any session.

@@ -252,6 +252,13 @@ impl SystemCheck for Measured {
             return SystemFinding { reason: "the window carries no column for it".to_owned(), ..blank };
         };
         let unmeasured = column.unmeasured();
+        // What people may still decide, this check does not take both ways: it waits for them, unless it has no bound.
+        if column.waiting > 0 && bound.is_some() && self.covers(column, column.unknown()) && !column.crowded {
+            let why = column.first_missing.as_deref().unwrap_or_default();
+            let reason =
+                format!("{} of {} sessions wait for a person (the first: {why})", column.waiting, column.sessions);
+            return SystemFinding { status: Status::Held, reason, ..blank };
+        }
         if let Some(reason) = self.uncovered(column) {
             return SystemFinding { status: unmeasured, reason, ..blank };
         }
@@ -295,13 +302,19 @@ impl Measured {
         if column.crowded {
             return Some(format!("`by` makes more than {} groups, which cannot be told apart", column.groups.len()));
         }
-        let (sessions, present) = (column.sessions, column.sessions - column.missing);
-        if column.missing == 0 || present as f64 >= self.params.min_coverage.unwrap_or(1.0) * sessions as f64 - 1e-9 {
+        let sessions = column.sessions;
+        if column.missing == 0 || self.covers(column, column.missing) {
             return None;
         }
         let why = column.first_missing.as_deref().unwrap_or("no reason was given");
         let metric = &self.params.metric;
         Some(format!("{} of {sessions} sessions have no {metric} (the first: {why})", column.missing))
+    }
+
+    /// Whether enough sessions have the value when so many do not.
+    fn covers(&self, column: &Folded, missing: u64) -> bool {
+        let present = (column.sessions - missing) as f64;
+        present >= self.params.min_coverage.unwrap_or(1.0) * column.sessions as f64 - 1e-9
     }
 
     /// The columns of the earlier run, where there is one to compare with.

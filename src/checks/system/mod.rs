@@ -14,6 +14,7 @@ pub(crate) mod statistic;
 mod testing;
 pub mod top_failures;
 mod trials;
+mod way;
 pub(crate) mod words;
 
 use std::sync::Arc;
@@ -23,6 +24,7 @@ use smallvec::SmallVec;
 use serde::{Deserialize, Serialize};
 
 pub use folded::Folded;
+pub use way::{End, Open, Way};
 
 use crate::model::Status;
 
@@ -46,12 +48,22 @@ pub struct Column {
 pub enum Cell {
     /// The session does not say; why.
     Missing(String),
-    /// It depends on a verdict that waits for a person; which.
-    Waiting(String),
+    /// It depends on verdicts that wait for a person.
+    Waiting(Waiting),
     /// The check's `on` does not select it: it is not asked.
     Unselected,
     /// Its samples, by group. None at all is a legitimate nothing (no tool was called).
     Samples(Vec<Sample>),
+}
+
+/// A cell that depends on verdicts that wait for a person.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Waiting {
+    /// Which.
+    pub why: String,
+    /// The groups in which its values will count.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<Vec<String>>,
 }
 
 /// Values of one group.
@@ -80,9 +92,9 @@ pub struct CaseOutcome {
 pub struct TrialOutcome {
     /// All blocking checks together.
     pub status: Status,
-    /// Each check that applied: its position in the suite and its verdict, by position. Shared by all trials that went
-    /// the same way, of which there are few kinds: a window may hold millions of trials.
-    pub checks: Arc<Vec<(u32, Status)>>,
+    /// Each check that applied. Shared by all trials that went the same way, of which there are few kinds: a window may
+    /// hold millions of trials.
+    pub checks: Arc<Way>,
 }
 
 /// What a system check sees.

@@ -127,7 +127,7 @@ fn case(text: &str) -> CaseOutcome {
             '?' => Vec::new(),
             _ => vec![(3, Status::Pass), (7, status)],
         };
-        TrialOutcome { status, checks: checks.into() }
+        TrialOutcome { status, checks: std::sync::Arc::new(checks.into()) }
     };
     CaseOutcome {
         id: names.next().unwrap().into(),
@@ -177,7 +177,7 @@ fn outcomes(lines: &str, checks: &[toml::Table]) -> Vec<CaseOutcome> {
         };
         let checks: Vec<(u32, Status)> = checks.iter().enumerate().map(verdict).collect();
         let status = checks.iter().map(|c| c.1).find(|s| *s != Status::Pass).unwrap_or(Status::Pass);
-        let trial = TrialOutcome { status, checks: checks.into() };
+        let trial = TrialOutcome { status, checks: std::sync::Arc::new(checks.into()) };
         match cases.iter_mut().find(|c| *c.id == *id) {
             Some(case) => case.trials.push(trial),
             None => cases.push(CaseOutcome { id: id.into(), tags: Box::default(), trials: [trial].into() }),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Bound, GroupFinding, SystemFinding, Window, words};
+use super::{Bound, End, GroupFinding, SystemFinding, Window, words};
 use crate::checks::build::{Build, Example, Params};
 use crate::checks::{Compiled, SystemCheck};
 use crate::model::{Level, Status};
@@ -61,12 +61,18 @@ impl Params for TopFailures {
 #[derive(Default)]
 struct Count {
     failed: u64,
+    /// Those that people may still decide to have failed are among them.
+    may_fail: u64,
     measured: u64,
 }
 
 impl Count {
-    fn add(&mut self, status: Status) {
+    /// Adds a verdict, with what it is when people decide against the agent.
+    fn add(&mut self, status: Status, worst: Status) {
+        // One that waits may come from anywhere: what is known only of the verdict itself may be either.
+        let worst = if status == Status::Held { Status::Fail } else { worst };
         self.failed += u64::from(status == Status::Fail);
+        self.may_fail += u64::from(worst == Status::Fail);
         self.measured += u64::from(matches!(status, Status::Fail | Status::Pass));
     }
 }
@@ -81,30 +87,42 @@ impl SystemCheck for TopFailures {
         let mut counts: BTreeMap<&str, Count> = BTreeMap::new();
         for case in window.cases {
             for trial in &case.trials {
+                let (status, worst) = (trial.status, trial.at(End::Worst));
                 match self.by {
-                    By::Case => counts.entry(&case.id).or_default().add(trial.status),
-                    By::Tag => case.tags.iter().for_each(|tag| counts.entry(tag).or_default().add(trial.status)),
+                    By::Case => counts.entry(&case.id).or_default().add(status, worst),
+                    By::Tag => case.tags.iter().for_each(|tag| counts.entry(tag).or_default().add(status, worst)),
                     By::Check => {
-                        for (check, status) in trial.checks.iter() {
+                        for ((check, status), (_, worst)) in trial.checks.iter().zip(trial.checks.at(End::Worst)) {
                             if let Some(id) = window.around.check_id(*check) {
-                                counts.entry(id).or_default().add(*status);
+                                counts.entry(id).or_default().add(*status, *worst);
                             }
                         }
                     }
                 }
             }
         }
-        counts.retain(|_, count| count.measured > 0);
+        counts.retain(|_, count| count.measured > 0 || count.may_fail > 0);
         if counts.is_empty() {
             let nothing = SystemFinding::error("no trial was measured that could have failed");
             return SystemFinding { bound, unexercised: true, ..nothing };
         }
         let most = counts.values().map(|c| c.failed).max().unwrap_or_default();
         let measured = counts.values().map(|c| c.measured).sum();
+        let may = counts.values().map(|c| c.may_fail).max().unwrap_or_default();
         let mut worst: Vec<(&str, Count)> = counts.into_iter().filter(|(_, c)| c.failed > 0).collect();
         worst.sort_by_key(|(name, count)| (std::cmp::Reverse(count.failed), *name));
-        let status = if self.max.is_some_and(|max| most > max) { Status::Fail } else { Status::Pass };
-        let reason = if status == Status::Pass && self.max.is_some() { String::new() } else { self.reason(&worst) };
+        let status = match self.max {
+            Some(max) if most > max => Status::Fail,
+            Some(max) if may > max => Status::Held,
+            _ => Status::Pass,
+        };
+        let waits = if status == Status::Held {
+            format!("; as people may decide, up to {may} of one of them")
+        } else {
+            String::new()
+        };
+        let reason =
+            if status == Status::Pass && self.max.is_some() { String::new() } else { self.reason(&worst) + &waits };
         let groups = worst.iter().take(self.limit.unwrap_or(10)).map(|(name, count)| GroupFinding {
             group: vec![(*name).to_owned()],
             status: if self.max.is_some_and(|max| count.failed > max) { Status::Fail } else { Status::Pass },
@@ -189,5 +207,13 @@ mod tests {
         let nothing = over_cases::<TopFailures>("by = 'case'\nmax = 0", &["a:e"]);
         assert!(nothing.unexercised && nothing.status == Status::Error);
         assert!(over_cases::<TopFailures>("by = 'tag'", &["a:f"]).unexercised);
+    }
+
+    #[test]
+    fn what_people_may_decide_to_have_failed_holds_a_bound_that_it_could_break() {
+        let with =
+            |max: u32| over_cases::<TopFailures>(&format!("by = 'check'\nmax = {max}"), &["a:fhh", "b:p"]).status;
+        assert_eq!([0, 1, 2, 3].map(with), [Status::Fail, Status::Held, Status::Held, Status::Pass]);
+        assert_eq!(over_cases::<TopFailures>("by = 'case'\nmax = 0", &["a:h"]).status, Status::Held);
     }
 }

@@ -16,7 +16,8 @@ pub(super) fn gate() -> String {
 
 const TEXT: &str = r#"A trial passes when all its blocking checks pass, a case when all its trials do. Every rule of the gate says passed, failed,
 or why that could not be shown (inconclusive, held, unmeasured); the suite's decision is the gravest of them. What is not
-known (held verdicts, errors) is taken both ways: a rule that comes out the same either way is final.
+known (held verdicts, errors) is taken both ways: a rule that comes out the same either way is final. One that people could
+turn either way is held and says which cases it depends on (`seatrial explain routing`).
 
 Always
   complete, left_out, exercised   the run ended, everything read could be used, every blocking check met something

@@ -30,6 +30,10 @@ Where it looks
   behind escapes such as \u0040; in reasons, differences, errors and names of files. A number that is hidden becomes a string.
   Rules do not look into base64, percent-encoding or other encodings, nor into times, counts, costs and scores.
 
+  What `record` has received and not yet written is searched by detectors and keys before it is on disk; `paths` and
+  `pseudonyms` need a whole session, and what only they hide stands in `FILE.spool`, for its owner alone to read, until it is
+  written. A damaged request, in which nobody can tell what to hide, is refused while there are such rules.
+
 What it leaves
   [redacted:<detector>], [redacted:key] or [redacted:path], all of them where several rules hide the same. An id or name (of a
   session, case, user, tag, tool or file, or a key of JSON) in which something is hidden keeps apart from others by letters

@@ -51,6 +51,11 @@ pub(super) static TOPICS: &[Topic] = &[
         summary: "What people decide: the queue, the terminal, labels in and out, webhooks.",
         text: super::review::review,
     },
+    Topic {
+        name: "routing",
+        summary: "Which verdicts go to people, and how what they decide comes back into the gate.",
+        text: super::routing::routing,
+    },
     Topic { name: "settings", summary: "seatrial.toml, SEATRIAL_* variables and flags.", text: settings },
     Topic { name: "suite", summary: "The tables of a suite and their keys.", text: suite },
 ];

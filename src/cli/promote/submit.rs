@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use serde_json::json;
 
 use super::super::context::{Context, Failure};
+use super::super::decisions::{self, Decided};
 use super::super::gate::locate;
 use super::at_hand::Here;
 use super::desk::Desk;
@@ -16,7 +17,7 @@ use crate::model::digest::Digest;
 use crate::model::duration;
 use crate::promote::book::{Book, Wanted};
 use crate::promote::event::{BY_RULE, Event, Id, Override, Submission, Version};
-use crate::promote::gate::{self, Gate, Outcome, Refusal, Run};
+use crate::promote::gate::{self, Gate, Labels, Outcome, Refusal, Run};
 use crate::promote::moment::Moment;
 use crate::promote::record::{self, Overlaid, TakeError, Taken};
 use crate::promote::state::{Refused, Status};
@@ -307,6 +308,9 @@ fn hold(taken: &Taken, context: &Context, faults: &mut Vec<Refusal>) -> Result<(
 
 /// The decisions of people over a record, where there are any.
 fn overlay(context: &Context, path: &std::path::Path) -> Result<Option<Overlaid>, String> {
-    let _ = (context, path);
-    Ok(None)
+    let decided = decisions::decided(path, context).map_err(|failure| failure.message.trim().to_owned())?;
+    Ok(decided.map(|Decided { replayed, applied }| {
+        let labels = applied.into_iter().map(|a| a.map(|(applied, digest)| Labels { applied, digest }));
+        Overlaid { replayed, labels: labels.collect() }
+    }))
 }

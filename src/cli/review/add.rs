@@ -1,12 +1,42 @@
-//! `seatrial review add`.
+//! `seatrial review add`: the verdicts of a run that go to people, into the queue.
 
-use super::super::context::{Context, Failure};
+use std::path::PathBuf;
+
+use crate::cli::context::{Context, Failure};
+use crate::cli::run::display;
+use crate::cli::{gate, left};
+use crate::eval::exit;
+use crate::report::{replay, safe};
+use crate::store::record;
 
 /// Arguments of `seatrial review add`.
 #[derive(Debug, clap::Args)]
-pub struct Args {}
+#[command(after_help = "Examples:
+  seatrial review add reports/latest
 
-/// Put the verdicts of a run that wait for people into the queue.
-pub fn run(_: &Args, _: &Context) -> Result<u8, Failure> {
-    Err(Failure::usage("`seatrial review add` is not there yet"))
+`seatrial run` does this itself where a suite has `review`. To do it again, after the store could not be reached or the run
+was killed, adds what is not there yet and nothing twice. The run itself is stored, too.")]
+pub struct Args {
+    /// The run: its folder or its run.jsonl.
+    run: PathBuf,
+}
+
+/// Puts the verdicts of a run that wait for people into the queue.
+pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
+    let path = gate::locate(&args.run, context)?;
+    let plan = record::plan(&path).map_err(Failure::usage)?;
+    if let Some(shard) = plan.shard() {
+        return Err(Failure::usage(format_args!(
+            "this is shard {shard} of a run\nhelp: `seatrial merge` puts the shards together, and the verdicts into the queue"
+        )));
+    }
+    let (opened, now) = (context.needed_store()?, left::now());
+    let replayed = replay::fold(&path).map_err(Failure::usage)?;
+    if replayed.finished.is_none() {
+        context.note("seatrial: the run has not ended: what it has recorded so far is added\n");
+    }
+    left::keep(&path, &replayed, context, &opened, now)?;
+    let queued = left::enqueue(&path, context, &opened, now)?;
+    let place = display(path.parent().unwrap_or(&path), &context.cwd);
+    context.print(format!("{}\n", safe::line(&queued.told(&place))).as_bytes(), exit::PASSED)
 }

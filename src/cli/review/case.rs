@@ -1,12 +1,54 @@
-//! `seatrial review case`.
+//! `seatrial review case`: an item becomes a regression case of a suite.
 
-use super::super::context::{Context, Failure};
+use std::path::PathBuf;
+
+use super::opened::{self, Opened};
+use crate::cli::context::{Context, Failure};
+use crate::cli::run::display;
+use crate::eval::exit;
+use crate::report::safe;
+use crate::review::regression::{self, Making};
 
 /// Arguments of `seatrial review case`.
 #[derive(Debug, clap::Args)]
-pub struct Args {}
+#[command(after_help = "Examples:
+  seatrial review case sbgvszv7 --suite suites/support.toml
+  seatrial review case sbgvszv7 --suite suites/support.toml --id refund-without-receipt
 
-/// Make an item a regression case of a suite.
-pub fn run(_: &Args, _: &Context) -> Result<u8, Failure> {
-    Err(Failure::usage("`seatrial review case` is not there yet"))
+Adds a [[case]] with what the user said, and writes the session, as redacted, to regressions/ID.jsonl beside the suite, among
+its recordings. Comments and order of the file stay as they are. A case that a person decided has failed is expected to fail
+for 30 days. A suite without cases gets the recording only: each of its sessions is a case.")]
+pub struct Args {
+    /// The item: its name, or the beginning of it.
+    item: String,
+    /// The suite's file.
+    #[arg(long, value_name = "FILE")]
+    suite: PathBuf,
+    /// What the case is called; without it as the item's case, with the beginning of the item's name behind it.
+    #[arg(long, value_name = "ID")]
+    id: Option<String>,
+}
+
+/// Makes an item a regression case of a suite.
+pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
+    let opened = Opened::new(context)?;
+    let item = opened.item(&args.item)?;
+    let content = match &item.content {
+        Some(digest) => opened.wait(opened.store.content(digest))?,
+        None => None,
+    };
+    let Some(session) = content else {
+        return Err(Failure::usage(format_args!(
+            "the session of {} is not in the store: it was not kept, or is kept no longer",
+            item.id
+        )));
+    };
+    let suite = context.cwd.join(&args.suite);
+    let making = Making { item: &item, session: &session, suite: &suite, id: args.id.as_deref(), now: opened::now() };
+    let made = regression::make(&making).map_err(Failure::usage)?;
+    let recording = display(&made.recording, &context.cwd);
+    let what = if made.declared { "case" } else { "recording of a case" };
+    let mut text = format!("{what} `{}` of {}: {recording}\n", made.case, display(&suite, &context.cwd));
+    made.notes.iter().for_each(|note| text.push_str(&format!("note: {note}\n")));
+    context.print(safe::terminal(&text).as_bytes(), exit::PASSED)
 }

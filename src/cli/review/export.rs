@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use super::opened::{Opened, broken, now, reviewer};
+use super::opened::{Opened, now, reviewer};
 use super::which;
 use crate::cli::context::{Context, Failure};
 use crate::cli::sessions;
@@ -84,7 +84,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     let ended = opened.runtime().block_on(export::each(&opened.store, &filter, who.as_deref(), now(), &mut take));
     let ended = match ended {
         Ok(_) => to.flush(),
-        Err(Ended::Store(why)) => return Err(broken(why)),
+        Err(Ended::Store(why)) => return Err(Failure::store(&why)),
         Err(Ended::Taker(why)) => Err(why),
     };
     let place = out.as_ref().map_or_else(|| "standard output".to_owned(), |out| out.display().to_string());

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
-use super::opened::{Opened, broken, now};
+use super::opened::{Opened, now};
 use crate::cli::context::{Context, Failure};
 use crate::eval::exit;
 use crate::report::safe;
@@ -58,7 +58,10 @@ pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     let known = opened.wait(import::check(&opened.store, &mut found, now))?;
     let writes = !args.dry_run && (args.partial || found.wrong_in_all == 0);
     let done = if writes {
-        let written = opened.runtime().block_on(import::write(&opened.store, &mut found, now)).map_err(broken)?;
+        let written = opened
+            .runtime()
+            .block_on(import::write(&opened.store, &mut found, now))
+            .map_err(|why| Failure::store(&why))?;
         Imported { known, ..written }
     } else {
         Imported { known, new: 0, ..Imported::default() }

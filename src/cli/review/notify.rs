@@ -1,6 +1,6 @@
 //! `seatrial review notify`: sends the webhooks that are due, once, for cron.
 
-use super::opened::{Opened, broken, now};
+use super::opened::{Opened, now};
 use crate::cli::context::{Context, Failure, eprint};
 use crate::eval::exit;
 use crate::net::secret;
@@ -28,7 +28,8 @@ pub fn run(_: &Args, context: &Context) -> Result<u8, Failure> {
     }
     let opened = Opened::new(context)?;
     let sender = Sender::new().map_err(|why| Failure::new(exit::BUG, why))?;
-    let told = opened.runtime().block_on(tell_all(&opened.store, &sender, context)).map_err(broken)?;
+    let told =
+        opened.runtime().block_on(tell_all(&opened.store, &sender, context)).map_err(|why| Failure::store(&why))?;
     told.troubles.iter().for_each(|why| eprint(&format!("not sent: {}\n", safe::line(why))));
     let mut text = format!("sent {}", count(told.sent, "message", "messages"));
     if told.again > 0 {

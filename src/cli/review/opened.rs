@@ -3,22 +3,21 @@
 use std::future::Future;
 use std::process::{Command, Stdio};
 
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::Runtime;
 
 use crate::cli::context::{Context, Failure};
+use crate::cli::stored;
 use crate::eval::exit;
 use crate::ledger::{Answer, Item, ItemId, Millis, Refused, Source, Submission, Token};
-use crate::net::secret;
 use crate::report::safe;
-use crate::store::db::{Store, StoreError, StoreUrl};
-use crate::suite::settings::StoreAt;
+use crate::store::db::{Store, StoreError};
 
 /// How long an item is ours while a command answers it, in milliseconds.
 pub const BRIEFLY: Millis = 60_000;
 
 /// The store, and what is waited with.
 pub struct Opened {
-    runtime: Runtime,
+    opened: stored::Opened,
     /// The store.
     pub store: Store,
 }
@@ -26,31 +25,18 @@ pub struct Opened {
 impl Opened {
     /// Opens the store that the settings name.
     pub fn new(context: &Context) -> Result<Self, Failure> {
-        let at = &context.settings.store.value;
-        let runtime = Builder::new_multi_thread().worker_threads(2).thread_name("review").enable_all().build();
-        let runtime = runtime.map_err(|e| Failure::new(exit::BUG, format_args!("no thread could be started: {e}")))?;
-        let url = match at {
-            StoreAt::File(file) => Some(StoreUrl::File(context.cwd.join(file))),
-            at => at.address(&secret::of_environment).map_err(Failure::usage)?.map(StoreUrl::Postgres),
-        };
-        let help = "name one with `store` in seatrial.toml, SEATRIAL_STORE or --store";
-        let url = url.ok_or_else(|| {
-            Failure::usage(format_args!("`store` is off, so there is no queue of reviews\nhelp: {help}"))
-        })?;
-        let store = runtime.block_on(Store::open(&url)).map_err(broken)?;
-        // Without anybody to tell, nothing is put down to be told.
-        let store = if context.settings.review.value.webhooks.is_empty() { store } else { store.posting() };
-        Ok(Self { runtime, store })
+        let opened = context.needed_store()?;
+        Ok(Self { store: opened.store().clone(), opened })
     }
 
     /// Waits for something of the store.
     pub fn wait<T>(&self, what: impl Future<Output = Result<T, StoreError>>) -> Result<T, Failure> {
-        self.runtime.block_on(what).map_err(broken)
+        self.opened.wait(what)
     }
 
     /// What is waited with.
     pub fn runtime(&self) -> &Runtime {
-        &self.runtime
+        self.opened.runtime()
     }
 
     /// The item that somebody means: by its name, or by the beginning of it where that is enough.
@@ -74,11 +60,6 @@ impl Opened {
             ))
         })
     }
-}
-
-/// That the store cannot be used.
-pub fn broken(why: StoreError) -> Failure {
-    Failure::new(exit::INCOMPLETE, why)
 }
 
 /// That something was refused: nothing was done.

@@ -5,7 +5,7 @@ use std::convert::Infallible;
 
 use serde_json::json;
 
-use super::opened::{Opened, broken, now};
+use super::opened::{Opened, now};
 use super::which;
 use crate::cli::context::{Context, Failure};
 use crate::eval::exit;
@@ -60,7 +60,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     };
     match opened.runtime().block_on(export::each(&opened.store, &filter, None, now(), &mut take)) {
         Ok(_) => {}
-        Err(Ended::Store(why)) => return Err(broken(why)),
+        Err(Ended::Store(why)) => return Err(Failure::store(&why)),
         Err(Ended::Taker(never)) => match never {},
     }
     let by_status: Vec<(&str, u64)> =

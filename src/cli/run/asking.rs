@@ -102,8 +102,8 @@ impl Prepared {
         let continued = resumed && dir.join(journal::FILE_NAME).exists();
         let evidence = match evidence {
             None if continued => {
-                let past = Past::open(dir).map_err(Failure::usage)?;
-                budget.already(past.spent());
+                let mut past = Past::open(dir).map_err(Failure::usage)?;
+                budget.already(past.spent(budget.limits()).map_err(Failure::usage)?);
                 Some(past)
             }
             evidence => evidence,
@@ -124,6 +124,7 @@ fn needed(planned: &[Planned<'_>], models: &OwnModels) -> BTreeSet<Name> {
             let (kind, named, tables) = match asked {
                 Asked::Judge(name) => (Kind::Judge, name, &models.judges),
                 Asked::Embedding(name) => (Kind::Embedding, name, &models.embeddings),
+                Asked::Earlier => continue,
             };
             // A template may name any of them.
             let any = named.contains("{{") || named.contains("{%");

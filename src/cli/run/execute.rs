@@ -6,14 +6,13 @@ use std::sync::atomic::AtomicBool;
 
 use super::Args;
 use super::asking;
-use super::live::Driver;
+use super::driver::{After, Driver};
 use super::output::{Ended, Output, Shown};
 use super::{folder, resume};
 use crate::cli::context::{Context, Failure};
 use crate::cli::progress::Progress;
 use crate::cli::{baselines, sessions};
-use crate::drive::saved::Judged;
-use crate::eval::driven::DrivenEvent;
+use crate::eval::driven::{Driven, DrivenEvent};
 use crate::eval::event::{BaselineEvent, Plan, ShardPlan};
 use crate::eval::exit;
 use crate::eval::fold::SuiteFold;
@@ -52,6 +51,10 @@ pub struct Execution<'r> {
     outside: Outside,
     /// What agents and models may cost together.
     budget: Budget,
+    /// What drove the live agents. It receives what they tell late until the run ends.
+    driver: Option<Driver<'r>>,
+    /// The suites that were driven, while they are judged.
+    after: Vec<(usize, After)>,
     /// What was driven of each suite.
     driven: Vec<DrivenEvent>,
     /// Why not all sessions could be driven.
@@ -99,6 +102,8 @@ impl<'r> Execution<'r> {
             known: None,
             outside: Outside::default(),
             budget: budget.clone(),
+            driver: None,
+            after: Vec::new(),
             driven: Vec::new(),
             undriven: None,
             panicked: false,
@@ -126,32 +131,59 @@ impl<'r> Execution<'r> {
         Ok(run)
     }
 
-    /// Drives the live agents of the suites that have any; `found` then names what they said. What is returned keeps it
-    /// there.
-    pub fn drive(&mut self, found: &mut [Discovery], stop: &'static AtomicBool) -> Result<Vec<Judged>, Failure> {
-        let mut kept = Vec::new();
+    /// Drives the live agents of the suites that have any; `found` then names what they said.
+    pub fn drive(&mut self, found: &mut [Discovery], stop: &'static AtomicBool) -> Result<(), Failure> {
         if self.planned.iter().all(|planned| planned.suite.live.is_none()) {
-            return Ok(kept);
+            return Ok(());
         }
         let dir = self.output.dir.clone();
-        let driver = Driver::start(self.context, dir, self.args.shard, self.budget.clone(), stop, self.planned)?;
-        for (index, (planned, found)) in self.planned.iter().zip(found).enumerate() {
-            let Some(done) = driver.drive(planned)? else { continue };
-            let event = DrivenEvent { suite: index as u32, driven: done.driven };
-            let mut line = Vec::new();
-            record::volatile(&mut line, "driven", &self.output.redactor.pass(&event))
-                .and_then(|()| self.output.record.write_all(&line))
-                .map_err(|e| Failure::write("the record", &e))?;
-            self.driven.push(event);
-            found.files = vec![done.file];
-            kept.push(done.judged);
-            self.panicked |= done.panicked;
-            if done.stopped.is_some() {
-                self.undriven = done.stopped;
+        let mut driver = Driver::start(self.context, dir, self.args.shard, self.budget.clone(), stop, self.planned)?;
+        let mut open = Vec::new();
+        for (index, planned) in self.planned.iter().enumerate() {
+            let Some(driven) = driver.drive(index, planned, self.known.as_mut())? else { continue };
+            open.push((index, driven));
+            if open.last().is_some_and(|(_, driven)| driven.is_stopped()) {
                 break;
             }
         }
-        Ok(kept)
+        driver.grace(&open.iter().map(|(_, open)| open).collect::<Vec<_>>());
+        for (index, open) in open {
+            let done = driver.close(open)?;
+            self.tell_driven(DrivenEvent { suite: index as u32, driven: done.driven })
+                .map_err(|e| Failure::write("the record", &e))?;
+            if let Some(found) = found.get_mut(index) {
+                found.files = vec![done.file];
+            }
+            self.after.push((index, done.after));
+            self.panicked |= done.panicked;
+            self.undriven = self.undriven.take().or(done.stopped);
+        }
+        self.driver = Some(driver);
+        Ok(())
+    }
+
+    /// Says in the record what driving a suite came to.
+    fn tell_driven(&mut self, event: DrivenEvent) -> io::Result<()> {
+        let mut line = Vec::new();
+        record::volatile(&mut line, "driven", &self.output.redactor.pass(&event))?;
+        self.output.record.write_all(&line)?;
+        self.driven.push(event);
+        Ok(())
+    }
+
+    /// Counts what telemetry came too late for the sessions of a suite, now that they are judged.
+    fn count_late(&mut self, index: usize, fold: &mut SuiteFold<'_>) -> Result<(), Early> {
+        let late = self.after.iter_mut().filter(|(of, _)| *of == index).map(|(_, after)| after.late()).sum();
+        if late > 0 {
+            let driven = Driven { late, ..Driven::default() };
+            fold.drive(&driven);
+            self.tell_driven(DrivenEvent { suite: index as u32, driven }).map_err(Early::Write)?;
+            let name = safe::line(&self.planned[index].suite.name).into_owned();
+            self.context.note(&format!(
+                "seatrial: {name}: {late} records of telemetry came when their sessions were being judged, and are in none\n"
+            ));
+        }
+        Ok(())
     }
 
     /// Runs the suites one after another, decides, and draws the reports.
@@ -179,6 +211,9 @@ impl<'r> Execution<'r> {
             let mut outcome = engine::Outcome { stopped: None, system: Vec::new(), panicked: false };
             if stopped.is_none() {
                 outcome = self.suite(index, discovery, &mut fold, &mut kept, stop);
+                if let Err(early) = self.count_late(index, &mut fold) {
+                    outcome.stopped.get_or_insert(early);
+                }
             }
             if let Some(Early::Differs(why)) = &outcome.stopped {
                 let dir = folder::display(&self.output.dir, &self.context.cwd);
@@ -189,7 +224,7 @@ impl<'r> Execution<'r> {
                     safe::line(why)
                 )));
             }
-            bug |= outcome.panicked;
+            bug |= outcome.panicked || self.outside.asker.as_ref().is_some_and(Asker::panicked);
             let early = match (&outcome.stopped, &stopped) {
                 (Some(Early::FailFast), _) => Some(Stopped::FailFast),
                 (Some(_), _) => Some(Stopped::Interrupted),

@@ -1,10 +1,11 @@
-//! The interrupt: the first ends a run orderly, a second at once.
+//! The interrupt: the first ends a run orderly, a second at once, with every program that it started.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use crate::cli::context::Failure;
 use crate::eval::exit;
+use crate::process;
 
 /// Set when the run is to end orderly; a second interrupt ends it at once.
 pub fn stop_on_interrupt() -> Result<&'static AtomicBool, Failure> {
@@ -16,6 +17,8 @@ pub fn stop_on_interrupt() -> Result<&'static AtomicBool, Failure> {
     let flag = Arc::clone(stop);
     ctrlc::set_handler(move || {
         if flag.swap(true, Ordering::Relaxed) {
+            // Nobody else will come to it.
+            process::end_all();
             std::process::exit(i32::from(exit::INCOMPLETE));
         }
     })

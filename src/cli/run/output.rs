@@ -8,6 +8,7 @@ use std::time::Instant;
 use super::resume::Resumed;
 use super::{folder, reports};
 use crate::cli::context::{Context, Failure};
+use crate::cli::left;
 use crate::eval::event::{BaselineEvent, Finished, Header, Plan, SCHEMA, Started, SuiteEnd};
 use crate::eval::exit;
 use crate::eval::gate::SuiteSummary;
@@ -142,6 +143,7 @@ impl Output {
             exit_code: code,
             partial: self.plan.is_partial(),
             stopped,
+            labels: None,
             suites,
         };
         self.reports(context, shown, &mut summary, &ends)
@@ -160,6 +162,22 @@ impl Output {
         self.record.write_all(&last)
     }
 
+    /// Leaves the run in the store, where it is to be. When that fails nothing else is lost: the record and the reports are
+    /// there, and `seatrial review add` does it again.
+    fn store(&self, context: &Context, summary: &mut RunSummary) {
+        let why = match left::leave(&self.dir, &self.plan, summary, context) {
+            Ok(told) => return told.into_iter().for_each(|told| context.note(&format!("seatrial: {told}\n"))),
+            Err(failure) => failure.message.trim().trim_start_matches("seatrial: ").to_owned(),
+        };
+        let place = folder::display(&self.dir, &context.cwd);
+        let code = if summary.exit_code == exit::BUG { exit::BUG } else { exit::INCOMPLETE };
+        summary.exit_code = code;
+        summary.stopped =
+            Some(format!("the run is not in the store: {why}; `seatrial review add {place}` does that again"));
+        // The record is whole, and says so.
+        let _ = reports::write_summary(&self.dir, summary);
+    }
+
     fn reports(
         &mut self,
         context: &Context,
@@ -171,14 +189,20 @@ impl Output {
         let settings = &context.settings;
         let copies = reports::Copies { junit: copy(&settings.junit.value), html: copy(&settings.html.value) };
         let ends: Vec<_> = ends.iter().map(Option::as_ref).collect();
-        let drawn = Drawn { plan: &self.plan, summary };
+        let drawn = Drawn { plan: &self.plan, summary: &*summary };
         // Of a run that did not come to its end, the record says how far it came.
         let live = self.live.take().filter(|_| summary.stopped.as_deref().is_none_or(|why| why == exit::FAIL_FAST));
-        let (gathered, written) = match reports::write(&self.dir, settings.drawn(), &copies, drawn, &ends, live) {
+        let drawing = reports::write(&self.dir, settings.drawn(), &copies, drawn, &ends, live, None);
+        let (gathered, written) = match drawing {
             Ok(gathered) => (gathered, Ok(())),
             Err(why) => (Gathered::default(), Err(why)),
         };
         let place = folder::display(&self.dir, &context.cwd);
+        let ended = summary.stopped.as_deref().is_none_or(|why| why == exit::FAIL_FAST);
+        if written.is_ok() && ended {
+            self.store(context, summary);
+        }
+        let drawn = Drawn { plan: &self.plan, summary };
         let mut text = Vec::new();
         // Writing into memory does not fail.
         let _ = Terminal::new(drawn, ends, &gathered, shown.verbose).of_folder(place.clone()).write(&mut text);

@@ -5,6 +5,7 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use crate::eval::event::SuiteEnd;
+use crate::eval::overlay::Rulings;
 use crate::redact::Redacted;
 use crate::report::gathered::Gathered;
 use crate::report::html::Html;
@@ -25,7 +26,8 @@ pub struct Copies {
 }
 
 /// Draws `junit.xml`, `index.html` (those of them that are wanted), `summary.json` and `summary.md` into the run's folder,
-/// and copies where a CI wants them: from what was drawn while it ran, else from its record. What the short reports show is returned.
+/// and copies where a CI wants them: from what was drawn while it ran, else from its record, with what people decided laid
+/// over it. What the short reports show is returned.
 pub fn write(
     dir: &Path,
     reports: Reports,
@@ -33,10 +35,11 @@ pub fn write(
     drawn: Drawn<'_>,
     ends: &[Option<&SuiteEnd>],
     live: Option<Live>,
+    rulings: Option<Rulings<'_>>,
 ) -> Result<Gathered, replay::DrawError> {
     let [junit, html] = live::files(dir);
     let record = dir.join("run.jsonl");
-    let from_record = |kept, sinks: &mut [&mut dyn Sink]| replay::draw(&record, kept, drawn, ends, sinks);
+    let from_record = |kept, sinks: &mut [&mut dyn Sink]| replay::draw(&record, kept, drawn, ends, rulings, sinks);
     let mut again = JUnit::new(drawn.plan, Some(drawn.summary), Late::new(junit.clone()));
     let mut gathered = match live.map(|live| live.end(drawn.summary, ends)).transpose()?.flatten() {
         Some(Done { gathered, forgiven }) => {

@@ -1,7 +1,7 @@
 //! How each case went: from its trials to one status, what the plan excuses, and what is missing.
 
 use super::summary::CaseCounts;
-use crate::checks::system::CaseOutcome;
+use crate::checks::system::{CaseOutcome, End};
 use crate::eval::event::CasePlan;
 use crate::eval::fold::SuiteFold;
 use crate::eval::rollup;
@@ -14,12 +14,53 @@ pub(super) struct Judged<'c> {
     pub outcome: &'c CaseOutcome,
     pub weight: f64,
     pub status: Status,
-    /// Its failure is expected for now.
+    /// How it goes when people decide against the agent over all that waits for them.
+    pub worst: Status,
+    /// How it goes when they decide for it.
+    pub best: Status,
+    /// Its failure is expected for now, and it fails.
     pub excused: bool,
-    /// Its recorded trials alone, missing ones aside, could not be measured.
-    pub errs: bool,
-    /// How many trials are missing; each is an error. There may be millions of cases: no larger than a plan can ask for.
-    pub missing: u32,
+    /// Its failure is expected for now.
+    pub excusable: bool,
+    /// Its recorded trials alone, missing ones aside, may turn out as not measured by what people decide.
+    pub may_err: bool,
+    /// They turn out so whatever people decide.
+    pub must_err: bool,
+    /// How many trials are missing; each is an error.
+    pub missing: u64,
+}
+
+impl Judged<'_> {
+    /// Whether it depends on what people decide.
+    pub fn is_open(&self) -> bool {
+        self.worst != self.best
+    }
+
+    /// Whether it is counted as one that passed, at one end of what people may decide; `None` where it is not counted: it
+    /// is skipped, or fails as is expected for now. Errors count as `errors` says.
+    pub fn counts(&self, end: End, errors: bool) -> Option<bool> {
+        let passes = |status: Status| status == Status::Pass || (errors && status == Status::Error);
+        let (worst, best) = (self.worst, self.best);
+        if self.status == Status::Skip {
+            return None;
+        }
+        if !self.excusable {
+            return Some(passes(if end == End::Worst { worst } else { best }));
+        }
+        // To be left out is better than to be counted as not passed, and worse than to be counted as passed.
+        let ends = [worst, best];
+        let may_err = self.may_err || ends.contains(&Status::Error);
+        let not_passed = may_err && !errors;
+        let (out, passed) = (ends.contains(&Status::Fail), ends.iter().any(|s| passes(*s)) || (errors && may_err));
+        match end {
+            End::Worst if not_passed => Some(false),
+            End::Worst if out => None,
+            End::Worst => Some(true),
+            End::Best if passed => Some(true),
+            End::Best if out => None,
+            End::Best => Some(false),
+        }
+    }
 }
 
 /// All cases of the run, judged.
@@ -83,7 +124,10 @@ pub(super) fn judge<'f>(fold: &'f SuiteFold<'_>, as_of: Option<&str>, all: bool)
 
 fn one<'c>(outcome: &'c CaseOutcome, missing: u64, declared: Option<&CasePlan>, as_of: Option<&str>) -> Judged<'c> {
     let recorded = rollup::all(outcome.trials.iter().map(|t| t.status));
-    let status = if missing > 0 { rollup::all([recorded, Status::Error]) } else { recorded };
+    let with_missing = |status| if missing > 0 { rollup::all([status, Status::Error]) } else { status };
+    let at = |end| rollup::all(outcome.trials.iter().map(|t| t.at(end)));
+    let (worst, best) = (at(End::Worst), at(End::Best));
+    let status = with_missing(recorded);
     let excused = declared.and_then(|c| c.expected_fail.as_ref()).is_some_and(|x| {
         // ISO dates compare as text. Without a date to compare with, nothing is excused.
         as_of.is_some_and(|today| today <= x.until.as_str())
@@ -93,9 +137,14 @@ fn one<'c>(outcome: &'c CaseOutcome, missing: u64, declared: Option<&CasePlan>, 
         outcome,
         weight: declared.map_or(1.0, |c| c.weight),
         status,
+        worst: with_missing(worst),
+        best: with_missing(best),
         excused: excused && status == Status::Fail,
-        errs: recorded == Status::Error,
-        missing: u32::try_from(missing).unwrap_or(u32::MAX),
+        excusable: excused,
+        // Where any trial may be an error and none has to fail.
+        may_err: best != Status::Fail && outcome.trials.iter().any(crate::checks::system::TrialOutcome::may_err),
+        must_err: worst == Status::Error && best == Status::Error,
+        missing,
     }
 }
 

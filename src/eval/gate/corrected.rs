@@ -111,7 +111,7 @@ fn labels<'f>(fold: &'f SuiteFold<'_>) -> Result<(u32, &'f Calibration), String>
 fn kind(case: &Judged<'_>, judge: u32, fold: &SuiteFold<'_>) -> Result<Kind, String> {
     let id = &case.outcome.id;
     let trials = &case.outcome.trials;
-    let n = trials.len() as u64 + u64::from(case.missing);
+    let n = trials.len() as u64 + case.missing;
     if n != 1 {
         return Err(format!("`correct` needs one trial of every case, and {id} has {n}"));
     }

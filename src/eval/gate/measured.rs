@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Decision;
+use super::{Decision, RuleOutcome};
 use crate::checks::system::Bound;
 
 /// The number behind a rule of the gate.
@@ -59,26 +59,64 @@ pub(super) enum Reached {
     Yes,
 }
 
-/// A rule decided where some of what it counts is not known: at worst (all of it taken as failed), once people have
-/// `reviewed` what waits for them in favour of the agent, and `at_best`, where what could not be measured passed, too.
-///
-/// Errors that the gate tolerates count as not passed. What is the same either way is final; otherwise the rule says what
-/// it waits for.
-pub(super) fn settle(
-    at_worst: Reached,
-    reviewed: Reached,
-    at_best: Reached,
-    tolerated: bool,
-) -> (Decision, Option<&'static str>) {
-    let best = if tolerated { reviewed } else { at_best };
-    match (at_worst, best) {
-        (Reached::Yes, _) => (Decision::Passed, None),
-        (_, Reached::No) => (Decision::Failed, None),
-        (Reached::Unsure, Reached::Unsure) => (Decision::Inconclusive, None),
-        // What people could decide alone waits for them.
-        _ if reviewed == best => (Decision::Held, Some("it depends on cases that wait for a person")),
-        _ => (Decision::Unmeasured, Some("it depends on cases that could not be measured")),
+/// A number at one end of what people may decide: with everything that could not be measured taken as not passed, and as
+/// passed; `None` where there is nothing left to count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Reading {
+    /// Errors taken as not passed.
+    pub passed: Option<Reached>,
+    /// Errors taken as passed.
+    pub at_best: Option<Reached>,
+}
+
+impl Reading {
+    /// What it decides. Errors that the gate tolerates count as not passed.
+    fn decides(self, tolerated: bool) -> Decision {
+        let at_best = if tolerated { self.passed } else { self.at_best };
+        match (self.passed, at_best) {
+            (None, _) | (_, None) => Decision::Unmeasured,
+            (Some(Reached::Yes), _) => Decision::Passed,
+            (_, Some(Reached::No)) => Decision::Failed,
+            (Some(Reached::Unsure), Some(Reached::Unsure)) => Decision::Inconclusive,
+            _ => Decision::Unmeasured,
+        }
     }
+}
+
+/// Whether the errors of a gate are tolerated, by what people may decide: one answer, or both.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Tolerated {
+    may: bool,
+    may_not: bool,
+}
+
+impl Tolerated {
+    /// They are where all of these rules pass.
+    pub fn by<'r>(limits: impl Iterator<Item = &'r RuleOutcome> + Clone) -> Self {
+        let passes = |may: &[Decision]| limits.clone().all(|rule| may.contains(&rule.decision));
+        Self { may: passes(&[Decision::Passed, Decision::Held]), may_not: !passes(&[Decision::Passed]) }
+    }
+}
+
+/// A rule over a number that only rises with what people decide for the agent. Where it is the same at both ends it is
+/// final; otherwise it waits for them. Says what it waits for, if anything.
+pub(super) fn settle(worst: Reading, best: Reading, tolerated: Tolerated) -> (Decision, Option<&'static str>) {
+    let ways = [tolerated.may.then_some(true), tolerated.may_not.then_some(false)];
+    let mut all = ways.into_iter().flatten().flat_map(|t| [worst.decides(t), best.decides(t)]);
+    let first = all.next().unwrap_or(Decision::Unmeasured);
+    if all.any(|other| other != first) {
+        return (Decision::Held, Some(WAITS));
+    }
+    let errs = first == Decision::Unmeasured && worst.passed.is_some();
+    (first, errs.then_some("it depends on cases that could not be measured"))
+}
+
+/// What a held rule says that it waits for.
+pub(super) const WAITS: &str = "it depends on cases that wait for a person";
+
+/// A rule over a count that must not be too large, of which people may decide that it is between two.
+pub(super) fn between(least: Decision, most: Decision) -> Decision {
+    if least == most { least } else { Decision::Held }
 }
 
 #[cfg(test)]
@@ -86,26 +124,50 @@ mod tests {
     use super::*;
     use Reached::{No, Unsure, Yes};
 
+    const TOLERATED: Tolerated = Tolerated { may: true, may_not: false };
+    const COUNTED: Tolerated = Tolerated { may: false, may_not: true };
+    const EITHER: Tolerated = Tolerated { may: true, may_not: true };
+
+    fn reading(passed: Reached, at_best: Reached) -> Reading {
+        Reading { passed: Some(passed), at_best: Some(at_best) }
+    }
+
+    fn settled(worst: [Reached; 2], best: [Reached; 2], tolerated: Tolerated) -> Decision {
+        settle(reading(worst[0], worst[1]), reading(best[0], best[1]), tolerated).0
+    }
+
     #[test]
-    fn what_is_the_same_either_way_is_final_and_the_rest_says_what_it_waits_for() {
-        for (reached, expected) in [
-            ([Yes, Yes, Yes], Decision::Passed),
-            ([No, No, No], Decision::Failed),
-            ([Unsure, Unsure, Unsure], Decision::Inconclusive),
-            ([No, Yes, Yes], Decision::Held),
-            ([No, Unsure, Unsure], Decision::Held),
-            ([Unsure, Unsure, Yes], Decision::Unmeasured),
-            ([No, No, Yes], Decision::Unmeasured),
-            ([No, Unsure, Yes], Decision::Unmeasured),
+    fn what_is_the_same_either_way_is_final_and_the_rest_waits() {
+        for (worst, best, expected) in [
+            ([Yes, Yes], [Yes, Yes], Decision::Passed),
+            ([No, No], [No, No], Decision::Failed),
+            ([Unsure, Unsure], [Unsure, Unsure], Decision::Inconclusive),
+            ([No, Yes], [No, Yes], Decision::Unmeasured),
+            ([No, No], [Yes, Yes], Decision::Held),
+            ([No, No], [Unsure, Unsure], Decision::Held),
+            ([No, No], [No, Yes], Decision::Held),
         ] {
-            assert_eq!(settle(reached[0], reached[1], reached[2], false).0, expected, "{reached:?}");
+            assert_eq!(settled(worst, best, COUNTED), expected, "{worst:?} {best:?}");
         }
     }
 
     #[test]
     fn tolerated_errors_count_as_not_passed() {
-        assert_eq!(settle(No, No, Yes, true).0, Decision::Failed);
-        assert_eq!(settle(Unsure, Unsure, Yes, true).0, Decision::Inconclusive);
-        assert_eq!(settle(No, Yes, Yes, true).0, Decision::Held);
+        assert_eq!(settled([No, Yes], [No, Yes], TOLERATED), Decision::Failed);
+        assert_eq!(settled([Unsure, Yes], [Unsure, Yes], TOLERATED), Decision::Inconclusive);
+        assert_eq!(settled([No, Yes], [Yes, Yes], TOLERATED), Decision::Held);
+    }
+
+    #[test]
+    fn where_people_decide_whether_errors_are_tolerated_both_have_to_agree() {
+        assert_eq!(settled([No, Yes], [No, Yes], EITHER), Decision::Held);
+        assert_eq!(settled([No, No], [No, No], EITHER), Decision::Failed);
+    }
+
+    #[test]
+    fn nothing_to_count_is_unmeasured() {
+        let none = Reading { passed: None, at_best: None };
+        assert_eq!(settle(none, none, COUNTED), (Decision::Unmeasured, None));
+        assert_eq!(settle(none, reading(Yes, Yes), COUNTED).0, Decision::Held);
     }
 }

@@ -16,6 +16,9 @@ mod rules;
 mod summary;
 #[cfg(test)]
 mod tests;
+mod waits;
+#[cfg(test)]
+mod waits_tests;
 
 use serde::{Deserialize, Serialize};
 
@@ -24,6 +27,7 @@ use super::shard::Shard;
 use crate::checks::system::SystemFinding;
 pub use measured::Measured;
 pub use summary::{CaseCounts, CheckSummary, SessionCounts, SuiteSummary};
+pub use waits::{Waiting, WaitingCheck};
 
 /// A suite's decision, also that of one rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -125,7 +129,8 @@ pub fn decide(
     let plan = fold.plan;
     let cases = cases::judge(fold, as_of, stopped == Stopped::No);
     let mut checks: Vec<CheckSummary> = (0..plan.checks.len()).map(|i| summary::summarise(fold, i, system)).collect();
-    let rules = rules::all(fold, &cases, &mut checks, system, stopped);
+    let mut rules = rules::all(fold, &cases, &mut checks, system, stopped);
+    let waiting = Waiting::of(fold, &cases.judged, &mut rules);
 
     let decision = rules.iter().map(|r| r.decision).max().unwrap_or(Decision::Unmeasured);
     let mut worst_first: Vec<&RuleOutcome> = rules.iter().filter(|r| r.decision != Decision::Passed).collect();
@@ -149,6 +154,7 @@ pub fn decide(
         unpriced: fold.spent.iter().map(|s| s.unpriced).sum(),
         driven: fold.driven.clone(),
         rules,
+        waiting,
         flaky: cases.flaky,
         surprises: cases.surprises,
         missing: cases.missing,

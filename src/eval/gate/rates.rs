@@ -6,10 +6,10 @@
 use std::borrow::Borrow;
 
 use super::cases::Judged;
-use super::measured::{Measured, Reached, settle};
+use super::measured::{Measured, Reached, Reading, Tolerated, WAITS, settle};
 use super::rules::{listed, rule};
 use super::{Decision, RuleOutcome};
-use crate::checks::system::words;
+use crate::checks::system::{End, words};
 use crate::model::Status;
 use crate::stats::{needed, proportion, reliability, sum};
 use crate::suite::{PassRate, Reliability};
@@ -21,51 +21,80 @@ pub(super) fn counted<'c, 'j: 'c>(
     cases.iter().map(Borrow::borrow).filter(|c| c.status != Status::Skip && !c.excused)
 }
 
+/// Cases counted at one end of what people may decide.
+struct Count {
+    /// Weight of those that pass, and of all.
+    passed: f64,
+    total: f64,
+    /// How many pass, and how many there are.
+    n: u64,
+    cases: u64,
+    /// No other weighs anything.
+    all: bool,
+}
+
+impl Count {
+    fn of<'c, 'j: 'c>(
+        cases: impl Iterator<Item = &'c Judged<'j>>,
+        counts: impl Fn(&Judged<'_>) -> Option<bool>,
+    ) -> Self {
+        let (mut weights, mut passing) = (Vec::new(), Vec::new());
+        let mut count = Count { passed: 0.0, total: 0.0, n: 0, cases: 0, all: true };
+        for (case, passes) in cases.filter_map(|case| Some((case, counts(case)?))) {
+            weights.push(case.weight);
+            count.cases += 1;
+            if passes {
+                passing.push(case.weight);
+                count.n += 1;
+            } else {
+                count.all &= case.weight == 0.0;
+            }
+        }
+        let exact = |weights: &[f64]| sum::exact(weights).unwrap_or(f64::NAN);
+        Count { passed: exact(&passing), total: exact(&weights), ..count }
+    }
+
+    /// Whether there is anything to measure: no case, cases that all weigh nothing, or more than a number can hold, are
+    /// nothing.
+    fn is_some(&self) -> bool {
+        self.cases > 0 && self.total > 0.0 && self.total.is_finite()
+    }
+}
+
 /// The share of cases that pass.
 pub(super) fn pass_rate<'c>(
     name: &str,
     bar: &PassRate,
     cases: &[impl Borrow<Judged<'c>>],
-    tolerated: bool,
+    tolerated: Tolerated,
 ) -> RuleOutcome {
-    let counted = counted(cases);
-    let exact = |weights: Vec<f64>| sum::exact(&weights).unwrap_or(f64::NAN);
-    let weight = |status: Status| exact(counted.clone().filter(|c| c.status == status).map(|c| c.weight).collect());
-    let total = exact(counted.clone().map(|c| c.weight).collect());
-    // No case, cases that all weigh nothing, or more than a number can hold.
-    if counted.clone().next().is_none() || !(total > 0.0 && total.is_finite()) {
+    let now = Count::of(counted(cases), |case| Some(case.status == Status::Pass));
+    let at = |end, errors| Count::of(cases.iter().map(Borrow::borrow), |case| case.counts(end, errors));
+    if !now.is_some() && !at(End::Best, true).is_some() {
         return rule(name, Decision::Unmeasured, format!("{name}: no case to measure it on"));
     }
-    let (passed, error, held) = (weight(Status::Pass), weight(Status::Error), weight(Status::Held));
-    // A bar of 1 is met when no other case weighs anything. The room for rounding is relative: weights may be tiny.
-    let met = |reached: f64, all: bool| all || (bar.min < 1.0 && reached >= bar.min * total * (1.0 - 1e-12));
-    let only = |may: &[Status]| counted.clone().all(|c| c.weight == 0.0 || may.contains(&c.status));
-    let cases = counted.clone().count() as u64;
-    let with = |may: &[Status]| counted.clone().filter(|c| may.contains(&c.status)).count() as u64;
-    let n = with(&[Status::Pass]);
-    let mut measured = Measured::new(passed / total, Some(bar.min), cases);
-    let number = format!("{name} {:.4} ({n} of {cases} cases), at least {} wanted", passed / total, bar.min);
-
+    let share = if now.is_some() { now.passed / now.total } else { 0.0 };
+    let mut measured = Measured::new(share, Some(bar.min), now.cases);
+    let number = format!("{name} {share:.4} ({} of {} cases), at least {} wanted", now.n, now.cases, bar.min);
     let limits = match bar.confidence {
         None => None,
-        Some(_) if unequal(counted.clone()) => {
+        Some(_) if unequal(cases.iter().map(Borrow::borrow).filter(|c| c.status != Status::Skip)) => {
             let why = "`confidence` counts cases, and these have different weights";
             return rule(name, Decision::Unmeasured, format!("{number}; {why}")).with(measured);
         }
-        Some(confidence) => Some(Limits { sum: n as f64, n: cases, min: bar.min, confidence }),
+        Some(confidence) => Some(Limits { sum: now.n as f64, n: now.cases, min: bar.min, confidence }),
     };
-    let reached = |weight: f64, may: &[Status]| match &limits {
-        _ if !met(weight, only(may)) => Reached::No,
-        None => Reached::Yes,
-        Some(limits) => Limits { sum: with(may) as f64, ..*limits }.reached(),
+    // A bar of 1 is met when no other case weighs anything. The room for rounding is relative: weights may be tiny.
+    let met = |count: &Count| count.all || (bar.min < 1.0 && count.passed >= bar.min * count.total * (1.0 - 1e-12));
+    let reached = |count: Count| match &limits {
+        _ if !count.is_some() => None,
+        _ if !met(&count) => Some(Reached::No),
+        None => Some(Reached::Yes),
+        Some(limits) => Some(Limits { sum: count.n as f64, n: count.cases, ..*limits }.reached()),
     };
-    let (decision, waits) = settle(
-        reached(passed, &[Status::Pass]),
-        reached(passed + held, &[Status::Pass, Status::Held]),
-        reached(passed + held + error, &[Status::Pass, Status::Held, Status::Error]),
-        tolerated,
-    );
-    let sure = limits.map(|limits| limits.say(decision, &mut measured)).unwrap_or_default();
+    let reading = |end| Reading { passed: reached(at(end, false)), at_best: reached(at(end, true)) };
+    let (decision, waits) = settle(reading(End::Worst), reading(End::Best), tolerated);
+    let sure = limits.filter(|_| now.is_some()).map(|limits| limits.say(decision, &mut measured)).unwrap_or_default();
     let waits = waits.map(|why| format!("; {why}")).unwrap_or_default();
     rule(name, decision, format!("{number}{sure}{waits}")).with(measured)
 }
@@ -81,34 +110,39 @@ pub(super) fn reliable<'c>(
     name: &str,
     bar: &Reliability,
     cases: &[impl Borrow<Judged<'c>>],
-    tolerated: bool,
+    tolerated: Tolerated,
 ) -> RuleOutcome {
     let k = u64::from(bar.k);
-    let (mut low, mut reviewed, mut high) = (Vec::new(), Vec::new(), Vec::new());
-    let mut short = Vec::new();
+    // By end, and by whether errors are taken as passed.
+    let mut rates: [[Vec<f64>; 2]; 2] = Default::default();
+    let (mut short, mut shown) = (Vec::new(), true);
     for case in counted(cases) {
+        // Whether it counts at all depends on what people decide: no order of their decisions is shown.
+        shown &= !(case.excusable && case.is_open());
         let trials = &case.outcome.trials;
-        let count = |status| trials.iter().filter(|t| t.status == status).count() as u64;
-        let (total, passed, held) =
-            (trials.len() as u64 + u64::from(case.missing), count(Status::Pass), count(Status::Held));
-        let error = if tolerated { 0 } else { count(Status::Error) + u64::from(case.missing) };
-        let rate = |passed| reliability::pass_hat_k(total, passed, k);
-        match (rate(passed), rate(passed + held), rate(passed + held + error)) {
-            (Ok(a), Ok(b), Ok(c)) => {
-                low.push(a);
-                reviewed.push(b);
-                high.push(c);
-            }
-            _ => short.push(case.outcome.id.to_string()),
+        let total = trials.len() as u64 + case.missing;
+        let count = |end, status| trials.iter().filter(|t| t.at(end) == status).count() as u64;
+        let rate = |end, errors| {
+            let error = if errors { count(end, Status::Error) + case.missing } else { 0 };
+            reliability::pass_hat_k(total, count(end, Status::Pass) + error, k)
+        };
+        let all = [End::Worst, End::Best].map(|end| [false, true].map(|errors| rate(end, errors)));
+        if all.iter().flatten().any(Result::is_err) {
+            short.push(case.outcome.id.to_string());
+            continue;
+        }
+        for (rates, found) in rates.iter_mut().flatten().zip(all.into_iter().flatten()) {
+            rates.extend(found);
         }
     }
+    let low = &rates[0][0];
     let n = low.len() as u64;
     if !short.is_empty() {
         let reason = format!("{name}: pass^{k} needs {k} trials; fewer in {}", listed(&short));
         return rule(name, Decision::Unmeasured, reason);
     }
-    let sums = (sum::exact(&low), sum::exact(&reviewed), sum::exact(&high));
-    let (true, (Some(low), Some(reviewed), Some(high))) = (n > 0, sums) else {
+    let sums = rates.each_ref().map(|end| end.each_ref().map(|rates| sum::exact(rates)));
+    let (true, [[Some(low), Some(low_best)], [Some(high), Some(high_best)]]) = (n > 0, sums) else {
         return rule(name, Decision::Unmeasured, format!("{name}: no case to measure it on"));
     };
     let mean = low / n as f64;
@@ -124,7 +158,11 @@ pub(super) fn reliable<'c>(
         None => Reached::Yes,
         Some(confidence) => Limits { sum, n, min, confidence }.reached(),
     };
-    let (decision, waits) = settle(reached(low), reached(reviewed), reached(high), tolerated);
+    let reading = |sum, best| Reading { passed: Some(reached(sum)), at_best: Some(reached(best)) };
+    let (decision, waits) = match settle(reading(low, low_best), reading(high, high_best), tolerated) {
+        settled if shown => settled,
+        _ => (Decision::Held, Some(WAITS)),
+    };
     let limits = bar.confidence.map(|confidence| Limits { sum: low, n, min, confidence });
     let sure = limits.map(|limits| limits.say(decision, &mut measured)).unwrap_or_default();
     let waits = waits.map(|why| format!("; {}", why.replace("cases", "trials"))).unwrap_or_default();

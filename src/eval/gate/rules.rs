@@ -8,6 +8,7 @@ use std::collections::HashSet;
 use super::baseline;
 use super::cases::{Cases, Judged};
 use super::corrected;
+use super::measured::{Tolerated, WAITS, between};
 use super::rates::{pass_rate, reliable};
 use super::summary::CheckSummary;
 use super::{Decision, RuleOutcome, Stopped};
@@ -15,7 +16,7 @@ use crate::checks::nearest::nearest;
 use crate::checks::select::Glob;
 use crate::checks::system::{SystemFinding, words};
 use crate::eval::event::{CheckPlan, SuitePlan};
-use crate::eval::fold::SuiteFold;
+use crate::eval::fold::{CheckFold, SuiteFold};
 use crate::model::{LeftOut, Level, Severity, Status};
 use crate::suite::PassRate;
 
@@ -37,7 +38,7 @@ pub(super) fn all(
     rules.extend(critical(fold));
     let limits = limits(plan, cases);
     // Tolerated errors count as not passed; errors that are not tolerated leave undecided what they would decide.
-    let tolerated = limits.iter().all(|r| r.decision == Decision::Passed);
+    let tolerated = Tolerated::by(limits.iter());
     rules.extend(limits);
     let judged = &cases.judged;
     let pass_rate = |name: &str, bar: &PassRate, cases: &[&Judged<'_>]| match bar.correct {
@@ -146,12 +147,13 @@ fn critical(fold: &SuiteFold<'_>) -> Option<RuleOutcome> {
     let of = |c: &CheckPlan| c.severity == Severity::Critical && c.level != Level::System && !c.inactive;
     let critical = || fold.plan.checks.iter().zip(&fold.checks).filter(|(c, _)| of(c));
     critical().next()?;
-    let list = |count: fn(&crate::model::Tally) -> u64, word: &str| -> Vec<String> {
-        let some = critical().map(|(c, f)| (c, count(&f.sessions))).filter(|(_, n)| *n > 0);
+    let list = |count: fn(&CheckFold) -> u64, word: &str| -> Vec<String> {
+        let some = critical().map(|(c, f)| (c, count(f))).filter(|(_, n)| *n > 0);
         some.map(|(c, n)| format!("{} ({n} {word})", c.id)).collect()
     };
-    let failed = list(|t| t.fail, "failed");
-    let held = list(|t| t.held, "held");
+    // One that fails at best fails whatever people decide; one that fails at worst may.
+    let failed = list(|f| f.best.fail, "failed");
+    let held = list(|f| f.worst.fail, "held");
     Some(if !failed.is_empty() {
         rule("critical", Decision::Failed, format!("critical checks failed: {}", failed.join(", ")))
     } else if !held.is_empty() {
@@ -179,15 +181,20 @@ fn limits(plan: &SuitePlan, cases: &Cases<'_>) -> Vec<RuleOutcome> {
         };
         rules.push(rule("missing_cases", decision, reason));
     }
-    // Missing trials have their own limit; here count the cases whose recorded sessions could not be measured.
-    let errors = cases.judged.iter().filter(|c| c.status == Status::Error && c.errs);
+    // Missing trials have their own limit; here count the cases whose recorded sessions could not be measured. One that
+    // people decide to have failed is none of them: how many there are may fall with that, and rise.
+    let errors = cases.judged.iter().filter(|c| c.may_err);
     let errors: Vec<String> = errors.map(|c| c.outcome.id.to_string()).collect();
-    let n = errors.len() as u64;
-    let decision = if gate.max_error_rate.allows(n, total) { Decision::Passed } else { Decision::Unmeasured };
-    let reason = if n == 0 {
-        "every case was measured".to_owned()
-    } else {
-        format!("{n} of {total} cases could not be measured: {}", listed(&errors))
+    let (least, most) = (cases.judged.iter().filter(|c| c.must_err).count() as u64, errors.len() as u64);
+    let allows = |n| if gate.max_error_rate.allows(n, total) { Decision::Passed } else { Decision::Unmeasured };
+    let decision = between(allows(least), allows(most));
+    let waits = if decision == Decision::Held { format!("; {WAITS}") } else { String::new() };
+    let reason = match (least, most) {
+        (_, 0) => "every case was measured".to_owned(),
+        (least, most) if least < most => {
+            format!("from {least} to {most} of {total} cases could not be measured: {}{waits}", listed(&errors))
+        }
+        (_, n) => format!("{n} of {total} cases could not be measured: {}", listed(&errors)),
     };
     rules.push(rule("error_rate", decision, reason));
     rules.extend(skip_rate(plan, cases));
@@ -229,8 +236,10 @@ fn system_checks(plan: &SuitePlan, checks: &[CheckSummary], system: &[(u32, Syst
         let (Some(check), Some(summary)) = (plan.checks.get(*index as usize), checks.get(*index as usize)) else {
             continue;
         };
-        // Without a bound a system check only reports; without severity to block it never decides.
-        if !check.severity.blocks() || finding.unexercised {
+        // Without a bound a system check only reports, also once people have decided over what it waits for; without
+        // severity to block it never decides.
+        let reports = finding.bound.is_none() && finding.status == Status::Held;
+        if !check.severity.blocks() || finding.unexercised || reports {
             continue;
         }
         let decision = match finding.status {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Decision, RuleOutcome};
+use super::{Decision, RuleOutcome, Waiting};
 use crate::checks::system::{Bound, GroupFinding, SystemFinding};
 use crate::eval::driven::Driven;
 use crate::eval::fold::SuiteFold;
@@ -138,6 +138,9 @@ pub struct SuiteSummary {
     pub driven: Option<Driven>,
     /// Every rule of the gate.
     pub rules: Vec<RuleOutcome>,
+    /// What waits for people; none where nothing does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting: Option<Waiting>,
     /// Cases whose trials disagree.
     pub flaky: Vec<String>,
     /// Cases that passed although the suite expects a failure.

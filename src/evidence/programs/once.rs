@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use process_wrap::std::CommandWrap;
+use crate::process;
 
 /// Longest output that is read, in bytes.
 const LONGEST: usize = 16 << 20;
@@ -55,19 +55,11 @@ fn program(
 ) -> Result<Vec<u8>, String> {
     let name = args.first().map_or("", String::as_str);
     let failed = |why: std::io::Error| format!("`{name}` could not be started: {why}");
-    let full = if name.contains('/') { std::path::absolute(dir.join(name)) } else { Ok(name.into()) };
-    let mut command = CommandWrap::with_new(full.map_err(failed)?, |command| {
-        command.args(args.iter().skip(1)).envs(told.iter().map(|(name, value)| (name, value)));
-        if dir != Path::new("") {
-            command.current_dir(dir);
-        }
+    let started = process::start(args, dir, |command| {
+        command.envs(told.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     });
-    #[cfg(unix)]
-    command.wrap(process_wrap::std::ProcessGroup::leader());
-    #[cfg(windows)]
-    command.wrap(process_wrap::std::JobObject);
-    let mut child = command.spawn().map_err(failed)?;
+    let (mut child, _group) = started.map_err(failed)?;
     let out = child.stdout().take().map(|out| thread::spawn(move || read(out, LONGEST)));
     let err = child.stderr().take().map(|err| thread::spawn(move || read(err, TOLD)));
     let deadline = Instant::now() + timeout;

@@ -1,16 +1,16 @@
 //! One running program: a line in, a line out, within a limit of time and of bytes.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::path::Path;
 use std::process::{ChildStdin, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender, SyncSender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use process_wrap::std::{ChildWrapper, CommandWrap};
+use process_wrap::std::ChildWrapper;
 
 use crate::checks::asking::Program;
+use crate::process::{self, Group};
 
 /// Longest answer, in bytes.
 const LONGEST_ANSWER: u64 = 1 << 20;
@@ -22,6 +22,7 @@ const GRACE: Duration = Duration::from_millis(500);
 /// A program that was started and answers. Ended, with all that it started itself, when it is dropped.
 pub(super) struct Running {
     child: Box<dyn ChildWrapper>,
+    _group: Group,
     /// Lines on their way to it; closed when it has to end.
     lines: Option<Sender<Vec<u8>>>,
     answers: Receiver<Result<String, String>>,
@@ -32,22 +33,11 @@ pub(super) struct Running {
 impl Running {
     /// Starts a program in its folder.
     pub(super) fn start(program: &Program) -> Result<Self, String> {
-        let name = program.run.first().map_or("", String::as_str);
-        let full = if name.contains('/') { std::path::absolute(program.dir.join(name)) } else { Ok(name.into()) };
         let failed = |why: std::io::Error| format!("it could not be started: {why}");
-        let mut command = CommandWrap::with_new(full.map_err(failed)?, |command| {
-            command.args(program.run.iter().skip(1));
-            if program.dir != Path::new("") {
-                command.current_dir(&program.dir);
-            }
+        let started = process::start(&program.run, &program.dir, |command| {
             command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         });
-        // What it starts itself ends with it.
-        #[cfg(unix)]
-        command.wrap(process_wrap::std::ProcessGroup::leader());
-        #[cfg(windows)]
-        command.wrap(process_wrap::std::JobObject);
-        let mut child = command.spawn().map_err(failed)?;
+        let (mut child, group) = started.map_err(failed)?;
         let pipes = (child.stdin().take(), child.stdout().take(), child.stderr().take());
         let (Some(stdin), Some(stdout), Some(stderr)) = pipes else {
             let _ = child.kill();
@@ -61,7 +51,7 @@ impl Running {
         thread::spawn(move || write(stdin, &to_write));
         thread::spawn(move || read(BufReader::new(stdout), &answered));
         thread::spawn(move || hear(stderr, &heard));
-        Ok(Self { child, lines: Some(lines), answers, said, timeout: program.timeout })
+        Ok(Self { child, _group: group, lines: Some(lines), answers, said, timeout: program.timeout })
     }
 
     /// Sends a line and waits for the answer. After an `Err`, which says what went wrong and what the program said of

@@ -6,7 +6,8 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::eval::event::{Ordinal, RunEvent, SessionEvent, SuiteEnd};
+use crate::eval::event::{Ordinal, Plan, RunEvent, SessionEvent, SuiteEnd};
+use crate::eval::overlay::{self, Laid, Rulings};
 use crate::model::Status;
 use crate::report::reasons::message;
 use crate::report::terminal;
@@ -60,12 +61,20 @@ impl Wanted {
 }
 
 /// Finds the evidence in a record.
-pub(super) fn collect(path: &Path, wanted: Wanted) -> Result<BTreeMap<Place, Evidence>, RecordError> {
+pub(super) fn collect(
+    path: &Path,
+    plan: &Plan,
+    wanted: Wanted,
+    rulings: Rulings<'_>,
+) -> Result<BTreeMap<Place, Evidence>, RecordError> {
     let mut found: BTreeMap<Place, (u32, Evidence)> = BTreeMap::new();
     let mut ends: HashMap<u32, SuiteEnd> = HashMap::new();
     record::read(path, |event| match event {
-        RunEvent::Session(event) => {
+        RunEvent::Session(mut event) => {
             let Some(changes) = wanted.by_case.get(&(event.suite, event.case.to_string())) else { return };
+            if let Some(plan) = plan.suites.get(event.suite as usize) {
+                overlay::lay(plan, &mut event, rulings, &mut Laid::default());
+            }
             for (check, status, place) in changes {
                 let Some(evidence) = of(&event, *check, *status) else { continue };
                 found.entry(*place).or_insert((event.suite, evidence));

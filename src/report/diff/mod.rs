@@ -13,6 +13,7 @@ use serde::Serialize;
 use crate::eval::baseline::{Baseline, PastCase, Wanted};
 use crate::eval::compare::{self, Pair, SameCheck};
 use crate::eval::event::Plan;
+use crate::eval::overlay::Rulings;
 use crate::model::{Level, Severity, Status};
 use crate::stats::{mcnemar, multiple, tango};
 use crate::store::{baseline, record};
@@ -172,9 +173,9 @@ pub struct Side {
     pub evidence: Option<Evidence>,
 }
 
-/// Compares two runs, by their records. `Err` says which could not be read and why.
-pub fn runs(before: &Path, after: &Path) -> Result<Diff, String> {
-    let (past, present) = (Record::read(before)?, Record::read(after)?);
+/// Compares two runs, by their records and what people decided over them. `Err` says which could not be read and why.
+pub fn runs(before: &Path, after: &Path, rulings: Rulings<'_>) -> Result<Diff, String> {
+    let (past, present) = (Record::read(before, rulings)?, Record::read(after, rulings)?);
     let mut diff = Diff {
         schema: 1,
         exit_code: 0,
@@ -190,8 +191,10 @@ pub fn runs(before: &Path, after: &Path) -> Result<Diff, String> {
         let suites = [(a, &past.whole.suites[a].1), (b, &present.whole.suites[b].1)];
         diff.suites.push(Suites { past: &past.plan, present: &present.plan, suites }.diff(&mut then, &mut now));
     }
-    let told = |path: &Path, wanted| evidence::collect(path, wanted).map_err(|why| why.to_string());
-    let (then, now) = (told(before, then)?, told(after, now)?);
+    let told = |path: &Path, record: &Record, wanted| {
+        evidence::collect(path, &record.plan, wanted, rulings).map_err(|why| why.to_string())
+    };
+    let (then, now) = (told(before, &past, then)?, told(after, &present, now)?);
     for (suite, changes) in diff.suites.iter_mut().enumerate() {
         for (i, change) in changes.changes.iter_mut().enumerate() {
             change.before.evidence = then.get(&(suite, i)).cloned();
@@ -222,9 +225,9 @@ struct Record {
 }
 
 impl Record {
-    fn read(path: &Path) -> Result<Self, String> {
+    fn read(path: &Path, rulings: Rulings<'_>) -> Result<Self, String> {
         let plan = record::plan(path).map_err(|why| why.to_string())?;
-        let whole = baseline::whole(path, &plan, None, &Wanted::default())
+        let whole = baseline::whole(path, &plan, None, &Wanted::default(), rulings)
             .map_err(|why| format!("{}: {why}", path.display()))?;
         Ok(Self { plan, whole })
     }

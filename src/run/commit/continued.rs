@@ -1,6 +1,6 @@
 //! A run that is continued: what is recorded is not written again, and has to be what is read now.
 
-use super::Commit;
+use super::{Commit, is_sampled};
 use crate::eval::event::SessionEvent;
 use crate::eval::fold::Admission;
 use crate::eval::row::Row;
@@ -30,7 +30,7 @@ impl Commit<'_, '_, '_> {
             // It was admitted before.
             let _ = self.fold.admit(&recorded);
             if let Some(entry) = kept {
-                self.keep(row.at, &entry, entry.get().passed);
+                self.keep(row.at, &entry, is_sampled(&entry));
             }
             self.fold.add(recorded);
         } else if self.fold.admit(&row) == Admission::Duplicate {

@@ -29,6 +29,7 @@ use super::resolve::{Layer, Resolver};
 use super::words;
 use crate::agents::kind::Setup;
 use crate::agents::{self, Agent, KINDS, Kind};
+use crate::checks::jinja::Template;
 use crate::net::secret;
 
 /// A live agent, and how a suite's cases are driven against it.
@@ -110,6 +111,9 @@ impl Resolver<'_, '_, '_> {
         let value = own.table.get("agent")?;
         let whole = value.span();
         let DeValue::Table(table) = value.get_ref() else { return None };
+        let mut secrets = Vec::new();
+        secrets_in(table, false, &mut secrets);
+        secrets.iter().for_each(|pos| self.sink.hide(pos));
         let kind = self.kind_of(table, &whole);
         let (common, rest) = self.split_agent(table, kind);
         let read = read_rest::<AgentTable>(&common, &whole, Missing::Reported, self.sink);
@@ -231,5 +235,24 @@ impl Resolver<'_, '_, '_> {
         }
         let (made, dropped) = read?;
         made.filter(|_| dropped.is_empty() && !wrong)
+    }
+}
+
+/// Where values are written out in a table that may be secrets: those of headers that hold one as a rule, and of variables
+/// of the environment. No excerpt shows them.
+fn secrets_in(table: &DeTable<'_>, named: bool, out: &mut Vec<Pos>) {
+    for (key, value) in table {
+        match value.get_ref() {
+            DeValue::Table(inner) => {
+                let key = key.get_ref().as_ref();
+                secrets_in(inner, key == "headers" || key == "env", out);
+            }
+            DeValue::Array(items) => {
+                let tables = items.iter().filter_map(|item| item.get_ref().as_table());
+                tables.for_each(|inner| secrets_in(inner, false, out));
+            }
+            DeValue::String(text) if named && !Template::is_in(text) => out.push(value.span()),
+            _ => {}
+        }
     }
 }

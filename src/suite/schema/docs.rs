@@ -100,6 +100,7 @@ const TABLES: &[(&str, &str)] = &[
     ("baseline", "/gate/properties/baseline"),
     ("[[gate.baseline.means]]", "/gate/properties/baseline/properties/means/items"),
     ("[redact]", "/redact"),
+    ("[review]", "/review"),
     ("[defaults.CHECK]", "/defaults"),
     ("[fragment]", "/fragment"),
 ];

@@ -63,7 +63,10 @@ pub(super) fn common(table: Option<Level>, levels: &[Level]) -> Map<String, Valu
         "override": { "type": "boolean", "description": "Replaces a check of the same id from a fragment." },
     }));
     if table != Some(Level::System) {
-        keys.insert("review".to_owned(), reference("review", "Which of its verdicts wait for a person (`held`)."));
+        keys.insert(
+            "review".to_owned(),
+            reference("review", "Which of its verdicts go to a person, and wait (`held`)."),
+        );
     }
     let many = |level: &Level| matches!(level, Level::Span | Level::Turn);
     if table.as_ref().map_or(levels.iter().any(many), many) {
@@ -105,7 +108,49 @@ pub(super) fn top() -> Map<String, Value> {
         "case": { "type": "array", "description": "The cases.", "items": { "$ref": "#/definitions/case" } },
         "gate": gate(),
         "redact": redact(),
+        "review": review(
+            "What `review` of every check that asks somebody (a judge, a program, embeddings) is where the check itself does \
+             not say: key by key.",
+        ),
     }))
+}
+
+/// Which verdicts go to a person.
+fn review(description: &str) -> Value {
+    let flag = |description: &str| json!({ "type": "boolean", "description": description });
+    table(
+        description,
+        json!({
+            "below": {
+                "type": "number", "exclusiveMinimum": 0, "maximum": 1,
+                "description": "Those with less confidence wait: 3 votes of judges reach 0.8 at most.",
+            },
+            "always": flag("All of them wait."),
+            "tags": strings("Those on cases or sessions with one of these tags wait."),
+            "severities": {
+                "type": "array", "items": { "enum": ["critical", "block", "warn", "info"] },
+                "description": "Those of checks with one of these severities wait; for [review].",
+            },
+            "disagreement": flag("Those wait whose votes, or the judges of a panel, differ."),
+            "detect": strings(
+                "Those wait where one of these detectors finds something in what the check saw: input and output of a span, \
+                 all texts of a turn or session.",
+            ),
+            "audit": {
+                "type": "number", "exclusiveMinimum": 0, "maximum": 1,
+                "description": "The share, drawn at random, of those that nothing else sends: a person looks at them, too, \
+                                and nothing waits. Without such a sample no threshold can be tuned. The same verdict is \
+                                drawn on every machine and in every run; a larger share holds a smaller one.",
+            },
+            "reviewers": {
+                "type": "integer", "minimum": 1, "maximum": 15, "default": 1,
+                "description": "How many people have to agree on each.",
+            },
+            "due": { "type": "string", "description": "How long a person has, such as `\"2d\"`; items are overdue after that." },
+            "expire": flag("What is not decided when it is due is closed. It stays held."),
+        }),
+        &[],
+    )
 }
 
 fn redact() -> Value {
@@ -302,17 +347,9 @@ pub(super) fn definitions(case_checks: Value) -> Map<String, Value> {
             ],
             "description": "`all`, `any`, or `{ at_least = N }`: a whole number is a count, a number with a point a share.",
         },
-        "review": table(
-            "Any of them is enough. What could not be measured is an error all the same.",
-            json!({
-                "below": {
-                    "type": "number", "exclusiveMinimum": 0, "maximum": 1,
-                    "description": "Those with less confidence: 3 votes of judges reach 0.8 at most.",
-                },
-                "always": { "type": "boolean", "description": "All of them." },
-                "tags": strings("Those on cases or sessions with one of these tags."),
-            }),
-            &[],
+        "review": review(
+            "Any reason is enough. What could not be measured is an error all the same. A key that is left out is that of \
+             [review], on a check that asks somebody.",
         ),
         "selector": selector(),
         "reference": case_reference(),

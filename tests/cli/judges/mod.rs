@@ -88,6 +88,31 @@ fn the_evidence_of_a_run_is_enough_to_score_it_again() {
 }
 
 #[test]
+fn a_reply_is_compared_with_that_of_an_earlier_run() {
+    // Prefers the reply that says when, wherever it stands.
+    let stub = Stub::new(|asked| {
+        let body = stub::body(asked)["messages"].to_string();
+        let (first, second) = (body.find("# First reply").expect("one"), body.find("# Second reply").expect("another"));
+        let when = body.rfind("at noon").expect("it is in one of them");
+        let winner = if first < when && when < second { "first" } else { "second" };
+        completion(&serde_json::json!({ "reason": "It says when.", "quotes": [], "winner": winner }).to_string())
+    });
+    let check = "[[session]]\nid = \"better\"\ncheck = \"judge\"\nrubric = \"It says more.\"\nagainst = \"baseline\"\n";
+    let project = project(&stub, 0, check, "");
+    let sessions = |a: &str, b: &str| [replies("a", a), replies("b", b)].join("\n") + "\n";
+    project.file("sessions.jsonl", sessions("Please wait.", "Come at noon."));
+    project.run_with(&["--keep", "all"]).code(4).says("no run to compare with is named");
+    assert_eq!(stub.count(), 0);
+    let run = std::fs::canonicalize(project.path("reports/latest")).expect("the run").display().to_string();
+    project.file("sessions.jsonl", sessions("Come at noon.", "Please wait.") + &replies("c", "New here.") + "\n");
+    project.run_with(&["--baseline", &run]).says("holds no session of the same case and trial");
+    let check = project.check("better");
+    let counts = ["pass", "fail", "error"].map(|key| check[key].as_u64());
+    // Both pairs are the same two replies, in both orders: each order is asked once.
+    assert_eq!((counts, stub.count()), ([Some(1), Some(1), Some(1)], 2));
+}
+
+#[test]
 fn a_secret_that_is_not_set_or_a_judge_that_is_not_defined_is_told_before_anything_is_run() {
     let stub = Stub::says(&verdict(1.0));
     let with_key = project(&stub, 1, CHECK, "api_key = \"{{ env.NOT_SET }}\"\n");
@@ -199,6 +224,30 @@ fn a_run_stops_before_it_spends_more_than_it_may() {
     // What is answered stays answered.
     project.run_with(&["--resume"]).code(0);
     assert_eq!(stub.count(), 50);
+}
+
+#[test]
+fn what_answers_do_not_say_they_took_is_not_nothing_for_a_continuation() {
+    let stub = Stub::new(|_| {
+        let whole: serde_json::Value = serde_json::from_slice(&completion(&verdict(1.0)).body).expect("JSON");
+        let mut whole = whole.as_object().expect("an object").clone();
+        whole.remove("usage");
+        stub::ok(serde_json::to_vec(&whole).expect("JSON"))
+    });
+    let project = project(&stub, 50, CHECK, "max_tokens = 100\n");
+    project.run_with(&["--max-tokens", "20000"]).code(5).says("`max_tokens` is 20000");
+    let asked = stub.count();
+    assert!((3..=20).contains(&asked), "{asked}");
+    project.run_with(&["--resume", "--max-tokens", "20000"]).code(5).says("`max_tokens` is 20000");
+    assert_eq!(stub.count(), asked);
+    // Nothing was held by what was asked without a limit.
+    let free = self::project(&stub, 3, CHECK, "");
+    free.run().code(0);
+    let record = std::fs::read_to_string(free.path("reports/latest/run.jsonl")).expect("the record");
+    let cut: String =
+        record.lines().filter(|line| !line.contains("finished")).map(|line| format!("{line}\n")).collect();
+    std::fs::write(free.path("reports/latest/run.jsonl"), cut).expect("it is written");
+    free.run_with(&["--resume", "--max-tokens", "20000"]).code(2).complains("3 of the answers that the run has so far");
 }
 
 #[test]

@@ -37,7 +37,17 @@ fn whatever_is_no_answer_is_an_error_that_says_what_was_said() {
 
 #[test]
 fn a_judge_that_cannot_stick_to_the_form_is_asked_once_more_and_then_an_error() {
-    for babble in ["It passes.", "{\"verdict\":\"pass\"}", &verdict(1.0).replace("1.0", "7"), ""] {
+    let (pass, fail) = (verdict(1.0), verdict(0.0));
+    let twice = pass.replace("\"verdict\":\"pass\"", "\"verdict\":\"pass\",\"verdict\":\"fail\"");
+    for babble in [
+        "It passes.",
+        "{\"verdict\":\"pass\"}",
+        &pass.replace("1.0", "7"),
+        "",
+        &format!("{pass}\n{fail}"),
+        &format!("[{pass},{fail}]"),
+        &twice,
+    ] {
         let (said, count) = told(completion(babble), "");
         assert!(said.contains("asked twice"), "{babble}: {said}");
         assert_eq!(count, 2, "{babble}");

@@ -15,6 +15,8 @@ pub enum Answer {
     Status(u16, &'static [(&'static str, &'static str)], String),
     /// Nothing, ever.
     Hang,
+    /// Writes what it likes, head and all, and hangs up.
+    Writes(fn(&mut TcpStream)),
     /// The connection ends.
     Reset,
 }
@@ -127,6 +129,10 @@ fn serve(stream: TcpStream, says: &(dyn Fn(&Asked, usize) -> Answer + Send + Syn
         let (status, extra, body): (u16, &[(&str, &str)], String) = match says(&asked, nth) {
             Answer::Json(value) => (200, &[("content-type", "application/json")], value.to_string()),
             Answer::Status(status, headers, body) => (status, headers, body),
+            Answer::Writes(write) => {
+                write(&mut out);
+                return;
+            }
             Answer::Hang => loop {
                 thread::park();
             },

@@ -118,6 +118,24 @@ fn a_capped_run_ends_incomplete_and_its_continuation_drives_only_what_is_missing
 }
 
 #[test]
+fn what_saved_sessions_do_not_say_they_spent_is_not_nothing_for_a_continuation() {
+    // The second says nothing of tokens.
+    let agent = Agent::new(|_, nth| match nth {
+        1 => Answer::Json(json!({ "reply": "hello" })),
+        _ => reply("hello"),
+    });
+    let cases: String = (0..6).map(|i| format!("[[case]]\nid = \"c{i}\"\nuser = \"hello\"\n")).collect();
+    let project = Project::new();
+    project.file("suite.toml", format!("[suite]\nname = \"s\"\n{}concurrency = 1\n{CHECK}{cases}", agent.table()));
+    project.run_with(&["--max-tokens=500"]).code(5).says("the agent does not say how many tokens it uses");
+    assert_eq!(agent.asked().len(), 2);
+    project.run_with(&["--resume", "--max-tokens=500"]).code(5).says("the agent does not say how many tokens it uses");
+    assert_eq!(agent.asked().len(), 2);
+    project.run_with(&["--resume"]).code(0);
+    assert_eq!(agent.asked().len(), 6);
+}
+
+#[test]
 fn what_must_not_be_written_is_seen_by_checks_and_in_no_file() {
     let agent = Agent::new(|asked, _| reply(&format!("{} a.person@example.com", asked.message())));
     let leak = "[[turn]]\nid = \"no-mail\"\ncheck = \"not_contains\"\ndetect = [\"email\"]\n[redact]\ndetectors = [\"email\"]\n";
@@ -175,4 +193,31 @@ fn shards_of_a_live_run_merge_into_the_whole() {
     assert_eq!(agent.asked().len(), 5);
     project.seatrial(&["merge", "shards/1/latest", "shards/2/latest"]).code(0);
     assert_eq!(project.suite()["cases"]["passed"], 2);
+    let driven = &project.suite()["driven"];
+    assert_eq!((&driven["sessions"], &driven["turns"], &driven["tokens"]), (&json!(3), &json!(5), &json!(75)));
+}
+
+#[test]
+fn a_live_run_that_was_interrupted_while_it_was_judged_goes_on_though_something_was_taken_out() {
+    let agent = Agent::new(|asked, _| reply(&format!("{} a.person@example.com", asked.message())));
+    let leak = "[[turn]]\nid = \"no-mail\"\ncheck = \"not_contains\"\ndetect = [\"email\"]\n[redact]\ndetectors = [\"email\"]\n";
+    let cases: String = (0..5).map(|i| format!("[[case]]\nid = \"c{i}\"\nuser = \"hello\"\n")).collect();
+    let project = Project::new();
+    project.file("suite.toml", format!("[suite]\nname = \"s\"\n{}{CHECK}{leak}{cases}", agent.table()));
+    project.run().code(1);
+    assert_eq!((agent.asked().len(), &project.check("no-mail")["fail"]), (5, &json!(5)));
+    // Killed after the second was judged.
+    let record = project.report("run.jsonl");
+    let mut judged = 0;
+    let begun = record.lines().take_while(|line| {
+        judged += usize::from(line.contains("\"verdicts\""));
+        judged <= 2
+    });
+    let begun: String = begun.map(|line| format!("{line}\n")).collect();
+    assert!(judged == 3 && begun.contains("\"driven\""));
+    project.file("reports/latest/run.jsonl", begun);
+    project.run_with(&["--resume"]).code(1);
+    // Those that were judged need not be driven again, and their verdicts stand.
+    assert_eq!((agent.asked().len(), &project.check("no-mail")["fail"]), (5 + 3, &json!(5)));
+    assert_eq!(project.suite()["sessions"]["evaluated"], 5);
 }

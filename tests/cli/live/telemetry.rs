@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 
@@ -83,9 +84,9 @@ fn an_agent_whose_spans_do_not_arrive_is_not_known_to_have_called_nothing() {
 }
 
 #[test]
-fn a_session_whose_spans_arrive_too_late_is_an_error() {
+fn spans_that_arrive_after_their_session_was_saved_are_put_into_it() {
     let port = free_port();
-    // The second tells of a tool after the first session has been quiet for long enough.
+    // The second tells of a tool of the first, whose session has been quiet for long enough and is saved.
     let first: std::sync::Mutex<Option<Asked>> = std::sync::Mutex::default();
     let agent = Agent::new(move |asked, _| {
         let mut first = first.lock().expect("alone");
@@ -100,9 +101,77 @@ fn a_session_whose_spans_arrive_too_late_is_an_error() {
     let project = project(&agent, port);
     let text = std::fs::read_to_string(project.path("suite.toml")).expect("the suite");
     project.file("suite.toml", text.replace("telemetry =", "concurrency = 1\ntelemetry ="));
-    project.run().code(4).complains("1 sessions cannot be measured");
-    assert_eq!((&project.check("no-refund")["error"], &project.check("no-refund")["pass"]), (&json!(1), &json!(1)));
-    assert!(project.report("run.jsonl").contains("\"incomplete\":1"));
+    project.run().code(1).complains("1 put together again with telemetry that came late");
+    assert_eq!((&project.check("no-refund")["fail"], &project.check("no-refund")["pass"]), (&json!(1), &json!(1)));
+    assert_eq!(project.suite()["driven"]["joined"], 1);
+    let saved = project.report("sessions/s.jsonl");
+    assert_eq!((saved.lines().count(), saved.matches("\"refund\"").count()), (2, 1), "{saved}");
+}
+
+#[test]
+fn spans_that_arrive_after_the_last_reply_are_in_their_session_and_those_of_a_judged_session_are_counted() {
+    use crate::judges::stub::{Stub, completion, verdict};
+    let port = free_port();
+    let asked: Arc<Mutex<Option<Asked>>> = Arc::default();
+    let told = asked.clone();
+    // What it tells of its tool comes long after its reply, from a thread of its own.
+    let agent = Agent::new(move |asked, _| {
+        let (late, told) = (asked.clone(), told.clone());
+        std::thread::spawn(move || {
+            std::thread::sleep(std::time::Duration::from_millis(100));
+            export(port, &late, "refund");
+            *told.lock().expect("alone") = Some(late);
+        });
+        export(port, asked, "lookup");
+        Answer::Json(json!({ "reply": "done" }))
+    });
+    // While it is judged, one more comes.
+    let judge = Stub::new(move |_| {
+        if let Some(asked) = asked.lock().expect("alone").take() {
+            export(port, &asked, "lookup");
+        }
+        completion(&verdict(1.0))
+    });
+    let project = project(&agent, port);
+    let text = std::fs::read_to_string(project.path("suite.toml")).expect("the suite");
+    let text = text.replace("quiet = \"50ms\"", "quiet = \"300ms\"");
+    let check = "[[session]]\nid = \"polite\"\ncheck = \"judge\"\nrubric = \"It is polite.\"\n[[case]]\nid = \"a\"";
+    let text = text.replace("[[case]]\nid = \"b\"\nuser = \"y\"\n", "").replace("[[case]]\nid = \"a\"", check);
+    project.file("suite.toml", text);
+    project.file(
+        "seatrial.toml",
+        format!("[judge.default]\nendpoint = \"openai\"\nmodel = \"m\"\nurl = \"{}/v1\"\n", judge.url),
+    );
+    project.run().code(1).complains("2 records of telemetry came when their sessions were being judged");
+    assert_eq!(project.check("no-refund")["fail"], 1);
+    assert_eq!(project.suite()["driven"]["late"], 2);
+}
+
+#[test]
+fn suites_that_name_the_same_place_share_its_receiver() {
+    let port = free_port();
+    // The agent of the second tells of a tool that the first called.
+    let first: Arc<Mutex<Option<Asked>>> = Arc::default();
+    let kept = first.clone();
+    let one = Agent::new(move |asked, _| {
+        kept.lock().expect("alone").get_or_insert_with(|| asked.clone());
+        export(port, asked, "lookup");
+        Answer::Json(json!({ "reply": "done" }))
+    });
+    let two = Agent::new(move |asked, _| {
+        if let Some(first) = first.lock().expect("alone").take() {
+            export(port, &first, "refund");
+        }
+        export(port, asked, "lookup");
+        Answer::Json(json!({ "reply": "done" }))
+    });
+    let (project, other) = (project(&one, port), project(&two, port));
+    let text = std::fs::read_to_string(other.path("suite.toml")).expect("the suite");
+    project.file("suite2.toml", text.replace("name = \"s\"", "name = \"t\""));
+    project.seatrial(&["run", "suite.toml", "suite2.toml"]).code(1);
+    let fails: Vec<u64> =
+        (0..2).map(|i| project.summary()["suites"][i]["driven"]["joined"].as_u64().unwrap_or(0)).collect();
+    assert_eq!(fails, [1, 0]);
 }
 
 #[test]

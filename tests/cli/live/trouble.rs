@@ -34,6 +34,97 @@ fn an_agent_that_breaks_is_an_error_of_its_case_alone() {
     is_an_error(|| Answer::Hang, "turn_timeout = \"300ms\"\n", "timeout");
 }
 
+/// A head of a reply, and what comes behind it over and over.
+fn floods(out: &mut std::net::TcpStream, head: &str, with: &[u8], times: usize) {
+    use std::io::Write;
+    let mut sent = out.write_all(format!("HTTP/1.1 200 OK\r\n{head}\r\n\r\n").as_bytes());
+    for _ in 0..times {
+        // Whoever hung up does not want it.
+        sent = sent.and_then(|()| out.write_all(with));
+    }
+}
+
+#[test]
+fn an_agent_that_says_far_too_much_or_no_text_or_never_ends_is_an_error_of_its_case_alone() {
+    const MIB: &[u8] = &[b'x'; 1 << 20];
+    is_an_error(
+        || Answer::Writes(|out| floods(out, "content-type: application/json\r\ncontent-length: 104857600", MIB, 100)),
+        "",
+        "too_large",
+    );
+    // One that does not say how long it is.
+    is_an_error(|| Answer::Writes(|out| floods(out, "content-type: application/json", MIB, 100)), "", "too_large");
+    is_an_error(
+        || Answer::Writes(|out| floods(out, "content-type: application/json", b"{\"reply\": \"\xff\xfe\"}", 1)),
+        "",
+        "malformed",
+    );
+    let events = |answer: fn() -> Answer, limit: &str, says: &str| {
+        let agent = Agent::new(move |asked, _| match asked.message() {
+            "bad" => answer(),
+            _ => Answer::Status(
+                200,
+                &[("content-type", "text/event-stream")],
+                "data: {\"t\":\"hello\"}\n\ndata: [DONE]\n\n".into(),
+            ),
+        });
+        let project = project(&agent, "");
+        let text = std::fs::read_to_string(project.path("suite.toml")).expect("the suite");
+        let stream = format!("stream = \"sse\"\ntext = \"t\"\nend = \"[DONE]\"\n{limit}");
+        let text = text.replace("reply = \"reply\"\n", &stream);
+        project.file("suite.toml", text);
+        project.run().code(4).says(says);
+        let suite = project.suite();
+        assert_eq!(
+            (suite["cases"]["error"].as_u64(), suite["cases"]["passed"].as_u64()),
+            (Some(1), Some(1)),
+            "{suite}"
+        );
+    };
+    // Quick ones fill what is read at most, slow ones take as long as a turn may.
+    let quick = || {
+        Answer::Writes(|out| {
+            floods(out, "content-type: text/event-stream", b"data: {\"t\":\"again and again\"}\n\n", usize::MAX)
+        })
+    };
+    events(quick, "", "too_large");
+    let slow = || {
+        Answer::Writes(|out| {
+            use std::io::Write;
+            let mut sent = out.write_all(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n");
+            while sent.is_ok() {
+                std::thread::sleep(std::time::Duration::from_millis(20));
+                sent = out.write_all(b"data: {\"t\":\".\"}\n\n");
+            }
+        })
+    };
+    events(slow, "turn_timeout = \"500ms\"\n", "timeout");
+    let breaks_off = || {
+        Answer::Writes(|out| {
+            floods(out, "content-type: text/event-stream", b"data: {\"error\":\"out of credit\"}\n\n", 1)
+        })
+    };
+    events(breaks_off, "", "out of credit");
+}
+
+#[test]
+fn more_sessions_at_once_than_the_system_has_files_for_are_refused_before_anything_is_driven() {
+    let agent = Agent::echo();
+    let project = project(&agent, "concurrency = 500\n");
+    let text = std::fs::read_to_string(project.path("suite.toml")).expect("the suite");
+    project.file("suite.toml", text.replace("name = \"s\"\n", "name = \"s\"\ntrials = 200\n"));
+    let command = project.command(&["run", "suite.toml"]);
+    let mut limited = std::process::Command::new("sh");
+    limited
+        .arg("-c")
+        .arg("ulimit -Sn 300 && ulimit -Hn 300 && exec \"$0\" \"$@\"")
+        .arg(command.get_program())
+        .args(command.get_args());
+    limited.current_dir(command.get_current_dir().expect("a folder"));
+    crate::project::Said::of(limited).code(2).complains("the system allows 300").complains("`concurrency`");
+    assert!(agent.asked().is_empty());
+}
+
 #[test]
 fn an_agent_that_is_not_there_is_an_error_of_every_case() {
     let agent = Agent::echo();
@@ -146,6 +237,7 @@ fn a_secret_that_stands_in_the_suite_is_warned_of() {
         assert!(said.err.contains(&format!("`{name}` is written out here")), "{}", said.err);
     }
     assert!(!said.err.contains("X-Tenant` is written out"), "{}", said.err);
+    assert!(!said.err.contains("abc") && said.err.contains("X-Api-Key = *****"), "{}", said.err);
     project.file("suite.toml", suite("{{ env.KEY }}"));
     let said = project.seatrial(&["check", "suite.toml"]).code(0);
     assert!(!said.err.contains("written out"), "{}", said.err);

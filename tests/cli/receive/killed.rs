@@ -3,6 +3,9 @@
 use std::fs::OpenOptions;
 use std::io::Write;
 
+use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
+use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
+
 use super::recorder::{Recorder, ids, turn};
 use crate::project::Project;
 
@@ -40,6 +43,34 @@ fn what_was_written_is_not_written_again_and_half_a_line_is_cut_off() {
     let (code, said) = next.wait();
     assert_eq!(code, Some(0), "{said}");
     assert_eq!(ids(&project), ["first", "second"]);
+}
+
+#[test]
+fn what_waits_on_disk_is_without_what_must_not_be_written_and_says_so_when_it_is_recovered() {
+    let project = Project::new();
+    project.file("seatrial.toml", "[redact]\ndetectors = [\"email\"]\n");
+    let recorder = Recorder::start(&project, &[]);
+    let mut request = turn("one", 1);
+    let span = &mut request.resource_spans[0].scope_spans[0].spans[0];
+    let said = AnyValue { value: Some(Any::StringValue("write to anna@example.org".to_owned())) };
+    span.attributes.push(KeyValue { key: "note".to_owned(), value: Some(said), ..KeyValue::default() });
+    assert_eq!(recorder.protobuf(&request).status, 200);
+    recorder.kill();
+    let mut spooled = 0;
+    for file in std::fs::read_dir(project.path("sessions.jsonl.spool")).expect("the spool").flatten() {
+        let bytes = std::fs::read(file.path()).expect("a segment");
+        spooled += bytes.len();
+        assert!(!String::from_utf8_lossy(&bytes).contains("anna@"), "{:?}", file.path());
+    }
+    assert!(spooled > 100);
+    let next = Recorder::start(&project, &["--idle", "100ms", "--until-sessions", "1"]);
+    assert_eq!(next.wait().0, Some(0));
+    let text = std::fs::read_to_string(project.path("sessions.jsonl")).expect("the session");
+    let session: serde_json::Value = serde_json::from_str(text.trim_end()).expect("JSON");
+    assert!(
+        text.contains("write to [redacted:email]") && !session["redacted"].as_object().expect("flags").is_empty(),
+        "{text}"
+    );
 }
 
 #[test]

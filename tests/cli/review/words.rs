@@ -77,11 +77,11 @@ fn an_answer_is_somebodys() {
 #[test]
 fn without_a_store_there_is_no_queue_and_without_items_it_says_so() {
     let project = crate::project::Project::new();
-    project.seatrial(&["review", "list", "--store", "off"]).code(2).complains("`store` is off");
+    project.seatrial(&["review", "list", "--store", "off"]).code(2).complains("`store` is `off`");
     project.seatrial(&["review", "list"]).code(0).says("the queue is empty");
     project.seatrial(&["review", "--as", "ann"]).code(2).complains("takes a terminal").complains("review serve");
     project.file("db", "this is no database, and long enough not to be taken for an empty one");
-    project.seatrial(&["review", "list", "--store", "db"]).code(5).complains("not a store");
+    project.seatrial(&["review", "list", "--store", "db"]).code(2).complains("not a store");
 }
 
 #[test]

@@ -12,7 +12,7 @@ mod values;
 use grouping::Grouping;
 pub use names::{GROUPS, METRICS, NONE, Shape, group, shape};
 
-use super::{Cell, Column, Sample};
+use super::{Cell, Column, Sample, Waiting};
 use crate::checks::prices::Prices;
 use crate::model::{Session, Tally};
 
@@ -29,10 +29,36 @@ pub fn project(
 ) -> Cell {
     let by = Grouping { by: &column.by, session, tags };
     if let Some(why) = values::waiting(column, verdict) {
-        return Cell::Waiting(why);
+        return match by.whole(Vec::new()) {
+            Ok(samples) => Cell::Waiting(Waiting { why, groups: samples.into_iter().map(|s| s.group).collect() }),
+            Err(why) => Cell::Missing(why),
+        };
     }
     match values::samples(column, session, &by, prices, verdict) {
         Ok(samples) => Cell::Samples(samples),
+        Err(why) => Cell::Missing(why),
+    }
+}
+
+/// The cell of a column over the verdicts of a check, once people have decided over some of them: where it counts is known,
+/// what it counts is told anew by the subjects behind the verdict.
+pub fn again(cell: &Cell, of: &str, tally: &Tally) -> Cell {
+    let groups: Vec<Vec<String>> = match cell {
+        Cell::Waiting(waiting) => waiting.groups.clone(),
+        Cell::Samples(samples) => samples.iter().map(|s| s.group.clone()).collect(),
+        // Why it does not say, no person decides over.
+        Cell::Missing(_) | Cell::Unselected => return cell.clone(),
+    };
+    if tally.held > 0 && tally.error == 0 {
+        return Cell::Waiting(Waiting { why: values::wait(of, tally), groups });
+    }
+    match values::detected(of, tally) {
+        Ok(values) => {
+            let sample = |values: &Vec<f64>| {
+                groups.iter().map(|g| Sample { group: g.clone(), values: values.clone() }).collect()
+            };
+            Cell::Samples(values.as_ref().map(sample).unwrap_or_default())
+        }
         Err(why) => Cell::Missing(why),
     }
 }

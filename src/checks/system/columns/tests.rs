@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::checks::memory;
+use crate::checks::system::Waiting;
 use serde_json::json;
 
 fn cell(metric: &str, by: &[&str], session: serde_json::Value) -> Cell {
@@ -91,7 +92,12 @@ fn a_detection_that_waits_for_a_person_is_not_one_that_could_not_be_measured() {
     let session: Session<'_> = serde_json::from_str(r#"{"id":"s"}"#).unwrap();
     let cell = |tally: Tally| project(&column, &session, &[], &Prices::default(), &|_| Some(tally));
     let held = Tally { pass: 3, held: 2, ..Tally::default() };
-    assert_eq!(cell(held), Cell::Waiting("2 of the verdicts of `c` wait for a person".into()));
+    let why = "2 of the verdicts of `c` wait for a person".to_owned();
+    let waiting = cell(held);
+    assert_eq!(waiting, Cell::Waiting(Waiting { why, groups: vec![Vec::new()] }));
+    let decided = Tally { fail: held.fail + 2, held: 0, ..held };
+    assert_eq!(again(&waiting, "c", &decided), cell(decided), "as if it had never waited");
+    assert_eq!(again(&cell(decided), "c", &held), waiting);
     let both = cell(Tally { error: 1, ..held });
     assert_eq!(both, Cell::Missing("`c` could not be measured on 1 of its subjects".into()));
 }

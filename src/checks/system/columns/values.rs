@@ -154,17 +154,27 @@ fn accesses(session: &Session<'_>, wanted: Access) -> Result<f64, String> {
 pub(super) fn waiting(column: &Column, verdict: &dyn Fn(&str) -> Option<Tally>) -> Option<String> {
     let of = column.of.as_deref().filter(|_| column.metric == "detection_rate")?;
     let tally = verdict(of).filter(|tally| tally.held > 0 && tally.error == 0)?;
-    Some(format!("{} of the verdicts of `{of}` wait for a person", tally.held))
+    Some(wait(of, &tally))
+}
+
+/// That a cell waits for a person, in words.
+pub(super) fn wait(of: &str, tally: &Tally) -> String {
+    format!("{} of the verdicts of `{of}` wait for a person", tally.held)
 }
 
 fn detections(column: &Column, by: &Grouping<'_>, verdict: &dyn Fn(&str) -> Option<Tally>) -> Samples {
     let of = column.of.as_deref().ok_or("`detection_rate` needs `of`")?;
     let Some(tally) = verdict(of) else { return Ok(Vec::new()) };
+    detected(of, &tally)?.map_or(Ok(Vec::new()), |values| by.whole(values))
+}
+
+/// How many subjects of a check failed, of how many; `None` where there is none.
+pub(super) fn detected(of: &str, tally: &Tally) -> Result<Option<Vec<f64>>, String> {
     if tally.error > 0 {
         return Err(format!("`{of}` could not be measured on {} of its subjects", tally.error));
     }
     let measured = tally.pass + tally.fail;
-    if measured == 0 { Ok(Vec::new()) } else { by.whole(vec![tally.fail as f64, measured as f64]) }
+    Ok((measured > 0).then(|| vec![tally.fail as f64, measured as f64]))
 }
 
 fn flag(attributes: &Attributes<'_>, name: &str) -> Result<f64, String> {

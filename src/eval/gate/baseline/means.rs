@@ -9,7 +9,7 @@ use super::super::Decision;
 use super::super::measured::Measured;
 use super::super::rates::percent;
 use super::super::rules::listed;
-use super::{Comparison, Reading};
+use super::{Comparison, Taken};
 use crate::checks::system::{Bound, words};
 use crate::eval::baseline::Baseline;
 use crate::eval::compare::Pair;
@@ -137,13 +137,13 @@ impl Comparison for Means {
     }
 
     /// What waits for a person changes no measured number.
-    fn holds(&self, _: Reading, alpha: f64) -> bool {
+    fn holds(&self, _: Taken, alpha: f64) -> bool {
         let Some(excess) = self.excess.filter(|excess| excess.doubt().is_none()) else { return false };
         paired::least_p(self.n) <= alpha && excess.upper(1.0 - alpha).is_some_and(|upper| upper < 0.0)
     }
 
     /// Where what was measured keeps the bar and is only in doubt, nothing is shown.
-    fn p_worse(&self, _: Reading) -> f64 {
+    fn p_worse(&self, _: Taken) -> f64 {
         let within = self.excess.is_some_and(|excess| excess.mean < 0.0 && excess.doubt().is_some());
         let shown = self.loss.filter(|_| !within);
         shown.map_or(1.0, |loss| loss.p_above(0.0).max(paired::least_p(self.n)))

@@ -15,9 +15,10 @@ mod tests;
 use std::collections::HashSet;
 
 use super::cases::Judged;
-use super::measured::{Measured, Reached, settle};
+use super::measured::{Measured, Reached, Reading, Tolerated, WAITS, settle};
 use super::rules::rule;
 use super::{Decision, RuleOutcome};
+use crate::checks::system::End;
 use crate::eval::baseline::{Baseline, Found};
 use crate::eval::compare;
 use crate::eval::fold::SuiteFold;
@@ -26,7 +27,7 @@ use crate::stats::multiple;
 use crate::suite::{BaselineBar, IfMissing};
 use means::Means;
 use rates::Rates;
-use sides::{Sided, Sides};
+use sides::{Ends, Sided, Sides};
 
 /// The rules of the comparison; none where the suite has no baseline.
 pub(super) fn rules(fold: &SuiteFold<'_>, judged: &[Judged<'_>]) -> Vec<RuleOutcome> {
@@ -61,22 +62,25 @@ pub(super) fn rules(fold: &SuiteFold<'_>, judged: &[Judged<'_>]) -> Vec<RuleOutc
     }
 }
 
-/// How what is not known is taken: all of it as failed; what waits for a person as passed; errors, too.
+/// How what is not known is taken: what waits for a person at one end of what people may decide, and errors as passed or
+/// not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Reading {
-    AtWorst,
-    Reviewed,
-    AtBest,
+struct Taken {
+    end: End,
+    errors: bool,
 }
+
+/// What waits as decided against the agent, errors as not passed: the number that is said.
+const SAID: Taken = Taken { end: End::Worst, errors: false };
 
 /// A number of this run against the same of the baseline.
 trait Comparison {
     /// How many pairs are behind it.
     fn pairs(&self) -> u64;
     /// Whether it is shown to be no worse than what is allowed.
-    fn holds(&self, reading: Reading, alpha: f64) -> bool;
+    fn holds(&self, taken: Taken, alpha: f64) -> bool;
     /// How likely so bad a difference is when nothing became worse.
-    fn p_worse(&self, reading: Reading) -> f64;
+    fn p_worse(&self, taken: Taken) -> f64;
     /// In words, and its number; `several` comparisons share alpha.
     fn said(&self, decision: Decision, alpha: f64, p_worse: f64, several: usize) -> (String, Option<Measured>);
 }
@@ -96,7 +100,8 @@ fn compared(fold: &SuiteFold<'_>, bar: &BaselineBar, before: &Baseline, judged: 
     }
     let mut same = compare::same_checks(before, &after);
     same.retain(|c| after.checks.get(c.after).is_some_and(|check| check.blocks));
-    let sides = Sides::of(fold, before, &after, &same, judged);
+    let ends = Ends::of(fold, judged);
+    let sides = Sides::of(fold, before, &after, ends.as_ref(), &same, judged);
     let mut rules = Vec::new();
     let mut wanted: Vec<(String, Box<dyn Comparison>)> = Vec::new();
     if same.is_empty() {
@@ -113,7 +118,10 @@ fn compared(fold: &SuiteFold<'_>, bar: &BaselineBar, before: &Baseline, judged: 
             wanted.push((format!("baseline of {}", group.tag), Box::new(Rates::of(&pairs, margin))));
         }
     }
-    let tolerated = rules.iter().all(|r| r.decision == Decision::Passed);
+    let tolerated = Tolerated::by(rules.iter());
+    // A case that fails as is expected is left out: which pairs there are then depends on what people decide, and no order
+    // of their decisions is shown.
+    let shown = !judged.iter().any(|case| case.excusable && case.is_open());
     let mut unmeasured = Vec::new();
     for mean in &bar.means {
         match Means::of(bar, mean, (before, &after), &sides.both) {
@@ -121,7 +129,7 @@ fn compared(fold: &SuiteFold<'_>, bar: &BaselineBar, before: &Baseline, judged: 
             Err(why) => unmeasured.push(rule(means::name(mean), Decision::Unmeasured, format!("{who}: {why}"))),
         }
     }
-    rules.extend(decided(&who, &wanted, bar.alpha, tolerated));
+    rules.extend(decided(&who, &wanted, bar.alpha, tolerated, shown));
     if let Some(first) = rules.iter_mut().find(|r| r.rule == "baseline") {
         first.reason.push_str(&sides.notes(before, &after, &same));
     }
@@ -129,18 +137,31 @@ fn compared(fold: &SuiteFold<'_>, bar: &BaselineBar, before: &Baseline, judged: 
     rules
 }
 
-/// Decides all comparisons together.
-fn decided(who: &str, wanted: &[(String, Box<dyn Comparison>)], alpha: f64, tolerated: bool) -> Vec<RuleOutcome> {
-    let at_worst = reached(wanted, Reading::AtWorst, alpha);
-    let reviewed = reached(wanted, Reading::Reviewed, alpha);
-    let at_best = reached(wanted, Reading::AtBest, alpha);
+/// Decides all comparisons together; they wait for people where it is not `shown` how their decisions tell.
+fn decided(
+    who: &str,
+    wanted: &[(String, Box<dyn Comparison>)],
+    alpha: f64,
+    tolerated: Tolerated,
+    shown: bool,
+) -> Vec<RuleOutcome> {
+    let at = |end| [false, true].map(|errors| reached(wanted, Taken { end, errors }, alpha));
+    let (worst, best) = (at(End::Worst), at(End::Best));
+    let said = reached(wanted, SAID, alpha);
     let rules = wanted.iter().enumerate().map(|(i, (name, comparison))| {
         if comparison.pairs() == 0 {
             return rule(name, Decision::Unmeasured, format!("{who}: no case to compare ({name})"));
         }
-        let (decision, waits) = settle(at_worst[i].0, reviewed[i].0, at_best[i].0, tolerated);
+        let reading = |end: &[Vec<(Reached, f64)>; 2]| {
+            let [passed, at_best] = end.each_ref().map(|all| all.get(i).map(|(reached, _)| *reached));
+            Reading { passed, at_best }
+        };
+        let (decision, waits) = match settle(reading(&worst), reading(&best), tolerated) {
+            settled if shown => settled,
+            _ => (Decision::Held, Some(WAITS)),
+        };
         let waits = waits.map(|why| format!("; {why}")).unwrap_or_default();
-        let (text, measured) = comparison.said(decision, alpha, at_worst[i].1, wanted.len());
+        let (text, measured) = comparison.said(decision, alpha, said[i].1, wanted.len());
         let of = name.strip_prefix("baseline of ").map(|tag| format!(" ({tag})")).unwrap_or_default();
         let built = rule(name, decision, format!("{who}{of}: {text}{waits}"));
         match measured {
@@ -152,12 +173,12 @@ fn decided(who: &str, wanted: &[(String, Box<dyn Comparison>)], alpha: f64, tole
 }
 
 /// Whether each comparison is shown to be no worse, or worse, and the p-value behind the latter, adjusted by Holm.
-fn reached(wanted: &[(String, Box<dyn Comparison>)], reading: Reading, alpha: f64) -> Vec<(Reached, f64)> {
-    let worse: Vec<f64> = wanted.iter().map(|(_, comparison)| comparison.p_worse(reading)).collect();
+fn reached(wanted: &[(String, Box<dyn Comparison>)], taken: Taken, alpha: f64) -> Vec<(Reached, f64)> {
+    let worse: Vec<f64> = wanted.iter().map(|(_, comparison)| comparison.p_worse(taken)).collect();
     // What is no chance between 0 and 1 shows nothing.
     let adjusted = multiple::holm(&worse).unwrap_or_else(|| vec![1.0; worse.len()]);
     let each = wanted.iter().zip(adjusted).map(|((_, comparison), p)| {
-        let reached = match comparison.holds(reading, alpha) {
+        let reached = match comparison.holds(taken, alpha) {
             true => Reached::Yes,
             false if p <= alpha => Reached::No,
             false => Reached::Unsure,

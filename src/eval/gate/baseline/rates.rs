@@ -1,8 +1,8 @@
 //! Shares of passing cases, pair by pair: no worse by Tango's one-sided limit, worse by the exact test of McNemar.
 
 use super::sides::Sided;
-use super::{Comparison, Reading};
-use crate::checks::system::words;
+use super::{Comparison, SAID, Taken};
+use crate::checks::system::{End, words};
 use crate::eval::gate::Decision;
 use crate::eval::gate::measured::Measured;
 use crate::eval::gate::rates::percent;
@@ -18,60 +18,51 @@ struct Counts {
     passed_then: u64,
 }
 
-/// One comparison with what is not known taken at worst, as people may review it, and at best.
+/// One comparison, by how what is not known is taken.
 pub(super) struct Rates {
-    at_worst: Counts,
-    reviewed: Counts,
-    at_best: Counts,
+    /// By end of what people may decide, and by whether errors are taken as passed.
+    counts: [[Counts; 2]; 2],
     margin: f64,
 }
 
 impl Rates {
     pub(super) fn of(pairs: &[&Sided<'_>], margin: f64) -> Self {
-        let counts = |passes: &[Status]| {
+        let counts = |end: End, errors: bool| {
             let mut counts = Counts { n: pairs.len() as u64, wins: 0, losses: 0, passed_then: 0 };
             for pair in pairs {
-                let now = passes.contains(&pair.now);
+                let now = if end == End::Worst { pair.worst } else { pair.best };
+                let now = now == Status::Pass || (errors && now == Status::Error);
                 counts.passed_then += u64::from(pair.passed_then);
                 counts.wins += u64::from(now && !pair.passed_then);
                 counts.losses += u64::from(!now && pair.passed_then);
             }
             counts
         };
-        Self {
-            at_worst: counts(&[Status::Pass]),
-            reviewed: counts(&[Status::Pass, Status::Held]),
-            at_best: counts(&[Status::Pass, Status::Held, Status::Error]),
-            margin,
-        }
+        Self { counts: [End::Worst, End::Best].map(|end| [false, true].map(|errors| counts(end, errors))), margin }
     }
 
-    fn counts(&self, reading: Reading) -> Counts {
-        match reading {
-            Reading::AtWorst => self.at_worst,
-            Reading::Reviewed => self.reviewed,
-            Reading::AtBest => self.at_best,
-        }
+    fn counts(&self, taken: Taken) -> Counts {
+        self.counts[usize::from(taken.end == End::Best)][usize::from(taken.errors)]
     }
 }
 
 impl Comparison for Rates {
     fn pairs(&self) -> u64 {
-        self.at_worst.n
+        self.counts(SAID).n
     }
 
-    fn holds(&self, reading: Reading, alpha: f64) -> bool {
-        let Counts { n, wins, losses, .. } = self.counts(reading);
+    fn holds(&self, taken: Taken, alpha: f64) -> bool {
+        let Counts { n, wins, losses, .. } = self.counts(taken);
         tango::shows(wins, losses, n, self.margin, alpha)
     }
 
-    fn p_worse(&self, reading: Reading) -> f64 {
-        let counts = self.counts(reading);
+    fn p_worse(&self, taken: Taken) -> f64 {
+        let counts = self.counts(taken);
         mcnemar::worse(counts.wins, counts.losses)
     }
 
     fn said(&self, decision: Decision, alpha: f64, p_worse: f64, several: usize) -> (String, Option<Measured>) {
-        let (Counts { n, wins, losses, passed_then }, margin) = (self.at_worst, self.margin);
+        let (Counts { n, wins, losses, passed_then }, margin) = (self.counts(SAID), self.margin);
         let now = passed_then + wins - losses;
         let mut text =
             format!("{now} of {n} paired cases pass, {passed_then} did; {losses} newly fail, {wins} newly pass");
@@ -91,7 +82,7 @@ impl Comparison for Rates {
             if decision == Decision::Inconclusive { tango::more_pairs(wins, losses, n, margin, alpha) } else { None };
         match decision {
             Decision::Failed => text.push_str(&super::worse(p_worse, "exact McNemar", several, alpha)),
-            Decision::Inconclusive => text.push_str(&underpowered(self.at_worst, margin, alpha, more)),
+            Decision::Inconclusive => text.push_str(&underpowered(self.counts(SAID), margin, alpha, more)),
             _ => {}
         }
         let measured = Measured {

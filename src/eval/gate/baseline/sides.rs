@@ -3,9 +3,10 @@
 use std::collections::HashSet;
 
 use super::super::cases::Judged;
+use super::super::measured::{WAITS, between};
 use super::super::rules::{listed, rule};
 use super::super::{Decision, RuleOutcome};
-use crate::checks::system::words;
+use crate::checks::system::{End, words};
 use crate::eval::baseline::{Baseline, PastCase};
 use crate::eval::compare::{self, Pair, SameCheck};
 use crate::eval::fold::SuiteFold;
@@ -22,7 +23,9 @@ pub(super) struct Sides<'b> {
     pub both: Vec<Pair<'b>>,
     /// Why a case has no pair, and which.
     gone: Vec<String>,
+    /// Those that may turn out as not measured by what people decide, and how many do so whatever they decide.
     unmeasured_now: Vec<String>,
+    unmeasured_surely: u64,
     unmeasured_then: Vec<String>,
     new: usize,
     /// Left out of the comparison because the suite expects it to fail.
@@ -37,7 +40,29 @@ pub(super) struct Sides<'b> {
 pub(super) struct Sided<'b> {
     pub case: &'b str,
     pub passed_then: bool,
-    pub now: Status,
+    /// When people decide against the agent over all that waits for them.
+    pub worst: Status,
+    /// When they decide for it.
+    pub best: Status,
+}
+
+/// The run as people may decide over what waits for them, at both ends; `None` where nothing waits.
+pub(super) struct Ends {
+    worst: Baseline,
+    best: Baseline,
+    /// Cases that may turn out as not measured.
+    may_err: HashSet<String>,
+}
+
+impl Ends {
+    /// Those of a run.
+    pub(super) fn of(fold: &SuiteFold<'_>, judged: &[Judged<'_>]) -> Option<Self> {
+        judged.iter().any(|case| case.outcome.trials.iter().any(|t| t.checks.open().is_some())).then(|| Self {
+            worst: Baseline::at(fold, Some(End::Worst), "", &[]),
+            best: Baseline::at(fold, Some(End::Best), "", &[]),
+            may_err: judged.iter().filter(|c| c.may_err).map(|c| c.outcome.id.to_string()).collect(),
+        })
+    }
 }
 
 impl<'b> Sides<'b> {
@@ -46,15 +71,28 @@ impl<'b> Sides<'b> {
         fold: &SuiteFold<'_>,
         before: &'b Baseline,
         after: &'b Baseline,
+        ends: Option<&Ends>,
         same: &[SameCheck],
         judged: &[Judged<'_>],
     ) -> Self {
         let excused: HashSet<&str> = judged.iter().filter(|c| c.excused).map(|c| &*c.outcome.id).collect();
         let (paired, known) = (compare::pair(before, after), prints::known(before));
         let mut sides = Sides { new: paired.new.len(), ..Sides::default() };
-        for pair in &paired.pairs {
+        let at = |run: &Baseline| -> Vec<Status> {
+            // The same cases in the same order: only their verdicts differ.
+            compare::pair(before, run).pairs.iter().map(|pair| pair.statuses(same).1).collect()
+        };
+        let ends = ends.map(|ends| (at(&ends.worst), at(&ends.best), &ends.may_err));
+        for (i, pair) in paired.pairs.iter().enumerate() {
             let id = &*pair.after.id;
             let (then, now) = pair.statuses(same);
+            let (worst, best, may_err) = match &ends {
+                None => (now, now, now == Status::Error),
+                Some((worst, best, may_err)) => {
+                    let (worst, best) = (worst.get(i).copied().unwrap_or(now), best.get(i).copied().unwrap_or(now));
+                    (worst, best, now == Status::Error || (worst != best && may_err.contains(id)))
+                }
+            };
             if excused.contains(id) {
                 sides.excused += 1;
                 continue;
@@ -69,11 +107,12 @@ impl<'b> Sides<'b> {
                 (Status::Skip, _) => sides.new += 1,
                 (Status::Error | Status::Held, _) => sides.unmeasured_then.push(id.to_owned()),
                 (_, Status::Skip) => sides.gone.push(id.to_owned()),
-                (then, now) => {
-                    if now == Status::Error {
+                (then, _) => {
+                    if may_err {
                         sides.unmeasured_now.push(id.to_owned());
                     }
-                    sides.pairs.push(Sided { case: id, passed_then: then == Status::Pass, now });
+                    sides.unmeasured_surely += u64::from(worst == Status::Error && best == Status::Error);
+                    sides.pairs.push(Sided { case: id, passed_then: then == Status::Pass, worst, best });
                 }
             }
             sides.both.push(*pair);
@@ -103,9 +142,14 @@ impl<'b> Sides<'b> {
         }
         let parts = kinds.iter().filter(|(_, ids)| !ids.is_empty());
         let parts: Vec<String> = parts.map(|(why, ids)| format!("{} {why} ({})", ids.len(), listed(ids))).collect();
-        let allowed = bar.max_unpaired.allows(n, total);
-        let decision = if allowed { Decision::Passed } else { Decision::Unmeasured };
-        let more = if allowed { "which `max_unpaired` allows" } else { "more than `max_unpaired` allows" };
+        let allows = |n| if bar.max_unpaired.allows(n, total) { Decision::Passed } else { Decision::Unmeasured };
+        let least = n - self.unmeasured_now.len() as u64 + self.unmeasured_surely;
+        let decision = between(allows(least), allows(n));
+        let more = match decision {
+            Decision::Passed => "which `max_unpaired` allows".to_owned(),
+            Decision::Held => format!("more than `max_unpaired` allows; {WAITS}"),
+            _ => "more than `max_unpaired` allows".to_owned(),
+        };
         rule(name, decision, format!("{who}: {n} of its {total} cases have no pair: {}; {more}", parts.join(", ")))
     }
 

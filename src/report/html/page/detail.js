@@ -76,7 +76,7 @@ const WORST = { f: 0, e: 1, h: 2, p: 3, s: 4 };
 // What the check would have said, of a verdict that waits for a person, and how sure it is.
 function certainty(finding) {
   const said = [];
-  if (finding.proposal) said.push(`proposed: ${line(finding.proposal)}`);
+  if (finding.proposal && finding.status === "held") said.push(`proposed: ${line(finding.proposal)}`);
   if (finding.confidence !== undefined) said.push(`confidence ${short(finding.confidence)}`);
   return said.length > 0 && el("span", { class: "dim" }, ` ${said.join(", ")}`);
 }

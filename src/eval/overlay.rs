@@ -1,0 +1,281 @@
+//! What people decided, laid over what a record holds: a person's answer takes the place of the verdict that it is about,
+//! what is rolled up from it is rolled up again, and so is what system checks count of it.
+//!
+//! Nothing is evaluated: the record says which verdicts went to a person ([`crate::model::Routed`]) and what they count in.
+//! An answer about an audit item counts, too: nobody waits for it, but once a person has said what is right the gate must
+//! not say otherwise. What the machine said stays beside it as the finding's proposal.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::event::{SessionEvent, SuitePlan};
+use super::rollup;
+use crate::checks::system::{columns, words};
+use crate::ledger::ItemKey;
+use crate::model::{Finding, Status, SubjectFinding, Verdict};
+
+/// What was decided over one verdict.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ruling {
+    /// Pass or fail; anything else decides nothing.
+    pub status: Status,
+    /// Who decided, by name.
+    pub by: Vec<String>,
+    /// What they said besides; may be empty.
+    pub comment: String,
+}
+
+/// Says what was decided over a verdict; `None` where nothing was.
+pub type Rulings<'r> = &'r dyn Fn(&ItemKey) -> Option<Ruling>;
+
+/// What was laid over a run, or over a suite of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Laid {
+    /// Verdicts that a person decided.
+    pub decided: u64,
+    /// Those of them in which the person says other than the check.
+    pub overruled: u64,
+    /// Verdicts that still wait for a person.
+    pub waiting: u64,
+    /// Who decided how many, by name; each of several who agreed counts.
+    pub by: BTreeMap<String, u64>,
+    /// Checks with verdicts that were decided, by position.
+    #[serde(skip)]
+    pub checks: BTreeSet<u32>,
+}
+
+impl Laid {
+    /// In words.
+    pub fn told(&self) -> String {
+        let by: Vec<String> = self.by.iter().map(|(who, n)| format!("{who} {n}")).collect();
+        let overruled = match self.overruled {
+            0 => String::new(),
+            n => format!(", {n} of them other than the check"),
+        };
+        format!("{} decided by people ({}){overruled}", words::counted(self.decided, "verdict"), by.join(", "))
+    }
+
+    /// Adds another.
+    pub fn plus(&mut self, other: &Laid) {
+        self.decided += other.decided;
+        self.overruled += other.overruled;
+        self.waiting += other.waiting;
+        for (who, n) in &other.by {
+            *self.by.entry(who.clone()).or_default() += n;
+        }
+        self.checks.extend(&other.checks);
+    }
+}
+
+/// The verdicts of a session that went to a person: what decisions over them are keyed by.
+pub fn keys<'e>(plan: &'e SuitePlan, event: &'e SessionEvent<'_>) -> impl Iterator<Item = ItemKey> + 'e {
+    let verdicts = event.verdicts.iter().filter_map(|v| Some((plan.checks.get(v.check as usize)?, v)));
+    verdicts.flat_map(move |(check, verdict)| {
+        let routed = verdict.findings.iter().filter(|f| f.routed.is_some());
+        routed.map(move |finding| ItemKey {
+            suite: plan.name.clone(),
+            check: check.id.clone(),
+            check_digest: check.digest,
+            session: event.digest,
+            subject: finding.subject,
+        })
+    })
+}
+
+/// Lays what was decided over a session's verdicts, and counts it.
+pub fn lay(plan: &SuitePlan, event: &mut SessionEvent<'_>, rulings: Rulings<'_>, laid: &mut Laid) {
+    let session = event.digest;
+    let mut changed: Vec<u32> = Vec::new();
+    for verdict in &mut event.verdicts {
+        let Some(check) = plan.checks.get(verdict.check as usize) else { continue };
+        let key = |finding: &SubjectFinding| ItemKey {
+            suite: plan.name.clone(),
+            check: check.id.clone(),
+            check_digest: check.digest,
+            session,
+            subject: finding.subject,
+        };
+        if decide(verdict, &|finding| rulings(&key(finding)), laid) {
+            let (status, reason) = rollup::decide(&verdict.subjects, check.require);
+            (verdict.status, verdict.reason) = (status, reason);
+            changed.push(verdict.check);
+        }
+    }
+    laid.checks.extend(&changed);
+    for (column, cell) in plan.columns.iter().zip(&mut event.row) {
+        let Some(of) = column.column.of.as_deref() else { continue };
+        let position = plan.checks.iter().position(|c| c.id == of);
+        let verdict = event.verdicts.iter().find(|v| Some(v.check as usize) == position && changed.contains(&v.check));
+        if let Some(verdict) = verdict {
+            *cell = columns::again(cell, of, &verdict.subjects);
+        }
+    }
+}
+
+/// Puts what was decided in the place of the findings of one verdict; whether anything was.
+fn decide(verdict: &mut Verdict, ruling: &dyn Fn(&SubjectFinding) -> Option<Ruling>, laid: &mut Laid) -> bool {
+    let measured = verdict.subjects.pass + verdict.subjects.fail;
+    let (mut scores, mut scored) = (verdict.score.unwrap_or_default() * measured as f64, measured);
+    let mut any = false;
+    for finding in &mut verdict.findings {
+        let ruling = finding.routed.as_ref().and_then(|_| ruling(finding));
+        let ruling = ruling.filter(|r| matches!(r.status, Status::Pass | Status::Fail));
+        let Some(ruling) = ruling.filter(|_| !matches!(finding.status, Status::Error | Status::Skip)) else {
+            laid.waiting += u64::from(finding.status == Status::Held);
+            continue;
+        };
+        any = true;
+        let machine = finding.proposal.unwrap_or(finding.status);
+        laid.decided += 1;
+        laid.overruled += u64::from(machine != ruling.status);
+        for who in &ruling.by {
+            *laid.by.entry(who.clone()).or_default() += 1;
+        }
+        let score = if ruling.status == Status::Pass { 1.0 } else { 0.0 };
+        match finding.status {
+            Status::Held => {
+                verdict.subjects.held = verdict.subjects.held.saturating_sub(1);
+                scored += 1;
+            }
+            was => {
+                let count = if was == Status::Pass { &mut verdict.subjects.pass } else { &mut verdict.subjects.fail };
+                *count = count.saturating_sub(1);
+                scores -= finding.score.unwrap_or_default();
+            }
+        }
+        scores += score;
+        verdict.subjects.add(ruling.status);
+        finding.reason = rollup::bounded(told(&ruling, machine, &finding.reason));
+        finding.proposal = Some(machine);
+        finding.status = ruling.status;
+        finding.score = Some(score);
+        finding.confidence = Finding::pass().confidence;
+    }
+    if any {
+        verdict.score = (scored > 0).then(|| (scores / scored as f64).clamp(0.0, 1.0));
+        verdict.confidence = verdict.findings.iter().map(|f| f.confidence).fold(1.0, f64::min);
+    }
+    any
+}
+
+/// Who decided, what they said, and what the check said.
+fn told(ruling: &Ruling, machine: Status, said: &str) -> String {
+    let comment = if ruling.comment.is_empty() { String::new() } else { format!(": {}", ruling.comment) };
+    let check = if machine == ruling.status { "the check agrees" } else { "the check says otherwise" };
+    let said = if said.is_empty() { String::new() } else { format!(": {said}") };
+    format!("decided by {}{comment} ({check}{said})", ruling.by.join(" and "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checks::system::{Cell, Waiting};
+    use crate::eval::testing;
+    use crate::model::digest::Digest;
+    use crate::model::{Routed, SubjectRef, Tally, Why};
+
+    const SUITE: &str = "[[turn]]\nid = \"a\"\ncheck = \"contains\"\nvalue = \"x\"\nrequire = { at_least = 2 }\n\
+                         [[system]]\nid = \"caught\"\ncheck = \"metric\"\nmetric = \"detection_rate\"\nof = \"a\"\nmax = 0.5\n";
+
+    fn finding(turn: u32, status: Status, proposal: Option<Status>, holds: bool) -> SubjectFinding {
+        let routed = Routed { holds, ..Routed::held(vec![Why::Always]) };
+        SubjectFinding {
+            subject: SubjectRef::Turn(turn),
+            status,
+            proposal,
+            routed: Some(Box::new(routed)),
+            score: Some(if proposal.unwrap_or(status) == Status::Pass { 0.9 } else { 0.2 }),
+            confidence: 0.5,
+            reason: "less sure than 0.8; no".to_owned(),
+            evidence: Vec::new(),
+        }
+    }
+
+    /// One session with a certain pass, two turns that wait, and one of the audit sample.
+    fn event() -> SessionEvent<'static> {
+        let why = "2 of the verdicts of `a` wait for a person".to_owned();
+        SessionEvent {
+            suite: 0,
+            at: (0, 0),
+            id: "s".into(),
+            case: "s".into(),
+            trial: None,
+            tags: Vec::new(),
+            digest: Digest::of(b"s"),
+            error: None,
+            facts: Default::default(),
+            verdicts: vec![Verdict {
+                check: 0,
+                status: Status::Held,
+                subjects: Tally { pass: 2, held: 2, ..Tally::default() },
+                score: Some(0.95),
+                confidence: 0.5,
+                reason: String::new(),
+                findings: vec![
+                    finding(1, Status::Held, Some(Status::Fail), true),
+                    finding(2, Status::Held, Some(Status::Pass), true),
+                    finding(3, Status::Pass, None, false),
+                ],
+            }],
+            row: vec![Cell::Waiting(Waiting { why, groups: vec![Vec::new()] })],
+        }
+    }
+
+    fn laid_over(rulings: &[(u32, Status)]) -> (SessionEvent<'static>, Laid) {
+        let plan = testing::plan(SUITE);
+        let (mut event, mut laid) = (event(), Laid::default());
+        assert_eq!(keys(&plan, &event).count(), 3);
+        let ruling = |key: &ItemKey| {
+            assert_eq!((key.suite.as_str(), key.check.as_str()), ("s", "a"));
+            let found = rulings.iter().find(|(turn, _)| key.subject == SubjectRef::Turn(*turn));
+            found.map(|(_, status)| Ruling { status: *status, by: vec!["ann".into()], comment: "clear".into() })
+        };
+        lay(&plan, &mut event, &ruling, &mut laid);
+        (event, laid)
+    }
+
+    #[test]
+    fn what_nobody_decided_waits_on_and_nothing_else_changes() {
+        let (event, laid) = laid_over(&[]);
+        assert_eq!((event, laid.waiting, laid.decided), (self::event(), 2, 0));
+    }
+
+    #[test]
+    fn a_decision_takes_the_place_of_the_verdict_and_is_rolled_up_as_the_check_requires() {
+        let (event, laid) = laid_over(&[(1, Status::Fail), (2, Status::Fail)]);
+        let verdict = &event.verdicts[0];
+        assert_eq!((verdict.status, verdict.subjects), (Status::Pass, Tally { pass: 2, fail: 2, ..Tally::default() }));
+        assert!((verdict.score.unwrap() - (1.9 + 0.0) / 4.0).abs() < 1e-12, "{:?}", verdict.score);
+        let decided = &verdict.findings[0];
+        assert_eq!((decided.status, decided.proposal, decided.score), (Status::Fail, Some(Status::Fail), Some(0.0)));
+        assert_eq!(decided.confidence, 1.0);
+        assert_eq!(decided.reason, "decided by ann: clear (the check agrees: less sure than 0.8; no)");
+        assert_eq!((laid.decided, laid.overruled, laid.waiting, laid.by["ann"]), (2, 1, 0, 2));
+        assert!(verdict.findings[1].reason.contains("the check says otherwise"));
+    }
+
+    #[test]
+    fn one_of_the_audit_sample_counts_as_the_person_says_either_way() {
+        let (event, laid) = laid_over(&[(3, Status::Fail)]);
+        let verdict = &event.verdicts[0];
+        assert_eq!(verdict.subjects, Tally { pass: 1, fail: 1, held: 2, ..Tally::default() });
+        assert_eq!((verdict.status, laid.overruled, laid.waiting), (Status::Held, 1, 2));
+        assert!((verdict.score.unwrap() - 0.5).abs() < 1e-12);
+    }
+
+    #[test]
+    fn what_system_checks_count_is_counted_again() {
+        let (event, _) = laid_over(&[(1, Status::Fail)]);
+        assert!(matches!(&event.row[0], Cell::Waiting(w) if w.why.starts_with("1 of the verdicts")), "{:?}", event.row);
+        let (event, _) = laid_over(&[(1, Status::Fail), (2, Status::Pass)]);
+        let Cell::Samples(samples) = &event.row[0] else { panic!("{:?}", event.row) };
+        assert_eq!(samples[0].values, [1.0, 4.0]);
+    }
+
+    #[test]
+    fn an_answer_that_decides_nothing_leaves_it_waiting() {
+        let (event, laid) = laid_over(&[(1, Status::Held)]);
+        assert_eq!((event.verdicts[0].subjects.held, laid.waiting), (2, 2));
+    }
+}

@@ -1,0 +1,256 @@
+//! What people decided over the verdicts of a run: from the store, or from an export of it, so that a gate can be decided
+//! where the store is not.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::{self, BufRead, BufReader};
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::eval::event::{Plan, RunEvent};
+use crate::eval::overlay::{self, Ruling};
+use crate::ledger::{DecidedBy, ItemId, ItemKey, Label, counting};
+use crate::model::Status;
+use crate::store::db::{Store, StoreError};
+use crate::store::record::{self, RecordError};
+
+/// The longest line of an export that is read, in bytes: with the session in it.
+const MAX_LINE: u64 = 256 << 20;
+
+/// Decisions of people, by what they are about.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Decisions {
+    rulings: BTreeMap<ItemId, Ruling>,
+    /// What was decided of a check as it was before it was changed.
+    others: BTreeSet<ItemId>,
+}
+
+/// Why an export cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum LabelsError {
+    /// The file cannot be read.
+    #[error("{path}: {source}")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A line is none of an export.
+    #[error("{path}:{line}: no line of `seatrial review export`: {why}")]
+    Line {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: u64,
+        /// Why.
+        why: String,
+    },
+}
+
+/// What is read of a line of an export.
+#[derive(Deserialize)]
+struct Line {
+    suite: String,
+    check: String,
+    check_digest: crate::model::digest::Digest,
+    session: crate::model::digest::Digest,
+    subject: crate::model::SubjectRef,
+    decision: Option<Status>,
+    #[serde(default)]
+    decided_by: Option<DecidedBy>,
+    #[serde(default)]
+    labels: Vec<Row>,
+}
+
+/// A row of the book, as far as it may say something besides.
+#[derive(Deserialize)]
+struct Row {
+    reviewer: String,
+    #[serde(default)]
+    comment: String,
+}
+
+impl Decisions {
+    /// What was decided over a verdict.
+    pub fn of(&self, key: &ItemKey) -> Option<Ruling> {
+        self.rulings.get(&key.id()).cloned()
+    }
+
+    /// Whether nothing was decided.
+    pub fn is_empty(&self) -> bool {
+        self.rulings.is_empty()
+    }
+
+    /// How many of these were decided when their check was another: such a decision is not applied.
+    pub fn outdated(&self, keys: &[ItemKey]) -> usize {
+        keys.iter()
+            .filter(|key| !self.rulings.contains_key(&key.id()) && self.others.contains(&of_any_check(key)))
+            .count()
+    }
+
+    /// Every comment as `pass` makes it: what people wrote goes through the rules of redaction, too.
+    pub fn with_comments(mut self, pass: impl Fn(String) -> String) -> Self {
+        for ruling in self.rulings.values_mut().filter(|r| !r.comment.is_empty()) {
+            ruling.comment = pass(std::mem::take(&mut ruling.comment));
+        }
+        self
+    }
+
+    /// Reads an export, line by line.
+    ///
+    /// # Errors
+    /// Which line is none, or why the file cannot be read.
+    pub fn read(path: &Path) -> Result<Self, LabelsError> {
+        let io = |source| LabelsError::Io { path: path.to_owned(), source };
+        let mut reader = BufReader::new(File::open(path).map_err(io)?);
+        let (mut found, mut text, mut number) = (Self::default(), Vec::new(), 0u64);
+        loop {
+            text.clear();
+            number += 1;
+            let wrong = |why: String| LabelsError::Line { path: path.to_owned(), line: number, why };
+            let read = io::Read::take(&mut reader, MAX_LINE).read_until(b'\n', &mut text).map_err(io)?;
+            if read == 0 {
+                return Ok(found);
+            }
+            if read as u64 == MAX_LINE {
+                return Err(wrong("it is too long".to_owned()));
+            }
+            if text.trim_ascii().is_empty() {
+                continue;
+            }
+            let line: Line = serde_json::from_slice(&text).map_err(|e| wrong(e.to_string()))?;
+            found.add(line).map_err(wrong)?;
+        }
+    }
+
+    fn add(&mut self, line: Line) -> Result<(), String> {
+        let Some(status) = line.decision else { return Ok(()) };
+        if !matches!(status, Status::Pass | Status::Fail) {
+            return Err(format!("a decision is `pass` or `fail`, not `{}`", status.name()));
+        }
+        let by = line.decided_by.as_ref().ok_or("it is decided, and does not say by whom")?;
+        let by: Vec<String> = by.names().into_iter().map(str::to_owned).collect();
+        let said = line.labels.iter().rev().filter(|row| by.contains(&row.reviewer)).map(|row| row.comment.as_str());
+        let comment = said.into_iter().find(|c| !c.is_empty()).unwrap_or_default().to_owned();
+        let key = ItemKey {
+            suite: line.suite,
+            check: line.check,
+            check_digest: line.check_digest,
+            session: line.session,
+            subject: line.subject,
+        };
+        self.others.insert(of_any_check(&key));
+        self.rulings.insert(key.id(), Ruling { status, by, comment });
+        Ok(())
+    }
+
+    /// Asks the store.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn fetch(store: &Store, keys: &[ItemKey]) -> Result<Self, StoreError> {
+        let decided = store.decisions(keys).await?;
+        let ids: Vec<ItemId> = decided.keys().cloned().collect();
+        let mut rows: BTreeMap<ItemId, Vec<Label>> = BTreeMap::new();
+        for label in store.labels(&ids).await? {
+            rows.entry(label.item.clone()).or_default().push(label);
+        }
+        let rulings = decided.into_iter().map(|(id, decided)| {
+            let rows = rows.remove(&id).unwrap_or_default();
+            let comment = said(&rows, decided.status);
+            let by = decided.by.names().into_iter().map(str::to_owned).collect();
+            (id, Ruling { status: decided.status, by, comment })
+        });
+        Ok(Self { rulings: rulings.collect(), others: BTreeSet::new() })
+    }
+}
+
+/// What somebody whose answer counts, and is the decision, said besides.
+fn said(rows: &[Label], status: Status) -> String {
+    let agrees = |row: &&Label| row.act.answer().and_then(|a| a.status()) == Some(status) && !row.comment.is_empty();
+    counting(rows).into_iter().rev().find(agrees).map(|row| row.comment.clone()).unwrap_or_default()
+}
+
+/// The same for every version of the check.
+fn of_any_check(key: &ItemKey) -> ItemId {
+    ItemKey { check_digest: crate::model::digest::Digest::of(b""), ..key.clone() }.id()
+}
+
+/// Every verdict of a record that went to a person: what decisions over them are keyed by.
+///
+/// # Errors
+/// The record cannot be read.
+pub fn keys(path: &Path, plan: &Plan) -> Result<Vec<ItemKey>, RecordError> {
+    let mut keys = Vec::new();
+    record::read(path, |event| {
+        if let RunEvent::Session(event) = event
+            && let Some(plan) = plan.suites.get(event.suite as usize)
+        {
+            keys.extend(overlay::keys(plan, &event));
+        }
+    })?;
+    Ok(keys)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::SubjectRef;
+    use crate::model::digest::Digest;
+
+    fn key(check: &[u8]) -> ItemKey {
+        ItemKey {
+            suite: "s".into(),
+            check: "a".into(),
+            check_digest: Digest::of(check),
+            session: Digest::of(b"session"),
+            subject: SubjectRef::Turn(2),
+        }
+    }
+
+    fn line(decision: &str) -> String {
+        let (check, session) = (Digest::of(b"check"), Digest::of(b"session"));
+        format!(
+            r#"{{"schema":1,"item":"x","suite":"s","check":"a","check_digest":"{check}","session":"{session}","subject":{{"turn":2}},"more":1,{decision}}}"#
+        )
+    }
+
+    fn read(lines: &str) -> Result<Decisions, String> {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("labels.jsonl");
+        std::fs::write(&path, lines).unwrap();
+        Decisions::read(&path).map_err(|e| e.to_string().rsplit_once("labels.jsonl").unwrap().1.to_owned())
+    }
+
+    const DECIDED: &str = r#""decision":"fail","decided_by":{"how":"reviewers","who":["ann","bob"]},"labels":[{"id":"1","reviewer":"ann","act":"label","comment":"No refund."},{"id":"2","reviewer":"eve","act":"label","comment":"no!"}]"#;
+
+    #[test]
+    fn a_decision_of_an_export_is_found_by_what_it_is_about() {
+        let found = read(&format!("{}\n\n{}\n", line(r#""decision":null,"labels":[]"#), line(DECIDED))).unwrap();
+        let ruling = found.of(&key(b"check")).unwrap();
+        assert_eq!(
+            (ruling.status, ruling.by, ruling.comment.as_str()),
+            (Status::Fail, vec!["ann".into(), "bob".into()], "No refund.")
+        );
+    }
+
+    #[test]
+    fn a_decision_over_another_version_of_the_check_is_not_applied_and_counted() {
+        let found = read(&line(DECIDED)).unwrap();
+        assert_eq!((found.of(&key(b"changed")), found.outdated(&[key(b"changed"), key(b"check")])), (None, 1));
+    }
+
+    #[test]
+    fn a_line_that_is_none_is_named() {
+        for (lines, why) in [
+            (format!("{}\n{{\n", line(DECIDED)), ":2: no line of `seatrial review export`: "),
+            (line(r#""decision":"held","decided_by":{"how":"adjudicator","who":"a"}"#), "`pass` or `fail`, not `held`"),
+            (line(r#""decision":"pass""#), "does not say by whom"),
+        ] {
+            let found = read(&lines).unwrap_err();
+            assert!(found.contains(why), "{found}");
+        }
+    }
+}
