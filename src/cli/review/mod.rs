@@ -22,6 +22,8 @@ mod user;
 mod walk;
 mod which;
 
+pub(super) use opened::reviewer;
+
 use super::context::{Context, Failure};
 
 /// Arguments of `seatrial review`.
