@@ -128,15 +128,3 @@ pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
         Some(Command::User(args)) => user::run(args, context),
     }
 }
-
-/// The time by the clock.
-fn now() -> crate::ledger::Millis {
-    jiff::Timestamp::now().as_millisecond()
-}
-
-/// Who reviews on this machine: the name that is given, else that of the system's user.
-fn me(given: Option<&str>) -> String {
-    let of = |name: &str| std::env::var(name).ok();
-    let name = given.map(str::to_owned).or_else(|| of("USER")).or_else(|| of("USERNAME"));
-    name.map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).unwrap_or_else(|| "local".to_owned())
-}

@@ -1,7 +1,6 @@
 //! `seatrial review serve`.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +9,7 @@ use secrecy::SecretString;
 
 use super::super::context::{Context, Failure, eprint};
 use super::super::signals::Interrupt;
+use super::opened::{Opened, now, reviewer};
 use crate::eval::exit;
 use crate::model::duration;
 use crate::net::secret;
@@ -43,9 +43,6 @@ pub struct Args {
     /// How people are told apart.
     #[arg(long, value_enum, default_value = "local")]
     auth: Auth,
-    /// The name that answers are given by, with `--auth local`; the name of the system's user without it.
-    #[arg(long = "as", value_name = "NAME")]
-    name: Option<String>,
     /// The header in which the proxy names the user, with `--auth proxy`.
     #[arg(long, value_name = "NAME", default_value = "x-forwarded-user")]
     proxy_header: HeaderName,
@@ -58,9 +55,6 @@ pub struct Args {
     /// How long somebody has an item that they took; a page that is open keeps it.
     #[arg(long, value_name = "TIME", default_value = "15m", value_parser = duration::parse)]
     lease: Duration,
-    /// The folder that regression cases are written to.
-    #[arg(long, value_name = "DIR")]
-    cases: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -81,27 +75,24 @@ fn listen(text: &str) -> Result<SocketAddr, String> {
 
 /// Serve the pages on which people review.
 pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
-    let access = access(args)?;
-    let opened = context.needed_store()?;
-    if matches!(access, Access::Users | Access::Proxy(_)) && opened.wait(opened.store().users())?.is_empty() {
+    let access = access(args, context)?;
+    let opened = Opened::new(context)?;
+    if matches!(access, Access::Users | Access::Proxy(_)) && opened.wait(opened.store.users())?.is_empty() {
         return Err(Failure::usage(
             "there are no users to let in: `seatrial review user add NAME --role admin` adds the first",
         ));
     }
-    opened.runtime().block_on(serve(args, context, access, opened.store().clone()))
+    opened.runtime().block_on(serve(args, access, opened.store.clone()))
 }
 
-fn access(args: &Args) -> Result<Access, Failure> {
+fn access(args: &Args, context: &Context) -> Result<Access, Failure> {
     if args.lease < Duration::from_secs(1) {
         return Err(Failure::usage("`--lease`: at least a second"));
     }
     match args.auth {
         Auth::Local => {
             let token = crate::review::serve::secret::token().map_err(|why| Failure::new(exit::BUG, why))?;
-            Ok(Access::Local { name: super::me(args.name.as_deref()), token: String::from(token).into() })
-        }
-        _ if args.name.is_some() => {
-            Err(Failure::usage("`--as` is for `--auth local`: elsewhere people say who they are"))
+            Ok(Access::Local { name: reviewer(context)?, token: String::from(token).into() })
         }
         Auth::Users => Ok(Access::Users),
         Auth::Proxy => {
@@ -116,20 +107,13 @@ fn access(args: &Args) -> Result<Access, Failure> {
     }
 }
 
-async fn serve(args: &Args, context: &Context, access: Access, store: crate::store::db::Store) -> Result<u8, Failure> {
+async fn serve(args: &Args, access: Access, store: crate::store::db::Store) -> Result<u8, Failure> {
     let token = match &access {
         Access::Local { token, .. } => Some(token.clone()),
         _ => None,
     };
     let shown = store.shown().to_owned();
-    let setup = Setup {
-        store,
-        access,
-        url: args.url.clone(),
-        lease: args.lease,
-        cases: args.cases.as_ref().map(|dir| context.cwd.join(dir)),
-        clock: Arc::new(super::now),
-    };
+    let setup = Setup { store, access, url: args.url.clone(), lease: args.lease, clock: Arc::new(now) };
     let server = Server::listen(args.listen, setup).await.map_err(failure)?;
     let address = server.address();
     let mut said = match (&token, &args.url) {

@@ -6,6 +6,7 @@ use console::Term;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::super::context::{Context, Failure};
+use super::opened::{Opened, now};
 use crate::eval::exit;
 use crate::ledger::Refused;
 use crate::report::safe;
@@ -86,8 +87,8 @@ fn role(name: &str) -> Result<Role, String> {
 
 /// Add, change and list the people who may review.
 pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
-    let opened = context.needed_store()?;
-    let store = opened.store();
+    let opened = Opened::new(context)?;
+    let store = &opened.store;
     let told = match &args.command {
         Command::List => return list(context, &opened.wait(store.users())?),
         Command::Add { name, role, password } => {
@@ -103,7 +104,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
             }
             let hash = ask(password, name)?;
             let hash = hash.as_ref().map_or("", |h| h.expose_secret());
-            taken(opened.wait(store.add_user(name, hash, *role, super::now()))?)?;
+            taken(opened.wait(store.add_user(name, hash, *role, now()))?)?;
             format!("{name} may sign in as {}", role.name())
         }
         Command::Role { name, role } => {

@@ -35,7 +35,6 @@ const SAID: &[(&str, &str)] = &[
     ("decided", "Your decision is saved."),
     ("released", "Given back; your draft is kept."),
     ("taken", "It is yours now."),
-    ("case", "The regression case is written."),
 ];
 
 impl<'f> Frame<'f> {

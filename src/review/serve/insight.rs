@@ -1,11 +1,10 @@
-//! What comes of the answers: agreement and effort, who looked at what, and regression cases.
+//! What comes of the answers: agreement and effort, and who looked at what.
 
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Query, State};
 use axum::http::{Response, StatusCode};
-use axum::response::{IntoResponse, Redirect};
 use serde::{Deserialize, Serialize};
 
 use super::effect::{self, Check, Reviewer};
@@ -13,7 +12,7 @@ use super::frame::Frame;
 use super::problem::Problem;
 use super::queue::Wanted;
 use super::view::when;
-use super::who::{Form, Visitor};
+use super::who::Visitor;
 use super::{App, pages};
 use crate::ledger::ItemId;
 use crate::store::db::{Page as Slice, Role, Seen, TrailFilter};
@@ -111,19 +110,4 @@ pub(super) async fn trail(
     };
     let page = Trail { entries: found.into_iter().map(entry).collect(), more, asked };
     Ok(pages::draw(StatusCode::OK, "trail.html", &Frame::of(&visitor, "trail", "Who looked at what"), &page))
-}
-
-/// `POST /item/{id}/case`: writes the item as a regression case of its suite.
-pub(super) async fn case(
-    State(app): State<Arc<App>>,
-    Path(id): Path<String>,
-    form: Form,
-) -> Result<Response<Body>, Problem> {
-    let id = ItemId(id);
-    let Some(folder) = &app.cases else {
-        return Err(Problem::forbidden("this server writes no files (`seatrial review serve --cases DIR` lets it)"));
-    };
-    let _ = folder;
-    Ok(Redirect::to(format!("/item/{id}?said=case&{}", Wanted::of(&form).address()).trim_end_matches('&'))
-        .into_response())
 }

@@ -109,7 +109,6 @@ struct Page {
     missing: Option<String>,
     baseline: bool,
     blocks: Vec<Value>,
-    cases: bool,
 }
 
 /// What happened with an answer that was not taken.
@@ -201,7 +200,6 @@ pub(super) async fn show(
         missing: content.as_ref().err().cloned(),
         baseline: baseline.is_some(),
         blocks: blocks(app, &item, &view, content.ok().as_deref(), baseline.as_deref(), visitor),
-        cases: app.cases.is_some(),
         id: item.id.to_string(),
         view,
     };

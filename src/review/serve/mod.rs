@@ -29,7 +29,6 @@ mod who;
 
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -66,8 +65,6 @@ pub struct Setup {
     pub url: Option<String>,
     /// How long somebody has an item before others may take it.
     pub lease: Duration,
-    /// Where regression cases are written; `None` where none are.
-    pub cases: Option<PathBuf>,
     /// The clock.
     pub clock: Clock,
 }
@@ -82,7 +79,6 @@ pub(crate) struct App {
     /// What forms are bound with where nobody signs in. It lives as long as the server.
     key: [u8; 32],
     lease: Millis,
-    cases: Option<PathBuf>,
     clock: Clock,
     /// Passwords that are looked at now.
     passwords: Semaphore,
@@ -176,7 +172,6 @@ impl Server {
             places,
             key,
             lease: i64::try_from(setup.lease.as_millis()).unwrap_or(i64::MAX),
-            cases: setup.cases,
             clock: setup.clock,
             passwords: Semaphore::new(login::AT_ONCE),
         };
@@ -226,7 +221,6 @@ fn router(app: Arc<App>) -> Router {
         .route("/item/{id}/release", post(answer::release))
         .route("/item/{id}/renew", post(answer::renew))
         .route("/item/{id}/draft", post(answer::draft))
-        .route("/item/{id}/case", post(insight::case))
         .route("/effect", get(insight::effect))
         .route("/trail", get(insight::trail))
         .route("/enter", get(login::enter))

@@ -59,7 +59,6 @@ async fn site(access: Access) -> Site {
         access,
         url: None,
         lease: Duration::from_millis(LEASE as u64),
-        cases: None,
         clock: Arc::new(move || now.load(Ordering::Relaxed)),
     };
     let server = Server::listen("127.0.0.1:0".parse().expect("an address"), setup).await.expect("it listens");
@@ -550,7 +549,6 @@ async fn a_server_without_people_to_tell_apart_is_kept_to_this_machine() {
         access: local(),
         url: Some("https://review.example.com".to_owned()),
         lease: Duration::from_secs(1),
-        cases: None,
         clock: Arc::new(|| 0),
     };
     let refused = Server::listen("0.0.0.0:0".parse().expect("an address"), setup).await.err().expect("refused");

@@ -6,7 +6,7 @@ use crate::project::Project;
 #[test]
 fn other_addresses_are_refused_without_people_to_tell_apart() {
     let project = Project::new();
-    let said = project.seatrial(&["review", "serve", "--listen", "0.0.0.0:0"]).code(2);
+    let said = project.seatrial(&["review", "serve", "--listen", "0.0.0.0:0", "--as", "ann"]).code(2);
     assert!(said.err.contains("nobody would have to say who they are"), "{}", said.err);
     assert!(said.err.contains("--auth users"), "{}", said.err);
     user(&project, "eve", "admin");
@@ -52,5 +52,5 @@ fn users_are_added_changed_listed_and_kept_out() {
 #[test]
 fn a_server_that_is_asked_to_end_ends_well() {
     let project = Project::new();
-    assert_eq!(Served::start(&project, &[]).end(), 0);
+    assert_eq!(Served::start(&project, &["--as", "ann"]).end(), 0);
 }

@@ -54,7 +54,7 @@ fn no_page_keeps_anybody_out() {
     let mut disputed = item(3);
     disputed.asked.reviewers = 2;
     let ids = enqueue(&project, vec![item(1), item(2), disputed]);
-    let server = Served::start(&project, &["--as", "eve", "--cases", "cases"]);
+    let server = Served::start(&project, &["--as", "eve"]);
     let Some(mut browser) = Browser::start() else { return };
     browser.go_to(&server.entry);
     browser.key("n");

@@ -14,7 +14,7 @@ fn pictures_are_taken_where_they_are_wanted() {
     let project = Project::new();
     user(&project, "eve", "admin");
     enqueue(&project, (1..=12).map(item).collect());
-    let server = Served::start(&project, &["--as", "eve", "--cases", "cases"]);
+    let server = Served::start(&project, &["--as", "eve"]);
     let people = Served::start(&project, &["--auth", "users"]);
     let Some(mut browser) = Browser::start() else { return };
     browser.go_to(&server.entry);

@@ -24,7 +24,6 @@ const ON_ITEM = [
   ["x", "give it back; the draft is kept"],
   ["u", "undo your answer"],
   ["n", "next item"],
-  ["r", "make it a regression case"],
   ["e", "next place that the check looked at"],
   ["j, k", "next, previous turn or operation"],
   ["b", "baseline beside, or not"],
@@ -127,7 +126,7 @@ function onKey(e) {
   if (item) {
     Object.assign(actions, {
       e: () => nextPlace(work.data), j: () => nextBlock(1), k: () => nextBlock(-1), b: toggleBaseline,
-      u: () => press("undo"), r: () => press("case"),
+      u: () => press("undo"),
       Enter: !onButton && (() => press("take") || save()),
     });
   }
