@@ -9,13 +9,19 @@ use secrecy::SecretString;
 
 use super::super::context::{Context, Failure, eprint};
 use super::super::signals::Interrupt;
+use super::notify::tell_all;
 use super::opened::{Opened, now, reviewer};
 use crate::eval::exit;
 use crate::model::duration;
 use crate::net::secret;
+use crate::net::webhook::send::Sender;
 use crate::report::safe;
 use crate::review::serve::access::{Access, Net, Proxy};
 use crate::review::serve::{ServeError, Server, Setup};
+use crate::store::db::Store;
+
+/// How often it is looked whether something is to be told to others.
+const TELL: Duration = Duration::from_secs(20);
 
 /// Arguments of `seatrial review serve`.
 #[derive(Debug, clap::Args)]
@@ -82,7 +88,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
             "there are no users to let in: `seatrial review user add NAME --role admin` adds the first",
         ));
     }
-    opened.runtime().block_on(serve(args, access, opened.store.clone()))
+    opened.runtime().block_on(serve(args, context, access, opened.store.clone()))
 }
 
 fn access(args: &Args, context: &Context) -> Result<Access, Failure> {
@@ -107,12 +113,13 @@ fn access(args: &Args, context: &Context) -> Result<Access, Failure> {
     }
 }
 
-async fn serve(args: &Args, access: Access, store: crate::store::db::Store) -> Result<u8, Failure> {
+async fn serve(args: &Args, context: &Context, access: Access, store: Store) -> Result<u8, Failure> {
     let token = match &access {
         Access::Local { token, .. } => Some(token.clone()),
         _ => None,
     };
     let shown = store.shown().to_owned();
+    let telling = tell(context, store.clone());
     let setup = Setup { store, access, url: args.url.clone(), lease: args.lease, clock: Arc::new(now) };
     let server = Server::listen(args.listen, setup).await.map_err(failure)?;
     let address = server.address();
@@ -131,8 +138,34 @@ async fn serve(args: &Args, access: Access, store: crate::store::db::Store) -> R
     // Not a note: who starts it must learn the address.
     eprint(&said);
     let mut interrupt = Interrupt::new().map_err(|why| Failure::new(exit::BUG, why))?;
-    server.serve(async move { interrupt.wait().await }).await.map_err(failure)?;
+    tokio::select! {
+        served = server.serve(async move { interrupt.wait().await }) => served.map_err(failure)?,
+        () = telling => {}
+    }
     Ok(exit::PASSED)
+}
+
+/// Sends the webhooks that are due, again and again, for as long as there are pages. What is under way when they end is
+/// sent by the next who looks: it waits in the store.
+async fn tell(context: &Context, store: Store) {
+    let sender = match Sender::new() {
+        Ok(sender) if !context.settings.review.value.webhooks.is_empty() => sender,
+        Ok(_) => return std::future::pending().await,
+        Err(why) => {
+            eprint(&format!("seatrial: no webhooks are sent: {}\n", safe::line(&why.to_string())));
+            return std::future::pending().await;
+        }
+    };
+    let mut tick = tokio::time::interval(TELL);
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tick.tick().await;
+        let troubles = match tell_all(&store, &sender, context).await {
+            Ok(told) => told.troubles,
+            Err(why) => vec![why.to_string()],
+        };
+        troubles.iter().for_each(|why| eprint(&format!("seatrial: not sent: {}\n", safe::line(why))));
+    }
 }
 
 fn failure(error: ServeError) -> Failure {

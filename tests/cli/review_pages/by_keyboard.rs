@@ -160,33 +160,6 @@ fn a_lease_that_ends_while_the_page_is_open_keeps_what_was_written() {
 }
 
 #[test]
-fn a_page_says_at_once_when_its_lease_is_gone() {
-    let project = Project::new();
-    let ids = enqueue(&project, vec![item(1)]);
-    let server = Served::start(&project, &["--as", "ann", "--lease", "3s"]);
-    let Some(mut browser) = Browser::start() else { return };
-    browser.go_to(&server.entry);
-    browser.key("n");
-    browser.wait("location.pathname.startsWith('/item/')");
-    browser.ready();
-    browser.key("c");
-    browser.write("kept");
-    // Taken back behind the page's back, by the same person elsewhere.
-    with_store(&project, async |store| {
-        store.claim_item(&ids[0], "ann", now(), 60_000).await.expect("stored").expect("one's own");
-    });
-    browser.wait("!document.getElementById('lost').hidden");
-    assert!(text(&mut browser, "#lost").contains("Your draft is kept"));
-    assert_eq!(browser.eval("document.getElementById('comment').value"), "kept");
-    assert_eq!(browser.eval("document.getElementById('save').disabled"), true);
-    browser.eval("document.getElementById('again').click()");
-    browser.wait("document.getElementById('said')?.textContent.includes('yours now') && document.getElementById('comment') !== null");
-    browser.ready();
-    assert_eq!(browser.eval("document.getElementById('comment').value"), "kept");
-    no_complaints(&mut browser, &server, &[409]);
-}
-
-#[test]
 fn people_sign_in_see_what_their_role_allows_and_sign_out() {
     let project = Project::new();
     user(&project, "ann", "reviewer");
