@@ -9,7 +9,7 @@ mod export;
 mod import;
 mod label;
 mod list;
-mod notify;
+pub mod notify;
 mod opened;
 mod reading;
 mod serve;
