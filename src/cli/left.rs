@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::context::{Context, Failure};
+use super::review::notify;
 use super::run::display;
 use super::stored::Opened;
 use crate::eval::event::{Plan, SuitePlan};
@@ -38,6 +39,7 @@ pub fn enqueue(record: &Path, context: &Context, opened: &Opened, now: Millis) -
         SendError::Taken(why) => Failure::store(&why),
         why => Failure::usage(why),
     })?;
+    notify::soon(opened, context);
     let mut decided = 0;
     if new < sent.items {
         let plan = crate::store::record::plan(record).map_err(Failure::usage)?;

@@ -27,6 +27,7 @@ mod run;
 mod schema;
 mod sessions;
 mod show;
+mod signals;
 mod store;
 mod stored;
 

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::context::{Context, Failure, eprint};
+use super::signals::Interrupt;
 use crate::eval::exit;
 use crate::model::duration;
 use crate::receive::Counts;
@@ -161,31 +162,6 @@ async fn serve(
         tokio::task::block_in_place(|| recorder.finish()).map_err(failure)?;
     }
     Ok(inbox.counts())
-}
-
-/// Ctrl-C, and being asked to end.
-struct Interrupt {
-    #[cfg(unix)]
-    terminate: tokio::signal::unix::Signal,
-}
-
-impl Interrupt {
-    fn new() -> io::Result<Self> {
-        Ok(Self {
-            #[cfg(unix)]
-            terminate: tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?,
-        })
-    }
-
-    async fn wait(&mut self) {
-        #[cfg(unix)]
-        tokio::select! {
-            _ = tokio::signal::ctrl_c() => {}
-            _ = self.terminate.recv() => {}
-        }
-        #[cfg(not(unix))]
-        let _ = tokio::signal::ctrl_c().await;
-    }
 }
 
 /// The file of sessions, in a folder that exists.

@@ -120,7 +120,9 @@ pub struct Data {
 pub struct Labels {
     /// How many verdicts they decided.
     pub applied: u64,
-    /// SHA-256 over them.
+    /// Who decided how many, by name.
+    pub by: BTreeMap<String, u64>,
+    /// SHA-256 over them: verdict, decision and names, sorted, one a line.
     pub digest: Digest,
 }
 

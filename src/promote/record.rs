@@ -104,13 +104,13 @@ pub fn take(
     let mut faults = Vec::new();
     let mut fault = |why: String| faults.push(Refusal::fast(format!("{shown}: {why}")));
     whole(&plain, &mut fault);
-    agrees(&plain, path, &mut fault);
     let known = known(&plain.summary.run).map_err(|why| TakeError::Store(shown.to_owned(), why))?;
     if known.is_some_and(|known| known != before) {
         fault(format!("the record is not what run {} left: it was edited", plain.summary.run));
     }
     let finished = plain.finished.as_ref().and_then(|f| Moment::parse(&f.at));
     let overlaid = overlay(path).map_err(|why| TakeError::Overlay(shown.to_owned(), why))?;
+    agrees(&plain, overlaid.as_ref().map(|o| &o.replayed.summary), path, &mut fault);
     let (replayed, labels) = match overlaid {
         Some(overlaid) => (overlaid.replayed, overlaid.labels),
         None => (plain, Vec::new()),
@@ -154,8 +154,9 @@ fn whole(replayed: &Replayed, fault: &mut dyn FnMut(String)) {
     }
 }
 
-/// What was written of the run says the same as its record, decided again.
-fn agrees(replayed: &Replayed, path: &Path, fault: &mut dyn FnMut(String)) {
+/// What was written of the run says the same as its record, decided again; or, where reports were drawn since, as its record
+/// with the decisions of people.
+fn agrees(replayed: &Replayed, overlaid: Option<&RunSummary>, path: &Path, fault: &mut dyn FnMut(String)) {
     let (said, decided) = (replayed.finished.as_ref().map(|f| f.exit_code), replayed.summary.exit_code);
     if let Some(said) = said.filter(|said| *said != decided) {
         fault(format!("the record says exit code {said}, and decides {decided}: it was edited"));
@@ -173,10 +174,12 @@ fn agrees(replayed: &Replayed, path: &Path, fault: &mut dyn FnMut(String)) {
         Err(why) => fault(format!("summary.json cannot be read: {why}")),
         Ok(summary) => {
             let told = |s: &SuiteSummary| (s.name.clone(), s.decision, s.cases, s.sessions.clone());
-            let same = summary.run == replayed.summary.run
-                && summary.exit_code == replayed.summary.exit_code
-                && summary.suites.iter().map(told).eq(replayed.summary.suites.iter().map(told));
-            if !same {
+            let same = |decided: &RunSummary| {
+                summary.run == decided.run
+                    && summary.exit_code == decided.exit_code
+                    && summary.suites.iter().map(told).eq(decided.suites.iter().map(told))
+            };
+            if !same(&replayed.summary) && !overlaid.is_some_and(same) {
                 fault("summary.json says something else than the record: one of them was edited".to_owned());
             }
         }

@@ -8,5 +8,6 @@ pub mod exchange;
 pub mod notify;
 pub mod regression;
 pub mod rulings;
+pub mod serve;
 pub mod stored;
 pub mod words;

@@ -43,7 +43,7 @@ impl Question {
             .iter()
             .filter_map(|asked| match asked {
                 Asked::Judge(name) => Some(name.as_str()),
-                Asked::Embedding(_) => None,
+                Asked::Embedding(_) | Asked::Earlier => None,
             })
             .collect();
         let text = match description.trim() {

@@ -10,6 +10,7 @@ use std::sync::OnceLock;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
+use base64::Engine;
 use serde_json::{Value, json};
 
 /// How long a browser may take for one thing; only one that hangs takes this long.
@@ -58,7 +59,7 @@ impl Browser {
     /// Starts a browser with an empty page. `None` where there is none to be had, which is said; under CI that fails.
     pub fn start() -> Option<Self> {
         let Some(program) = program() else {
-            let why = "NOT TESTED: the HTML report in a browser: there is no chromium, and it could not be installed\n";
+            let why = "NOT TESTED: pages in a browser: there is no chromium, and it could not be installed\n";
             assert!(std::env::var_os("CI").is_none(), "{why}");
             // Around the capture of the test harness, which would hide it.
             let _ = std::io::stderr().write_all(why.as_bytes());
@@ -135,6 +136,47 @@ impl Browser {
         self.wait("location.protocol === 'file:' && document.documentElement?.dataset.ready !== undefined");
     }
 
+    /// Goes to an address and waits until the page there is ready.
+    #[track_caller]
+    pub fn go_to(&mut self, url: &str) {
+        self.eval("delete document.documentElement.dataset.ready");
+        self.call("Page.navigate", json!({ "url": url }));
+        self.ready();
+    }
+
+    /// Waits until the page is ready, after something led to another one.
+    #[track_caller]
+    pub fn ready(&mut self) {
+        self.wait("location.protocol === 'http:' && document.readyState === 'complete' && document.documentElement?.dataset.ready !== undefined");
+    }
+
+    /// A screen of this size; of a phone with `phone`.
+    pub fn screen(&mut self, width: u32, height: u32, phone: bool) {
+        let size = json!({ "width": width, "height": height, "deviceScaleFactor": if phone { 2 } else { 1 }, "mobile": phone });
+        self.call("Emulation.setDeviceMetricsOverride", size);
+        self.call("Emulation.setTouchEmulationEnabled", json!({ "enabled": phone }));
+    }
+
+    /// Light or dark, as the system would say it.
+    pub fn scheme(&mut self, scheme: &str) {
+        let features = json!([{ "name": "prefers-color-scheme", "value": scheme }]);
+        self.call("Emulation.setEmulatedMedia", json!({ "features": features }));
+    }
+
+    /// Writes what is seen to a file.
+    pub fn shot(&mut self, file: &Path) {
+        let answer = self.call("Page.captureScreenshot", json!({ "format": "png" }));
+        let png = base64::engine::general_purpose::STANDARD.decode(answer["data"].as_str().expect("a picture"));
+        std::fs::write(file, png.expect("base64")).expect("a file");
+    }
+
+    /// Types a text, letter by letter.
+    pub fn write(&mut self, text: &str) {
+        for letter in text.chars() {
+            self.key(&letter.to_string());
+        }
+    }
+
     /// What an expression is in the page.
     pub fn eval(&mut self, expression: &str) -> Value {
         self.try_eval(expression).unwrap_or_else(|| panic!("{expression}: it throws"))
@@ -161,7 +203,7 @@ impl Browser {
 
     /// Presses a key.
     pub fn key(&mut self, key: &str) {
-        let code = json!({ "type": "keyDown", "key": key, "text": if key.len() == 1 { key } else { "" } });
+        let code = json!({ "type": "keyDown", "key": key, "text": if key.chars().count() == 1 { key } else { "" } });
         self.call("Input.dispatchKeyEvent", code);
         self.call("Input.dispatchKeyEvent", json!({ "type": "keyUp", "key": key }));
     }

@@ -40,6 +40,7 @@ mod rerun;
 mod resume;
 mod review;
 mod review_loop;
+mod review_pages;
 mod sample;
 mod selected;
 mod shards;

@@ -30,7 +30,7 @@ pub struct Rollback {
     /// The alert that does it; it must be one of the target's `rollback_on`.
     #[arg(long, value_name = "NAME")]
     alert: Option<String>,
-    /// Who does it; or `reviewer` of the settings (SEATRIAL_REVIEWER).
+    /// Who does it; else `reviewer` of the settings (SEATRIAL_REVIEWER), or git's `user.name`.
     #[arg(long, value_name = "NAME")]
     by: Option<String>,
     /// Print one machine-readable line instead.
@@ -50,7 +50,7 @@ pub struct Alias {
     /// Why.
     #[arg(long, value_name = "TEXT", default_value = "")]
     reason: String,
-    /// Who does it; or `reviewer` of the settings (SEATRIAL_REVIEWER).
+    /// Who does it; else `reviewer` of the settings (SEATRIAL_REVIEWER), or git's `user.name`.
     #[arg(long, value_name = "NAME")]
     by: Option<String>,
     /// Print one machine-readable line instead.

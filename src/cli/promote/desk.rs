@@ -6,6 +6,7 @@ use std::path::Path;
 use secrecy::SecretString;
 
 use super::super::context::{Context, Failure};
+use super::super::review::reviewer;
 use super::super::stored::Opened;
 use crate::eval::exit;
 use crate::model::digest::Digest;
@@ -53,9 +54,9 @@ pub fn target<'c>(name: &str, context: &'c Context) -> Result<&'c Target, Failur
     })
 }
 
-/// Who asks: as given, else the reviewer of the settings.
+/// Who asks: as given, else as whoever reviews.
 fn named(by: Option<&str>, context: &Context) -> Option<String> {
-    let of_settings = || context.settings.reviewer.value.clone();
+    let of_settings = || reviewer(context).ok();
     by.map(str::to_owned).or_else(of_settings).map(|name| name.trim().to_owned()).filter(|name| is_name(name))
 }
 
@@ -63,7 +64,7 @@ fn is_name(name: &str) -> bool {
     !name.is_empty() && name.len() <= 100 && !name.chars().any(char::is_control)
 }
 
-/// Who submits: as given, the reviewer of the settings, or whom the CI or the system names.
+/// Who submits: as given, whoever reviews here, or whom the CI or the system names.
 pub fn submitter(by: Option<&str>, context: &Context) -> Result<String, Failure> {
     let known = ["GITHUB_ACTOR", "GITLAB_USER_LOGIN", "USER", "LOGNAME", "USERNAME"];
     let of_system = || known.iter().find_map(|name| std::env::var(name).ok()).filter(|name| is_name(name));
@@ -76,7 +77,9 @@ pub fn decider(by: Option<&str>, context: &Context) -> Result<String, Failure> {
 }
 
 fn nobody() -> Failure {
-    Failure::usage("who does this?\nhelp: give your name by --by, or set `reviewer` (SEATRIAL_REVIEWER)")
+    Failure::usage(
+        "who does this?\nhelp: give your name by --by, or set `reviewer` (SEATRIAL_REVIEWER) or git's `user.name`",
+    )
 }
 
 /// The keys of a target.

@@ -24,7 +24,7 @@ pub struct Args {
     /// Only those of this promotion.
     #[arg(value_name = "PROMOTION")]
     id: Option<String>,
-    /// Who runs them; else `reviewer` of the settings, or whom the CI or the system names.
+    /// Who runs them; else `reviewer` of the settings, git's `user.name`, or whom the CI or the system names.
     #[arg(long, value_name = "NAME")]
     by: Option<String>,
     /// Print a script to begin with, for `on_approve` and `on_rollback` alike.

@@ -6,6 +6,7 @@ mod back;
 mod data;
 mod decide;
 mod desk;
+mod evidence;
 mod hooks;
 mod keygen;
 mod list;

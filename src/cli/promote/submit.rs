@@ -7,22 +7,18 @@ use std::path::PathBuf;
 use serde_json::json;
 
 use super::super::context::{Context, Failure};
-use super::super::decisions::{self, Decided};
-use super::super::gate::locate;
-use super::at_hand::Here;
 use super::desk::Desk;
-use super::{data, desk, hooks, words};
+use super::evidence::{no_evidence, take_all};
+use super::{desk, hooks, words};
 use crate::eval::exit;
 use crate::model::digest::Digest;
 use crate::model::duration;
 use crate::promote::book::{Book, Wanted};
 use crate::promote::event::{BY_RULE, Event, Id, Override, Submission, Version};
-use crate::promote::gate::{self, Gate, Labels, Outcome, Refusal, Run};
+use crate::promote::gate::{self, Gate, Outcome, Run};
 use crate::promote::moment::Moment;
-use crate::promote::record::{self, Overlaid, TakeError, Taken};
 use crate::promote::state::{Refused, Status};
 use crate::promote::statement::Statement;
-use crate::promote::verify::AtHand;
 use crate::report::safe;
 use crate::suite::settings::promote::Target;
 
@@ -42,7 +38,7 @@ pub struct Args {
     /// What is deployed: its digest as `sha256:<hex>` (of an image, say), or a file.
     #[arg(long, value_name = "DIGEST|FILE")]
     artifact: Option<String>,
-    /// Who submits; else `reviewer` of the settings, or whom the CI or the system names.
+    /// Who submits; else `reviewer` of the settings, git's `user.name`, or whom the CI or the system names.
     #[arg(long, value_name = "NAME")]
     by: Option<String>,
     /// Record the evidence, and do not ask for an approval yet.
@@ -72,7 +68,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     let now = desk::now();
     let until = args.until.as_deref().map(|text| until(text, now)).transpose()?;
     let desk = Desk::open(context)?;
-    let runs = evidence(args, &desk)?;
+    let runs = take_all(&args.run, &desk)?;
     let refusals = Run::weigh(&runs, version, &target.rules, artifact.as_ref(), now);
     if refusals.iter().any(|refusal| !refusal.can_be_overridden) {
         return Err(no_evidence(&refusals));
@@ -220,97 +216,4 @@ fn until(text: &str, now: Moment) -> Result<Moment, Failure> {
             safe::line(text)
         ))
     })
-}
-
-/// That there is no evidence, and why: all of it.
-fn no_evidence(refusals: &[Refusal]) -> Failure {
-    let reasons: Vec<&str> = refusals.iter().map(|refusal| refusal.reason.as_str()).collect();
-    let s = if reasons.len() == 1 { "" } else { "s" };
-    Failure::new(
-        exit::NOT_SHOWN,
-        format_args!(
-            "this is no evidence ({} reason{s}); nothing was recorded\n  {}",
-            reasons.len(),
-            reasons.join("\n  ")
-        ),
-    )
-}
-
-/// The evidence of all runs; everything that is wrong with any of them is told at once.
-fn evidence(args: &Args, desk: &Desk<'_>) -> Result<Vec<Run>, Failure> {
-    let context = desk.context;
-    let latest = context.settings.out.value.join("latest");
-    let named = if args.run.is_empty() { std::slice::from_ref(&latest) } else { &args.run };
-    let (mut runs, mut faults) = (Vec::new(), Vec::new());
-    for run in named {
-        match take(run, desk) {
-            Ok(taken) => {
-                hold(&taken, context, &mut faults)?;
-                runs.push(taken.run);
-            }
-            Err(Taking::NoEvidence(found)) => faults.extend(found),
-            Err(Taking::Failed(failure)) => return Err(failure),
-        }
-    }
-    if faults.is_empty() { Ok(runs) } else { Err(no_evidence(&faults)) }
-}
-
-/// Why the evidence of a run was not taken.
-enum Taking {
-    NoEvidence(Vec<Refusal>),
-    Failed(Failure),
-}
-
-fn take(run: &std::path::Path, desk: &Desk<'_>) -> Result<Taken, Taking> {
-    let context = desk.context;
-    let path = locate(run, context).map_err(Taking::Failed)?;
-    // `latest` will be another run tomorrow.
-    let path = path
-        .parent()
-        .and_then(|dir| dir.canonicalize().ok())
-        .map_or(path.clone(), |dir| path.file_name().map_or(path.clone(), |name| dir.join(name)));
-    let cwd = context.cwd.canonicalize().unwrap_or_else(|_| context.cwd.clone());
-    let shown = path.strip_prefix(&cwd).unwrap_or(&path).to_string_lossy().replace('\\', "/");
-    let known = |id: &str| {
-        let run = desk.wait(desk.store().kept_run(id)).map_err(|why| why.to_string())?;
-        Ok(run.and_then(|run| run.run.record_digest))
-    };
-    let overlay = |path: &std::path::Path| overlay(context, path);
-    let recorded = |name: &str| Here(context).file(std::path::Path::new(name));
-    match record::take(&path, &shown, &known, &overlay, &recorded) {
-        Ok(taken) => Ok(taken),
-        Err(TakeError::NoEvidence(faults)) => Err(Taking::NoEvidence(faults)),
-        Err(why @ TakeError::Record(_)) => Err(Taking::Failed(Failure::usage(why))),
-        Err(why) => Err(Taking::Failed(Failure::new(exit::NOT_SHOWN, why))),
-    }
-}
-
-/// Holds what is at hand against the record: the suites, and the recordings.
-fn hold(taken: &Taken, context: &Context, faults: &mut Vec<Refusal>) -> Result<(), Failure> {
-    for (suite, sessions) in taken.run.suites.iter().zip(&taken.sessions) {
-        let name = format!("suite `{}` ({})", suite.name, suite.path);
-        match Here(context).load(suite) {
-            Err(why) => faults.push(Refusal::fast(format!("{name} cannot be read any more: {why}"))),
-            Ok(None) => faults.push(Refusal::fast(format!("{name} is not there; promote where the run was made"))),
-            Ok(Some(is)) => {
-                let differs = super::at_hand::differences(suite, &is);
-                if differs.is_empty() {
-                    let differs = data::differs(&taken.run, suite, &is, sessions, context)?;
-                    faults.extend(differs.map(Refusal::fast));
-                } else {
-                    faults.push(Refusal::fast(format!("{name} is not what was run: {}", differs.join("; "))));
-                }
-            }
-        }
-    }
-    Ok(())
-}
-
-/// The decisions of people over a record, where there are any.
-fn overlay(context: &Context, path: &std::path::Path) -> Result<Option<Overlaid>, String> {
-    let decided = decisions::decided(path, context).map_err(|failure| failure.message.trim().to_owned())?;
-    Ok(decided.map(|Decided { replayed, applied }| {
-        let labels = applied.into_iter().map(|a| a.map(|(applied, digest)| Labels { applied, digest }));
-        Overlaid { replayed, labels: labels.collect() }
-    }))
 }

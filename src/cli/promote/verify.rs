@@ -232,7 +232,7 @@ fn tell(args: &Args, context: &Context, looked: &[Looked], log: Option<&[Sealed]
         match &looked.found {
             Found::Same => words::row(&mut out, "same", &looked.what),
             Found::Void(why) => words::row(&mut out, "VOID", &format!("{}: {why}", looked.what)),
-            Found::Absent(why) => words::row(&mut out, "not looked at", &format!("{}: {why}", looked.what)),
+            Found::Absent(why) => words::row(&mut out, "not there", &format!("{}: {why}", looked.what)),
         }
     }
     let verdict = match code {

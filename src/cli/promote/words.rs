@@ -74,7 +74,7 @@ pub fn evidence(gate: &Gate, out: &mut String) {
 
 /// A line of a table; what others wrote cannot break out of it.
 pub fn row(out: &mut String, what: &str, text: &str) {
-    let _ = writeln!(out, "{what:<12} {}", safe::line(text));
+    let _ = writeln!(out, "{what:<13} {}", safe::line(text));
 }
 
 /// The head of a log, which somebody should keep elsewhere.

@@ -9,7 +9,7 @@ mod export;
 mod import;
 mod label;
 mod list;
-mod notify;
+pub mod notify;
 mod opened;
 mod reading;
 mod serve;
@@ -21,6 +21,8 @@ mod undo;
 mod user;
 mod walk;
 mod which;
+
+pub(super) use opened::reviewer;
 
 use super::context::{Context, Failure};
 

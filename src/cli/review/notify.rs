@@ -1,7 +1,10 @@
 //! `seatrial review notify`: sends the webhooks that are due, once, for cron.
 
+use std::time::Duration;
+
 use super::opened::{Opened, now};
 use crate::cli::context::{Context, Failure, eprint};
+use crate::cli::stored;
 use crate::eval::exit;
 use crate::net::secret;
 use crate::net::webhook::send::Sender;
@@ -9,6 +12,9 @@ use crate::report::safe;
 use crate::review::notify::{Notifier, Told};
 use crate::review::words::count;
 use crate::store::db::{Store, StoreError};
+
+/// How long the end of a run waits for those who are told.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Arguments of `seatrial review notify`.
 #[derive(Debug, clap::Args)]
@@ -40,6 +46,24 @@ pub fn run(_: &Args, context: &Context) -> Result<u8, Failure> {
     }
     let code = if told.again + told.given_up > 0 { exit::INCOMPLETE } else { exit::PASSED };
     context.print(format!("{text}\n").as_bytes(), code)
+}
+
+/// Tells of what has just happened, for some seconds at most: who cannot be told now is told later.
+pub fn soon(opened: &stored::Opened, context: &Context) {
+    if context.settings.review.value.webhooks.is_empty() {
+        return;
+    }
+    let Ok(sender) = Sender::new() else { return };
+    let telling = async { tokio::time::timeout(PATIENCE, tell_all(opened.store(), &sender, context)).await };
+    let troubles = match opened.runtime().block_on(telling) {
+        Ok(Ok(told)) => told.troubles,
+        Ok(Err(why)) => vec![why.to_string()],
+        Err(_) => vec![format!("not everybody answered within {} s", PATIENCE.as_secs())],
+    };
+    for why in troubles {
+        let later = "`seatrial review notify` sends it again";
+        context.note(&format!("seatrial: a webhook was not told: {}; {later}\n", safe::line(&why)));
+    }
 }
 
 /// Puts down what is overdue, and sends everything that is due.

@@ -1,13 +1,14 @@
 //! `index.html`: one file that opens offline and asks nobody. The decision on top, then what failed; for each session
 //! that was kept its transcript and waterfall with every verdict beside what it points at.
 //!
-//! [`page`] is what is compiled in, [`embed`] how data gets into it, [`rows`] the list, [`difference`] expected against
+//! [`page`] is what is compiled in, [`parts`] what of it other pages use too, [`embed`] how data gets into it, [`rows`] the list, [`difference`] expected against
 //! actual; the files in `page/` are the program that a browser runs. A drawing holds a few hundred sessions: what they
 //! make of the page waits in a temporary file for what stands above it, the decision.
 
-mod difference;
-mod embed;
+pub mod difference;
+pub mod embed;
 mod page;
+pub mod parts;
 mod rows;
 
 use std::fs::File;

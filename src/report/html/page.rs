@@ -8,36 +8,41 @@ use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
 
 use super::embed::escape;
+use super::parts;
 use crate::eval::exit;
 use crate::eval::gate::{Decision, SuiteSummary};
 use crate::eval::spend::Spend;
+use crate::net::percent;
 use crate::report::Drawn;
 use crate::report::counts::not_passed;
 
-const STYLE: &str = include_str!("page/style.css");
+/// Its own style, after that of any page with a session.
+const STYLE: &[&str] = &[parts::STYLE[0], parts::STYLE[1], include_str!("page/run.css")];
 
 /// The program, file by file; all share one scope, and later ones use what earlier ones define.
-const PROGRAM: &[&str] = &[
-    include_str!("page/text.js"),
-    include_str!("page/dom.js"),
-    include_str!("page/data.js"),
-    include_str!("page/filter.js"),
-    include_str!("page/list.js"),
-    include_str!("page/chart.js"),
-    include_str!("page/baseline.js"),
-    include_str!("page/overview.js"),
-    include_str!("page/json.js"),
-    include_str!("page/waterfall.js"),
-    include_str!("page/transcript.js"),
-    include_str!("page/detail.js"),
-    include_str!("page/keys.js"),
-    include_str!("page/main.js"),
+const PROGRAM: &[&[&str]] = &[
+    parts::PROGRAM,
+    &[
+        include_str!("page/data.js"),
+        include_str!("page/filter.js"),
+        include_str!("page/list.js"),
+        include_str!("page/chart.js"),
+        include_str!("page/baseline.js"),
+        include_str!("page/overview.js"),
+        include_str!("page/detail.js"),
+        include_str!("page/keys.js"),
+        include_str!("page/main.js"),
+    ],
 ];
 
 const SKELETON: &str = include_str!("page/page.html");
 
 fn program() -> String {
-    format!("(() => {{\n\"use strict\";\n{}\nmain();\n}})();\n", PROGRAM.join("\n"))
+    format!("(() => {{\n\"use strict\";\n{}\nmain();\n}})();\n", PROGRAM.concat().join("\n"))
+}
+
+fn style() -> String {
+    STYLE.concat()
 }
 
 fn hash(text: &str) -> String {
@@ -49,10 +54,10 @@ pub fn head(drawn: Drawn<'_>) -> String {
     let policy = format!(
         "default-src 'none'; script-src {}; style-src {}; base-uri 'none'; form-action 'none'",
         hash(&program()),
-        hash(STYLE)
+        hash(&style())
     );
     let title = format!("{}: {} - seatrial", word(drawn), drawn.summary.run);
-    fill(&[("{policy}", &policy), ("{style}", STYLE), ("{title}", &escape(&title)), ("{gate}", &gate(drawn))])
+    fill(&[("{policy}", &policy), ("{style}", &style()), ("{title}", &escape(&title)), ("{gate}", &gate(drawn))])
 }
 
 /// The skeleton with its places filled, in order. What is put in is not looked at again.
@@ -116,7 +121,7 @@ fn gate(drawn: Drawn<'_>) -> String {
             out,
             "<li data-suite=\"{name}\"><a href=\"#/{}\"><span class=\"badge {decision}\">{decision}</span> \
              <b>{name}</b></a> <span class=\"counts\">{}</span>",
-            link(&suite.name),
+            percent::encode(suite.name.as_bytes(), b""),
             escape(&counts(suite))
         );
         if suite.decision != Decision::Passed {
@@ -154,18 +159,6 @@ fn counts(suite: &SuiteSummary) -> String {
     parts.join(", ")
 }
 
-/// A part of a deep link: as `encodeURIComponent` writes it.
-fn link(text: &str) -> String {
-    let mut out = String::new();
-    for byte in text.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => out.push(char::from(byte)),
-            byte => drop(write!(out, "%{byte:02X}")),
-        }
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -173,7 +166,7 @@ mod tests {
     #[test]
     fn the_program_and_the_style_cannot_end_their_elements() {
         assert!(!program().to_lowercase().contains("</script") && !program().contains("<!--"));
-        assert!(!STYLE.to_lowercase().contains("</style"));
+        assert!(!style().to_lowercase().contains("</style"));
     }
 
     #[test]
@@ -191,13 +184,8 @@ mod tests {
         ] {
             assert!(!program.contains(never), "{never}");
         }
-        for asset in [STYLE, &program] {
+        for asset in [&style(), &program] {
             assert!(!asset.contains("url(") && !asset.contains("@import") && !asset.contains("https:"));
         }
-    }
-
-    #[test]
-    fn links_survive_any_name() {
-        assert_eq!(link("a b/#%"), "a%20b%2F%23%25");
     }
 }

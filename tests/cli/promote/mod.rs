@@ -4,6 +4,7 @@ mod examples;
 mod hooks;
 mod keys;
 mod log;
+mod people;
 mod refused;
 mod states;
 mod void;

@@ -49,7 +49,7 @@ fn what_is_not_at_hand_is_not_shown_and_never_taken_for_the_same() {
     verify(&project, &[]).code(4).says("artifact").says("give it by --artifact").says("NOT SHOWN");
     std::fs::remove_file(project.path("sessions.jsonl")).expect("removed");
     verify(&project, &["--artifact", "image.tar"]).code(4).says("recording sessions.jsonl").says("it is not there");
-    verify(&project, &["--artifact", "image.tar", "--allow-absent"]).code(0).says("not looked at");
+    verify(&project, &["--artifact", "image.tar", "--allow-absent"]).code(0).says("not there");
     promote(&project, &["verify", "airline@9", "--to", "prod"]).code(1).says("nobody ever submitted it");
     project.file("other.tar", "another image");
     verify(&project, &["--artifact", "other.tar", "--allow-absent"]).code(1);

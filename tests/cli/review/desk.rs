@@ -50,7 +50,7 @@ print(json.dumps({"code": os.waitstatus_to_exitcode(status), "shown": everything
 
 /// What came of typing; `None` without Python.
 #[allow(clippy::print_stderr, reason = "a test that does not run says so")]
-fn typed(project: &Project, who: &str, steps: &[(&str, &str)]) -> Option<Value> {
+pub fn typed(project: &Project, who: &str, steps: &[(&str, &str)]) -> Option<Value> {
     if Command::new("python3").arg("--version").output().map_or(true, |o| !o.status.success()) {
         eprintln!("not tested: there is no python3 to open a terminal with");
         return None;

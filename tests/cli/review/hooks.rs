@@ -2,7 +2,7 @@
 
 use super::{queue, review, waiting};
 use crate::judges::stub::{Stub, ok, refuse};
-use crate::project::Said;
+use crate::project::{GOOD, Project, Said, again, replies};
 
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
@@ -38,6 +38,26 @@ fn messages_that_are_due_are_sent_signed_and_once() {
     assert!(bodies.iter().all(|b| !b.to_string().contains("private") && !b.to_string().contains("refunded")));
     assert_eq!(asked[0].header("webhook-id"), Some(format!("review_new_{}", ids[0]).as_str()));
     assert!(asked[0].header("webhook-signature").is_some_and(|s| s.starts_with("v1,")));
+}
+
+#[test]
+fn a_run_tells_of_what_it_sends_to_people_and_its_exit_code_does_not_depend_on_that() {
+    let stub = Stub::new(|_| ok(""));
+    let check = format!("{GOOD}review = {{ always = true }}\n");
+    let project = Project::with(&check, &[&replies("a", "good"), &replies("b", "good")]);
+    project.file("seatrial.toml", settings(&stub.url));
+    let run = |secret: &str| {
+        let mut command = project.command(&["run", "suite.toml"]);
+        command.env("HOOK", secret);
+        Said::of(command)
+    };
+    run("too short").code(3).complains("a webhook was not told").complains("at least 24 are needed");
+    assert_eq!(stub.count(), 0);
+    run(SECRET).code(3);
+    assert_eq!(stub.count(), 0, "it is not due yet");
+    project.file("sessions.jsonl", again(&replies("c", "good")));
+    run(SECRET).code(3);
+    assert_eq!(stub.asked().iter().map(crate::judges::stub::body).filter(|b| b["type"] == "review.new").count(), 1);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod desk;
 mod exchange;
 mod hooks;
+mod minute;
 mod words;
 
 use std::path::Path;

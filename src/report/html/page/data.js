@@ -1,24 +1,6 @@
 // The data of the run, as the elements of this page hold it: the head and the tail as JSON, rows, details and
 // transcripts packed.
 
-// A number that a browser cannot hold exactly, with the text it was recorded as.
-class Exact {
-  constructor(source) {
-    this.source = source;
-  }
-  valueOf() {
-    return Number(this.source);
-  }
-  toString() {
-    return this.source;
-  }
-}
-
-function exact(_key, value, context) {
-  const source = context && context.source;
-  return typeof value === "number" && source !== undefined && String(value) !== source ? new Exact(source) : value;
-}
-
 function decoded(base64) {
   if (Uint8Array.fromBase64) return Uint8Array.fromBase64(base64);
   const text = atob(base64);
@@ -32,10 +14,6 @@ async function unpacked(id, reviver) {
   if (!node) return null;
   const stream = new Blob([decoded(node.textContent)]).stream().pipeThrough(new DecompressionStream("gzip"));
   return JSON.parse(await new Response(stream).text(), reviver);
-}
-
-function plain(id) {
-  return JSON.parse(byId(id).textContent);
 }
 
 // The run: suites with their checks, sessions and cases.
@@ -101,12 +79,6 @@ function rows(suite, chunk, number) {
 
 function blocks(check) {
   return check.severity === "critical" || check.severity === "block";
-}
-
-// All of them together: what is worse wins, as the gate has it.
-function together(letters) {
-  for (const letter of "fehp") if (letters.includes(letter)) return letter;
-  return "s";
 }
 
 function statusOf(suite, session) {

@@ -40,10 +40,6 @@ async function detail(one, trial, verdict) {
   if (verdict !== undefined) showVerdict(verdict, suite);
 }
 
-function fragment(parts) {
-  return [...el("div", {}, parts).childNodes];
-}
-
 function facts(trial) {
   const known = run.facts.map((name, i) => [name, trial.facts[i]]).filter(([, v]) => v !== null && v !== undefined);
   return el("dl", { class: "facts" }, known.map(([name, v]) => [el("dt", {}, FACTS[name].name), el("dd", {}, FACTS[name].show(v))]));
@@ -125,22 +121,6 @@ function where(finding, goTo, here) {
   });
 }
 
-// Shows a place of the transcript.
-function go(place) {
-  const target = [...document.querySelectorAll("#pane [data-place]")].find((b) => b.dataset.place === place);
-  if (!target) return;
-  for (let up = target; up; up = up.parentElement) if (up.tagName === "DETAILS") up.open = true;
-  for (const inner of target.querySelectorAll("details.op")) inner.open = true;
-  point(target);
-}
-
-function point(target) {
-  for (const old of document.querySelectorAll("#pane .pointedat")) old.classList.remove("pointedat");
-  target.classList.add("pointedat");
-  target.scrollIntoView({ block: "center" });
-  target.focus({ preventScroll: true });
-}
-
 function showVerdict(id, suite) {
   const index = suite.checks.findIndex((c) => c.id === id);
   const target = byId(`verdict-${index}`);
@@ -154,18 +134,6 @@ function differences(against, trial) {
   if (!against.length) return null;
   if (trial.status !== "p" && trial.status !== "s") return against.map(difference);
   return el("details", { class: "more" }, el("summary", {}, "Differences from what was expected that its checks allow"), against.map(difference));
-}
-
-// Expected against actual. Every second piece of a line is one that the line it replaces, or is replaced by, has not.
-function difference(against) {
-  const shown = against.lines.map(([mark, pieces]) => {
-    const kind = mark === "-" ? "del" : mark === "+" ? "ins" : "";
-    return el("span", { class: kind }, `${mark} `, pieces.map((piece, i) => (i % 2 ? el("em", {}, piece) : piece)), "\n");
-  });
-  return el("section", { class: "against" },
-    el("h3", {}, "Expected against actual: ", line(against.what)),
-    el("p", { class: "legend" }, el("span", { class: "del" }, "- expected, not there"), " ", el("span", { class: "ins" }, "+ there, not expected")),
-    el("pre", { class: "diff" }, shown));
 }
 
 // Where the transcript is, when it is not here.

@@ -27,10 +27,25 @@ function byId(id) {
   return document.getElementById(id);
 }
 
+function fragment(parts) {
+  return [...el("div", {}, parts).childNodes];
+}
+
+// Whether keys are for a field in which somebody writes.
+function typing(target) {
+  return target.matches("input:not([type=button]), textarea, select");
+}
+
 const WORDS = { p: "pass", f: "fail", e: "error", h: "held", s: "skip", ".": "none" };
 const LETTERS = { pass: "p", fail: "f", error: "e", held: "h", skip: "s" };
 const SIGNS = { p: "\u2713", f: "\u2717", e: "!", h: "\u2016", s: "\u2013", ".": "\u00b7" };
 const SAID = { p: "passed", f: "failed", e: "could not be measured", h: "held", s: "skipped", ".": "does not apply" };
+
+// All of them together: what is worse wins, as the gate has it.
+function together(letters) {
+  for (const letter of "fehp") if (letters.includes(letter)) return letter;
+  return "s";
+}
 
 // A verdict as a sign that does not depend on colour.
 function sign(letter) {

@@ -12,10 +12,6 @@ const KEYS = [
   ["?", "this help"],
 ];
 
-function typing(target) {
-  return target.matches("input:not([type=button]), textarea, select");
-}
-
 function onKey(e) {
   if (e.ctrlKey || e.metaKey || e.altKey) return;
   const dialog = byId("keys");
@@ -101,27 +97,4 @@ function help() {
       el("form", { method: "dialog" }, el("button", {}, "Close")));
   }
   dialog.showModal();
-}
-
-const THEMES = ["", "light", "dark"];
-
-// Kept where the browser lets a file keep anything.
-function storedTheme(set) {
-  try {
-    if (set !== undefined) localStorage.setItem("seatrial-theme", set);
-    return localStorage.getItem("seatrial-theme") || "";
-  } catch {
-    return "";
-  }
-}
-
-function showTheme(theme) {
-  document.documentElement.dataset.theme = theme;
-  byId("theme").textContent = theme ? `Theme: ${theme}` : "Theme";
-}
-
-function nextTheme() {
-  const theme = THEMES[(THEMES.indexOf(document.documentElement.dataset.theme || "") + 1) % THEMES.length];
-  storedTheme(theme);
-  showTheme(theme);
 }

@@ -1,0 +1,111 @@
+//! Taking the evidence of runs: their records, with what people decided over them, held against what is at hand.
+
+use std::path::{Path, PathBuf};
+
+use super::super::context::{Context, Failure};
+use super::super::decisions::{self, Applied, Decided};
+use super::super::gate::locate;
+use super::at_hand::{Here, differences};
+use super::data;
+use super::desk::Desk;
+use crate::eval::exit;
+use crate::eval::overlay::Laid;
+use crate::promote::gate::{Labels, Refusal, Run};
+use crate::promote::record::{self, Overlaid, TakeError, Taken};
+use crate::promote::verify::AtHand;
+
+/// That there is no evidence, and why: all of it.
+pub fn no_evidence(refusals: &[Refusal]) -> Failure {
+    let reasons: Vec<&str> = refusals.iter().map(|refusal| refusal.reason.as_str()).collect();
+    let s = if reasons.len() == 1 { "" } else { "s" };
+    Failure::new(
+        exit::NOT_SHOWN,
+        format_args!(
+            "this is no evidence ({} reason{s}); nothing was recorded\n  {}",
+            reasons.len(),
+            reasons.join("\n  ")
+        ),
+    )
+}
+
+/// The evidence of all runs; everything that is wrong with any of them is told at once.
+pub fn take_all(named: &[PathBuf], desk: &Desk<'_>) -> Result<Vec<Run>, Failure> {
+    let context = desk.context;
+    let latest = context.settings.out.value.join("latest");
+    let named = if named.is_empty() { std::slice::from_ref(&latest) } else { named };
+    let (mut runs, mut faults) = (Vec::new(), Vec::new());
+    for run in named {
+        match take(run, desk) {
+            Ok(taken) => {
+                hold(&taken, context, &mut faults)?;
+                runs.push(taken.run);
+            }
+            Err(Taking::NoEvidence(found)) => faults.extend(found),
+            Err(Taking::Failed(failure)) => return Err(failure),
+        }
+    }
+    if faults.is_empty() { Ok(runs) } else { Err(no_evidence(&faults)) }
+}
+
+/// Why the evidence of a run was not taken.
+enum Taking {
+    NoEvidence(Vec<Refusal>),
+    Failed(Failure),
+}
+
+fn take(run: &Path, desk: &Desk<'_>) -> Result<Taken, Taking> {
+    let context = desk.context;
+    let path = locate(run, context).map_err(Taking::Failed)?;
+    // `latest` will be another run tomorrow.
+    let path = path
+        .parent()
+        .and_then(|dir| dir.canonicalize().ok())
+        .map_or(path.clone(), |dir| path.file_name().map_or(path.clone(), |name| dir.join(name)));
+    let cwd = context.cwd.canonicalize().unwrap_or_else(|_| context.cwd.clone());
+    let shown = path.strip_prefix(&cwd).unwrap_or(&path).to_string_lossy().replace('\\', "/");
+    let known = |id: &str| {
+        let run = desk.wait(desk.store().kept_run(id)).map_err(|why| why.to_string())?;
+        Ok(run.and_then(|run| run.run.record_digest))
+    };
+    let overlay = |path: &Path| overlay(context, path);
+    let recorded = |name: &str| Here(context).file(Path::new(name));
+    match record::take(&path, &shown, &known, &overlay, &recorded) {
+        Ok(taken) => Ok(taken),
+        Err(TakeError::NoEvidence(faults)) => Err(Taking::NoEvidence(faults)),
+        Err(why @ TakeError::Record(_)) => Err(Taking::Failed(Failure::usage(why))),
+        Err(why) => Err(Taking::Failed(Failure::new(exit::NOT_SHOWN, why))),
+    }
+}
+
+/// Holds what is at hand against the record: the suites, and the recordings.
+fn hold(taken: &Taken, context: &Context, faults: &mut Vec<Refusal>) -> Result<(), Failure> {
+    for (suite, sessions) in taken.run.suites.iter().zip(&taken.sessions) {
+        let name = format!("suite `{}` ({})", suite.name, suite.path);
+        match Here(context).load(suite) {
+            Err(why) => faults.push(Refusal::fast(format!("{name} cannot be read any more: {why}"))),
+            Ok(None) => faults.push(Refusal::fast(format!("{name} is not there; promote where the run was made"))),
+            Ok(Some(is)) => {
+                let differs = differences(suite, &is);
+                if differs.is_empty() {
+                    let differs = data::differs(&taken.run, suite, &is, sessions, context)?;
+                    faults.extend(differs.map(Refusal::fast));
+                } else {
+                    faults.push(Refusal::fast(format!("{name} is not what was run: {}", differs.join("; "))));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The record decided with what people decided over it; `None` where they decided nothing.
+fn overlay(context: &Context, path: &Path) -> Result<Option<Overlaid>, String> {
+    let decided = decisions::decided(path, context).map_err(|failure| failure.message.trim().to_owned())?;
+    Ok(decided.map(|Decided { replayed, applied }| {
+        let of_suite = |(applied, laid): (Option<Applied>, &Laid)| {
+            applied.map(|(applied, digest)| Labels { applied, by: laid.by.clone(), digest })
+        };
+        let labels = applied.into_iter().zip(&replayed.laid).map(of_suite).collect();
+        Overlaid { replayed, labels }
+    }))
+}

@@ -1,0 +1,176 @@
+//! How people come in and leave: by name and password, or by the token that was printed.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{ConnectInfo, Query, State};
+use axum::http::header::SET_COOKIE;
+use axum::http::{HeaderValue, Request, Response, StatusCode};
+use axum::response::{IntoResponse, Redirect};
+use secrecy::ExposeSecret;
+use serde::{Deserialize, Serialize};
+
+use super::access::Access;
+use super::frame::Frame;
+use super::patient::Peer;
+use super::problem::Problem;
+use super::who::{Form, fields, set_cookie};
+use super::{App, pages, secret};
+use crate::ledger::Millis;
+use crate::store::db::Login;
+
+/// How long somebody stays signed in, in seconds.
+const SIGNED_IN: i64 = 12 * 3600;
+/// How long an attempt in vain counts, in milliseconds.
+const COUNTS: Millis = 15 * 60 * 1000;
+/// Attempts in vain, under one name and from one address, after which nobody may try for a while. They are counted in
+/// the store, so that a second server or a restart gives no more of them.
+const BY_NAME: u64 = 10;
+const BY_ADDRESS: u64 = 50;
+/// Passwords that are looked at at once: each takes 19 MiB.
+pub(super) const AT_ONCE: usize = 2;
+/// Most characters of a name that is tried and written down.
+const LONGEST_NAME: usize = 100;
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct To {
+    to: String,
+    token: String,
+}
+
+#[derive(Debug, Serialize)]
+struct Page<'p> {
+    to: &'p str,
+    name: &'p str,
+    trouble: Option<&'p str>,
+    csrf: String,
+}
+
+/// A place of these pages to go to. Anything else would lead people elsewhere after they signed in.
+fn inside(to: &str) -> &str {
+    let plain = to.starts_with('/') && !to.starts_with("//") && !to.contains(['\\', '\r', '\n']);
+    if plain { to } else { "/" }
+}
+
+/// `GET /enter?token=`: the address that was printed.
+pub(super) async fn enter(State(app): State<Arc<App>>, Query(to): Query<To>) -> Result<Response<Body>, Problem> {
+    let Access::Local { token, .. } = &app.access else { return Err(Problem::unknown("such page")) };
+    if !secret::same(&to.token, token.expose_secret()) {
+        return Err(Problem::new(
+            StatusCode::UNAUTHORIZED,
+            "This address is old",
+            "The token in it is none that is in force: after a restart `seatrial review serve` prints a new one.",
+        ));
+    }
+    let mut response = Redirect::to(inside(&to.to)).into_response();
+    set(&mut response, &set_cookie(&app, token.expose_secret(), SIGNED_IN))?;
+    Ok(response)
+}
+
+fn set(response: &mut Response<Body>, cookie: &str) -> Result<(), Problem> {
+    let value = HeaderValue::from_str(cookie).map_err(|_| {
+        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "A bug in seatrial", "The cookie cannot be written.")
+    })?;
+    response.headers_mut().append(SET_COOKIE, value);
+    Ok(())
+}
+
+/// What a form of somebody who is not signed in shows: without it another site could sign people in as somebody else.
+fn csrf(app: &App) -> String {
+    secret::bound(&app.key, "\0login")
+}
+
+/// `GET /login`
+pub(super) async fn form(State(app): State<Arc<App>>, Query(to): Query<To>) -> Result<Response<Body>, Problem> {
+    if !matches!(app.access, Access::Users) {
+        return Ok(Redirect::to("/").into_response());
+    }
+    let page = Page { to: inside(&to.to), name: "", trouble: None, csrf: csrf(&app) };
+    Ok(pages::draw(StatusCode::OK, "login.html", &Frame::outside("Sign in"), &page))
+}
+
+/// `POST /login`
+pub(super) async fn login(
+    State(app): State<Arc<App>>,
+    ConnectInfo(Peer(peer)): ConnectInfo<Peer>,
+    request: Request<Body>,
+) -> Result<Response<Body>, Problem> {
+    if !matches!(app.access, Access::Users) {
+        return Err(Problem::unknown("such page"));
+    }
+    let fields = fields(request, &app).await?;
+    let get = |name: &str| fields.iter().find(|(n, _)| n == name).map_or("", |(_, value)| value.as_str());
+    if !secret::same(get("csrf"), &csrf(&app)) {
+        let text = "Go back, load the page again, and sign in once more.";
+        return Err(Problem::new(StatusCode::FORBIDDEN, "This form is not one of these pages", text));
+    }
+    let name: String = get("name").trim().chars().take(LONGEST_NAME).collect();
+    let origin = peer.ip().to_canonical().to_string();
+    let now = (app.clock)();
+    // One at a time is counted and then tried, so that many at once are not counted as one.
+    let Ok(_permit) = app.passwords.acquire().await else { return Err(Problem::too_often(1)) };
+    let (named, from) = app.store.failed_logins(&name, &origin, now - COUNTS).await?;
+    if named >= BY_NAME || from >= BY_ADDRESS {
+        return Err(Problem::too_often(60));
+    }
+    let user = app.store.user(&name).await?.filter(|user| !user.disabled);
+    let stored = user.as_ref().map(|user| user.hash.clone()).filter(|hash| !hash.is_empty());
+    let password = get("password").to_owned();
+    let right =
+        tokio::task::spawn_blocking(move || secret::verify(&password, stored.as_deref())).await.unwrap_or(false);
+    app.store.sweep_logins(now, now - COUNTS).await?;
+    let Some(user) = user.filter(|_| right) else {
+        app.store.failed_login(&name, &origin, now).await?;
+        app.seen(&name, "login refused", None, None, &origin).await?;
+        let page = Page {
+            to: inside(get("to")),
+            name: &name,
+            trouble: Some("There is no such user, or it is not their password."),
+            csrf: csrf(&app),
+        };
+        return Ok(pages::draw(StatusCode::UNAUTHORIZED, "login.html", &Frame::outside("Sign in"), &page));
+    };
+    let (token, csrf) = (secret::token()?, secret::token()?);
+    let login = Login {
+        token_hash: secret::digest(token.as_str()),
+        name: user.name.clone(),
+        csrf: csrf.as_str().to_owned(),
+        created: now,
+        until: now + SIGNED_IN * 1000,
+    };
+    app.store.add_login(&login).await?;
+    app.seen(&user.name, "login", None, None, &origin).await?;
+    let mut response = Redirect::to(inside(get("to"))).into_response();
+    set(&mut response, &set_cookie(&app, token.as_str(), SIGNED_IN))?;
+    Ok(response)
+}
+
+/// `POST /logout`
+pub(super) async fn logout(
+    State(app): State<Arc<App>>,
+    headers: axum::http::HeaderMap,
+    form: Form,
+) -> Result<Response<Body>, Problem> {
+    if let Some(token) = super::who::cookie(&headers, &app.cookie).filter(|_| form.visitor.leaves) {
+        app.store.end_login(&secret::digest(&token)).await?;
+    }
+    let mut response = Redirect::to("/login").into_response();
+    set(&mut response, &set_cookie(&app, "", 0))?;
+    Ok(response)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_is_led_elsewhere_after_signing_in() {
+        assert_eq!(inside("/item/a?fence=1"), "/item/a?fence=1");
+        for elsewhere in
+            ["//evil.example", "https://evil.example", "/\\evil.example", "", "item", "/a\r\nSet-Cookie: x"]
+        {
+            assert_eq!(inside(elsewhere), "/", "{elsewhere:?}");
+        }
+    }
+}
