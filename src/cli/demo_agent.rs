@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use super::context::{Context, Failure, eprint};
+use super::signals::Interrupt;
 use crate::demo::serve::{self, Options};
 use crate::demo::telemetry::{Telemetry, Wire};
 use crate::demo::{Fault, Faults};
@@ -78,10 +79,11 @@ pub fn run(args: &Args, _: &Context) -> Result<u8, Failure> {
             slow: args.slow,
             version: args.version.clone(),
         };
+        let mut interrupt = Interrupt::new().map_err(|why| Failure::new(exit::BUG, why))?;
         eprint(&format!("demo agent at http://{at}/chat; interrupt it to end\n"));
         tokio::select! {
             served = serve::serve(listener, options, telemetry) => served.map_err(|why| Failure::new(exit::INCOMPLETE, why))?,
-            _ = tokio::signal::ctrl_c() => {}
+            () = interrupt.wait() => {}
         }
         Ok(exit::PASSED)
     })

@@ -140,9 +140,9 @@ async fn serve(
         said.push_str(&format!("receiving OTLP/{name} at http://{address}\n"));
     }
     said.push_str(&format!("sessions go to {}; interrupt it to end\n", safe::line(&out.to_string_lossy())));
+    let mut interrupt = Interrupt::new().map_err(|why| Failure::new(exit::BUG, why))?;
     // Not a note: who starts it must learn the port.
     eprint(&said);
-    let mut interrupt = Interrupt::new().map_err(|why| Failure::new(exit::BUG, why))?;
     let mut tick = tokio::time::interval(TICK);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let ended = loop {

@@ -119,6 +119,7 @@ async fn serve(args: &Args, context: &Context, access: Access, store: Store) -> 
         _ => None,
     };
     let shown = store.shown().to_owned();
+    let mut interrupt = Interrupt::new().map_err(|why| Failure::new(exit::BUG, why))?;
     let telling = tell(context, store.clone());
     let setup = Setup { store, access, url: args.url.clone(), lease: args.lease, clock: Arc::new(now) };
     let server = Server::listen(args.listen, setup).await.map_err(failure)?;
@@ -137,7 +138,6 @@ async fn serve(args: &Args, context: &Context, access: Access, store: Store) -> 
     said.push_str(&format!("items and answers are in {}; interrupt it to end\n", safe::line(&shown)));
     // Not a note: who starts it must learn the address.
     eprint(&said);
-    let mut interrupt = Interrupt::new().map_err(|why| Failure::new(exit::BUG, why))?;
     tokio::select! {
         served = server.serve(async move { interrupt.wait().await }) => served.map_err(failure)?,
         () = telling => {}

@@ -5,8 +5,6 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use wait4::Wait4;
-
 use crate::project::Project;
 
 const SESSIONS: usize = 1000;
@@ -54,6 +52,14 @@ fn barrier() -> (u16, Arc<AtomicUsize>) {
     (port, most)
 }
 
+/// The most memory that a running program has had resident, in bytes, where the system says so. Not what `wait4` says,
+/// which counts the memory of whoever started it, too: here all tests of this binary.
+fn peak_of(process: u32) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let kilobytes = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?.trim().strip_suffix(" kB")?;
+    kilobytes.parse::<u64>().ok().map(|n| n << 10)
+}
+
 #[test]
 fn a_thousand_sessions_are_in_flight_at_once() {
     let (port, most) = barrier();
@@ -66,11 +72,19 @@ fn a_thousand_sessions_are_in_flight_at_once() {
     project.file("suite.toml", suite);
     let mut command = project.command(&["run", "suite.toml"]);
     command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
-    let ended = command.spawn().expect("the binary").wait4().expect("it ends");
-    assert_eq!(ended.status.code(), Some(0));
+    let mut child = command.spawn().expect("the binary");
+    let mut most_bytes = 0;
+    let ended = loop {
+        most_bytes = peak_of(child.id()).unwrap_or(0).max(most_bytes);
+        match child.try_wait().expect("it ends") {
+            Some(ended) => break ended,
+            None => std::thread::sleep(std::time::Duration::from_millis(10)),
+        }
+    };
+    assert_eq!(ended.code(), Some(0));
     // Of an unoptimised build, connections included: some tens of kilobytes a session.
-    let most_bytes = ended.rusage.maxrss;
     assert!(most_bytes < 256 << 20, "{} MB", most_bytes >> 20);
+    assert!(most_bytes > 0 || cfg!(not(target_os = "linux")), "its memory was never seen");
     assert_eq!(most.load(Ordering::SeqCst), SESSIONS);
     let suite = project.suite();
     assert_eq!((suite["driven"]["peak"].as_u64(), suite["checks"][0]["pass"].as_u64()), (Some(1000), Some(1000)));
