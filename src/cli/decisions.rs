@@ -93,7 +93,7 @@ impl Labels<'_> {
         if n > 0 {
             let were = if n == 1 { "decision was" } else { "decisions were" };
             self.context.note(&safe::terminal(&format!(
-                "seatrial: {n} {were} made over another version of a check and are not applied\n"
+                "seatrial: {n} {were} made over another version of a check or of its case and are not applied\n"
             )));
         }
     }

@@ -8,6 +8,7 @@ use super::run::display;
 use super::stored::Opened;
 use crate::eval::event::{Plan, SuitePlan};
 use crate::ledger::Millis;
+use crate::model::Status;
 use crate::report::RunSummary;
 use crate::report::replay::{self, Replayed};
 use crate::review::enqueue::{self, SendError, Sending, Sent};
@@ -45,7 +46,7 @@ pub fn enqueue(record: &Path, context: &Context, opened: &Opened, now: Millis) -
         let plan = crate::store::record::plan(record).map_err(Failure::usage)?;
         let keys = rulings::keys(record, &plan).map_err(Failure::usage)?;
         let found = opened.wait(Decisions::fetch(opened.store(), &keys))?;
-        decided = keys.iter().filter(|key| found.of(key).is_some()).count() as u64;
+        decided = keys.iter().filter(|key| found.of(key).is_some_and(|r| r.status != Status::Held)).count() as u64;
     }
     Ok(Queued { sent, new, decided })
 }

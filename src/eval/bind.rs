@@ -8,6 +8,8 @@ use serde_json::{Map, Value, json};
 use crate::checks::context;
 use crate::checks::expect::Expected;
 use crate::checks::subject::{EarlierReply, NO_EARLIER};
+use crate::model::digest::{Builder, Digest};
+use crate::model::json::canonical::canonical;
 use crate::model::{LeftOut, Session, Text};
 use crate::suite::{Case, Suite};
 
@@ -129,6 +131,23 @@ impl<'s> Bound<'s> {
             bound.declared(case, index);
         }
         bound
+    }
+
+    /// Digest of what the suite says of the case: its variables as templates see them, and what is expected. What the
+    /// recording says itself is in the digest of the session. `None` where no case is declared.
+    pub fn case_digest(&self) -> Option<Digest> {
+        let case = self.case?;
+        let of_turn = |expected: &Option<Expected<'_>>| expected.as_ref().map(reference_value);
+        let said = json!({
+            "id": self.case_id.as_str(),
+            "vars": case.vars,
+            "reference": reference_value(&case.expected),
+            "turns": case.turn_expected.iter().map(of_turn).collect::<Vec<_>>(),
+        });
+        let text = canonical(&said).unwrap_or_else(|_| said.to_string());
+        let mut digest = Builder::new("seatrial case 1");
+        digest.part("case", text.as_bytes());
+        Some(digest.finish())
     }
 
     /// `case` and `session` as templates and expressions see them.

@@ -46,13 +46,15 @@ pub fn evaluate(
     if let Some(reason) = bound.case.and_then(|c| c.skip.as_ref()) {
         return uniform(checks, Status::Skip, reason);
     }
+    let once = OnceCell::new();
+    let case: &dyn Fn() -> Option<Digest> = &|| *once.get_or_init(|| bound.case_digest());
     match shown {
-        None => {
-            with_scene(session, bound, |scene| each_check(checks, &Views { suite, digest, scene, shown: None }, edge))
-        }
+        None => with_scene(session, bound, |scene| {
+            each_check(checks, &Views { suite, digest, case, scene, shown: None }, edge)
+        }),
         Some(shown) => with_scene(shown, &bound.of(shown), |shown| {
             with_scene(session, bound, |scene| {
-                each_check(checks, &Views { suite, digest, scene, shown: Some(shown) }, edge)
+                each_check(checks, &Views { suite, digest, case, scene, shown: Some(shown) }, edge)
             })
         }),
     }
@@ -101,6 +103,8 @@ struct Views<'v> {
     suite: &'v Suite,
     /// Of the session, before redaction.
     digest: &'v Digest,
+    /// That of what the suite says of the case.
+    case: &'v dyn Fn() -> Option<Digest>,
     scene: &'v Scene<'v>,
     /// As models may see it, where that is not as it was.
     shown: Option<&'v Scene<'v>>,
@@ -173,6 +177,9 @@ fn apply(check: &CheckDef, views: &Views<'_>, edge: &dyn Edge, rolled: &mut Roll
                     subject: &subject,
                 },
             );
+        }
+        if let Some(routed) = &mut finding.routed {
+            routed.case_digest = (views.case)();
         }
         finding
     };

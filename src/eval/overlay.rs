@@ -3,27 +3,45 @@
 //!
 //! Nothing is evaluated: the record says which verdicts went to a person ([`crate::model::Routed`]) and what they count in.
 //! An answer about an audit item counts, too: nobody waits for it, but once a person has said what is right the gate must
-//! not say otherwise. What the machine said stays beside it as the finding's proposal.
+//! not say otherwise. What the machine said stays beside it as the finding's proposal. Where somebody's fail stands and too
+//! few have answered, or they disagree, the finding waits, whoever sent it: what people contest is no pass of the machine's.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::event::{SessionEvent, SuitePlan};
+use super::event::{CheckPlan, SessionEvent, SuitePlan};
 use super::rollup;
 use crate::checks::system::{columns, words};
 use crate::ledger::ItemKey;
-use crate::model::{Finding, Status, SubjectFinding, Verdict};
+use crate::model::digest::Digest;
+use crate::model::{Finding, Status, SubjectFinding, Tally, Verdict};
+use crate::suite::review::Review;
 
 /// What was decided over one verdict.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ruling {
-    /// Pass or fail; anything else decides nothing.
+    /// Pass or fail; held where somebody's fail stands and it is not decided. Anything else decides nothing.
     pub status: Status,
-    /// Who decided, by name.
+    /// Who decided, by name; of one that is held, whose fail stands.
     pub by: Vec<String>,
+    /// Whether an adjudicator decided, who decides alone.
+    pub adjudicated: bool,
     /// What they said besides; may be empty.
     pub comment: String,
+}
+
+impl Ruling {
+    /// What it is worth where `wanted` people have to answer: fewer decide nothing, and a fail among them stands until it is
+    /// decided.
+    fn where_wanted(self, wanted: u32) -> Option<Self> {
+        let enough = self.adjudicated || self.by.len() as u64 >= u64::from(wanted);
+        match self.status {
+            Status::Pass | Status::Fail if enough => Some(self),
+            Status::Fail | Status::Held => Some(Self { status: Status::Held, ..self }),
+            Status::Pass | Status::Error | Status::Skip => None,
+        }
+    }
 }
 
 /// Says what was decided over a verdict; `None` where nothing was.
@@ -73,14 +91,20 @@ pub fn keys<'e>(plan: &'e SuitePlan, event: &'e SessionEvent<'_>) -> impl Iterat
     let verdicts = event.verdicts.iter().filter_map(|v| Some((plan.checks.get(v.check as usize)?, v)));
     verdicts.flat_map(move |(check, verdict)| {
         let routed = verdict.findings.iter().filter(|f| f.routed.is_some());
-        routed.map(move |finding| ItemKey {
-            suite: plan.name.clone(),
-            check: check.id.clone(),
-            check_digest: check.digest,
-            session: event.digest,
-            subject: finding.subject,
-        })
+        routed.map(move |finding| key(plan, check, event.digest, finding))
     })
+}
+
+/// What a decision over a finding is keyed by.
+pub fn key(plan: &SuitePlan, check: &CheckPlan, session: Digest, finding: &SubjectFinding) -> ItemKey {
+    ItemKey {
+        suite: plan.name.clone(),
+        check: check.id.clone(),
+        check_digest: check.digest,
+        session,
+        subject: finding.subject,
+        case_digest: finding.routed.as_ref().and_then(|routed| routed.case_digest),
+    }
 }
 
 /// Lays what was decided over a session's verdicts, and counts it.
@@ -89,14 +113,9 @@ pub fn lay(plan: &SuitePlan, event: &mut SessionEvent<'_>, rulings: Rulings<'_>,
     let mut changed: Vec<u32> = Vec::new();
     for verdict in &mut event.verdicts {
         let Some(check) = plan.checks.get(verdict.check as usize) else { continue };
-        let key = |finding: &SubjectFinding| ItemKey {
-            suite: plan.name.clone(),
-            check: check.id.clone(),
-            check_digest: check.digest,
-            session,
-            subject: finding.subject,
-        };
-        if decide(verdict, &|finding| rulings(&key(finding)), laid) {
+        let wanted = check.review.as_ref().map_or(1, Review::reviewers);
+        let ruling = |finding: &SubjectFinding| rulings(&key(plan, check, session, finding))?.where_wanted(wanted);
+        if decide(verdict, &ruling, laid) {
             let (status, reason) = rollup::decide(&verdict.subjects, check.require);
             (verdict.status, verdict.reason) = (status, reason);
             changed.push(verdict.check);
@@ -120,11 +139,24 @@ fn decide(verdict: &mut Verdict, ruling: &dyn Fn(&SubjectFinding) -> Option<Ruli
     let mut any = false;
     for finding in &mut verdict.findings {
         let ruling = finding.routed.as_ref().and_then(|_| ruling(finding));
-        let ruling = ruling.filter(|r| matches!(r.status, Status::Pass | Status::Fail));
         let Some(ruling) = ruling.filter(|_| !matches!(finding.status, Status::Error | Status::Skip)) else {
             laid.waiting += u64::from(finding.status == Status::Held);
             continue;
         };
+        if ruling.status == Status::Held {
+            laid.waiting += 1;
+            if finding.status != Status::Held {
+                any = true;
+                take(&mut verdict.subjects, finding.status);
+                verdict.subjects.add(Status::Held);
+                scores -= finding.score.unwrap_or_default();
+                scored = scored.saturating_sub(1);
+                finding.reason = rollup::bounded(contested(&ruling, finding.status, &finding.reason));
+                finding.proposal = Some(finding.status);
+                finding.status = Status::Held;
+            }
+            continue;
+        }
         any = true;
         let machine = finding.proposal.unwrap_or(finding.status);
         laid.decided += 1;
@@ -134,16 +166,10 @@ fn decide(verdict: &mut Verdict, ruling: &dyn Fn(&SubjectFinding) -> Option<Ruli
         }
         let score = if ruling.status == Status::Pass { 1.0 } else { 0.0 };
         match finding.status {
-            Status::Held => {
-                verdict.subjects.held = verdict.subjects.held.saturating_sub(1);
-                scored += 1;
-            }
-            was => {
-                let count = if was == Status::Pass { &mut verdict.subjects.pass } else { &mut verdict.subjects.fail };
-                *count = count.saturating_sub(1);
-                scores -= finding.score.unwrap_or_default();
-            }
+            Status::Held => scored += 1,
+            _ => scores -= finding.score.unwrap_or_default(),
         }
+        take(&mut verdict.subjects, finding.status);
         scores += score;
         verdict.subjects.add(ruling.status);
         finding.reason = rollup::bounded(told(&ruling, machine, &finding.reason));
@@ -159,6 +185,22 @@ fn decide(verdict: &mut Verdict, ruling: &dyn Fn(&SubjectFinding) -> Option<Ruli
     any
 }
 
+/// Takes one of a status out: a pass, a fail, or one that waits.
+fn take(subjects: &mut Tally, status: Status) {
+    let count = match status {
+        Status::Held => &mut subjects.held,
+        Status::Pass => &mut subjects.pass,
+        _ => &mut subjects.fail,
+    };
+    *count = count.saturating_sub(1);
+}
+
+/// Whose fail stands, and what the check said.
+fn contested(ruling: &Ruling, machine: Status, said: &str) -> String {
+    let said = if said.is_empty() { String::new() } else { format!(": {said}") };
+    format!("{} says fail, and it is not decided (the check says {}{said})", ruling.by.join(" and "), machine.name())
+}
+
 /// Who decided, what they said, and what the check said.
 fn told(ruling: &Ruling, machine: Status, said: &str) -> String {
     let comment = if ruling.comment.is_empty() { String::new() } else { format!(": {}", ruling.comment) };
@@ -172,8 +214,7 @@ mod tests {
     use super::*;
     use crate::checks::system::{Cell, Waiting};
     use crate::eval::testing;
-    use crate::model::digest::Digest;
-    use crate::model::{Routed, SubjectRef, Tally, Why};
+    use crate::model::{Routed, SubjectRef, Why};
 
     const SUITE: &str = "[[turn]]\nid = \"a\"\ncheck = \"contains\"\nvalue = \"x\"\nrequire = { at_least = 2 }\n\
                          [[system]]\nid = \"caught\"\ncheck = \"metric\"\nmetric = \"detection_rate\"\nof = \"a\"\nmax = 0.5\n";
@@ -223,13 +264,22 @@ mod tests {
     }
 
     fn laid_over(rulings: &[(u32, Status)]) -> (SessionEvent<'static>, Laid) {
-        let plan = testing::plan(SUITE);
+        laid_over_of(SUITE, rulings)
+    }
+
+    fn laid_over_of(suite: &str, rulings: &[(u32, Status)]) -> (SessionEvent<'static>, Laid) {
+        let plan = testing::plan(suite);
         let (mut event, mut laid) = (event(), Laid::default());
         assert_eq!(keys(&plan, &event).count(), 3);
         let ruling = |key: &ItemKey| {
             assert_eq!((key.suite.as_str(), key.check.as_str()), ("s", "a"));
             let found = rulings.iter().find(|(turn, _)| key.subject == SubjectRef::Turn(*turn));
-            found.map(|(_, status)| Ruling { status: *status, by: vec!["ann".into()], comment: "clear".into() })
+            found.map(|(_, status)| Ruling {
+                status: *status,
+                by: vec!["ann".into()],
+                adjudicated: false,
+                comment: "clear".into(),
+            })
         };
         lay(&plan, &mut event, &ruling, &mut laid);
         (event, laid)
@@ -271,6 +321,34 @@ mod tests {
         let (event, _) = laid_over(&[(1, Status::Fail), (2, Status::Pass)]);
         let Cell::Samples(samples) = &event.row[0] else { panic!("{:?}", event.row) };
         assert_eq!(samples[0].values, [1.0, 4.0]);
+    }
+
+    #[test]
+    fn one_of_the_audit_sample_that_people_contest_waits_for_them() {
+        let (event, laid) = laid_over(&[(1, Status::Fail), (2, Status::Pass), (3, Status::Held)]);
+        let verdict = &event.verdicts[0];
+        assert_eq!(verdict.subjects, Tally { pass: 2, fail: 1, held: 1, ..Tally::default() });
+        let finding = &verdict.findings[2];
+        assert_eq!((finding.status, finding.proposal), (Status::Held, Some(Status::Pass)));
+        assert!(finding.reason.starts_with("ann says fail, and it is not decided (the check says pass"), "{finding:?}");
+        // The certain pass, and what the two that are decided became.
+        assert!((verdict.score.unwrap() - 2.0 / 3.0).abs() < 1e-12, "{:?}", verdict.score);
+        assert!(matches!(&event.row[0], Cell::Waiting(_)), "{:?}", event.row);
+        assert_eq!((laid.decided, laid.waiting), (2, 1));
+    }
+
+    #[test]
+    fn fewer_people_than_the_check_wants_decide_nothing_and_a_fail_among_them_waits() {
+        let two = SUITE.replacen("require", "review = { always = true, reviewers = 2 }\nrequire", 1);
+        let (event, laid) = laid_over_of(&two, &[(1, Status::Pass), (3, Status::Pass)]);
+        assert_eq!((event, laid.waiting, laid.decided), (self::event(), 2, 0));
+        let (event, laid) = laid_over_of(&two, &[(3, Status::Fail)]);
+        assert_eq!(event.verdicts[0].subjects, Tally { pass: 1, held: 3, ..Tally::default() });
+        assert_eq!((laid.waiting, laid.decided), (3, 0));
+        let alone =
+            |adjudicated| Ruling { status: Status::Pass, by: vec!["ann".into()], adjudicated, comment: String::new() };
+        assert_eq!(alone(true).where_wanted(2), Some(alone(true)), "an adjudicator decides alone");
+        assert_eq!(alone(false).where_wanted(2), None);
     }
 
     #[test]

@@ -9,8 +9,8 @@ use super::{DecidedBy, Millis, token};
 use crate::model::digest::Digest;
 use crate::model::{Evidence, Level, Routed, Severity, Status, SubjectRef};
 
-/// What a person's decision is keyed by: one subject of one check of one session. Whoever evaluates the same session with
-/// the same check again finds the decision again.
+/// What a person's decision is keyed by: one subject of one check of one session of one case. Whoever evaluates the same
+/// session with the same check and the same expectations again finds the decision again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ItemKey {
     /// The suite, by name.
@@ -23,6 +23,10 @@ pub struct ItemKey {
     pub session: Digest,
     /// The subject within the session.
     pub subject: SubjectRef,
+    /// Digest of what the suite says of the case, expectations and variables included: what a person decided holds as long
+    /// as that is the same. `None` where no case is declared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub case_digest: Option<Digest>,
 }
 
 impl ItemKey {
@@ -35,6 +39,7 @@ impl ItemKey {
             SubjectRef::Session => (b"session".as_slice(), 0),
         };
         let (check_digest, session) = (self.check_digest.to_string(), self.session.to_string());
+        let case_digest = self.case_digest.map(|digest| digest.to_string());
         let parts: [&[u8]; 6] = [
             self.suite.as_bytes(),
             self.check.as_bytes(),
@@ -43,7 +48,8 @@ impl ItemKey {
             kind,
             &at.to_le_bytes(),
         ];
-        for part in parts {
+        // A part that came later: keys without it keep the name that they had.
+        for part in parts.into_iter().chain(case_digest.as_deref().map(str::as_bytes)) {
             // With its length, so that parts cannot run into each other.
             hash.update(&(part.len() as u64).to_le_bytes());
             hash.update(part);
@@ -268,11 +274,13 @@ mod tests {
             ItemKey { subject: SubjectRef::Turn(0), ..base.clone() },
             ItemKey { subject: SubjectRef::Span(0), ..base.clone() },
             ItemKey { subject: SubjectRef::Span(1), ..base.clone() },
+            ItemKey { case_digest: Some(Digest::of(b"case")), ..base.clone() },
+            ItemKey { case_digest: Some(Digest::of(b"other")), ..base.clone() },
         ];
         let mut ids: Vec<ItemId> = others.iter().map(ItemKey::id).chain([base.id()]).collect();
         ids.sort();
         ids.dedup();
-        assert_eq!(ids.len(), 8);
+        assert_eq!(ids.len(), 10);
     }
 
     #[test]

@@ -25,6 +25,9 @@ pub struct ItemLine {
     pub check_digest: Digest,
     /// The session's digest.
     pub session: Digest,
+    /// Digest of what the suite says of the case; `None` where no case is declared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub case_digest: Option<Digest>,
     /// The session's id, as it may be written.
     pub session_id: String,
     /// The case.
@@ -138,6 +141,7 @@ impl ItemLine {
             check: key.check.clone(),
             check_digest: key.check_digest,
             session: key.session,
+            case_digest: key.case_digest,
             session_id: asked.session_id.clone(),
             case: asked.case.clone(),
             trial: asked.trial.clone(),

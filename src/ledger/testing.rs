@@ -14,6 +14,7 @@ pub fn key(n: u32) -> ItemKey {
         check_digest: Digest::of(b"check"),
         session: Digest::of(&n.to_le_bytes()),
         subject: SubjectRef::Session,
+        case_digest: None,
     }
 }
 
@@ -29,7 +30,7 @@ pub fn item(n: u32) -> NewItem {
             level: Level::Session,
             severity: Severity::Block,
             tags: Vec::new(),
-            routed: Routed { why: vec![Why::Below { threshold: 0.8 }], inclusion: 1.0, holds: true },
+            routed: Routed { why: vec![Why::Below { threshold: 0.8 }], inclusion: 1.0, holds: true, case_digest: None },
             proposal: Status::Pass,
             score: Some(0.75),
             confidence: 0.5,

@@ -6,6 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::Severity;
+use super::digest::Digest;
 
 /// Why a verdict goes to a person; any number of reasons.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -69,17 +70,21 @@ pub struct Routed {
     pub inclusion: f64,
     /// Whether the verdict waits for the person's decision.
     pub holds: bool,
+    /// Digest of what the suite says of the case: what the check was told beside the recording. `None` where no case is
+    /// declared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub case_digest: Option<Digest>,
 }
 
 impl Routed {
     /// A verdict that waits for a person, for these reasons.
     pub fn held(why: Vec<Why>) -> Self {
-        Self { why, inclusion: 1.0, holds: true }
+        Self { why, inclusion: 1.0, holds: true, case_digest: None }
     }
 
     /// A verdict of the audit sample.
     pub fn audited(rate: f64) -> Self {
-        Self { why: vec![Why::Audit { rate }], inclusion: rate, holds: false }
+        Self { why: vec![Why::Audit { rate }], inclusion: rate, holds: false, case_digest: None }
     }
 }
 

@@ -8,8 +8,9 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use crate::eval::event::{CheckPlan, Plan, RunEvent, SessionEvent, SuitePlan};
+use crate::eval::overlay;
 use crate::formats;
-use crate::ledger::{Asked, Content, ItemKey, Millis, NewItem};
+use crate::ledger::{Asked, Content, Millis, NewItem};
 use crate::model::{Session, Severity, Status, SubjectFinding, Why};
 use crate::redact::{Redacted, Redactor};
 use crate::store::kept::{self, Place};
@@ -184,13 +185,7 @@ fn asked(
     let mut tags = tags.to_vec();
     tags.extend(check.tags.iter().filter(|tag| !tags.contains(tag)).cloned().collect::<Vec<_>>());
     Some(Asked {
-        key: ItemKey {
-            suite: suite.name.clone(),
-            check: check.id.clone(),
-            check_digest: check.digest,
-            session: event.digest,
-            subject: finding.subject,
-        },
+        key: overlay::key(suite, check, event.digest, finding),
         run: run.to_owned(),
         session_id: event.id.to_string(),
         case: event.case.to_string(),

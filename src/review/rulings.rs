@@ -57,6 +57,8 @@ struct Line {
     check_digest: crate::model::digest::Digest,
     session: crate::model::digest::Digest,
     subject: crate::model::SubjectRef,
+    #[serde(default)]
+    case_digest: Option<crate::model::digest::Digest>,
     decision: Option<Status>,
     #[serde(default)]
     decided_by: Option<DecidedBy>,
@@ -67,7 +69,15 @@ struct Line {
 /// A row of the book, as far as it may say something besides.
 #[derive(Deserialize)]
 struct Row {
+    #[serde(default)]
+    id: String,
     reviewer: String,
+    #[serde(default)]
+    act: String,
+    #[serde(default)]
+    answer: Option<String>,
+    #[serde(default)]
+    undoes: Option<String>,
     #[serde(default)]
     comment: String,
 }
@@ -126,23 +136,31 @@ impl Decisions {
     }
 
     fn add(&mut self, line: Line) -> Result<(), String> {
-        let Some(status) = line.decision else { return Ok(()) };
-        if !matches!(status, Status::Pass | Status::Fail) {
-            return Err(format!("a decision is `pass` or `fail`, not `{}`", status.name()));
-        }
-        let by = line.decided_by.as_ref().ok_or("it is decided, and does not say by whom")?;
-        let by: Vec<String> = by.names().into_iter().map(str::to_owned).collect();
-        let said = line.labels.iter().rev().filter(|row| by.contains(&row.reviewer)).map(|row| row.comment.as_str());
-        let comment = said.into_iter().find(|c| !c.is_empty()).unwrap_or_default().to_owned();
         let key = ItemKey {
             suite: line.suite,
             check: line.check,
             check_digest: line.check_digest,
             session: line.session,
             subject: line.subject,
+            case_digest: line.case_digest,
         };
+        let Some(status) = line.decision else {
+            let who = fails(&line.labels);
+            if !who.is_empty() {
+                self.rulings.insert(key.id(), contested(who));
+            }
+            return Ok(());
+        };
+        if !matches!(status, Status::Pass | Status::Fail) {
+            return Err(format!("a decision is `pass` or `fail`, not `{}`", status.name()));
+        }
+        let by = line.decided_by.as_ref().ok_or("it is decided, and does not say by whom")?;
+        let adjudicated = matches!(by, DecidedBy::Adjudicator { .. });
+        let by: Vec<String> = by.names().into_iter().map(str::to_owned).collect();
+        let said = line.labels.iter().rev().filter(|row| by.contains(&row.reviewer)).map(|row| row.comment.as_str());
+        let comment = said.into_iter().find(|c| !c.is_empty()).unwrap_or_default().to_owned();
         self.others.insert(of_any_check(&key));
-        self.rulings.insert(key.id(), Ruling { status, by, comment });
+        self.rulings.insert(key.id(), Ruling { status, by, adjudicated, comment });
         Ok(())
     }
 
@@ -161,9 +179,11 @@ impl Decisions {
             let rows = rows.remove(&id).unwrap_or_default();
             let comment = said(&rows, decided.status);
             let by = decided.by.names().into_iter().map(str::to_owned).collect();
-            (id, Ruling { status: decided.status, by, comment })
+            let adjudicated = matches!(decided.by, DecidedBy::Adjudicator { .. });
+            (id, Ruling { status: decided.status, by, adjudicated, comment })
         });
-        Ok(Self { rulings: rulings.collect(), others: BTreeSet::new() })
+        let undecided = store.contested(keys).await?.into_iter().map(|(id, who)| (id, contested(who)));
+        Ok(Self { rulings: undecided.chain(rulings).collect(), others: BTreeSet::new() })
     }
 }
 
@@ -173,9 +193,26 @@ fn said(rows: &[Label], status: Status) -> String {
     counting(rows).into_iter().rev().find(agrees).map(|row| row.comment.clone()).unwrap_or_default()
 }
 
-/// The same for every version of the check.
+/// That it is not decided, although these people say fail.
+fn contested(by: Vec<String>) -> Ruling {
+    Ruling { status: Status::Held, by, adjudicated: false, comment: String::new() }
+}
+
+/// Who says fail, of the rows of an export: what was not taken back, and of each person the last.
+fn fails(rows: &[Row]) -> Vec<String> {
+    let undone = |row: &Row| rows.iter().any(|later| later.undoes.as_ref() == Some(&row.id));
+    let mut last: BTreeMap<(&str, &str), &str> = BTreeMap::new();
+    for row in rows.iter().filter(|row| !undone(row)) {
+        if let Some(answer) = &row.answer {
+            last.insert((&row.reviewer, &row.act), answer);
+        }
+    }
+    last.into_iter().filter(|(_, answer)| *answer == "fail").map(|((who, _), _)| who.to_owned()).collect()
+}
+
+/// The same for every version of the check and of its case.
 fn of_any_check(key: &ItemKey) -> ItemId {
-    ItemKey { check_digest: crate::model::digest::Digest::of(b""), ..key.clone() }.id()
+    ItemKey { check_digest: crate::model::digest::Digest::of(b""), case_digest: None, ..key.clone() }.id()
 }
 
 /// Every verdict of a record that went to a person: what decisions over them are keyed by.
@@ -207,6 +244,7 @@ mod tests {
             check_digest: Digest::of(check),
             session: Digest::of(b"session"),
             subject: SubjectRef::Turn(2),
+            case_digest: None,
         }
     }
 
@@ -240,6 +278,20 @@ mod tests {
     fn a_decision_over_another_version_of_the_check_is_not_applied_and_counted() {
         let found = read(&line(DECIDED)).unwrap();
         assert_eq!((found.of(&key(b"changed")), found.outdated(&[key(b"changed"), key(b"check")])), (None, 1));
+    }
+
+    #[test]
+    fn a_fail_that_stands_is_told_where_nothing_is_decided() {
+        let rows = |answer: &str, more: &str| {
+            line(&format!(
+                r#""decision":null,"labels":[{{"id":"1","reviewer":"ann","act":"label","answer":"{answer}"}}{more}]"#
+            ))
+        };
+        let undo = r#",{"id":"2","reviewer":"ann","act":"undo","answer":null,"undoes":"1"}"#;
+        let ruling = |text: &str| read(text).unwrap().of(&key(b"check")).map(|r| (r.status, r.by));
+        assert_eq!(ruling(&rows("fail", "")), Some((Status::Held, vec!["ann".to_owned()])));
+        assert_eq!(ruling(&rows("pass", "")), None);
+        assert_eq!(ruling(&rows("fail", undo)), None);
     }
 
     #[test]

@@ -185,6 +185,7 @@ fn item(i: usize, digest: &str) -> NewItem {
         check_digest: serde_json::from_value(json!(digest)).expect("a digest"),
         session: Digest::of(&i.to_le_bytes()),
         subject: SubjectRef::Session,
+        case_digest: None,
     };
     let asked = Asked {
         key,
@@ -195,7 +196,7 @@ fn item(i: usize, digest: &str) -> NewItem {
         level: Level::Session,
         severity: Severity::Block,
         tags: Vec::new(),
-        routed: Routed { why: vec![Why::Always], inclusion: 1.0, holds: true },
+        routed: Routed { why: vec![Why::Always], inclusion: 1.0, holds: true, case_digest: None },
         proposal: Status::Pass,
         score: Some(0.9),
         confidence: 6.0 / 7.0,

@@ -32,17 +32,21 @@ impl Desk {
 
     /// Decides over the verdict of a session.
     fn decide(&self, session: &str, answer: Answer) {
+        self.decide_as("ann", session, answer);
+    }
+
+    fn decide_as(&self, who: &str, session: &str, answer: Answer) {
         let items = self.items();
         let item = items.iter().find(|i| i.session_id == session).unwrap_or_else(|| panic!("no {session}: {items:?}"));
         let said = Submission {
-            id: format!("label of {session} {answer:?}"),
+            id: format!("label of {session} {who} {answer:?}"),
             answer,
             comment: format!("as for {session}"),
             seconds: None,
             source: Source::Terminal,
             shown_proposal: false,
         };
-        let done = self.runtime.block_on(self.store.import(&item.id, "ann", &said, NOW)).expect("the store");
+        let done = self.runtime.block_on(self.store.import(&item.id, who, &said, NOW)).expect("the store");
         done.expect("a label");
     }
 
@@ -124,11 +128,65 @@ fn decisions_hold_for_another_run_of_the_same_and_for_another_threshold_and_not_
     desk.decide("s0", Answer::Pass);
     desk.decide("s1", Answer::Pass);
     let suite = std::fs::read_to_string(project.path("suite.toml")).expect("a suite");
-    project.file("suite.toml", suite.replace("always = true", "always = true, reviewers = 2"));
+    project.file("suite.toml", suite.replace("always = true", "always = true, below = 0.5"));
     project.run().code(3).complains("0 new in the queue, 2 were there; 2 decided already: `seatrial gate reports/");
     project.seatrial(&["gate", "reports/latest"]).code(0);
     project.file("suite.toml", suite.replace("\"please\"", "\"Wait\""));
     project.run().code(3).complains("2 new in the queue");
+    project.seatrial(&["gate", "reports/latest"]).code(3);
+}
+
+#[test]
+fn a_decision_does_not_outlive_what_was_expected_when_it_was_made() {
+    let suite = |answer: &str| {
+        format!(
+            "[[session]]\nid = \"asks\"\ncheck = \"contains\"\nvalue = \"{{{{ case.reference.answer }}}}\"\n\
+             review = {{ always = true }}\n[[case]]\nid = \"a\"\nreference = {{ answer = \"{answer}\" }}\n"
+        )
+    };
+    let project = Project::with(&suite("please"), &[&trial("a", 1, "Wait, please.")]);
+    project.run().code(3);
+    let text = std::fs::read_to_string(project.path("suite.toml")).expect("a suite");
+    let desk = Desk::of(&project);
+    desk.decide(&desk.items()[0].session_id, Answer::Pass);
+    project.seatrial(&["gate", "reports/latest"]).code(0);
+    project.file("suite.toml", text.replace("answer = \"please\"", "answer = \"sorry\""));
+    project.run().code(3).complains("1 new in the queue");
+    project.seatrial(&["gate", "reports/latest"]).code(3);
+    // As it was, the decision is found again; and an export carries what it holds for.
+    project.file("suite.toml", &text);
+    project.run().code(3).complains("1 decided already");
+    project.seatrial(&["gate", "reports/latest"]).code(0);
+    let exported = project.seatrial(&["review", "export"]).code(0).out.clone();
+    project.file("labels.jsonl", exported);
+    project.seatrial(&["gate", "reports/latest", "--labels", "labels.jsonl"]).code(0);
+}
+
+#[test]
+fn more_reviewers_than_have_answered_ask_again() {
+    let project = two("{ always = true }");
+    project.run().code(3);
+    let desk = Desk::of(&project);
+    desk.decide("s0", Answer::Pass);
+    desk.decide("s1", Answer::Pass);
+    project.seatrial(&["gate", "reports/latest"]).code(0);
+    let suite = std::fs::read_to_string(project.path("suite.toml")).expect("a suite");
+    project.file("suite.toml", suite.replace("always = true", "always = true, reviewers = 2"));
+    project.run().code(3).complains("0 new in the queue, 2 were there");
+    assert!(desk.items().iter().all(|i| (i.status, i.reviewers, i.open) == (ItemStatus::NeedsMore, 2, 1)));
+    project.seatrial(&["gate", "reports/latest"]).code(3);
+}
+
+#[test]
+fn an_audit_item_that_people_contest_is_no_pass_of_the_machine() {
+    let project = two("{ audit = 1.0 }");
+    project.file("sessions.jsonl", format!("{}\n", replies("s0", "Wait, please.")));
+    project.run().code(0);
+    let desk = Desk::of(&project);
+    desk.decide("s0", Answer::Fail);
+    project.seatrial(&["gate", "reports/latest"]).code(1);
+    desk.decide_as("bob", "s0", Answer::Pass);
+    assert_eq!(desk.items()[0].status, ItemStatus::Disputed);
     project.seatrial(&["gate", "reports/latest"]).code(3);
 }
 

@@ -42,6 +42,7 @@ Deciding again
 const EXCHANGE: &str = r#"Labels out and in
   `seatrial review export` writes an item on each line, as JSON:
     item, suite, check, check_digest, session, session_id, case, trial, subject, level, severity, tags, run   which
+    case_digest                   where the case is declared: what the suite said of it
     why, inclusion, holds         why it is in the queue, how likely that was, whether a gate waits for it
     proposal, score, confidence, judge, judge_version   what the check says, and who judged
     reviewers, created, due, status, decision, decided_by, resolved   where it stands; times are RFC 3339

@@ -23,7 +23,7 @@ use crate::review::words::count;
 A line is a label by itself, a line of `seatrial review export`, or an output of A2I on one line:
   {\"item\": \"sbgvszv7...\", \"reviewer\": \"ann\", \"answer\": \"fail\", \"comment\": \"...\", \"at\": \"2026-11-27T05:40:00Z\"}
 `answer` is pass, fail or skip (with `skip_reason`). In the place of `item` may stand what its name follows from: `suite`,
-`check`, `check_digest`, `session` and `subject`. A label with the `id` of one that is there is the same label; one without
+`check`, `check_digest`, `session`, `subject`, and `case_digest` where there is one. A label with the `id` of one that is there is the same label; one without
 gets an id that follows from what it says. So a file can be imported again.
 
 All lines are looked at before anything is written; where one is wrong, nothing is, unless --partial. Exit codes: 0; 2 when

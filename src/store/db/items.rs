@@ -1,6 +1,6 @@
 //! The queue: what goes to people, put in once, found by filters, counted.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use sqlx::Row;
 use sqlx::any::AnyRow;
@@ -111,7 +111,7 @@ impl Counts {
 const COLUMNS: &str = "id, suite, check_id, check_digest, session, subject, run, session_id, case_id, trial, level, \
                        severity, tags, why, inclusion, holds, proposal, score, confidence, reason, evidence, judge, \
                        judge_version, rubric, question, content, baseline, against, reviewers, due, expires, priority, \
-                       created, rank, status, decision, decided, wanted, resolved, fence";
+                       created, rank, status, decision, decided, wanted, resolved, fence, case_digest";
 
 /// The status of an item `i` by now: whether it is leased or expired is a matter of time.
 pub(super) fn status(sql: &mut Sql, now: Millis) {
@@ -173,13 +173,18 @@ pub(super) fn conditions(sql: &mut Sql, filter: &ItemFilter, now: Millis) {
 
 /// An item of a row of [`select`].
 pub(super) fn item(row: &AnyRow) -> Result<Item, sqlx::Error> {
-    let digest = |column: &str| named(row, column, |text| serde_json::from_value::<Digest>(text.into()).ok());
+    let read = |text: &str| serde_json::from_value::<Digest>(text.into()).ok();
+    let digest = |column: &str| named(row, column, read);
+    let case_digest: Option<String> = row.try_get("case_digest")?;
+    let unread = |text: String| read(&text).ok_or_else(|| strange(format!("`case_digest` is `{text}`")));
+    let case_digest = case_digest.map(unread).transpose()?;
     let key = ItemKey {
         suite: row.try_get("suite")?,
         check: row.try_get("check_id")?,
         check_digest: digest("check_digest")?,
         session: digest("session")?,
         subject: json(row, "subject")?,
+        case_digest,
     };
     let verdict = |name: &str| [Status::Pass, Status::Fail].into_iter().find(|status| status.name() == name);
     let decision: Option<String> = row.try_get("decision")?;
@@ -198,6 +203,7 @@ pub(super) fn item(row: &AnyRow) -> Result<Item, sqlx::Error> {
             why: json(row, "why")?,
             inclusion: row.try_get("inclusion")?,
             holds: row.try_get::<i64, _>("holds")? != 0,
+            case_digest,
         },
         proposal: named(row, "proposal", verdict)?,
         score: row.try_get("score")?,
@@ -275,16 +281,18 @@ fn row_of(id: &ItemId, item: &NewItem, now: Millis) -> Vec<Arg> {
         asked.reviewers.max(1).into(),
         Arg::Int(None),
         0i64.into(),
+        key.case_digest.map(|digest| digest.to_string()).into(),
     ]
 }
 
 /// What an item that is there learns from a run that sends it again: that a gate waits for it now, and the sessions to
-/// read if they were not kept before. All else stays as it was sent first, for that is what people answered; and what
-/// was cancelled is wanted again.
+/// read if they were not kept before, and that more people are to answer. All else stays as it was sent first, for that is
+/// what people answered; and what was cancelled is wanted again.
 const AGAIN: &str = " ON CONFLICT (id) DO UPDATE SET \
     holds = CASE WHEN excluded.holds > items.holds THEN excluded.holds ELSE items.holds END, \
     content = COALESCE(items.content, excluded.content), \
     baseline = COALESCE(items.baseline, excluded.baseline), \
+    reviewers = CASE WHEN excluded.reviewers > items.reviewers THEN excluded.reviewers ELSE items.reviewers END, \
     wanted = CASE WHEN items.status = 'cancelled' THEN items.reviewers ELSE items.wanted END, \
     status = CASE WHEN items.status = 'cancelled' THEN 'pending' ELSE items.status END";
 
@@ -326,7 +334,12 @@ impl Store {
         for sql in &statements {
             tx.run(sql).await?;
         }
-        let new: Vec<ItemId> = sent.keys().filter(|id| !known.contains(*id)).cloned().collect();
+        for (id, was) in &known {
+            if was.cancelled || sent.get(id).is_some_and(|new| new.reviewers > was.reviewers) {
+                tx.settle_again(id, now).await?;
+            }
+        }
+        let new: Vec<ItemId> = sent.keys().filter(|id| !known.contains_key(*id)).cloned().collect();
         if self.0.posting {
             for id in &new {
                 let item = sent[id];
@@ -426,15 +439,27 @@ pub(super) fn told(id: &ItemId, asked: &Asked, decided: Option<serde_json::Value
     told
 }
 
+/// An item that was there when it was sent again.
+struct Known {
+    /// Nobody needed it any more.
+    cancelled: bool,
+    /// How many were to answer.
+    reviewers: u32,
+}
+
 impl Tx {
     /// Which of these are there.
-    async fn known(&mut self, sent: &BTreeMap<ItemId, &NewItem>) -> Result<BTreeSet<ItemId>, StoreError> {
+    async fn known(&mut self, sent: &BTreeMap<ItemId, &NewItem>) -> Result<BTreeMap<ItemId, Known>, StoreError> {
         let ids: Vec<&str> = sent.keys().map(ItemId::as_str).collect();
-        let mut known = BTreeSet::new();
+        let mut known = BTreeMap::new();
         for some in ids.chunks(10_000) {
-            let mut sql = Sql::new("SELECT id FROM items WHERE id IN ");
+            let mut sql = Sql::new("SELECT id, status, reviewers FROM items WHERE id IN ");
             sql.list(some.iter().copied());
-            known.extend(self.all(&sql, |row| row.try_get("id").map(ItemId)).await?);
+            let was = |row: &AnyRow| {
+                let cancelled = named(row, "status", ItemStatus::named)? == ItemStatus::Cancelled;
+                Ok((ItemId(row.try_get("id")?), Known { cancelled, reviewers: small(row, "reviewers")? }))
+            };
+            known.extend(self.all(&sql, was).await?);
         }
         Ok(known)
     }

@@ -162,6 +162,34 @@ impl Store {
         }
         Ok(found)
     }
+
+    /// Which of these keys are not decided although somebody's fail stands, and whose: the answers differ, or more are
+    /// wanted, or nobody may say any more.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn contested(&self, keys: &[ItemKey]) -> Result<BTreeMap<ItemId, Vec<String>>, StoreError> {
+        let ids: Vec<String> = keys.iter().map(|key| key.id().0).collect();
+        let mut begun: Vec<ItemId> = Vec::new();
+        for some in ids.chunks(10_000) {
+            let mut sql = Sql::new(
+                "SELECT i.id FROM items i WHERE i.status <> 'resolved' AND EXISTS \
+                 (SELECT 1 FROM labels l WHERE l.item = i.id AND l.answer = 'fail') AND i.id IN ",
+            );
+            sql.list(some.iter().map(String::as_str));
+            begun.extend(self.all(&sql, |row| row.try_get("id").map(ItemId)).await?);
+        }
+        let mut rows: BTreeMap<ItemId, Vec<Label>> = BTreeMap::new();
+        for label in self.labels(&begun).await? {
+            rows.entry(label.item.clone()).or_default().push(label);
+        }
+        let fails = |rows: &[Label]| -> Vec<String> {
+            let fails = |row: &&Label| row.act.answer().and_then(Answer::status) == Some(Status::Fail);
+            counting(rows).into_iter().filter(fails).map(|row| row.reviewer.clone()).collect()
+        };
+        let found = rows.into_iter().map(|(id, rows)| (id, fails(&rows)));
+        Ok(found.filter(|(_, who)| !who.is_empty()).collect())
+    }
 }
 
 /// The longest name of a person or a submission, in bytes, and the longest comment.
@@ -382,6 +410,13 @@ impl Tx {
             row.shown_proposal.into(),
         ]);
         self.run(&sql).await.map(|_| ())
+    }
+
+    /// The item takes on what its rows add up to by now: it is wanted again, or by more people than it was.
+    pub(super) async fn settle_again(&mut self, id: &ItemId, now: Millis) -> Result<(), StoreError> {
+        let Some(item) = self.locked(id, now).await? else { return Ok(()) };
+        let rows = self.rows(id).await?;
+        self.settle(&item, &standing(item.reviewers, &rows), now).await
     }
 
     /// The item takes on what its rows add up to.

@@ -11,8 +11,11 @@ use super::sql::Sql;
 use super::{Dialect, Trouble};
 
 /// Every migration, in order; the first is version 1.
-const MIGRATIONS: &[&str] =
-    &[include_str!("migrations/0001_ledger.sql"), include_str!("migrations/0002_promotions.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/0001_ledger.sql"),
+    include_str!("migrations/0002_promotions.sql"),
+    include_str!("migrations/0003_case.sql"),
+];
 
 /// The form that this version knows.
 pub(super) const KNOWN: i64 = MIGRATIONS.len() as i64;

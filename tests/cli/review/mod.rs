@@ -32,6 +32,7 @@ pub fn waiting(n: u32) -> NewItem {
         check_digest: Digest::of(b"check"),
         session: Digest::of(&n.to_le_bytes()),
         subject: SubjectRef::Session,
+        case_digest: None,
     };
     NewItem {
         asked: Asked {
@@ -43,7 +44,7 @@ pub fn waiting(n: u32) -> NewItem {
             level: Level::Session,
             severity: Severity::Block,
             tags: vec!["refund".into()],
-            routed: Routed { why: vec![Why::Below { threshold: 0.8 }], inclusion: 1.0, holds: true },
+            routed: Routed { why: vec![Why::Below { threshold: 0.8 }], inclusion: 1.0, holds: true, case_digest: None },
             proposal: Status::Pass,
             score: Some(0.75),
             confidence: 0.5,

@@ -1,6 +1,7 @@
 //! What goes to people: put in once, found again, its content kept and taken.
 
 use crate::ledger::{Answer, Content, ItemStatus, Lease, Routed, Source, Why};
+use crate::model::digest::Digest;
 use crate::model::{Evidence, Field, Severity, Status, SubjectRef};
 use crate::redact::Redacted;
 use crate::store::db::testing::{id, items, on_both, said};
@@ -23,11 +24,13 @@ on_both! {
             new.asked.tags = vec!["pii".into(), "it's".into()];
             new.asked.routed = Routed {
                 why: vec![Why::Tag { tag: "pii".into() }, Why::Audit { rate: 0.05 }], inclusion: 0.25, holds: false,
+                case_digest: Some(Digest::of(b"case")),
             };
             new.asked.severity = Severity::Critical;
             new.asked.score = None;
             new.asked.evidence = vec![Evidence::turn(1, Field::Reply).within(3..9)];
             new.asked.key.subject = SubjectRef::Span(7);
+            new.asked.key.case_digest = new.asked.routed.case_digest;
             new.asked.rubric = Some("Ä\u{202e} \u{1f600} \n<script>".into());
             new.asked.due = Some(5_000);
             new.asked.reviewers = 2;
@@ -69,7 +72,7 @@ on_both! {
     }
 
     async fn an_audit_sample_that_a_gate_comes_to_wait_for_holds_it(on) {
-        let audit = items(2, |n, new| new.asked.routed = Routed { why: vec![Why::Audit { rate: 0.1 }], inclusion: 0.1, holds: n == 2 });
+        let audit = items(2, |n, new| new.asked.routed = Routed { why: vec![Why::Audit { rate: 0.1 }], inclusion: 0.1, holds: n == 2, case_digest: None });
         on.store.enqueue(&audit, 1).await.unwrap();
         on.store.enqueue(&items(2, |n, new| new.asked.routed.holds = n == 1), 2).await.unwrap();
         for n in [1, 2] {
@@ -152,6 +155,45 @@ on_both! {
         let claimed = on.store.claim("ann", &ItemFilter::default(), 5, 10).await.unwrap();
         assert!(matches!(claimed, Claimed::Item(..)));
         assert_eq!(on.store.cancel(&[id(1)]).await.unwrap(), 1);
+    }
+
+    async fn what_is_sent_again_after_it_was_cancelled_stands_as_its_rows_say(on) {
+        on.store.enqueue(&items(1, |_, new| new.asked.reviewers = 2), 0).await.unwrap();
+        let one = lease(&on.store, 1, "ann", 0).await;
+        on.store.submit(&one, &said("a", Answer::Pass), 1).await.unwrap().unwrap();
+        assert_eq!(on.store.cancel(&[id(1)]).await.unwrap(), 1);
+        on.store.enqueue(&items(1, |_, new| new.asked.reviewers = 2), 5).await.unwrap();
+        let item = on.store.item(&id(1), 5).await.unwrap().unwrap();
+        assert_eq!((item.status, item.open), (ItemStatus::NeedsMore, 1));
+    }
+
+    async fn a_run_that_wants_more_answers_opens_what_fewer_decided_and_one_that_wants_fewer_does_not(on) {
+        on.store.enqueue(&items(1, |_, _| ()), 0).await.unwrap();
+        let one = lease(&on.store, 1, "ann", 0).await;
+        on.store.submit(&one, &said("a", Answer::Pass), 1).await.unwrap().unwrap();
+        on.store.enqueue(&items(1, |_, new| new.asked.reviewers = 2), 5).await.unwrap();
+        let item = on.store.item(&id(1), 5).await.unwrap().unwrap();
+        assert_eq!((item.status, item.decision, item.resolved), (ItemStatus::NeedsMore, None, None));
+        assert_eq!((item.reviewers, item.open), (2, 1));
+        on.store.enqueue(&items(1, |_, _| ()), 6).await.unwrap();
+        assert_eq!(on.store.item(&id(1), 6).await.unwrap().unwrap().reviewers, 2);
+        let two = lease(&on.store, 1, "bob", 7).await;
+        on.store.submit(&two, &said("b", Answer::Pass), 8).await.unwrap().unwrap();
+        assert_eq!(on.store.item(&id(1), 9).await.unwrap().unwrap().status, ItemStatus::Resolved);
+    }
+
+    async fn a_fail_that_stands_is_told_while_it_is_not_decided(on) {
+        on.store.enqueue(&items(3, |_, new| new.asked.reviewers = 2), 0).await.unwrap();
+        let keys: Vec<_> = (1..=3).map(crate::ledger::testing::key).collect();
+        for (n, who, answer) in [(1, "ann", Answer::Fail), (2, "ann", Answer::Pass), (3, "ann", Answer::Fail), (3, "bob", Answer::Fail)] {
+            let it = lease(&on.store, n, who, 0).await;
+            on.store.submit(&it, &said(&format!("{n}{who}"), answer), 1).await.unwrap().unwrap();
+        }
+        let contested = on.store.contested(&keys).await.unwrap();
+        assert_eq!(contested.into_iter().collect::<Vec<_>>(), [(id(1), vec!["ann".to_owned()])]);
+        let skip = Answer::Skip { reason: crate::ledger::SkipReason::Ambiguous };
+        on.store.undo("1ann", "ann", false, &said("u", skip), 7).await.unwrap().unwrap();
+        assert!(on.store.contested(&keys).await.unwrap().is_empty());
     }
 
     async fn retention_takes_what_is_old_and_nobody_has_to_read_any_more(on) {
