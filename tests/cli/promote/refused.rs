@@ -48,12 +48,12 @@ fn a_record_that_was_edited_is_none() {
     run(&project, VERSION).code(1);
     edit(&project, "\"status\":\"fail\"", "\"status\":\"pass\"");
     no_evidence(&project, "edited");
-    // Nor does a summary that says something else make it better.
+    // Nor is a summary believed that says something else.
     run(&project, VERSION).code(1);
     let summary = record(&project).with_file_name("summary.json");
     let text = std::fs::read_to_string(&summary).expect("a summary");
     std::fs::write(&summary, text.replace("\"decision\": \"failed\"", "\"decision\": \"passed\"")).expect("written");
-    no_evidence(&project, "summary.json says something else than the record");
+    submit(&project, &[]).code(1).says("DRAFT  p1").says("suite `s` is failed");
 }
 
 #[test]
