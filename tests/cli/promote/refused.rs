@@ -48,6 +48,10 @@ fn a_record_that_was_edited_is_none() {
     run(&project, VERSION).code(1);
     edit(&project, "\"status\":\"fail\"", "\"status\":\"pass\"");
     no_evidence(&project, "edited");
+    // Not even when the store is told of it anew.
+    std::fs::remove_file(record(&project).with_file_name("summary.json")).expect("removed");
+    project.seatrial(&["review", "add", "reports/latest"]).code(2).complains("was edited, and nothing of it was added");
+    no_evidence(&project, "the record is not what run");
     // Nor is a summary believed that says something else.
     run(&project, VERSION).code(1);
     let summary = record(&project).with_file_name("summary.json");
