@@ -1,7 +1,7 @@
 //! `gate.json`: everything that a promotion rests on. The decision of each suite with its statistics, as it was decided
 //! again from the record, and the digests of what it was decided over.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -63,6 +63,9 @@ pub struct Run {
     pub path: String,
     /// The digest of the record's bytes.
     pub record: Digest,
+    /// Whether the store has this digest from the end of the run itself: else nothing shows that the record was not edited.
+    #[serde(default)]
+    pub attested: bool,
     /// When it ended.
     pub finished: Moment,
     /// What was other than usual in how recordings were read and measured.
@@ -165,7 +168,8 @@ impl Refusal {
         Self { kind: Kind::NotShown, reason: reason.into(), can_be_overridden: false }
     }
 
-    fn soft(kind: Kind, reason: String) -> Self {
+    /// One that a person may override.
+    pub fn soft(kind: Kind, reason: String) -> Self {
         Self { kind, reason, can_be_overridden: true }
     }
 }
@@ -199,12 +203,12 @@ impl Run {
                 format!("no run is of the suite `{name}`, which must have passed"),
             ));
         }
-        let mut any = false;
-        for (run, suite) in all(runs) {
-            if !rules.suites.is_empty() && !rules.suites.contains(&suite.name) {
-                continue;
-            }
+        let (mut any, mut unseen) = (false, BTreeSet::new());
+        for (run, suite) in asked(runs, rules) {
             any = true;
+            if !run.attested && unseen.insert(&run.run) {
+                found.push(unattested(run));
+            }
             subject(suite, version, &mut found);
             age(run, suite, rules, now, &mut found);
             decision(run, suite, &mut found);
@@ -226,6 +230,22 @@ pub fn all(runs: &[Run]) -> impl Iterator<Item = (&Run, &SuiteEvidence)> {
             })
         })
         .map(|(_, run, suite)| (run, suite))
+}
+
+/// Those of them that the rules ask for.
+pub fn asked<'r>(runs: &'r [Run], rules: &'r Rules) -> impl Iterator<Item = (&'r Run, &'r SuiteEvidence)> {
+    all(runs).filter(|(_, suite)| rules.suites.is_empty() || rules.suites.contains(&suite.name))
+}
+
+/// That nobody but the record says what the run left.
+fn unattested(run: &Run) -> Refusal {
+    Refusal::soft(
+        Kind::NotShown,
+        format!(
+            "the store did not see run {} end: nothing shows that its record was not edited since; run it again with the store",
+            run.run
+        ),
+    )
 }
 
 /// The evidence is of the very version.

@@ -101,7 +101,8 @@ pub fn take(
     let mut fault = |why: String| faults.push(Refusal::fast(format!("{shown}: {why}")));
     whole(&plain, &mut fault);
     let known = known(&plain.summary.run).map_err(|why| TakeError::Store(shown.to_owned(), why))?;
-    if known.is_some_and(|known| known != before) {
+    let attested = known == Some(before);
+    if known.is_some() && !attested {
         fault(format!("the record is not what run {} left: it was edited", plain.summary.run));
     }
     let finished = plain.finished.as_ref().and_then(|f| Moment::parse(&f.at));
@@ -131,7 +132,8 @@ pub fn take(
     }
     let Some(finished) = finished.filter(|_| faults.is_empty()) else { return Err(TakeError::NoEvidence(faults)) };
     let settings = replayed.plan.settings.clone();
-    let run = Run { run: replayed.summary.run, path: shown.to_owned(), record: before, finished, settings, suites };
+    let (run, path) = (replayed.summary.run, shown.to_owned());
+    let run = Run { run, path, record: before, attested, finished, settings, suites };
     Ok(Taken { run, sessions })
 }
 

@@ -33,7 +33,8 @@ The evidence
   is decided again from the record of each run (with the decisions of people laid over it); summary.json is not believed.
   No evidence at all: a record that is partial, filtered, a shard, interrupted, or edited; sessions of another version, or
   of nobody's (`--subject`); a suite or recordings that are not what was run any more; a run from the future. The rules can
-  refuse, and a person can override: a suite that did not pass or is missing, evidence older than `max_age`.
+  refuse, and a person can override: a suite that did not pass or is missing, evidence older than `max_age`, a run whose end
+  the store did not see (`store = "off"`, or it could not be reached: nothing shows that the record was not edited).
   Of several runs with one suite, the one that ended last counts.
 
 What is kept

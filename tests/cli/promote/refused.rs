@@ -61,6 +61,17 @@ fn a_record_that_was_edited_is_none() {
 }
 
 #[test]
+fn a_run_that_the_store_did_not_see_end_is_taken_by_an_override_alone() {
+    let project = promoting("override = true\n");
+    project.run_with(&["--subject", VERSION, "--store", "off"]).code(0);
+    submit(&project, &[]).code(4).says("DRAFT  p1").says("the store did not see run");
+    // Who adds it later did not see its end, either.
+    project.seatrial(&["review", "add", "reports/latest"]).code(0);
+    submit(&project, &[]).code(4).says("the store did not see run");
+    submit(&project, &["--override", "ran offline", "--until", "1h"]).code(3).says("PENDING").says("overridden");
+}
+
+#[test]
 fn a_run_that_did_not_end_is_none() {
     let project = promoting("");
     let path = record(&project);
