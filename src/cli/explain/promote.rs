@@ -48,7 +48,8 @@ What is kept
 
 seatrial promote verify AGENT@VERSION --to TARGET --artifact FILE
   holds an approval against what is there now, offline: the chain (and --head), signatures, expiry, and every digest it is
-  bound to. A changed byte of artifact, suite, policy, recording, record or rule voids it, and is named.
+  bound to. A changed byte of artifact, suite, policy, recording, record or rule voids it, and is named; so does an answer of
+  a person that was taken back or came later, for which the store is asked.
 
 seatrial promote rollback AGENT --at TARGET --reason TEXT
   makes the version before live again, the last one that is still approved. `--alert NAME` is for the watch: the alert must be

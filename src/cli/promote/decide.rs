@@ -92,7 +92,7 @@ fn stands(promotion: &Promotion, target: &Target, keys: &desk::Keys, desk: &Desk
     let submission = &promotion.submission;
     let gate = desk.evidence(&submission.gate)?;
     let envelope = desk.evidence(&submission.statement)?;
-    let here = Here(desk.context);
+    let here = Here { context: desk.context, store: true };
     // Whoever approves need not have what is deployed at hand; what has to be the same is held against it by `verify`.
     let artifact = submission.artifact;
     let now = Now { rules: Some(&target.rules), trusted: keys.trusted.as_deref(), artifact, at_hand: &here };

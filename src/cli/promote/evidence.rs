@@ -68,7 +68,8 @@ fn take(run: &Path, desk: &Desk<'_>) -> Result<Taken, Taking> {
         Ok(run.and_then(|run| run.run.record_digest))
     };
     let overlay = |path: &Path| overlay(context, path);
-    let recorded = |name: &str| Here(context).file(Path::new(name));
+    let here = Here { context, store: true };
+    let recorded = |name: &str| here.file(Path::new(name));
     match record::take(&path, &shown, &known, &overlay, &recorded) {
         Ok(taken) => Ok(taken),
         Err(TakeError::NoEvidence(faults)) => Err(Taking::NoEvidence(faults)),
@@ -79,9 +80,10 @@ fn take(run: &Path, desk: &Desk<'_>) -> Result<Taken, Taking> {
 
 /// Holds what is at hand against the record: the suites, and the recordings.
 fn hold(taken: &Taken, context: &Context, faults: &mut Vec<Refusal>) -> Result<(), Failure> {
+    let here = Here { context, store: true };
     for (suite, sessions) in taken.run.suites.iter().zip(&taken.sessions) {
         let name = format!("suite `{}` ({})", suite.name, suite.path);
-        match Here(context).load(suite) {
+        match here.load(suite) {
             Err(why) => faults.push(Refusal::fast(format!("{name} cannot be read any more: {why}"))),
             Ok(None) => faults.push(Refusal::fast(format!("{name} is not there; promote where the run was made"))),
             Ok(Some(is)) => {

@@ -51,3 +51,20 @@ fn what_is_held_is_promoted_once_people_have_answered_and_their_answers_are_in_t
     assert_eq!((labels["applied"].as_u64(), labels["by"]["eva"].as_u64()), (Some(1), Some(1)), "{labels}");
     assert_eq!(line(&promote(&project, &["show", "p1", "--json"]).code(0))["status"], "approved");
 }
+
+#[test]
+fn an_answer_that_is_taken_back_is_approved_by_nobody_and_voids_what_was() {
+    let project = held(&["a"]);
+    let item = items(&project).remove(0);
+    let undo = |project: &Project| project.seatrial(&["review", "undo", &item, "--as", "eva"]).code(0);
+    pass(&project, &item);
+    submit(&project, &[]).code(3).says("PENDING  p1");
+    undo(&project);
+    let approve = |project: &Project, id: &str| promote(project, &["approve", id, "--by", "jan"]);
+    approve(&project, "p1").code(1).complains("decisions of people over suite `s`").complains("they are others now");
+    pass(&project, &item);
+    approve(&project, "p1").code(0);
+    verify(&project, &[]).code(0).says("same          decisions of people over suite `s`");
+    undo(&project);
+    verify(&project, &[]).code(1).says("VOID          decisions of people over suite `s`");
+}
