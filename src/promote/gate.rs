@@ -248,6 +248,18 @@ fn unattested(run: &Run) -> Refusal {
     )
 }
 
+/// That a suite was run again after the run that is shown, and that this is not shown.
+pub fn again(run: &Run, suite: &SuiteEvidence, later: &str, ended: Moment, decision: &str) -> Refusal {
+    let name = &suite.name;
+    Refusal::soft(
+        Kind::NotShown,
+        format!(
+            "suite `{name}` was run again: run {later} is {decision} and ended at {ended}, after run {}; show it, too (--run)",
+            run.run
+        ),
+    )
+}
+
 /// The evidence is of the very version.
 fn subject(suite: &SuiteEvidence, version: &Version, found: &mut Vec<Refusal>) {
     let said = suite.subject.as_ref();

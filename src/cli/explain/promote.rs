@@ -35,7 +35,8 @@ The evidence
   of nobody's (`--subject`); a suite or recordings that are not what was run any more; a run from the future. The rules can
   refuse, and a person can override: a suite that did not pass or is missing, evidence older than `max_age`, a run whose end
   the store did not see (`store = "off"`, or it could not be reached: nothing shows that the record was not edited).
-  Of several runs with one suite, the one that ended last counts.
+  Of several runs with one suite, the one that ended last counts; where the store knows a whole run of the version that
+  ended later still, and it is not shown, that is refused, too, until a person overrides it.
 
 What is kept
   gate.json   every decision with its statistics, and the digests of suites, files, policies, judges, data, records,
