@@ -22,7 +22,7 @@ pub struct Approve {
     /// The promotion, such as `p3` (`seatrial promote list`).
     #[arg(value_name = "PROMOTION")]
     id: String,
-    /// Who approves; else `reviewer` of the settings (SEATRIAL_REVIEWER), or git's `user.name`.
+    /// Who approves, which nothing authenticates; else `reviewer` of the settings (SEATRIAL_REVIEWER), or git's `user.name`.
     #[arg(long, value_name = "NAME")]
     by: Option<String>,
     /// Why.
@@ -39,7 +39,7 @@ pub struct Reject {
     /// The promotion, such as `p3` (`seatrial promote list`).
     #[arg(value_name = "PROMOTION")]
     id: String,
-    /// Who rejects; else `reviewer` of the settings (SEATRIAL_REVIEWER), or git's `user.name`.
+    /// Who rejects, which nothing authenticates; else `reviewer` of the settings (SEATRIAL_REVIEWER), or git's `user.name`.
     #[arg(long, value_name = "NAME")]
     by: Option<String>,
     /// Why.

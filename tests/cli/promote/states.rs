@@ -15,6 +15,7 @@ fn a_version_is_submitted_approved_by_somebody_else_and_verified() {
         .code(0)
         .says("APPROVED  p1")
         .says("by jan: looked at it")
+        .says("names are as they were given: nothing shows who it was")
         .says("expires");
     let head = head(&project);
     let said = verify(&project, &["--artifact", &artifact, "--head", &head]).code(0);
