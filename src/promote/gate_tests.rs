@@ -86,8 +86,9 @@ fn the_digest_of_data_does_not_depend_on_the_order() {
 
 #[test]
 fn a_run_whose_end_the_store_did_not_see_is_said_once_and_can_be_overridden() {
-    let unseen = Run { attested: false, ..run("r1", 5, vec![suite("a", Decision::Passed), suite("b", Decision::Passed)]) };
-    let found = Run::weigh(&[unseen.clone()], &version(), &Rules::default(), None, at(10));
+    let unseen =
+        Run { attested: false, ..run("r1", 5, vec![suite("a", Decision::Passed), suite("b", Decision::Passed)]) };
+    let found = Run::weigh(std::slice::from_ref(&unseen), &version(), &Rules::default(), None, at(10));
     assert_eq!((found.len(), found[0].kind, found[0].can_be_overridden), (1, Kind::NotShown, true), "{found:?}");
     let rules = Rules { suites: vec!["c".into()], ..Rules::default() };
     assert!(!weigh(&[unseen], &rules).join("").contains("did not see run"), "it is asked for no suite");

@@ -245,7 +245,8 @@ fn files(gate: &Gate, at_hand: &dyn AtHand, looked: &mut Vec<Looked>) {
 /// What people decided over the verdicts: who takes an answer back takes it out of the evidence.
 fn people(gate: &Gate, at_hand: &dyn AtHand, looked: &mut Vec<Looked>) {
     for run in &gate.runs {
-        let counts: Vec<_> = all(&gate.runs).filter(|(of, _)| of.record == run.record).map(|(_, suite)| suite).collect();
+        let counts: Vec<_> =
+            all(&gate.runs).filter(|(of, _)| of.record == run.record).map(|(_, suite)| suite).collect();
         let now = if counts.is_empty() { Ok(None) } else { at_hand.labels(run) };
         for suite in counts {
             let what = format!("decisions of people over suite `{}` (run {})", suite.name, run.run);
@@ -256,7 +257,9 @@ fn people(gate: &Gate, at_hand: &dyn AtHand, looked: &mut Vec<Looked>) {
                 }
                 Ok(Some(_)) if was.is_none() => {}
                 Ok(Some(_)) => looked.push(Looked::same(what)),
-                Ok(None) => looked.push(Looked::absent(what, "the record, or the store that it was sent to, is not there")),
+                Ok(None) => {
+                    looked.push(Looked::absent(what, "the record, or the store that it was sent to, is not there"))
+                }
                 Err(why) => looked.push(Looked::absent(what, why.clone())),
             }
         }

@@ -45,10 +45,9 @@ What is kept
   log         every act, hash-chained: h(i) = SHA-256(h(i-1) || canonical JSON of entry i), RFC 8785; signed where there is
               a key. `promote log --head` is its end, to be kept elsewhere; `promote log --export DIR` is all of it
   Keys: `seatrial promote keygen ci` makes ci.pem (a secret: SEATRIAL_SIGNING_KEY, or SEATRIAL_SIGNING_KEY_FILE) and
-  ci.pub.pem (`trusted_keys`).
-  A name (--by) is a claim that nothing authenticates: `approvers`
-  and `self_approval` keep honest people from mistakes, and nobody from calling himself another. That an entry is from one
-  who holds a key, `trusted_keys` shows; who may write to the store, and who has the key, decides who can approve.
+  ci.pub.pem (`trusted_keys`). A name (--by) is a claim that nothing authenticates: `approvers` and `self_approval` keep
+  honest people from mistakes, and nobody from taking another's name. That an entry is from one who holds a key,
+  `trusted_keys` shows; who may write to the store, and has the key, can approve.
 
 seatrial promote verify AGENT@VERSION --to TARGET --artifact FILE
   holds an approval against what is there now, offline: the chain (and --head), signatures, expiry, and every digest it is

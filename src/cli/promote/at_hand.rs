@@ -59,10 +59,11 @@ impl AtHand for Here<'_> {
 
     fn labels(&self, run: &Run) -> Result<Option<BTreeMap<String, Digest>>, String> {
         let path = self.context.cwd.join(&run.path);
-        if !self.store || !path.is_file() {
+        if !path.is_file() {
             return Ok(None);
         }
-        let applied = decisions::applied(&path, self.context).map_err(|why| why.message.trim().to_owned())?;
+        let applied =
+            decisions::applied(&path, self.store, self.context).map_err(|why| why.message.trim().to_owned())?;
         Ok(applied.map(|all| all.into_iter().map(|(suite, (_, digest))| (suite, digest)).collect()))
     }
 }

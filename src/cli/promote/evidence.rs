@@ -66,7 +66,8 @@ pub fn later(runs: &[Run], version: &Version, rules: &Rules, desk: &Desk<'_>) ->
         // Of one that did not come to its end there is no digest, and it shows nothing.
         let whole = stored.into_iter().filter(|one| one.run.partial.is_none() && one.run.record_digest.is_some());
         let ended = whole.filter_map(|one| Some((Moment(one.run.finished?), one)));
-        let newest = ended.filter(|(end, one)| *end > run.finished && one.run.id != run.run).max_by_key(|(end, _)| *end);
+        let newest =
+            ended.filter(|(end, one)| *end > run.finished && one.run.id != run.run).max_by_key(|(end, _)| *end);
         let Some((end, newest)) = newest else { continue };
         let decision = newest.suites.iter().find(|s| s.name == suite.name).map_or("unknown", |s| s.decision.as_str());
         found.push(gate::again(run, suite, &newest.run.id, end, decision));

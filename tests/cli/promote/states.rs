@@ -180,6 +180,9 @@ fn a_team_promotes_in_postgres_as_one_does_in_a_file() {
         return;
     };
     let project = promoting("");
+    let mut judged = project.command(&["run", "suite.toml", "--subject", VERSION]);
+    judged.env("SEATRIAL_STORE", &database);
+    Said::of(judged).code(0);
     let promote = |args: &[&str]| {
         let mut command = project.command(&["promote"]);
         command.args(args).env("SEATRIAL_REVIEWER", "maria").env("SEATRIAL_STORE", &database);
