@@ -1,11 +1,12 @@
 //! What people decided, for the commands that decide or draw a run again: from the store, or from an export of it.
 
 use std::cell::OnceCell;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::context::{Context, Failure};
 use super::stored::Opened;
-use crate::eval::event::Plan;
+use crate::eval::event::{Plan, SuitePlan};
 use crate::eval::overlay::Ruling;
 use crate::ledger::ItemKey;
 use crate::model::digest::Digest;
@@ -121,17 +122,40 @@ pub fn decided(path: &Path, context: &Context) -> Result<Option<Decided>, Failur
     let of = |key: &ItemKey| decisions.of(key);
     let instead = Instead { rulings: Some(&of), revise: &system::decide_again, ..Instead::nothing(plan.clone()) };
     let replayed = replay::fold_instead(path, instead).map_err(Failure::usage)?;
-    let applied = plan.suites.iter().map(|suite| {
-        let own = labels.keys.iter().filter(|key| key.suite == suite.name);
-        let line = |key: &ItemKey| {
-            let ruling = decisions.of(key)?;
-            Some(format!("{} {} {}\n", key.id(), ruling.status.name(), ruling.by.join(",")))
-        };
-        let mut lines: Vec<String> = own.filter_map(line).collect();
-        lines.sort();
-        (!lines.is_empty()).then(|| (lines.len() as u64, Digest::of(lines.concat().as_bytes())))
-    });
-    Ok(Some(Decided { replayed, applied: applied.collect() }))
+    let applied = plan.suites.iter().map(|suite| over(&suite.name, &labels.keys, &decisions)).collect();
+    Ok(Some(Decided { replayed, applied }))
+}
+
+/// What people decided of a suite's verdicts; `None` where they decided nothing.
+fn over(suite: &str, keys: &[ItemKey], decisions: &Decisions) -> Option<Applied> {
+    let line = |key: &ItemKey| {
+        let ruling = decisions.of(key)?;
+        Some(format!("{} {} {}\n", key.id(), ruling.status.name(), ruling.by.join(",")))
+    };
+    let mut lines: Vec<String> = keys.iter().filter(|key| key.suite == suite).filter_map(line).collect();
+    lines.sort();
+    (!lines.is_empty()).then(|| (lines.len() as u64, Digest::of(lines.concat().as_bytes())))
+}
+
+/// What people have decided of a run's verdicts by now, by suite; `None` where verdicts went to them and there is no store
+/// to ask, or `ask` says that it is not asked.
+pub fn applied(path: &Path, ask: bool, context: &Context) -> Result<Option<BTreeMap<String, Applied>>, Failure> {
+    let plan = record::plan(path).map_err(Failure::usage)?;
+    let labels = match ask {
+        true => Args::default().open(path, &plan, context)?,
+        false => Labels {
+            context,
+            keys: rulings::keys(path, &plan).map_err(Failure::usage)?,
+            source: Source::Nowhere,
+            plan: &plan,
+        },
+    };
+    if !labels.keys.is_empty() && !labels.may_change() {
+        return Ok(None);
+    }
+    let decisions = labels.decisions()?;
+    let of = |suite: &SuitePlan| Some((suite.name.clone(), over(&suite.name, &labels.keys, &decisions)?));
+    Ok(Some(plan.suites.iter().filter_map(of).collect()))
 }
 
 /// What people decided over runs that are only looked into, such as a baseline: the store is asked verdict by verdict, and

@@ -128,19 +128,19 @@ pub fn leave(dir: &Path, plan: &Plan, summary: &RunSummary, context: &Context) -
 fn store_run(record: &Path, context: &Context) -> Result<Option<(Opened, Millis)>, Failure> {
     let (Some(opened), now) = (context.store()?, now()) else { return Ok(None) };
     let replayed = replay::fold(record).map_err(Failure::usage)?;
-    keep(record, &replayed, context, &opened, now)?;
+    keep(record, &replayed, true, (context, &opened), now)?;
     Ok(Some((opened, now)))
 }
 
-/// Keeps a run's rows.
+/// Keeps a run's rows; `ends_now` says that it is the run itself that leaves them, at its end.
 pub fn keep(
     record: &Path,
     replayed: &Replayed,
-    context: &Context,
-    opened: &Opened,
+    ends_now: bool,
+    (context, opened): (&Context, &Opened),
     now: Millis,
 ) -> Result<(), Failure> {
     let shown = display(record.parent().unwrap_or(record), &context.cwd);
-    let run = stored::of(record, &shown, replayed).map_err(Failure::usage)?;
+    let run = stored::of(record, &shown, replayed, ends_now).map_err(Failure::usage)?;
     opened.wait(opened.store().add_run(&run, now))
 }

@@ -1,7 +1,7 @@
 //! `gate.json`: everything that a promotion rests on. The decision of each suite with its statistics, as it was decided
 //! again from the record, and the digests of what it was decided over.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -63,6 +63,9 @@ pub struct Run {
     pub path: String,
     /// The digest of the record's bytes.
     pub record: Digest,
+    /// Whether the store has this digest from the end of the run itself: else nothing shows that the record was not edited.
+    #[serde(default)]
+    pub attested: bool,
     /// When it ended.
     pub finished: Moment,
     /// What was other than usual in how recordings were read and measured.
@@ -165,7 +168,8 @@ impl Refusal {
         Self { kind: Kind::NotShown, reason: reason.into(), can_be_overridden: false }
     }
 
-    fn soft(kind: Kind, reason: String) -> Self {
+    /// One that a person may override.
+    pub fn soft(kind: Kind, reason: String) -> Self {
         Self { kind, reason, can_be_overridden: true }
     }
 }
@@ -199,12 +203,12 @@ impl Run {
                 format!("no run is of the suite `{name}`, which must have passed"),
             ));
         }
-        let mut any = false;
-        for (run, suite) in all(runs) {
-            if !rules.suites.is_empty() && !rules.suites.contains(&suite.name) {
-                continue;
-            }
+        let (mut any, mut unseen) = (false, BTreeSet::new());
+        for (run, suite) in asked(runs, rules) {
             any = true;
+            if !run.attested && unseen.insert(&run.run) {
+                found.push(unattested(run));
+            }
             subject(suite, version, &mut found);
             age(run, suite, rules, now, &mut found);
             decision(run, suite, &mut found);
@@ -226,6 +230,34 @@ pub fn all(runs: &[Run]) -> impl Iterator<Item = (&Run, &SuiteEvidence)> {
             })
         })
         .map(|(_, run, suite)| (run, suite))
+}
+
+/// Those of them that the rules ask for.
+pub fn asked<'r>(runs: &'r [Run], rules: &'r Rules) -> impl Iterator<Item = (&'r Run, &'r SuiteEvidence)> {
+    all(runs).filter(|(_, suite)| rules.suites.is_empty() || rules.suites.contains(&suite.name))
+}
+
+/// That nobody but the record says what the run left.
+fn unattested(run: &Run) -> Refusal {
+    Refusal::soft(
+        Kind::NotShown,
+        format!(
+            "the store did not see run {} end: nothing shows that its record was not edited since; run it again with the store",
+            run.run
+        ),
+    )
+}
+
+/// That a suite was run again after the run that is shown, and that this is not shown.
+pub fn again(run: &Run, suite: &SuiteEvidence, later: &str, ended: Moment, decision: &str) -> Refusal {
+    let name = &suite.name;
+    Refusal::soft(
+        Kind::NotShown,
+        format!(
+            "suite `{name}` was run again: run {later} is {decision} and ended at {ended}, after run {}; show it, too (--run)",
+            run.run
+        ),
+    )
 }
 
 /// The evidence is of the very version.
@@ -311,88 +343,5 @@ impl Gate {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::promote::testing::{at, run, suite, version};
-
-    fn weigh(runs: &[Run], rules: &Rules) -> Vec<String> {
-        Run::weigh(runs, &version(), rules, None, at(10)).into_iter().map(|r| r.reason).collect()
-    }
-
-    #[test]
-    fn a_run_of_the_version_that_passed_is_evidence() {
-        assert_eq!(weigh(&[run("r1", 5, vec![suite("a", Decision::Passed)])], &Rules::default()), Vec::<String>::new());
-    }
-
-    #[test]
-    fn everything_that_stands_against_it_is_said() {
-        let mut other = suite("a", Decision::Failed);
-        other.subject = Some(Subject { agent: "airline".into(), version: Some("0.9".into()) });
-        let mut nobody = suite("b", Decision::Held);
-        nobody.subject = None;
-        let rules = Rules {
-            suites: vec!["a".into(), "b".into(), "c".into()],
-            max_age_s: Some(2),
-            artifact: true,
-            ..Rules::default()
-        };
-        let runs = [run("r1", 5, vec![other, nobody])];
-        let said = weigh(&runs, &rules).join("\n");
-        for part in [
-            "give it by --artifact",
-            "no run is of the suite `c`",
-            "suite `a` judged airline@0.9, and is no evidence of airline@1.4",
-            "`a` is failed (run r1)",
-            "`b` does not say whose sessions it judged",
-            "`b` is held",
-            "5s ago; evidence may be 2s old",
-        ] {
-            assert!(said.contains(part), "no {part:?} in\n{said}");
-        }
-        let found = Run::weigh(&runs, &version(), &rules, None, at(10));
-        assert_eq!(code(&found), exit::FAILED);
-        assert!(found.iter().filter(|r| !r.can_be_overridden).count() >= 3, "{found:?}");
-        assert_eq!(Outcome::of(&runs, &found), Outcome::Failed);
-    }
-
-    #[test]
-    fn the_run_that_ended_last_counts_for_a_suite() {
-        let older = run("r1", 3, vec![suite("a", Decision::Passed), suite("b", Decision::Passed)]);
-        let newer = run("r2", 5, vec![suite("a", Decision::Failed)]);
-        for runs in [[older.clone(), newer.clone()], [newer, older]] {
-            assert_eq!(weigh(&runs, &Rules::default()), ["suite `a` is failed (run r2)"]);
-        }
-        // Twice the same run is one.
-        let twice = run("r1", 3, vec![suite("a", Decision::Failed)]);
-        assert_eq!(weigh(&[twice.clone(), twice], &Rules::default()).len(), 1);
-    }
-
-    #[test]
-    fn a_suite_that_is_not_asked_for_does_not_stand_against_it() {
-        let runs = [run("r1", 5, vec![suite("a", Decision::Passed), suite("b", Decision::Failed)])];
-        assert!(weigh(&runs, &Rules { suites: vec!["a".into()], ..Rules::default() }).is_empty());
-        assert_eq!(weigh(&runs, &Rules::default()).len(), 1);
-    }
-
-    #[test]
-    fn no_evidence_and_evidence_from_the_future_are_none() {
-        assert_eq!(weigh(&[], &Rules::default()), ["the runs hold no suite"]);
-        let said = weigh(&[run("r1", 1000, vec![suite("a", Decision::Passed)])], &Rules::default());
-        assert!(said[0].contains("in the future"), "{said:?}");
-    }
-
-    #[test]
-    fn it_survives_its_text() {
-        let gate = crate::promote::testing::gate();
-        let read: Gate = serde_json::from_str(&gate.text().unwrap()).unwrap();
-        assert_eq!(read, gate);
-        assert_eq!(read.text().unwrap(), gate.text().unwrap());
-    }
-
-    #[test]
-    fn the_digest_of_data_does_not_depend_on_the_order() {
-        let (a, b) = (Digest::of(b"a"), Digest::of(b"b"));
-        assert_eq!(Data::digest(&mut [a, b]), Data::digest(&mut [b, a]));
-        assert_ne!(Data::digest(&mut [a, b]), Data::digest(&mut [a, a, b]));
-    }
-}
+#[path = "gate_tests.rs"]
+mod tests;

@@ -15,12 +15,8 @@ use crate::eval::event::{Plan, RunEvent, SuiteEnd};
 use crate::eval::gate::SuiteSummary;
 use crate::model::digest::{Algorithm, Digest};
 use crate::model::json::canonical::canonical;
-use crate::report::RunSummary;
 use crate::report::replay::{self, Replayed};
 use crate::store::record::{self, RecordError};
-
-/// The most of a `summary.json` that is read, in bytes.
-const LONGEST_SUMMARY: u64 = 64 << 20;
 
 /// What a record shows.
 #[derive(Debug)]
@@ -105,12 +101,13 @@ pub fn take(
     let mut fault = |why: String| faults.push(Refusal::fast(format!("{shown}: {why}")));
     whole(&plain, &mut fault);
     let known = known(&plain.summary.run).map_err(|why| TakeError::Store(shown.to_owned(), why))?;
-    if known.is_some_and(|known| known != before) {
+    let attested = known == Some(before);
+    if known.is_some() && !attested {
         fault(format!("the record is not what run {} left: it was edited", plain.summary.run));
     }
     let finished = plain.finished.as_ref().and_then(|f| Moment::parse(&f.at));
+    agrees(&plain, &mut fault);
     let overlaid = overlay(path).map_err(|why| TakeError::Overlay(shown.to_owned(), why))?;
-    agrees(&plain, overlaid.as_ref().map(|o| &o.replayed.summary), path, &mut fault);
     let (replayed, labels) = match overlaid {
         Some(overlaid) => (overlaid.replayed, overlaid.labels),
         None => (plain, Vec::new()),
@@ -135,7 +132,8 @@ pub fn take(
     }
     let Some(finished) = finished.filter(|_| faults.is_empty()) else { return Err(TakeError::NoEvidence(faults)) };
     let settings = replayed.plan.settings.clone();
-    let run = Run { run: replayed.summary.run, path: shown.to_owned(), record: before, finished, settings, suites };
+    let (run, path) = (replayed.summary.run, shown.to_owned());
+    let run = Run { run, path, record: before, attested, finished, settings, suites };
     Ok(Taken { run, sessions })
 }
 
@@ -154,35 +152,12 @@ fn whole(replayed: &Replayed, fault: &mut dyn FnMut(String)) {
     }
 }
 
-/// What was written of the run says the same as its record, decided again; or, where reports were drawn since, as its record
-/// with the decisions of people.
-fn agrees(replayed: &Replayed, overlaid: Option<&RunSummary>, path: &Path, fault: &mut dyn FnMut(String)) {
+/// The record decides what it says of itself. What was drawn from it, such as summary.json, is not asked: it is drawn again
+/// whenever people decide, and the record is bound by its digest.
+fn agrees(replayed: &Replayed, fault: &mut dyn FnMut(String)) {
     let (said, decided) = (replayed.finished.as_ref().map(|f| f.exit_code), replayed.summary.exit_code);
     if let Some(said) = said.filter(|said| *said != decided) {
         fault(format!("the record says exit code {said}, and decides {decided}: it was edited"));
-    }
-    let beside = path.with_file_name("summary.json");
-    if path.file_name().is_none_or(|name| name != "run.jsonl") || !beside.is_file() {
-        return;
-    }
-    let text = match std::fs::metadata(&beside) {
-        Ok(meta) if meta.len() > LONGEST_SUMMARY => return fault("summary.json is larger than any summary".to_owned()),
-        _ => std::fs::read_to_string(&beside),
-    };
-    let read = text.map_err(|why| why.to_string());
-    match read.and_then(|text| serde_json::from_str::<RunSummary>(&text).map_err(|why| why.to_string())) {
-        Err(why) => fault(format!("summary.json cannot be read: {why}")),
-        Ok(summary) => {
-            let told = |s: &SuiteSummary| (s.name.clone(), s.decision, s.cases, s.sessions.clone());
-            let same = |decided: &RunSummary| {
-                summary.run == decided.run
-                    && summary.exit_code == decided.exit_code
-                    && summary.suites.iter().map(told).eq(decided.suites.iter().map(told))
-            };
-            if !same(&replayed.summary) && !overlaid.is_some_and(same) {
-                fault("summary.json says something else than the record: one of them was edited".to_owned());
-            }
-        }
     }
 }
 

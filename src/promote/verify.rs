@@ -1,11 +1,12 @@
 //! Whether an approval still holds: everything that it is bound to is held against what lies at hand now. Nothing is asked
 //! of any network.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 
 use super::event::{Event, Id, Submission};
-use super::gate::{Gate, SuiteEvidence, all};
+use super::gate::{Gate, Run, SuiteEvidence, all};
 use super::keys::Public;
 use super::log::{self, ENTRY_TYPE, Sealed};
 use super::moment::Moment;
@@ -68,6 +69,13 @@ pub trait AtHand {
     /// # Errors
     /// That it cannot be read as a suite any more.
     fn suite(&self, was: &SuiteEvidence) -> Result<Option<Vec<String>>, String>;
+
+    /// By suite, the digests of what people decide over a run by now, as [`Labels::digest`]; `None` when its record is not
+    /// there, or nobody can be asked what was decided.
+    ///
+    /// # Errors
+    /// That they are there and cannot be read.
+    fn labels(&self, run: &Run) -> Result<Option<BTreeMap<String, Digest>>, String>;
 }
 
 /// What is held against a promotion's evidence.
@@ -151,6 +159,7 @@ pub fn evidence(submission: &Submission, gate: Option<&str>, envelope: Option<&s
     }
     if let Some(gate) = read {
         files(&gate, now.at_hand, &mut looked);
+        people(&gate, now.at_hand, &mut looked);
     }
     looked
 }
@@ -230,6 +239,30 @@ fn files(gate: &Gate, at_hand: &dyn AtHand, looked: &mut Vec<Looked>) {
             Ok(None) => Looked::absent(what, "it is not there"),
             Err(why) => Looked::void(what, format!("it cannot be read any more: {why}")),
         });
+    }
+}
+
+/// What people decided over the verdicts: who takes an answer back takes it out of the evidence.
+fn people(gate: &Gate, at_hand: &dyn AtHand, looked: &mut Vec<Looked>) {
+    for run in &gate.runs {
+        let counts: Vec<_> =
+            all(&gate.runs).filter(|(of, _)| of.record == run.record).map(|(_, suite)| suite).collect();
+        let now = if counts.is_empty() { Ok(None) } else { at_hand.labels(run) };
+        for suite in counts {
+            let what = format!("decisions of people over suite `{}` (run {})", suite.name, run.run);
+            let was = suite.labels.as_ref().map(|labels| labels.digest);
+            match &now {
+                Ok(Some(now)) if now.get(&suite.name).copied() != was => {
+                    looked.push(Looked::void(what, "they are others now"));
+                }
+                Ok(Some(_)) if was.is_none() => {}
+                Ok(Some(_)) => looked.push(Looked::same(what)),
+                Ok(None) => {
+                    looked.push(Looked::absent(what, "the record, or the store that it was sent to, is not there"))
+                }
+                Err(why) => looked.push(Looked::absent(what, why.clone())),
+            }
+        }
     }
 }
 

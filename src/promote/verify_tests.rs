@@ -15,6 +15,7 @@ use crate::promote::testing::{at, gate, submission, version};
 struct Hand {
     files: BTreeMap<PathBuf, Digest>,
     suites: BTreeMap<String, Vec<String>>,
+    labels: Option<BTreeMap<String, Digest>>,
 }
 
 impl AtHand for Hand {
@@ -24,6 +25,10 @@ impl AtHand for Hand {
 
     fn suite(&self, was: &SuiteEvidence) -> Result<Option<Vec<String>>, String> {
         Ok(self.suites.get(&was.name).cloned())
+    }
+
+    fn labels(&self, _: &Run) -> Result<Option<BTreeMap<String, Digest>>, String> {
+        Ok(self.labels.clone())
     }
 }
 
@@ -47,6 +52,7 @@ fn bound() -> (Submission, String, String, Hand) {
             .map(|(path, digest)| (PathBuf::from(path), digest))
             .into(),
         suites: BTreeMap::from([("a".into(), Vec::new())]),
+        labels: Some(BTreeMap::new()),
     };
     (submission, text, envelope, hand)
 }
@@ -129,7 +135,7 @@ fn what_is_not_at_hand_is_not_taken_for_the_same() {
     assert!(void.is_empty());
     let whats = ["artifact", "record reports/r1/run.jsonl", "recording a.jsonl of suite `a`"];
     assert_eq!(absent[..3], whats);
-    assert_eq!(absent.len(), 4);
+    assert_eq!(absent.len(), 5);
 }
 
 #[test]
@@ -159,4 +165,17 @@ fn a_log_is_believed_by_its_chain_its_head_and_its_signatures() {
     let (_, pending) = whole(&log[..1], None);
     let pending = pending.unwrap();
     assert_eq!(approval(which(&pending, &target, "prod").unwrap(), at(3)).found, Found::Void("it is pending".into()));
+}
+
+#[test]
+fn decisions_of_people_that_are_others_void_it_and_those_that_cannot_be_asked_are_said() {
+    let (submission, text, envelope, hand) = bound();
+    let found = |labels: Option<BTreeMap<String, Digest>>| {
+        let hand = Hand { labels, ..hand.clone() };
+        let looked = look(&submission, &text, &envelope, &hand, b"image");
+        looked.into_iter().find(|l| l.what.starts_with("decisions of people")).map(|l| l.found)
+    };
+    assert_eq!(found(Some(BTreeMap::new())), None, "nobody decided anything, and nobody does");
+    assert!(matches!(found(Some(BTreeMap::from([("a".into(), Digest::of(b"1 fail"))]))), Some(Found::Void(_))));
+    assert!(matches!(found(None), Some(Found::Absent(_))));
 }

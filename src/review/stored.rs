@@ -1,7 +1,7 @@
 //! A run as the store keeps it: what was decided, and every verdict behind it, read from its record.
 
 use std::fs::File;
-use std::io::{self, BufReader, Read};
+use std::io::{BufReader, Read};
 use std::path::Path;
 
 use sha2::{Digest as _, Sha256};
@@ -14,12 +14,12 @@ use crate::report::replay::Replayed;
 use crate::store::db::{CheckRow, NewRun, RunRow, SessionRow, SuiteRow, VerdictRow};
 use crate::store::record::{self, RecordError};
 
-/// The rows of a run. `shown` is how its record is named.
+/// The rows of a run. `shown` is how its record is named. Only where `ends_now` says that the run itself ends here do they
+/// have the digest of the record: nobody else can say that this is what it left.
 ///
 /// # Errors
 /// The record cannot be read.
-pub fn of(path: &Path, shown: &str, replayed: &Replayed) -> Result<Redacted<NewRun>, RecordError> {
-    let io = |source| RecordError::Io { path: path.to_owned(), source };
+pub fn of(path: &Path, shown: &str, replayed: &Replayed, ends_now: bool) -> Result<Redacted<NewRun>, RecordError> {
     let (plan, summary) = (&replayed.plan, &replayed.summary);
     let mut suites: Vec<SuiteRow> = plan
         .suites
@@ -70,16 +70,21 @@ pub fn of(path: &Path, shown: &str, replayed: &Replayed) -> Result<Redacted<NewR
         partial: plan.partial(),
         seatrial: summary.seatrial.clone(),
         record: shown.to_owned(),
-        record_digest: Some(digest(path).map_err(io)?),
+        record_digest: ends_now.then(|| digest(path)).transpose()?,
     };
     Ok(Redacted::drawn(NewRun { run, suites }))
 }
 
-/// The digest of a file.
-fn digest(path: &Path) -> io::Result<Digest> {
-    let (mut file, mut hash, mut buffer) = (BufReader::new(File::open(path)?), Sha256::new(), vec![0; 1 << 16]);
+/// The digest of a record.
+///
+/// # Errors
+/// It cannot be read.
+pub fn digest(path: &Path) -> Result<Digest, RecordError> {
+    let io = |source| RecordError::Io { path: path.to_owned(), source };
+    let mut file = BufReader::new(File::open(path).map_err(io)?);
+    let (mut hash, mut buffer) = (Sha256::new(), vec![0; 1 << 16]);
     loop {
-        match file.read(&mut buffer)? {
+        match file.read(&mut buffer).map_err(io)? {
             0 => return Ok(Digest { algorithm: Algorithm::Sha256, bytes: hash.finalize().into() }),
             n => hash.update(&buffer[..n]),
         }

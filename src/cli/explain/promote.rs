@@ -33,8 +33,10 @@ The evidence
   is decided again from the record of each run (with the decisions of people laid over it); summary.json is not believed.
   No evidence at all: a record that is partial, filtered, a shard, interrupted, or edited; sessions of another version, or
   of nobody's (`--subject`); a suite or recordings that are not what was run any more; a run from the future. The rules can
-  refuse, and a person can override: a suite that did not pass or is missing, evidence older than `max_age`.
-  Of several runs with one suite, the one that ended last counts.
+  refuse, and a person can override: a suite that did not pass or is missing, evidence older than `max_age`, a run whose end
+  the store did not see (`store = "off"`, or it could not be reached: nothing shows that the record was not edited).
+  Of several runs with one suite, the one that ended last counts; where the store knows a whole run of the version that
+  ended later still, and it is not shown, that is refused, too, until a person overrides it.
 
 What is kept
   gate.json   every decision with its statistics, and the digests of suites, files, policies, judges, data, records,
@@ -43,11 +45,14 @@ What is kept
   log         every act, hash-chained: h(i) = SHA-256(h(i-1) || canonical JSON of entry i), RFC 8785; signed where there is
               a key. `promote log --head` is its end, to be kept elsewhere; `promote log --export DIR` is all of it
   Keys: `seatrial promote keygen ci` makes ci.pem (a secret: SEATRIAL_SIGNING_KEY, or SEATRIAL_SIGNING_KEY_FILE) and
-  ci.pub.pem (`trusted_keys`). A name (--by) is a claim; that an entry is from one who may write, a trusted key shows.
+  ci.pub.pem (`trusted_keys`). A name (--by) is a claim that nothing authenticates: `approvers` and `self_approval` keep
+  honest people from mistakes, and nobody from taking another's name. That an entry is from one who holds a key,
+  `trusted_keys` shows; who may write to the store, and has the key, can approve.
 
 seatrial promote verify AGENT@VERSION --to TARGET --artifact FILE
   holds an approval against what is there now, offline: the chain (and --head), signatures, expiry, and every digest it is
-  bound to. A changed byte of artifact, suite, policy, recording, record or rule voids it, and is named.
+  bound to. A changed byte of artifact, suite, policy, recording, record or rule voids it, and is named; so does an answer of
+  a person that was taken back or came later, for which the store is asked.
 
 seatrial promote rollback AGENT --at TARGET --reason TEXT
   makes the version before live again, the last one that is still approved. `--alert NAME` is for the watch: the alert must be

@@ -1,18 +1,25 @@
 //! What lies at hand of what evidence is bound to: files by their digests, suites as they resolve now.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use super::super::context::Context;
+use super::super::decisions;
 use crate::model::digest::Digest;
-use crate::promote::gate::SuiteEvidence;
+use crate::promote::gate::{Run, SuiteEvidence};
 use crate::promote::record::file_digest;
 use crate::promote::verify::AtHand;
 use crate::suite::Suite;
 use crate::suite::load::{self, Env};
 
 /// The working directory and what it holds.
-pub struct Here<'c>(pub &'c Context);
+pub struct Here<'c> {
+    /// Where it is.
+    pub context: &'c Context,
+    /// Whether the store may be asked, too.
+    pub store: bool,
+}
 
 /// Names that are listed of each kind of difference.
 const LISTED: usize = 10;
@@ -20,7 +27,7 @@ const LISTED: usize = 10;
 impl Here<'_> {
     /// A suite as it is now; `None` when its file is not there.
     pub fn load(&self, was: &SuiteEvidence) -> Result<Option<Suite>, String> {
-        let context = self.0;
+        let context = self.context;
         let path = PathBuf::from(&was.path);
         if !context.cwd.join(&path).is_file() {
             return Ok(None);
@@ -36,7 +43,7 @@ impl Here<'_> {
 
 impl AtHand for Here<'_> {
     fn file(&self, path: &Path) -> io::Result<Option<Digest>> {
-        let path = self.0.cwd.join(path);
+        let path = self.context.cwd.join(path);
         match std::fs::metadata(&path) {
             // Whatever is no file has no bytes that stay.
             Ok(meta) if meta.is_file() => file_digest(&path).map(Some),
@@ -48,6 +55,16 @@ impl AtHand for Here<'_> {
 
     fn suite(&self, was: &SuiteEvidence) -> Result<Option<Vec<String>>, String> {
         Ok(self.load(was)?.map(|is| differences(was, &is)))
+    }
+
+    fn labels(&self, run: &Run) -> Result<Option<BTreeMap<String, Digest>>, String> {
+        let path = self.context.cwd.join(&run.path);
+        if !path.is_file() {
+            return Ok(None);
+        }
+        let applied =
+            decisions::applied(&path, self.store, self.context).map_err(|why| why.message.trim().to_owned())?;
+        Ok(applied.map(|all| all.into_iter().map(|(suite, (_, digest))| (suite, digest)).collect()))
     }
 }
 

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::super::context::{Context, Failure};
 use super::at_hand::Here;
 use super::desk::Desk;
-use super::{desk, hooks, words};
+use super::{desk, evidence, hooks, words};
 use crate::eval::exit;
 use crate::promote::event::{Event, Id};
 use crate::promote::gate::{self, Gate, Run};
@@ -22,7 +22,7 @@ pub struct Approve {
     /// The promotion, such as `p3` (`seatrial promote list`).
     #[arg(value_name = "PROMOTION")]
     id: String,
-    /// Who approves; else `reviewer` of the settings (SEATRIAL_REVIEWER), or git's `user.name`.
+    /// Who approves, which nothing authenticates; else `reviewer` of the settings (SEATRIAL_REVIEWER), or git's `user.name`.
     #[arg(long, value_name = "NAME")]
     by: Option<String>,
     /// Why.
@@ -39,7 +39,7 @@ pub struct Reject {
     /// The promotion, such as `p3` (`seatrial promote list`).
     #[arg(value_name = "PROMOTION")]
     id: String,
-    /// Who rejects; else `reviewer` of the settings (SEATRIAL_REVIEWER), or git's `user.name`.
+    /// Who rejects, which nothing authenticates; else `reviewer` of the settings (SEATRIAL_REVIEWER), or git's `user.name`.
     #[arg(long, value_name = "NAME")]
     by: Option<String>,
     /// Why.
@@ -92,7 +92,7 @@ fn stands(promotion: &Promotion, target: &Target, keys: &desk::Keys, desk: &Desk
     let submission = &promotion.submission;
     let gate = desk.evidence(&submission.gate)?;
     let envelope = desk.evidence(&submission.statement)?;
-    let here = Here(desk.context);
+    let here = Here { context: desk.context, store: true };
     // Whoever approves need not have what is deployed at hand; what has to be the same is held against it by `verify`.
     let artifact = submission.artifact;
     let now = Now { rules: Some(&target.rules), trusted: keys.trusted.as_deref(), artifact, at_hand: &here };
@@ -117,8 +117,9 @@ fn stands(promotion: &Promotion, target: &Target, keys: &desk::Keys, desk: &Desk
         desk.context.note(&format!("seatrial: not at hand, and not looked at: {}\n", absent.join(", ")));
     }
     let Some(gate) = gate.and_then(|text| serde_json::from_str::<Gate>(&text).ok()) else { return Ok(()) };
-    let refusals =
-        Run::weigh(&gate.runs, &submission.version, &submission.rules, submission.artifact.as_ref(), desk::now());
+    let (version, rules) = (&submission.version, &submission.rules);
+    let mut refusals = Run::weigh(&gate.runs, version, rules, submission.artifact.as_ref(), desk::now());
+    refusals.extend(evidence::later(&gate.runs, version, rules, desk)?);
     // An override is for what was said against it then, and for evidence that has become older since.
     if refusals.is_empty() || submission.overrides.is_some() {
         return Ok(());

@@ -10,9 +10,13 @@ use super::data;
 use super::desk::Desk;
 use crate::eval::exit;
 use crate::eval::overlay::Laid;
-use crate::promote::gate::{Labels, Refusal, Run};
+use crate::promote::event::Version;
+use crate::promote::gate::{self, Labels, Refusal, Run};
+use crate::promote::moment::Moment;
 use crate::promote::record::{self, Overlaid, TakeError, Taken};
 use crate::promote::verify::AtHand;
+use crate::store::db::{Page, RunFilter};
+use crate::suite::settings::promote::Rules;
 
 /// That there is no evidence, and why: all of it.
 pub fn no_evidence(refusals: &[Refusal]) -> Failure {
@@ -47,6 +51,30 @@ pub fn take_all(named: &[PathBuf], desk: &Desk<'_>) -> Result<Vec<Run>, Failure>
     if faults.is_empty() { Ok(runs) } else { Err(no_evidence(&faults)) }
 }
 
+/// What the store knows better: of each suite that the rules ask for, the newest whole run of the version that ended after
+/// the one which is shown.
+pub fn later(runs: &[Run], version: &Version, rules: &Rules, desk: &Desk<'_>) -> Result<Vec<Refusal>, Failure> {
+    let mut found = Vec::new();
+    for (run, suite) in gate::asked(runs, rules) {
+        let filter = RunFilter {
+            suite: Some(suite.name.clone()),
+            agent: Some(version.agent.clone()),
+            version: Some(version.version.clone()),
+            since: None,
+        };
+        let stored = desk.wait(desk.store().runs(&filter, Page::ALL)).map_err(|why| Failure::store(&why))?;
+        // Of one that did not come to its end there is no digest, and it shows nothing.
+        let whole = stored.into_iter().filter(|one| one.run.partial.is_none() && one.run.record_digest.is_some());
+        let ended = whole.filter_map(|one| Some((Moment(one.run.finished?), one)));
+        let newest =
+            ended.filter(|(end, one)| *end > run.finished && one.run.id != run.run).max_by_key(|(end, _)| *end);
+        let Some((end, newest)) = newest else { continue };
+        let decision = newest.suites.iter().find(|s| s.name == suite.name).map_or("unknown", |s| s.decision.as_str());
+        found.push(gate::again(run, suite, &newest.run.id, end, decision));
+    }
+    Ok(found)
+}
+
 /// Why the evidence of a run was not taken.
 enum Taking {
     NoEvidence(Vec<Refusal>),
@@ -68,7 +96,8 @@ fn take(run: &Path, desk: &Desk<'_>) -> Result<Taken, Taking> {
         Ok(run.and_then(|run| run.run.record_digest))
     };
     let overlay = |path: &Path| overlay(context, path);
-    let recorded = |name: &str| Here(context).file(Path::new(name));
+    let here = Here { context, store: true };
+    let recorded = |name: &str| here.file(Path::new(name));
     match record::take(&path, &shown, &known, &overlay, &recorded) {
         Ok(taken) => Ok(taken),
         Err(TakeError::NoEvidence(faults)) => Err(Taking::NoEvidence(faults)),
@@ -79,9 +108,10 @@ fn take(run: &Path, desk: &Desk<'_>) -> Result<Taken, Taking> {
 
 /// Holds what is at hand against the record: the suites, and the recordings.
 fn hold(taken: &Taken, context: &Context, faults: &mut Vec<Refusal>) -> Result<(), Failure> {
+    let here = Here { context, store: true };
     for (suite, sessions) in taken.run.suites.iter().zip(&taken.sessions) {
         let name = format!("suite `{}` ({})", suite.name, suite.path);
-        match Here(context).load(suite) {
+        match here.load(suite) {
             Err(why) => faults.push(Refusal::fast(format!("{name} cannot be read any more: {why}"))),
             Ok(None) => faults.push(Refusal::fast(format!("{name} is not there; promote where the run was made"))),
             Ok(Some(is)) => {

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::super::context::{Context, Failure};
 use super::desk::Desk;
-use super::evidence::{no_evidence, take_all};
+use super::evidence::{later, no_evidence, take_all};
 use super::{desk, hooks, words};
 use crate::eval::exit;
 use crate::model::digest::Digest;
@@ -69,7 +69,8 @@ pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     let until = args.until.as_deref().map(|text| until(text, now)).transpose()?;
     let desk = Desk::open(context)?;
     let runs = take_all(&args.run, &desk)?;
-    let refusals = Run::weigh(&runs, version, &target.rules, artifact.as_ref(), now);
+    let mut refusals = Run::weigh(&runs, version, &target.rules, artifact.as_ref(), now);
+    refusals.extend(later(&runs, version, &target.rules, &desk)?);
     if refusals.iter().any(|refusal| !refusal.can_be_overridden) {
         return Err(no_evidence(&refusals));
     }

@@ -157,7 +157,7 @@ fn of_version(
     let submission = &promotion.submission;
     let (gate, envelope) = (source.evidence(&submission.gate)?, source.evidence(&submission.statement)?);
     let target = context.settings.targets.get(to);
-    let here = Here(context);
+    let here = Here { context, store: matches!(source, Source::Store(_)) };
     let now = Now { rules: target.map(|target| &target.rules), trusted: trusted.as_deref(), artifact, at_hand: &here };
     looked.extend(verify::evidence(submission, gate.as_deref(), envelope.as_deref(), &now));
     if !args.json {

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
+use crate::promote::event::BY_RULE;
 use crate::promote::gate::{Gate, all};
 use crate::promote::log;
 use crate::promote::moment::Moment;
@@ -36,6 +37,10 @@ pub fn promotion(promotion: &Promotion, now: Moment, out: &mut String) {
             "approvals",
             &format!("{done} of {wanted}; {who} may: `seatrial promote approve {}`", submission.promotion),
         );
+    }
+    let people = promotion.approvals.iter().any(|said| said.by != BY_RULE);
+    if people || promotion.against.is_some() || promotion.status == Status::Pending {
+        row(out, "", "names are as they were given: nothing shows who it was (`seatrial explain promote`)");
     }
     if let Some(end) = promotion.expires {
         row(out, "expires", &end.to_string());

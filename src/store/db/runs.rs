@@ -33,7 +33,7 @@ pub struct RunRow {
     pub seatrial: String,
     /// Where its record is, as it was named.
     pub record: String,
-    /// Digest of the record.
+    /// Digest of the record as the run left it; `None` where nobody saw it end.
     pub record_digest: Option<Digest>,
 }
 
@@ -170,7 +170,8 @@ fn suite_of(row: &AnyRow) -> Result<(i64, SuiteRow), sqlx::Error> {
 }
 
 impl Store {
-    /// Keeps a run. One that is kept already is kept anew: after a review its decision may be another.
+    /// Keeps a run. One that is kept already is kept anew: after a review its decision may be another. The first digest of its
+    /// record stays: whatever comes later is not what the run left.
     ///
     /// # Errors
     /// The store cannot be written; then nothing of it was.
@@ -199,7 +200,7 @@ impl Store {
             " ON CONFLICT (id) DO UPDATE SET agent = excluded.agent, version = excluded.version, \
              started = excluded.started, finished = excluded.finished, exit_code = excluded.exit_code, \
              partial = excluded.partial, seatrial = excluded.seatrial, record = excluded.record, \
-             record_digest = excluded.record_digest RETURNING n",
+             record_digest = COALESCE(runs.record_digest, excluded.record_digest) RETURNING n",
         );
         let n = tx.one(&sql, |row| row.try_get::<i64, _>("n")).await?;
         let n = n.ok_or_else(|| self.told(strange("a run has no number")))?;

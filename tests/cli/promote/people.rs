@@ -3,17 +3,45 @@
 use super::{VERSION, line, promote, run, session, submit, verify};
 use crate::project::Project;
 
-#[test]
-fn what_is_held_is_promoted_once_people_have_answered_and_their_answers_are_in_the_evidence() {
-    let check = "[[session]]\nid = \"good\"\ncheck = \"contains\"\nvalue = \"good\"\nreview = { always = true }\n";
-    let project = Project::with(check, &[&session("a", "1.4", "good")]);
+const HELD: &str = "[[session]]\nid = \"good\"\ncheck = \"contains\"\nvalue = \"good\"\nreview = { always = true }\n";
+
+/// A project with a run of sessions that people have to decide.
+fn held(ids: &[&str]) -> Project {
+    let sessions: Vec<String> = ids.iter().map(|id| session(id, "1.4", "good")).collect();
+    let project = Project::with(HELD, &sessions.iter().map(String::as_str).collect::<Vec<_>>());
     project.file("seatrial.toml", "[promote.prod]\n");
     run(&project, VERSION).code(3);
+    project
+}
+
+/// The items of the queue.
+fn items(project: &Project) -> Vec<String> {
+    let listed = project.seatrial(&["review", "list", "--json"]).code(0).out;
+    let listed: serde_json::Value = serde_json::from_str(listed.lines().next().expect("a line")).expect("JSON");
+    let all = listed["items"].as_array().expect("items");
+    all.iter().map(|item| item["item"].as_str().expect("an item").to_owned()).collect()
+}
+
+fn pass(project: &Project, item: &str) {
+    project.seatrial(&["review", "label", item, "pass", "--as", "eva"]).code(0);
+}
+
+#[test]
+fn reports_that_were_drawn_while_people_decided_stand_in_nobodys_way() {
+    let project = held(&["a", "b"]);
+    let items = items(&project);
+    pass(&project, &items[0]);
+    project.seatrial(&["report", "reports/latest"]).code(3);
+    pass(&project, &items[1]);
+    // What summary.json says is neither what the run left nor what is decided by now.
+    submit(&project, &[]).code(3).says("PENDING  p1").says("2 decided by people");
+}
+
+#[test]
+fn what_is_held_is_promoted_once_people_have_answered_and_their_answers_are_in_the_evidence() {
+    let project = held(&["a"]);
     submit(&project, &[]).code(3).says("DRAFT  p1").says("suite `s` is held");
-    let items = project.seatrial(&["review", "list", "--json"]).code(0).out;
-    let item: serde_json::Value = serde_json::from_str(items.lines().next().expect("an item")).expect("JSON");
-    let id = item["items"][0]["item"].as_str().or(item["item"].as_str()).expect("an item").to_owned();
-    project.seatrial(&["review", "label", &id, "pass", "--as", "eva"]).code(0);
+    pass(&project, &items(&project)[0]);
     submit(&project, &[]).code(3).says("PENDING  p1").says("1 decided by people");
     promote(&project, &["approve", "p1", "--by", "jan"]).code(0);
     verify(&project, &[]).code(0);
@@ -22,4 +50,21 @@ fn what_is_held_is_promoted_once_people_have_answered_and_their_answers_are_in_t
     let labels = &gate["runs"][0]["suites"][0]["labels"];
     assert_eq!((labels["applied"].as_u64(), labels["by"]["eva"].as_u64()), (Some(1), Some(1)), "{labels}");
     assert_eq!(line(&promote(&project, &["show", "p1", "--json"]).code(0))["status"], "approved");
+}
+
+#[test]
+fn an_answer_that_is_taken_back_is_approved_by_nobody_and_voids_what_was() {
+    let project = held(&["a"]);
+    let item = items(&project).remove(0);
+    let undo = |project: &Project| project.seatrial(&["review", "undo", &item, "--as", "eva"]).code(0);
+    pass(&project, &item);
+    submit(&project, &[]).code(3).says("PENDING  p1");
+    undo(&project);
+    let approve = |project: &Project, id: &str| promote(project, &["approve", id, "--by", "jan"]);
+    approve(&project, "p1").code(1).complains("decisions of people over suite `s`").complains("they are others now");
+    pass(&project, &item);
+    approve(&project, "p1").code(0);
+    verify(&project, &[]).code(0).says("same          decisions of people over suite `s`");
+    undo(&project);
+    verify(&project, &[]).code(1).says("VOID          decisions of people over suite `s`");
 }

@@ -48,12 +48,47 @@ fn a_record_that_was_edited_is_none() {
     run(&project, VERSION).code(1);
     edit(&project, "\"status\":\"fail\"", "\"status\":\"pass\"");
     no_evidence(&project, "edited");
-    // Nor does a summary that says something else make it better.
+    // Not even when the store is told of it anew.
+    std::fs::remove_file(record(&project).with_file_name("summary.json")).expect("removed");
+    project.seatrial(&["review", "add", "reports/latest"]).code(2).complains("was edited, and nothing of it was added");
+    no_evidence(&project, "the record is not what run");
+    // Nor is a summary believed that says something else.
     run(&project, VERSION).code(1);
     let summary = record(&project).with_file_name("summary.json");
     let text = std::fs::read_to_string(&summary).expect("a summary");
     std::fs::write(&summary, text.replace("\"decision\": \"failed\"", "\"decision\": \"passed\"")).expect("written");
-    no_evidence(&project, "summary.json says something else than the record");
+    submit(&project, &[]).code(1).says("DRAFT  p1").says("suite `s` is failed");
+}
+
+#[test]
+fn a_run_that_the_store_did_not_see_end_is_taken_by_an_override_alone() {
+    let project = promoting("override = true\n");
+    project.run_with(&["--subject", VERSION, "--store", "off"]).code(0);
+    submit(&project, &[]).code(4).says("DRAFT  p1").says("the store did not see run");
+    // Who adds it later did not see its end, either.
+    project.seatrial(&["review", "add", "reports/latest"]).code(0);
+    submit(&project, &[]).code(4).says("the store did not see run");
+    submit(&project, &["--override", "ran offline", "--until", "1h"]).code(3).says("PENDING").says("overridden");
+}
+
+#[test]
+fn a_run_that_was_followed_by_another_of_the_version_is_not_picked() {
+    let project = promoting("override = true\n");
+    let good = record(&project).parent().expect("a folder").display().to_string();
+    project.file("elsewhere.jsonl", session("a", "1.4", "bad") + "\n");
+    project.run_with(&["--subject", VERSION, "--sessions", "elsewhere.jsonl"]).code(1);
+    let bad = record(&project).parent().expect("a folder").display().to_string();
+    submit(&project, &["--run", &good]).code(4).says("DRAFT  p1").says("suite `s` was run again").says("is failed");
+    submit(&project, &["--run", &good, &bad]).code(1).says("suite `s` is failed");
+    // Of another version, or of a part, there may be as many as there are.
+    project.run_with(&["--subject", VERSION]).code(0);
+    let last_whole = record(&project).parent().expect("a folder").display().to_string();
+    project.run_with(&["--subject", VERSION, "--filter", "case(a)"]).code(0);
+    project.run_with(&["--subject", "airline@1.5", "--sessions", "elsewhere.jsonl"]).code(4);
+    submit(&project, &["--run", &last_whole]).code(3).says("PENDING");
+    // Nor is it approved when the version has failed in between.
+    project.run_with(&["--subject", VERSION, "--sessions", "elsewhere.jsonl"]).code(1);
+    promote(&project, &["approve", "p1", "--by", "jan"]).code(4).complains("suite `s` was run again");
 }
 
 #[test]

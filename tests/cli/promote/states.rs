@@ -15,6 +15,7 @@ fn a_version_is_submitted_approved_by_somebody_else_and_verified() {
         .code(0)
         .says("APPROVED  p1")
         .says("by jan: looked at it")
+        .says("names are as they were given: nothing shows who it was")
         .says("expires");
     let head = head(&project);
     let said = verify(&project, &["--artifact", &artifact, "--head", &head]).code(0);
@@ -179,6 +180,9 @@ fn a_team_promotes_in_postgres_as_one_does_in_a_file() {
         return;
     };
     let project = promoting("");
+    let mut judged = project.command(&["run", "suite.toml", "--subject", VERSION]);
+    judged.env("SEATRIAL_STORE", &database);
+    Said::of(judged).code(0);
     let promote = |args: &[&str]| {
         let mut command = project.command(&["promote"]);
         command.args(args).env("SEATRIAL_REVIEWER", "maria").env("SEATRIAL_STORE", &database);

@@ -71,6 +71,18 @@ on_both! {
         assert_eq!(on.store.info().await.unwrap().rows[1], ("verdicts", 18));
     }
 
+    async fn the_first_digest_of_a_record_stays(on) {
+        let with = |digest: Option<&[u8]>| {
+            let mut run = run("r1", 1);
+            run.run.record_digest = digest.map(Digest::of);
+            Redacted::drawn(run)
+        };
+        for (kept, is) in [(None, None), (Some(&b"left"[..]), Some(&b"left"[..])), (Some(b"edited"), Some(b"left")), (None, Some(b"left"))] {
+            on.store.add_run(&with(kept), 1).await.unwrap();
+            assert_eq!(on.store.kept_run("r1").await.unwrap().unwrap().run.record_digest, is.map(Digest::of));
+        }
+    }
+
     async fn a_large_run_is_kept_whole(on) {
         let kept = Redacted::drawn(run("large", 10_000));
         let since = std::time::Instant::now();
