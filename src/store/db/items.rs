@@ -171,22 +171,26 @@ pub(super) fn conditions(sql: &mut Sql, filter: &ItemFilter, now: Millis) {
     }
 }
 
-/// An item of a row of [`select`].
-pub(super) fn item(row: &AnyRow) -> Result<Item, sqlx::Error> {
+/// The key of a row with its columns.
+pub(super) fn key(row: &AnyRow) -> Result<ItemKey, sqlx::Error> {
     let digest = |column: &str| named(row, column, |text| serde_json::from_value::<Digest>(text.into()).ok());
-    let key = ItemKey {
+    Ok(ItemKey {
         suite: row.try_get("suite")?,
         check: row.try_get("check_id")?,
         check_digest: digest("check_digest")?,
         session: digest("session")?,
         subject: json(row, "subject")?,
-    };
+    })
+}
+
+/// An item of a row of [`select`].
+pub(super) fn item(row: &AnyRow) -> Result<Item, sqlx::Error> {
     let verdict = |name: &str| [Status::Pass, Status::Fail].into_iter().find(|status| status.name() == name);
     let decision: Option<String> = row.try_get("decision")?;
     let decision = decision.map(|name| verdict(&name).ok_or_else(|| strange(format!("the decision is `{name}`"))));
     let severity = [Severity::Critical, Severity::Block, Severity::Warn, Severity::Info];
     let asked = Asked {
-        key,
+        key: key(row)?,
         run: row.try_get("run")?,
         session_id: row.try_get("session_id")?,
         case: row.try_get("case_id")?,
