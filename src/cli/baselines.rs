@@ -4,13 +4,14 @@ use std::borrow::Cow;
 use std::path::PathBuf;
 
 use super::context::Context;
-use super::decisions::Late;
+use super::decisions;
 use super::labels;
-use crate::eval::baseline::Wanted;
+use crate::eval::baseline::{Found, Wanted};
 use crate::eval::calibration;
 use crate::eval::event::{BaselineEvent, SuitePlan};
 use crate::eval::plan::{EarlierRun, Planned};
 use crate::redact::{Redacted, Redactor};
+use crate::report::safe;
 use crate::store::baseline;
 use crate::suite::BaselineBar;
 
@@ -91,7 +92,15 @@ fn event(
     own: Option<&str>,
     (context, redactor): (&Context, &Redactor),
 ) -> Redacted<BaselineEvent> {
-    let late = Late::new(context);
-    let found = baseline::read(&context.cwd.join(&run.path), suite, &run.wanted, own, &|key| late.of(key));
+    let path = context.cwd.join(&run.path);
+    let found = match decisions::earlier(&path, context) {
+        Ok(decided) => baseline::read(&path, suite, &run.wanted, own, &|key| decided.of(key)),
+        // What is recorded once is never asked again: without people's word it would be another baseline, for good. Also
+        // where one that is missing is skipped. Why it cannot be read is not for the record: it may name a place.
+        Err(why) => {
+            context.note(&safe::terminal(&format!("seatrial: baseline `{}`: {}\n", run.name, why.message.trim_end())));
+            Found::Refused("what people decided over its verdicts could not be read".to_owned())
+        }
+    };
     redactor.pass(&BaselineEvent { suite: index as u32, name: run.name, found }).map(Cow::into_owned)
 }

@@ -1,13 +1,13 @@
 //! What people decided, for the commands that decide or draw a run again: from the store, or from an export of it.
 
-use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::context::{Context, Failure};
+use super::run::display;
 use super::stored::Opened;
+use crate::checks::system::words;
 use crate::eval::event::{Plan, SuitePlan};
-use crate::eval::overlay::Ruling;
 use crate::ledger::ItemKey;
 use crate::model::digest::Digest;
 use crate::report::replay::{self, Instead, Replayed};
@@ -16,6 +16,7 @@ use crate::review::rulings::{self, Decisions};
 use crate::run::system;
 use crate::store::db::StoreUrl;
 use crate::store::record;
+use crate::suite::settings::Origin;
 
 /// Where decisions of people come from.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -53,21 +54,42 @@ impl Args {
         }
         let keys = rulings::keys(path, plan).map_err(Failure::usage)?;
         let source = match &self.labels {
-            _ if keys.is_empty() => Source::Nowhere,
             Some(file) => Source::File(context.cwd.join(file)),
-            None => existing(context)?.map_or(Source::Nowhere, Source::Store),
+            None => of_store(&keys, context)?,
         };
         Ok(Labels { source, ..nowhere(keys) })
     }
 }
 
-/// The store that the settings name, where there is one: to look into it makes none.
-fn existing(context: &Context) -> Result<Option<Opened>, Failure> {
-    match context.store_url()? {
-        Some(StoreUrl::File(path)) if !path.exists() => Ok(None),
-        None => Ok(None),
-        Some(_) => context.store(),
+/// The store that the settings name, where something may have been decided; to look for one makes none.
+fn of_store(keys: &[ItemKey], context: &Context) -> Result<Source, Failure> {
+    if keys.is_empty() {
+        return Ok(Source::Nowhere);
     }
+    if let Some(StoreUrl::File(path)) = context.store_url()?
+        && matches!(path.try_exists(), Ok(false))
+    {
+        return missing(&path, keys.len(), context);
+    }
+    Ok(context.store()?.map_or(Source::Nowhere, Source::Store))
+}
+
+/// There is no such store. One that somebody named holds what was decided, wherever it is by now; the usual one is made by
+/// the first run that sends something, so that without it nobody has decided anything here.
+fn missing(path: &Path, keys: usize, context: &Context) -> Result<Source, Failure> {
+    let origin = &context.settings.store.origin;
+    let (path, verdicts) = (display(path, &context.cwd), words::counted(keys as u64, "verdict"));
+    if *origin == Origin::Default {
+        let note = format!(
+            "seatrial: there is no store at `{path}`: nothing that people decided over {verdicts} is known here\n"
+        );
+        context.note(&safe::terminal(&note));
+        return Ok(Source::Nowhere);
+    }
+    Err(Failure::usage(safe::terminal(&format!(
+        "there is no store at `{path}` ({origin}), and {verdicts} went to people: what they decided is not known\nhelp: put \
+         the store there; `seatrial gate` and `report` take an export by --labels, and --no-labels decides without people"
+    ))))
 }
 
 impl Labels<'_> {
@@ -158,27 +180,18 @@ pub fn applied(path: &Path, ask: bool, context: &Context) -> Result<Option<BTree
     Ok(Some(plan.suites.iter().filter_map(of).collect()))
 }
 
-/// What people decided over runs that are only looked into, such as a baseline: the store is asked verdict by verdict, and
-/// not opened where none went to a person.
-pub struct Late<'l> {
-    context: &'l Context,
-    opened: OnceCell<Option<Opened>>,
-}
-
-impl<'l> Late<'l> {
-    /// Nothing asked yet.
-    pub fn new(context: &'l Context) -> Self {
-        Self { context, opened: OnceCell::new() }
+/// What people decided over a run that is only looked into, such as a baseline. Nothing is asked where none of its verdicts
+/// could go to a person. Of a record that cannot be read nothing is known here: whoever reads it says why.
+///
+/// # Errors
+/// What was decided cannot be read: that is not the same as that nothing was.
+pub fn earlier(path: &Path, context: &Context) -> Result<Decisions, Failure> {
+    let path = record::locate(path);
+    let Ok(plan) = record::plan(&path) else { return Ok(Decisions::default()) };
+    if plan.suites.iter().flat_map(|suite| &suite.checks).all(|check| check.review.is_none()) {
+        return Ok(Decisions::default());
     }
-
-    /// What was decided over a verdict. Where the store cannot be asked it stays as it was, which is said.
-    pub fn of(&self, key: &ItemKey) -> Option<Ruling> {
-        let told = |why: Failure| self.context.note(&format!("{}\n", why.message.trim_end()));
-        let open = || existing(self.context).map_err(told).ok().flatten();
-        let opened = self.opened.get_or_init(open).as_ref()?;
-        let found = opened.wait(Decisions::fetch(opened.store(), std::slice::from_ref(key))).map_err(told).ok()?;
-        let redactor = self.context.redactor(std::iter::empty());
-        let pass = |comment: String| redactor.pass(&comment).map(std::borrow::Cow::into_owned).into_inner();
-        found.with_comments(pass).of(key)
-    }
+    let Ok(keys) = rulings::keys(&path, &plan) else { return Ok(Decisions::default()) };
+    let source = of_store(&keys, context)?;
+    Labels { context, keys, source, plan: &plan }.decisions()
 }

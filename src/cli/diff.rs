@@ -18,7 +18,8 @@ use crate::report::diff;
 
 Cases are paired by id, checks by what they ask (their digest): a check that changed is named and not compared. Ends 0
 whatever it finds; with --exit-code 1 when something that passed before does not pass any more: a blocking check newly
-fails or is no longer measured, a case or suite is gone. Ends 2 when a run cannot be read.")]
+fails or is no longer measured, a case or suite is gone. Ends 2 when a run cannot be read, and 2 or 5
+when the store cannot that knows what people decided over it.")]
 pub struct Args {
     /// The earlier run: its folder or its run.jsonl.
     before: PathBuf,
@@ -38,8 +39,8 @@ pub struct Args {
 /// Compares.
 pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     let (before, after) = (locate(&args.before, context)?, locate(&args.after, context)?);
-    let late = decisions::Late::new(context);
-    let mut diff = diff::runs(&before, &after, &|key| late.of(key)).map_err(Failure::usage)?;
+    let (then, now) = (decisions::earlier(&before, context)?, decisions::earlier(&after, context)?);
+    let mut diff = diff::runs(&before, &after, &|key| then.of(key).or_else(|| now.of(key))).map_err(Failure::usage)?;
     diff.exit_code = if args.exit_code && diff.is_worse() { exit::FAILED } else { exit::PASSED };
     let mut text = Vec::new();
     let written = if args.json {

@@ -45,8 +45,8 @@ pub struct Args {
     /// Where the gate is held, wait for people until it is final, at most so long, such as `30m`.
     #[arg(long, value_name = "TIME", value_parser = duration)]
     wait: Option<Duration>,
-    /// How often to look while waiting. Default 5s.
-    #[arg(long, value_name = "TIME", value_parser = duration, requires = "wait")]
+    /// How often to look while waiting, at least 200ms. Default 5s.
+    #[arg(long, value_name = "TIME", value_parser = poll, requires = "wait")]
     poll: Option<Duration>,
     /// Print one machine-readable line instead of the decision.
     #[arg(long)]
@@ -152,6 +152,15 @@ impl<'w> Waiting<'w> {
 /// Reads a duration such as `30m`.
 fn duration(text: &str) -> Result<Duration, String> {
     crate::model::duration::parse(text)
+}
+
+/// The least time between two looks: the store is for people, too.
+const LEAST_POLL: Duration = Duration::from_millis(200);
+
+/// Reads how often to look.
+fn poll(text: &str) -> Result<Duration, String> {
+    let every = duration(text)?;
+    if every < LEAST_POLL { Err("the least is 200ms".to_owned()) } else { Ok(every) }
 }
 
 /// Decides as if the run had been compared with the one that is named.

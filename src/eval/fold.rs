@@ -13,7 +13,7 @@ use super::driven::Driven;
 use super::event::{SuiteEnd, SuitePlan};
 use super::remembered::Remembered;
 use super::rollup::{self, Ends};
-use super::row::Row;
+use super::row::{Row, Said};
 pub use super::seen::Admission;
 use super::seen::Seen;
 use super::spend::Spend;
@@ -68,7 +68,7 @@ pub struct SuiteFold<'p> {
     pub remembered: Option<Remembered>,
     /// What the judge behind a corrected pass rate said by itself, by case; of one with several trials, nothing is kept
     /// but the last.
-    pub said: Vec<Option<Status>>,
+    pub said: Vec<Option<Said>>,
     /// Which check that judge is behind.
     pub corrects: Option<u32>,
     index: CaseIndex,
@@ -194,7 +194,7 @@ impl<'p> SuiteFold<'p> {
         }
         if let Some(corrects) = self.corrects {
             let by_itself = row.said.iter().find(|(check, _)| *check == corrects).map(|(_, said)| *said);
-            let verdict = || row.verdicts.iter().find(|v| v.0 == corrects).map(|v| v.1);
+            let verdict = || row.verdicts.iter().find(|v| v.0 == corrects).map(|v| Said::alone(v.1));
             self.said.resize(self.cases.len().max(self.said.len()), None);
             self.said[case] = by_itself.or_else(verdict);
         }

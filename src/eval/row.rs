@@ -3,7 +3,7 @@
 use super::event::{Ordinal, SessionEvent};
 use crate::checks::system::Cell;
 use crate::model::digest::Digest;
-use crate::model::{Status, SubjectRef, Tally, Verdict};
+use crate::model::{Status, SubjectRef, Tally, Verdict, Why};
 
 /// A session, as the fold sees it.
 #[derive(Debug, Clone)]
@@ -25,9 +25,27 @@ pub struct Row {
     /// Position, verdict and subjects of every check that applied.
     pub verdicts: Vec<(u32, Status, Tally)>,
     /// What a check says by itself of the session as a whole, where its verdict is for people to decide.
-    pub said: Vec<(u32, Status)>,
+    pub said: Vec<(u32, Said)>,
     /// Its cells, in the order of the suite's columns.
     pub cells: Vec<Cell>,
+}
+
+/// What a check says by itself of a session, and what people have to do with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Said {
+    /// What it says.
+    pub status: Status,
+    /// Whether it waits for a person for another reason than that the check is not sure: how sure it is does not settle it.
+    pub asked: bool,
+    /// Whether a person decided that it fails.
+    pub failed: bool,
+}
+
+impl Said {
+    /// A verdict that people have nothing to do with.
+    pub fn alone(status: Status) -> Self {
+        Self { status, asked: false, failed: false }
+    }
 }
 
 impl Row {
@@ -49,9 +67,53 @@ impl Row {
 }
 
 /// What the check of a verdict says by itself; `None` where that is the verdict.
-fn said(verdict: &Verdict) -> Option<Status> {
-    match &verdict.findings[..] {
-        [finding] if finding.subject == SubjectRef::Session => finding.proposal,
-        _ => None,
+fn said(verdict: &Verdict) -> Option<Said> {
+    let [finding] = &verdict.findings[..] else { return None };
+    let status = finding.proposal.filter(|_| finding.subject == SubjectRef::Session)?;
+    let unsure = |why: &Why| matches!(why, Why::Below { .. } | Why::Audit { .. });
+    let why = finding.routed.as_ref().map_or(&[][..], |routed| &routed.why);
+    Some(Said {
+        status,
+        asked: finding.status == Status::Held && !why.iter().all(unsure),
+        failed: finding.status == Status::Fail,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Routed, SubjectFinding, Tally};
+
+    /// What is said of a verdict whose check says pass, as it stands by now.
+    fn now(status: Status, why: Vec<Why>) -> Option<Said> {
+        let finding = SubjectFinding {
+            subject: SubjectRef::Session,
+            status,
+            proposal: Some(Status::Pass),
+            routed: Some(Box::new(Routed::held(why))),
+            score: None,
+            confidence: 0.5,
+            reason: String::new(),
+            evidence: Vec::new(),
+        };
+        said(&Verdict {
+            check: 0,
+            status,
+            subjects: Tally::default(),
+            score: None,
+            confidence: 0.5,
+            reason: String::new(),
+            findings: vec![finding],
+        })
+    }
+
+    #[test]
+    fn only_being_unsure_leaves_the_word_to_the_check() {
+        let below = Why::Below { threshold: 0.8 };
+        let unsure = Said::alone(Status::Pass);
+        assert_eq!(now(Status::Held, vec![below.clone()]), Some(unsure));
+        assert_eq!(now(Status::Held, vec![below, Why::Always]), Some(Said { asked: true, ..unsure }));
+        assert_eq!(now(Status::Pass, vec![Why::Always]), Some(unsure));
+        assert_eq!(now(Status::Fail, vec![Why::Always]), Some(Said { failed: true, ..unsure }));
     }
 }

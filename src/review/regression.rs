@@ -4,19 +4,16 @@
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde_json::Value as Json;
 use toml_edit::{Array, ArrayOfTables, DocumentMut, InlineTable, Item as Entry, Table, value};
 
 use crate::ledger::{Item, Millis};
-use crate::model::Status;
 use crate::sources::discover;
 
 /// The folder of recordings, beside the suite.
 const FOLDER: &str = "regressions";
-
-/// Days for which a failure that a person found is expected: so long the gate does not stand still because of it.
-const EXPECTED_DAYS: i64 = 30;
 
 /// What is made.
 pub struct Making<'m> {
@@ -30,6 +27,8 @@ pub struct Making<'m> {
     pub id: Option<&'m str>,
     /// What time it is.
     pub now: Millis,
+    /// For how long the case is expected to fail; nothing of it is excused unless somebody says so.
+    pub expect_fail: Option<Duration>,
 }
 
 /// What was made.
@@ -114,7 +113,7 @@ pub fn make(making: &Making<'_>) -> Result<Made, RegressionError> {
     // One without cases takes every session for a case of its own; the first [[case]] would leave all others out.
     let declared = document.contains_key("case") || document.get("suite").is_some_and(|s| s.get("cases").is_some());
     if declared {
-        declare(&mut document, making, &id, &session).map_err(wrong)?;
+        notes.extend(declare(&mut document, making, &id, &session).map_err(wrong)?);
     }
     let versioned = document.get("subject").is_some_and(|subject| subject.get("version").is_some());
     if versioned {
@@ -177,8 +176,16 @@ fn name_case(session: &mut Json, document: &DocumentMut, id: &str) {
     }
 }
 
-/// Adds the `[[case]]`.
-fn declare(document: &mut DocumentMut, making: &Making<'_>, id: &str, session: &Json) -> Result<(), String> {
+/// What is expected of a case, and what templates read of it: without it the same checks would ask less, or nothing.
+const EXPECTED: [&str; 3] = ["turn", "reference", "vars"];
+
+/// Adds the `[[case]]`. What is to be known of it, in words.
+fn declare(
+    document: &mut DocumentMut,
+    making: &Making<'_>,
+    id: &str,
+    session: &Json,
+) -> Result<Option<String>, String> {
     let item = making.item;
     let mut case = Table::new();
     case.insert("id", value(id));
@@ -187,7 +194,20 @@ fn declare(document: &mut DocumentMut, making: &Making<'_>, id: &str, session: &
     }
     let turns = session.get("turns").and_then(Json::as_array).into_iter().flatten();
     let user: Option<Vec<&str>> = turns.map(|turn| turn.get("user").and_then(Json::as_str)).collect();
-    if let Some(user) = user.filter(|user| !user.is_empty()) {
+    let original = document.get("case").and_then(Entry::as_array_of_tables).into_iter().flat_map(ArrayOfTables::iter);
+    let original = original.into_iter().find(|case| case.get("id").and_then(Entry::as_str) == Some(&*item.case));
+    let copied =
+        original.map(|original| EXPECTED.into_iter().filter_map(|key| Some((key, original.get(key)?.clone()))));
+    let copied: Vec<(&str, Entry)> = copied.into_iter().flatten().collect();
+    let elsewhere = original.is_none() || document.get("suite").is_some_and(|suite| suite.get("cases").is_some());
+    let note = elsewhere.then(|| {
+        format!(
+            "what another file expects of `{}` (`reference`, `vars`) is not copied: add it to the new case",
+            item.case
+        )
+    });
+    let has_turns = copied.iter().any(|(key, _)| *key == "turn");
+    if let Some(user) = user.filter(|user| !user.is_empty() && !has_turns) {
         case.insert("user", value(user.into_iter().collect::<Array>()));
     }
     let by = item.decided.as_ref().map(|by| by.names().join(" and ")).unwrap_or_default();
@@ -195,9 +215,14 @@ fn declare(document: &mut DocumentMut, making: &Making<'_>, id: &str, session: &
     if let Some(decision) = item.decision {
         why.push_str(&format!(": {} by {by}, check `{}`", decision.name(), item.key.check));
     }
-    if item.decision == Some(Status::Fail) {
-        let day =
-            jiff::Timestamp::from_millisecond(making.now + EXPECTED_DAYS * 86_400_000).map_err(|e| e.to_string())?;
+    for (key, entry) in copied {
+        // As values: a table that was read keeps its place in the file, which is within the other case.
+        case.insert(key, Entry::Value(entry.into_value().map_err(|_| format!("`{key}` of the case is no value"))?));
+    }
+    if let Some(excused) = making.expect_fail {
+        let excused = i64::try_from(excused.as_millis()).ok().and_then(|ms| making.now.checked_add(ms));
+        let day = excused.ok_or("it is expected to fail for too long")?;
+        let day = jiff::Timestamp::from_millisecond(day).map_err(|e| e.to_string())?;
         let mut expected = InlineTable::new();
         expected.insert("until", day.strftime("%Y-%m-%d").to_string().into());
         expected.insert("reason", why.as_str().into());
@@ -208,7 +233,7 @@ fn declare(document: &mut DocumentMut, making: &Making<'_>, id: &str, session: &
     case.decor_mut().set_prefix(format!("\n# {comment}\n"));
     let cases = document.entry("case").or_insert_with(|| Entry::ArrayOfTables(ArrayOfTables::new()));
     cases.as_array_of_tables_mut().ok_or("`case` is not written [[case]]")?.push(case);
-    Ok(())
+    Ok(note)
 }
 
 /// Whether the suite's recordings hold a file already.
@@ -248,6 +273,7 @@ fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
 mod tests {
     use super::*;
     use crate::ledger::{DecidedBy, ItemStatus, testing};
+    use crate::model::Status;
 
     const SESSION: &str = r#"{"seatrial":1,"id":"s1","case":"refund","trial":"2","turns":[{"user":"I want my money back.","reply":"Sure!"}]}"#;
     const NOW: Millis = 1_700_000_000_000;
@@ -279,9 +305,12 @@ mod tests {
         }
 
         fn make(&self, item: &Item) -> Result<Made, String> {
-            let suite = self.0.path().join("suite.toml");
-            let making =
-                Making { item, session: SESSION.as_bytes(), suite: &suite, id: Some("refund-again"), now: NOW };
+            self.excused(item, None)
+        }
+
+        fn excused(&self, item: &Item, expect_fail: Option<Duration>) -> Result<Made, String> {
+            let (suite, id) = (self.0.path().join("suite.toml"), Some("refund-again"));
+            let making = Making { item, session: SESSION.as_bytes(), suite: &suite, id, now: NOW, expect_fail };
             make(&making).map_err(|e| e.to_string())
         }
 
@@ -312,10 +341,37 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_that_a_person_found_is_expected_for_a_while() {
+    fn a_failure_that_a_person_found_counts_unless_somebody_says_how_long_it_is_expected() {
         let folder = Folder::new(WITH_CASES);
         folder.make(&item(Some(Status::Fail))).unwrap();
+        assert!(!folder.suite().contains("expected_fail"), "{}", folder.suite());
+        let folder = Folder::new(WITH_CASES);
+        folder.excused(&item(Some(Status::Fail)), Some(Duration::from_secs(30 * 86_400))).unwrap();
         assert!(folder.suite().contains("expected_fail = { until = \"2023-12-14\", reason = \"from review item "));
+    }
+
+    #[test]
+    fn what_is_expected_of_the_case_is_expected_of_the_new_one() {
+        let expected = "[case.vars]\nn = 3 # three\n[case.reference]\n# Nothing is called.\ntools = [] # none\n\
+                        [[case.turn]]\nuser = \"I want my money back.\"\n[case.turn.reference]\nreply = \"Sure!\"\n\
+                        [[case]]\nid = \"last\"\n";
+        let folder = Folder::new(&format!("{WITH_CASES}{expected}"));
+        let made = folder.make(&item(Some(Status::Fail))).unwrap();
+        assert_eq!(made.notes, [""; 0]);
+        let suite: toml_edit::DocumentMut = folder.suite().parse().unwrap();
+        let cases = suite["case"].as_array_of_tables().unwrap();
+        let new = cases.iter().last().unwrap();
+        assert_eq!((cases.len(), new["id"].as_str(), new.get("user").is_none()), (3, Some("refund-again"), true));
+        assert_eq!((new["vars"]["n"].as_integer(), new["reference"]["tools"].as_array().unwrap().len()), (Some(3), 0));
+        assert_eq!(new["turn"][0]["reference"]["reply"].as_str(), Some("Sure!"));
+        assert!(folder.suite().contains("[case.reference]\n# Nothing is called.\ntools = [] # none"));
+    }
+
+    #[test]
+    fn what_is_expected_of_the_case_in_another_file_is_named() {
+        let folder = Folder::new("[suite]\nname = \"s\"\ncases = \"cases.jsonl\"\n");
+        let made = folder.make(&item(Some(Status::Fail))).unwrap();
+        assert!(made.notes[0].contains("what another file expects of `refund`"), "{:?}", made.notes);
     }
 
     #[test]

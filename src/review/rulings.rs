@@ -10,8 +10,10 @@ use serde::Deserialize;
 
 use crate::eval::event::{Plan, RunEvent};
 use crate::eval::overlay::{self, Ruling};
+use crate::ledger::line::SCHEMA;
 use crate::ledger::{DecidedBy, ItemId, ItemKey, Label, counting};
 use crate::model::Status;
+use crate::report::safe;
 use crate::store::db::{Store, StoreError};
 use crate::store::record::{self, RecordError};
 
@@ -52,6 +54,8 @@ pub enum LabelsError {
 /// What is read of a line of an export.
 #[derive(Deserialize)]
 struct Line {
+    schema: u32,
+    item: ItemId,
     suite: String,
     check: String,
     check_digest: crate::model::digest::Digest,
@@ -80,6 +84,31 @@ struct Row {
     undoes: Option<String>,
     #[serde(default)]
     comment: String,
+}
+
+impl Line {
+    /// What the line is about; `Err` says why that is not sure.
+    fn key(&self) -> Result<ItemKey, String> {
+        if self.schema != SCHEMA {
+            return Err(format!("its `schema` is {}, and {SCHEMA} is known here", self.schema));
+        }
+        let key = ItemKey {
+            suite: self.suite.clone(),
+            check: self.check.clone(),
+            check_digest: self.check_digest,
+            session: self.session,
+            subject: self.subject,
+            case_digest: self.case_digest,
+        };
+        let id = key.id();
+        if self.item != id {
+            return Err(format!(
+                "`item` is `{}`, and what the line is about is called `{id}`: it was edited",
+                safe::line(self.item.as_str())
+            ));
+        }
+        Ok(key)
+    }
 }
 
 impl Decisions {
@@ -116,6 +145,7 @@ impl Decisions {
         let io = |source| LabelsError::Io { path: path.to_owned(), source };
         let mut reader = BufReader::new(File::open(path).map_err(io)?);
         let (mut found, mut text, mut number) = (Self::default(), Vec::new(), 0u64);
+        let mut seen = BTreeMap::new();
         loop {
             text.clear();
             number += 1;
@@ -131,19 +161,19 @@ impl Decisions {
                 continue;
             }
             let line: Line = serde_json::from_slice(&text).map_err(|e| wrong(e.to_string()))?;
-            found.add(line).map_err(wrong)?;
+            let key = line.key().map_err(wrong)?;
+            if let Some(first) = seen.insert(key.id(), number) {
+                return Err(wrong(format!(
+                    "line {first} is about the same verdict, and which of them holds is not known: `seatrial review \
+                     import` brings several exports into one store"
+                )));
+            }
+            found.add(line, &key).map_err(wrong)?;
         }
     }
 
-    fn add(&mut self, line: Line) -> Result<(), String> {
-        let key = ItemKey {
-            suite: line.suite,
-            check: line.check,
-            check_digest: line.check_digest,
-            session: line.session,
-            subject: line.subject,
-            case_digest: line.case_digest,
-        };
+    /// Takes what a line says of a verdict.
+    fn add(&mut self, line: Line, key: &ItemKey) -> Result<(), String> {
         let Some(status) = line.decision else {
             let who = fails(&line.labels);
             if !who.is_empty() {
@@ -159,7 +189,7 @@ impl Decisions {
         let by: Vec<String> = by.names().into_iter().map(str::to_owned).collect();
         let said = line.labels.iter().rev().filter(|row| by.contains(&row.reviewer)).map(|row| row.comment.as_str());
         let comment = said.into_iter().find(|c| !c.is_empty()).unwrap_or_default().to_owned();
-        self.others.insert(of_any_check(&key));
+        self.others.insert(of_any_check(key));
         self.rulings.insert(key.id(), Ruling { status, by, adjudicated, comment });
         Ok(())
     }
@@ -170,6 +200,8 @@ impl Decisions {
     /// The store cannot be read.
     pub async fn fetch(store: &Store, keys: &[ItemKey]) -> Result<Self, StoreError> {
         let decided = store.decisions(keys).await?;
+        let open: Vec<&ItemKey> = keys.iter().filter(|key| !decided.contains_key(&key.id())).collect();
+        let others = store.decided_otherwise(&open).await?.iter().map(of_any_check).collect();
         let ids: Vec<ItemId> = decided.keys().cloned().collect();
         let mut rows: BTreeMap<ItemId, Vec<Label>> = BTreeMap::new();
         for label in store.labels(&ids).await? {
@@ -183,7 +215,7 @@ impl Decisions {
             (id, Ruling { status: decided.status, by, adjudicated, comment })
         });
         let undecided = store.contested(keys).await?.into_iter().map(|(id, who)| (id, contested(who)));
-        Ok(Self { rulings: undecided.chain(rulings).collect(), others: BTreeSet::new() })
+        Ok(Self { rulings: undecided.chain(rulings).collect(), others })
     }
 }
 
@@ -249,9 +281,9 @@ mod tests {
     }
 
     fn line(decision: &str) -> String {
-        let (check, session) = (Digest::of(b"check"), Digest::of(b"session"));
+        let (check, session, item) = (Digest::of(b"check"), Digest::of(b"session"), key(b"check").id());
         format!(
-            r#"{{"schema":1,"item":"x","suite":"s","check":"a","check_digest":"{check}","session":"{session}","subject":{{"turn":2}},"more":1,{decision}}}"#
+            r#"{{"schema":1,"item":"{item}","suite":"s","check":"a","check_digest":"{check}","session":"{session}","subject":{{"turn":2}},"more":1,{decision}}}"#
         )
     }
 
@@ -266,7 +298,7 @@ mod tests {
 
     #[test]
     fn a_decision_of_an_export_is_found_by_what_it_is_about() {
-        let found = read(&format!("{}\n\n{}\n", line(r#""decision":null,"labels":[]"#), line(DECIDED))).unwrap();
+        let found = read(&format!("\n{}\n", line(DECIDED))).unwrap();
         let ruling = found.of(&key(b"check")).unwrap();
         assert_eq!(
             (ruling.status, ruling.by, ruling.comment.as_str()),
@@ -295,11 +327,22 @@ mod tests {
     }
 
     #[test]
+    fn a_line_that_decides_nothing_is_no_mistake() {
+        assert!(read(&line(r#""decision":null,"labels":[]"#)).unwrap().is_empty());
+    }
+
+    #[test]
     fn a_line_that_is_none_is_named() {
         for (lines, why) in [
             (format!("{}\n{{\n", line(DECIDED)), ":2: no line of `seatrial review export`: "),
             (line(r#""decision":"held","decided_by":{"how":"adjudicator","who":"a"}"#), "`pass` or `fail`, not `held`"),
             (line(r#""decision":"pass""#), "does not say by whom"),
+            (
+                format!("{}\n\n{}\n", line(DECIDED), line(r#""decision":null"#)),
+                ":3: no line of `seatrial review export`: line 1",
+            ),
+            (line(DECIDED).replace("\"schema\":1", "\"schema\":2"), "its `schema` is 2, and 1 is known here"),
+            (line(DECIDED).replace("\"turn\":2", "\"turn\":3"), "it was edited"),
         ] {
             let found = read(&lines).unwrap_err();
             assert!(found.contains(why), "{found}");

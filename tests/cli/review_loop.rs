@@ -133,7 +133,8 @@ fn decisions_hold_for_another_run_of_the_same_and_for_another_threshold_and_not_
     project.seatrial(&["gate", "reports/latest"]).code(0);
     project.file("suite.toml", suite.replace("\"please\"", "\"Wait\""));
     project.run().code(3).complains("2 new in the queue");
-    project.seatrial(&["gate", "reports/latest"]).code(3);
+    let gate = project.seatrial(&["gate", "reports/latest"]).code(3);
+    gate.complains("2 decisions were made over another version of a check and are not applied");
 }
 
 #[test]
@@ -213,9 +214,11 @@ fn system_checks_that_count_verdicts_are_asked_again_from_the_record_alone() {
 fn a_gate_waits_for_people_as_long_as_it_is_told_and_no_longer_than_it_must() {
     let project = two("{ always = true }");
     project.run().code(3);
-    project.seatrial(&["gate", "reports/latest", "--wait", "200ms", "--poll", "50ms"]).code(3);
+    project.seatrial(&["gate", "reports/latest", "--wait", "200ms", "--poll", "200ms"]).code(3);
+    let spins = project.seatrial(&["gate", "reports/latest", "--wait", "10m", "--poll", "0s"]);
+    spins.code(2).complains("the least is 200ms");
     let desk = Desk::of(&project);
-    let mut waits = project.command(&["gate", "reports/latest", "--wait", "10m", "--poll", "50ms"]);
+    let mut waits = project.command(&["gate", "reports/latest", "--wait", "10m", "--poll", "200ms"]);
     let waits = waits.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary");
     std::thread::sleep(Duration::from_millis(300));
     desk.decide("s0", Answer::Fail);
@@ -241,7 +244,10 @@ fn an_export_decides_where_there_is_no_store() {
         .collect();
     project.file("labels.jsonl", lines.concat());
     std::fs::remove_dir_all(project.path(".seatrial")).expect("the store");
-    project.seatrial(&["gate", "reports/latest"]).code(3);
+    let gate = project.seatrial(&["gate", "reports/latest"]).code(3);
+    gate.complains(
+        "there is no store at `.seatrial/seatrial.db`: nothing that people decided over 2 verdicts is known",
+    );
     assert!(!project.path(".seatrial").exists(), "to look for a store makes none");
     let gate = project.seatrial(&["gate", "reports/latest", "--labels", "labels.jsonl"]).code(0);
     gate.says("decided by people (eve 2)");
@@ -307,6 +313,32 @@ fn a_store_that_fails_loses_nothing_else_and_the_run_is_sent_again() {
 }
 
 #[test]
+fn a_named_store_that_is_not_there_is_no_store_in_which_nobody_decided() {
+    let project = two("{ audit = 1.0 }");
+    project.file("sessions.jsonl", format!("{}\n", replies("s0", "Wait, please.")));
+    project.run().code(0);
+    Desk::of(&project).decide("s0", Answer::Fail);
+    project.seatrial(&["gate", "reports/latest"]).code(1);
+    project.file("seatrial.toml", "store = \"gone.db\"\n");
+    for command in
+        [&["gate", "reports/latest"][..], &["report", "reports/latest"], &["diff", "reports/latest", "reports/latest"]]
+    {
+        let ended = project.seatrial(command).code(2);
+        ended.complains("there is no store at `gone.db` (seatrial.toml:1), and 1 verdict went to people");
+    }
+    assert!(!project.path("gone.db").exists());
+    project.seatrial(&["gate", "reports/latest", "--no-labels"]).code(0);
+}
+
+#[test]
+fn an_export_is_read_also_where_nothing_went_to_people() {
+    let project = Project::with(CHECK, &[&replies("s0", "Wait, please.")]);
+    project.run().code(0);
+    let gate = project.seatrial(&["gate", "reports/latest", "--labels", "nowhere.jsonl"]).code(2);
+    gate.complains("nowhere.jsonl");
+}
+
+#[test]
 fn with_the_store_off_a_run_holds_and_leaves_nothing() {
     let project = two("{ always = true }");
     project.file("seatrial.toml", "store = \"off\"\n");
@@ -340,8 +372,13 @@ fn an_item_becomes_a_case_of_the_suite_that_is_run_with_it() {
     made.says("case `a-again` of suite.toml: regressions/a-again.jsonl");
     let text = std::fs::read_to_string(project.path("suite.toml")).expect("the suite");
     assert!(text.contains("id = \"a\" # the first") && text.contains("id = \"a-again\""), "{text}");
+    assert!(!text.contains("expected_fail"), "{text}");
     project.run().code(3);
     assert_eq!(json(&project.path("reports/latest/summary.json"))["suites"][0]["cases"]["total"], 2);
+    let excused = ["review", "case", &id, "--suite", "suite.toml", "--id", "excused", "--expect-fail", "30d"];
+    project.seatrial(&excused).code(0);
+    let text = std::fs::read_to_string(project.path("suite.toml")).expect("the suite");
+    assert!(text.contains("expected_fail = { until = "), "{text}");
 }
 
 #[test]
@@ -376,4 +413,25 @@ fn what_people_decided_holds_in_a_baseline_and_in_a_comparison_of_two_runs() {
     assert!(!compared.out.contains("not measured then"), "{}", compared.out);
     assert!(compared.out.contains("1 did"), "s0 passed then, as a person decided: {}", compared.out);
     project.seatrial(&["diff", "then/latest", "reports/latest"]).code(0);
+}
+
+#[test]
+fn a_store_that_cannot_be_read_makes_another_baseline_of_no_run() {
+    let project = two("{ audit = 1.0 }");
+    let sessions = format!("{}\n{}\n", replies("s0", "Wait, please."), replies("s1", "please"));
+    project.file("sessions.jsonl", &sessions);
+    project.run_with(&["--out", "then"]).code(0);
+    let desk = Desk::of(&project);
+    desk.decide("s1", Answer::Fail);
+    drop(desk);
+    // Recorded anew: nothing is compared with itself.
+    project.file("sessions.jsonl", sessions.replace("please", "pretty please"));
+    project.run().code(0);
+    let compared = ["gate", "reports/latest", "--no-labels", "--baseline", "then/latest"];
+    let known = project.seatrial(&compared);
+    assert!(known.out.contains("1 newly pass"), "{}", known.out);
+    project.file(".seatrial/seatrial.db", "this is no database, whatever it is called");
+    let unknown = project.seatrial(&compared).code(4).says("what people decided over its verdicts could not be read");
+    unknown.complains("baseline `then/latest`: ");
+    project.seatrial(&["diff", "then/latest", "reports/latest"]).code(2);
 }

@@ -1,6 +1,7 @@
 //! `seatrial review case`: an item becomes a regression case of a suite.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::opened::{self, Opened};
 use crate::cli::context::{Context, Failure};
@@ -13,11 +14,12 @@ use crate::review::regression::{self, Making};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   seatrial review case sbgvszv7 --suite suites/support.toml
-  seatrial review case sbgvszv7 --suite suites/support.toml --id refund-without-receipt
+  seatrial review case sbgvszv7 --suite suites/support.toml --id refund-without-receipt --expect-fail 30d
 
 Adds a [[case]] with what the user said, and writes the session, as redacted, to regressions/ID.jsonl beside the suite, among
-its recordings. Comments and order of the file stay as they are. A case that a person decided has failed is expected to fail
-for 30 days. A suite without cases gets the recording only: each of its sessions is a case.")]
+its recordings. What the suite expects of the item's case (`turn`, `reference`, `vars`) is expected of the new one. Comments
+and order of the file stay as they are. The case fails the gate as any other, unless --expect-fail says for how long it is
+excused. A suite without cases gets the recording only: each of its sessions is a case.")]
 pub struct Args {
     /// The item: its name, or the beginning of it.
     item: String,
@@ -27,6 +29,9 @@ pub struct Args {
     /// What the case is called; without it as the item's case, with the beginning of the item's name behind it.
     #[arg(long, value_name = "ID")]
     id: Option<String>,
+    /// Excuse the case for so long, such as `30d`: it is written as `expected_fail`, with its day and why.
+    #[arg(long, value_name = "TIME", value_parser = crate::model::duration::parse)]
+    expect_fail: Option<Duration>,
 }
 
 /// Makes an item a regression case of a suite.
@@ -44,7 +49,8 @@ pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
         )));
     };
     let suite = context.cwd.join(&args.suite);
-    let making = Making { item: &item, session: &session, suite: &suite, id: args.id.as_deref(), now: opened::now() };
+    let (id, now, expect_fail) = (args.id.as_deref(), opened::now(), args.expect_fail);
+    let making = Making { item: &item, session: &session, suite: &suite, id, now, expect_fail };
     let made = regression::make(&making).map_err(Failure::usage)?;
     let recording = display(&made.recording, &context.cwd);
     let what = if made.declared { "case" } else { "recording of a case" };

@@ -1,9 +1,10 @@
 //! `pass_rate` with `correct`: the share of cases that people would pass, from what a judge says of all of them and what
 //! people said of some.
 //!
-//! What the judge says by itself counts, also where a person decided over the case: the error rates are those of the judge
-//! over all its verdicts, and a mixture of both has others. What is not known of a case (another blocking check waits for
-//! a person or could not be measured, or the judge could not) is taken both ways.
+//! What the judge says by itself counts, also where a person let the case pass: the error rates are those of the judge over
+//! all its verdicts, and a mixture of both has others. A case that a person fails is failed: that never makes the sum larger.
+//! What is not known of a case (a person is asked for another reason than that the judge is unsure, another blocking check
+//! waits or could not be measured, or the judge could not) is taken both ways.
 
 use super::cases::Judged;
 use super::measured::Measured;
@@ -23,8 +24,12 @@ use crate::suite::PassRate;
 enum Kind {
     /// Another check fails it.
     Fails,
+    /// A person fails it, and the judge says so.
+    Failed(bool),
     /// Only the judge decides, and says so.
     Judged(bool),
+    /// The judge says so, and a person is to decide whatever it says.
+    Asked(bool),
     /// Whether only the judge decides is not known, or what it says; whether a person can tell.
     Unknown { says: Option<bool>, waits: bool },
 }
@@ -66,7 +71,7 @@ pub(super) fn pass_rate(
         false => (Decision::Unmeasured, "; it depends on cases that could not be measured"),
     };
     let n = kinds.len() as u64;
-    let passed = kinds.iter().filter(|k| **k == Kind::Judged(true)).count();
+    let passed = kinds.iter().filter(|k| matches!(k, Kind::Judged(true) | Kind::Asked(true))).count();
     let mut measured = Measured::new(worst.value, Some(bar.min), n);
     measured.method = Some(method.name().to_owned());
     measured.confidence = Some(confidence);
@@ -125,13 +130,15 @@ fn kind(case: &Judged<'_>, judge: u32, fold: &SuiteFold<'_>) -> Result<Kind, Str
     let others = trial.checks.iter().filter(|(check, _)| *check != judge && blocks(check));
     let others = rollup::all(others.map(|(_, status)| *status));
     let said = fold.said.get(case.index).copied().flatten();
-    let says = match said {
+    let says = match said.map(|said| said.status) {
         Some(Status::Pass) => Some(true),
         Some(Status::Fail) => Some(false),
         _ => None,
     };
     Ok(match (others, says) {
         (Status::Fail, _) => Kind::Fails,
+        (_, Some(says)) if said.is_some_and(|said| said.failed) => Kind::Failed(says),
+        (Status::Pass | Status::Skip, Some(says)) if said.is_some_and(|said| said.asked) => Kind::Asked(says),
         (Status::Pass | Status::Skip, Some(says)) => Kind::Judged(says),
         (Status::Held, Some(_)) => Kind::Unknown { says, waits: true },
         _ if said.is_none() && trial.status != Status::Error => {
@@ -140,7 +147,10 @@ fn kind(case: &Judged<'_>, judge: u32, fold: &SuiteFold<'_>) -> Result<Kind, Str
                 judge_name(judge, fold)
             ));
         }
-        _ => Kind::Unknown { says, waits: said == Some(Status::Held) && others != Status::Error },
+        _ => Kind::Unknown {
+            says,
+            waits: said.is_some_and(|said| said.status == Status::Held) && others != Status::Error,
+        },
     })
 }
 
@@ -155,6 +165,10 @@ fn count(kinds: &[Kind], method: Method, best: bool) -> Cases {
         let judged = match *kind {
             Kind::Fails => None,
             Kind::Judged(says) => Some(says),
+            // As what follows: one that the judge fails, too, counts for less than one that fails anyway, or for more.
+            Kind::Failed(says) => (method == Method::RoganGladen && !says).then_some(false),
+            Kind::Asked(true) => best.then_some(true),
+            Kind::Asked(false) => (best || method == Method::RoganGladen).then_some(false),
             // The sum of a case that the judge fails is below that of one that fails anyway by sensitivity and specificity,
             // and not below it by shares.
             Kind::Unknown { says: Some(false), .. } => ((method == Method::Ppi) == best).then_some(false),

@@ -5,7 +5,7 @@ use crate::eval::baseline::Found;
 use crate::eval::calibration::{Calibration, NAME};
 use crate::eval::event::SuitePlan;
 use crate::eval::fold::SuiteFold;
-use crate::eval::row::Row;
+use crate::eval::row::{Row, Said};
 use crate::eval::testing::{add, suite};
 use crate::model::Status::{self, Error, Fail, Held, Pass};
 use crate::model::digest::Digest;
@@ -77,32 +77,74 @@ fn a_case_that_another_check_fails_is_failed_whatever_the_judge_says() {
     assert_eq!(found.measured.unwrap().value, expected.value);
 }
 
+/// 180 cases that the judge passes and 20 that it fails, and one more of which people have something to say.
+fn with_one_more(method: &str, min: f64, verdict: Status, said: Said) -> RuleOutcome {
+    let plan = plan(method, min);
+    let mut fold = folded(&plan, &[(180, Pass, Pass), (20, Fail, Pass)], Some(Found::Labels(known(&plan))));
+    let row = Row {
+        at: (0, fold.evaluated),
+        id: "more".into(),
+        case: "more".into(),
+        trial: None,
+        tags: Vec::new(),
+        digest: Digest::of(b"more"),
+        error: false,
+        verdicts: vec![(0, verdict, Default::default()), (1, Pass, Default::default())],
+        said: vec![(0, said)],
+        cells: Vec::new(),
+    };
+    fold.admit(&row);
+    fold.add(row);
+    rule(&fold)
+}
+
+/// With so many more that the judge passes, that it fails, and that are failed anyway.
+fn value(method: Method, more: (f64, f64, f64)) -> f64 {
+    let (passed, failed, anyway) = (180.0 + more.0, 20.0 + more.1, more.2);
+    let cases = Cases { all: passed + failed + anyway, open: passed + failed, passed };
+    correct(method, cases, LABELS).unwrap().value
+}
+
 #[test]
-fn a_verdict_that_waits_for_people_counts_as_the_judge_says_it() {
-    let plan = plan("ppi", 0.5);
-    let mut fold = folded(&plan, &[(180, Pass, Pass), (19, Fail, Pass)], Some(Found::Labels(known(&plan))));
-    let decided = rule(&fold).measured.unwrap().value;
-    for (case, said) in [("held", Fail), ("decided", Pass)] {
-        let verdict = if case == "held" { Held } else { Fail };
-        let row = Row {
-            at: (0, fold.evaluated),
-            id: case.into(),
-            case: case.into(),
-            trial: None,
-            tags: Vec::new(),
-            digest: Digest::of(case.as_bytes()),
-            error: false,
-            verdicts: vec![(0, verdict, Default::default()), (1, Pass, Default::default())],
-            said: vec![(0, said)],
-            cells: Vec::new(),
-        };
-        fold.admit(&row);
-        fold.add(row);
+fn a_verdict_that_waits_since_the_judge_is_unsure_or_that_a_person_passes_counts_as_the_judge_says_it() {
+    for (said, more) in [(Pass, (1.0, 0.0, 0.0)), (Fail, (0.0, 1.0, 0.0))] {
+        for verdict in [Held, Pass] {
+            let found = with_one_more("ppi", 0.5, verdict, Said::alone(said));
+            assert_eq!((found.decision, found.measured.unwrap().value), (Decision::Passed, value(Method::Ppi, more)));
+        }
     }
-    let expected = correct(Method::Ppi, Cases { all: 201.0, open: 201.0, passed: 181.0 }, LABELS).unwrap();
-    let found = rule(&fold);
-    assert_eq!((found.decision, found.measured.unwrap().value), (Decision::Passed, expected.value));
-    assert!((decided - expected.value).abs() > 1e-6);
+}
+
+#[test]
+fn a_case_that_a_person_fails_is_failed_and_never_makes_the_sum_larger() {
+    for (name, method) in [("ppi", Method::Ppi), ("rogan_gladen", Method::RoganGladen)] {
+        for says in [Pass, Fail] {
+            let judged = with_one_more(name, 0.5, Held, Said::alone(says)).measured.unwrap().value;
+            let failed = with_one_more(name, 0.5, Fail, Said { failed: true, ..Said::alone(says) });
+            let least = match (says, method) {
+                (Fail, Method::RoganGladen) => value(method, (0.0, 1.0, 0.0)),
+                _ => value(method, (0.0, 0.0, 1.0)),
+            };
+            let found = failed.measured.unwrap().value;
+            assert_eq!((failed.decision, found), (Decision::Passed, least), "{name} {says:?}");
+            assert!(found <= judged, "{name} {says:?}: {found} {judged}");
+        }
+    }
+}
+
+#[test]
+fn one_that_a_person_is_asked_of_whatever_the_judge_says_holds_what_depends_on_it() {
+    let asked = Said { asked: true, ..Said::alone(Pass) };
+    let (worst, best) = (value(Method::Ppi, (0.0, 0.0, 1.0)), value(Method::Ppi, (1.0, 0.0, 0.0)));
+    assert_eq!(with_one_more("ppi", 0.5, Held, asked).decision, Decision::Passed);
+    assert_eq!(with_one_more("ppi", 0.99, Held, asked).decision, Decision::Failed);
+    let between = with_one_more("ppi", (worst + best) / 2.0, Held, asked);
+    assert_eq!(between.decision, Decision::Held, "{}", between.reason);
+    assert!(between.reason.contains("wait for a person"), "{}", between.reason);
+    // Once decided it is settled, either way.
+    let failed = Said { failed: true, ..Said::alone(Pass) };
+    assert_eq!(with_one_more("ppi", (worst + best) / 2.0, Fail, failed).decision, Decision::Failed);
+    assert_ne!(with_one_more("ppi", (worst + best) / 2.0, Pass, Said::alone(Pass)).decision, Decision::Held);
 }
 
 #[test]

@@ -171,27 +171,31 @@ pub(super) fn conditions(sql: &mut Sql, filter: &ItemFilter, now: Millis) {
     }
 }
 
-/// An item of a row of [`select`].
-pub(super) fn item(row: &AnyRow) -> Result<Item, sqlx::Error> {
+/// The key of a row with its columns.
+pub(super) fn key(row: &AnyRow) -> Result<ItemKey, sqlx::Error> {
     let read = |text: &str| serde_json::from_value::<Digest>(text.into()).ok();
     let digest = |column: &str| named(row, column, read);
     let case_digest: Option<String> = row.try_get("case_digest")?;
     let unread = |text: String| read(&text).ok_or_else(|| strange(format!("`case_digest` is `{text}`")));
     let case_digest = case_digest.map(unread).transpose()?;
-    let key = ItemKey {
+    Ok(ItemKey {
         suite: row.try_get("suite")?,
         check: row.try_get("check_id")?,
         check_digest: digest("check_digest")?,
         session: digest("session")?,
         subject: json(row, "subject")?,
         case_digest,
-    };
+    })
+}
+
+/// An item of a row of [`select`].
+pub(super) fn item(row: &AnyRow) -> Result<Item, sqlx::Error> {
     let verdict = |name: &str| [Status::Pass, Status::Fail].into_iter().find(|status| status.name() == name);
     let decision: Option<String> = row.try_get("decision")?;
     let decision = decision.map(|name| verdict(&name).ok_or_else(|| strange(format!("the decision is `{name}`"))));
     let severity = [Severity::Critical, Severity::Block, Severity::Warn, Severity::Info];
+    let key = key(row)?;
     let asked = Asked {
-        key,
         run: row.try_get("run")?,
         session_id: row.try_get("session_id")?,
         case: row.try_get("case_id")?,
@@ -203,8 +207,9 @@ pub(super) fn item(row: &AnyRow) -> Result<Item, sqlx::Error> {
             why: json(row, "why")?,
             inclusion: row.try_get("inclusion")?,
             holds: row.try_get::<i64, _>("holds")? != 0,
-            case_digest,
+            case_digest: key.case_digest,
         },
+        key,
         proposal: named(row, "proposal", verdict)?,
         score: row.try_get("score")?,
         confidence: row.try_get("confidence")?,

@@ -1,7 +1,7 @@
 //! The append-only book. A row is added with the item for itself, and the item takes on what its rows add up to
 //! ([`standing`]) in the same transaction.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sqlx::Row;
 use sqlx::any::AnyRow;
@@ -13,7 +13,8 @@ use crate::ledger::{
     Act, Answer, DecidedBy, Item, ItemId, ItemKey, ItemStatus, Label, Lease, Millis, Refused, SkipReason, Source,
     Standing, Submission, counting, standing,
 };
-use crate::model::Status;
+use crate::model::digest::Digest;
+use crate::model::{Status, SubjectRef};
 
 /// What was decided of a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -189,6 +190,37 @@ impl Store {
         };
         let found = rows.into_iter().map(|(id, rows)| (id, fails(&rows)));
         Ok(found.filter(|(_, who)| !who.is_empty()).collect())
+    }
+
+    /// What was decided over the same subjects when the check behind it, or what is expected of the case, was another: suite,
+    /// check, session and subject are those of one of these keys, and the digests are not.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn decided_otherwise(&self, keys: &[&ItemKey]) -> Result<Vec<ItemKey>, StoreError> {
+        let mut about: BTreeMap<(&str, &str, String), BTreeSet<(Digest, Option<Digest>)>> = BTreeMap::new();
+        let at = |session: &Digest, subject: &SubjectRef| format!("{session} {subject:?}");
+        for key in keys {
+            let about =
+                about.entry((key.suite.as_str(), key.check.as_str(), at(&key.session, &key.subject))).or_default();
+            about.insert((key.check_digest, key.case_digest));
+        }
+        let sessions: BTreeSet<String> = keys.iter().map(|key| key.session.to_string()).collect();
+        let sessions: Vec<String> = sessions.into_iter().collect();
+        let mut found = Vec::new();
+        for some in sessions.chunks(10_000) {
+            let mut sql = Sql::new(
+                "SELECT suite, check_id, check_digest, session, subject, case_digest FROM items \
+                 WHERE status = 'resolved' AND session IN ",
+            );
+            sql.list(some.iter().map(String::as_str));
+            found.extend(self.all(&sql, items::key).await?);
+        }
+        found.retain(|key| {
+            let about = about.get(&(key.suite.as_str(), key.check.as_str(), at(&key.session, &key.subject)));
+            about.is_some_and(|digests| !digests.contains(&(key.check_digest, key.case_digest)))
+        });
+        Ok(found)
     }
 }
 

@@ -1,7 +1,8 @@
 //! The life of an item: leases, answers, disputes, undo.
 
-use crate::ledger::{Answer, DecidedBy, ItemStatus, Lease, Refused, SkipReason};
+use crate::ledger::{Answer, DecidedBy, ItemKey, ItemStatus, Lease, Refused, SkipReason};
 use crate::model::Status;
+use crate::model::digest::Digest;
 use crate::store::db::testing::{id, items, on_both, said};
 use crate::store::db::{Claimed, ItemFilter, Store};
 
@@ -152,6 +153,12 @@ on_both! {
         assert_eq!(status(&on.store, 1, 5).await, (ItemStatus::Resolved, Some(Status::Fail)));
         let again = on.store.adjudicate(&id(1), "dan", &said("b", Answer::Pass), 6).await.unwrap();
         assert!(matches!(again, Err(Refused::Answered { who, .. }) if who == "cat"));
+        let changed = ItemKey { check_digest: Digest::of(b"changed"), ..key.clone() };
+        let other = ItemKey { check: "other".into(), ..changed.clone() };
+        let otherwise = on.store.decided_otherwise(&[&key, &other]).await.unwrap();
+        assert!(otherwise.is_empty(), "{otherwise:?}");
+        let otherwise = on.store.decided_otherwise(&[&changed]).await.unwrap();
+        assert_eq!(otherwise.iter().collect::<Vec<_>>(), [&key]);
         let decided = on.store.decisions(&[key]).await.unwrap().remove(&id(1)).unwrap();
         assert_eq!((decided.status, decided.at, decided.labels), (Status::Fail, 5, 3));
         assert_eq!(decided.by, DecidedBy::Adjudicator { who: "cat".into() });
