@@ -13,8 +13,7 @@ use crate::ledger::{
     Act, Answer, DecidedBy, Item, ItemId, ItemKey, ItemStatus, Label, Lease, Millis, Refused, SkipReason, Source,
     Standing, Submission, counting, standing,
 };
-use crate::model::digest::Digest;
-use crate::model::{Status, SubjectRef};
+use crate::model::Status;
 
 /// What was decided of a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -198,13 +197,9 @@ impl Store {
     /// # Errors
     /// The store cannot be read.
     pub async fn decided_otherwise(&self, keys: &[&ItemKey]) -> Result<Vec<ItemKey>, StoreError> {
-        let mut about: BTreeMap<(&str, &str, String), BTreeSet<(Digest, Option<Digest>)>> = BTreeMap::new();
-        let at = |session: &Digest, subject: &SubjectRef| format!("{session} {subject:?}");
-        for key in keys {
-            let about =
-                about.entry((key.suite.as_str(), key.check.as_str(), at(&key.session, &key.subject))).or_default();
-            about.insert((key.check_digest, key.case_digest));
-        }
+        let about = |key: &ItemKey| (key.suite.clone(), key.check.clone(), key.session, format!("{:?}", key.subject));
+        let asked: BTreeSet<_> = keys.iter().map(|key| about(key)).collect();
+        let own: BTreeSet<ItemId> = keys.iter().map(|key| key.id()).collect();
         let sessions: BTreeSet<String> = keys.iter().map(|key| key.session.to_string()).collect();
         let sessions: Vec<String> = sessions.into_iter().collect();
         let mut found = Vec::new();
@@ -216,10 +211,7 @@ impl Store {
             sql.list(some.iter().map(String::as_str));
             found.extend(self.all(&sql, items::key).await?);
         }
-        found.retain(|key| {
-            let about = about.get(&(key.suite.as_str(), key.check.as_str(), at(&key.session, &key.subject)));
-            about.is_some_and(|digests| !digests.contains(&(key.check_digest, key.case_digest)))
-        });
+        found.retain(|key| asked.contains(&about(key)) && !own.contains(&key.id()));
         Ok(found)
     }
 }

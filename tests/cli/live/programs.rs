@@ -88,7 +88,7 @@ fn one_that_floods_its_standard_error_is_heard_all_the_same() {
 
 #[test]
 fn one_that_never_answers_is_given_up_with_all_that_it_started() {
-    let project = program(&stays("pids"), "turn_timeout = \"500ms\"\n");
+    let project = program(&stays("pids"), "turn_timeout = \"5s\"\n");
     project.run().code(4).says("timeout");
     assert_eq!(errors_and_passes(&project), (Some(1), Some(2)));
     are_gone(&project, "pids");
@@ -125,7 +125,7 @@ fn the_tools_of_an_mcp_server_are_tested_one_by_one() {
         path = \"quotient\"\nis = 4\n\
         [[span]]\nid = \"says-so\"\non = { kind = \"tool\", case = \"nothing\" }\ncheck = \"status\"\nis = \"error\"\n\
         [[session]]\nid = \"no-sink\"\ncheck = \"calls\"\ntool = \"sink\"\nmax = 0\n";
-    let head = "[suite]\nname = \"s\"\n[agent]\nkind = \"mcp\"\nrun = [\"sh\", \"server.sh\"]\nturn_timeout = \"1s\"\nretries = 0\n";
+    let head = "[suite]\nname = \"s\"\n[agent]\nkind = \"mcp\"\nrun = [\"sh\", \"server.sh\"]\nturn_timeout = \"5s\"\nretries = 0\n";
     project.file("suite.toml", format!("{head}{checks}{}", cases.concat()));
     let said = project.run().code(4).says("out of memory").says("timeout");
     assert!(!said.out.contains("no session calls"), "{}", said.out);

@@ -31,7 +31,7 @@ fn an_agent_that_breaks_is_an_error_of_its_case_alone() {
         "malformed",
     );
     is_an_error(|| Answer::Reset, "retries = 0\n", "turn 1");
-    is_an_error(|| Answer::Hang, "turn_timeout = \"300ms\"\n", "timeout");
+    is_an_error(|| Answer::Hang, "turn_timeout = \"2s\"\n", "timeout");
 }
 
 /// A head of a reply, and what comes behind it over and over.
@@ -98,7 +98,7 @@ fn an_agent_that_says_far_too_much_or_no_text_or_never_ends_is_an_error_of_its_c
             }
         })
     };
-    events(slow, "turn_timeout = \"500ms\"\n", "timeout");
+    events(slow, "turn_timeout = \"2s\"\n", "timeout");
     let breaks_off = || {
         Answer::Writes(|out| {
             floods(out, "content-type: text/event-stream", b"data: {\"error\":\"out of credit\"}\n\n", 1)
