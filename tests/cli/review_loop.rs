@@ -134,7 +134,7 @@ fn decisions_hold_for_another_run_of_the_same_and_for_another_threshold_and_not_
     project.file("suite.toml", suite.replace("\"please\"", "\"Wait\""));
     project.run().code(3).complains("2 new in the queue");
     let gate = project.seatrial(&["gate", "reports/latest"]).code(3);
-    gate.complains("2 decisions were made over another version of a check and are not applied");
+    gate.complains("2 decisions were made over another version of a check or of its case and are not applied");
 }
 
 #[test]
