@@ -135,7 +135,9 @@ pub fn lay(plan: &SuitePlan, event: &mut SessionEvent<'_>, rulings: Rulings<'_>,
 /// Puts what was decided in the place of the findings of one verdict; whether anything was.
 fn decide(verdict: &mut Verdict, ruling: &dyn Fn(&SubjectFinding) -> Option<Ruling>, laid: &mut Laid) -> bool {
     let measured = verdict.subjects.pass + verdict.subjects.fail;
-    let (mut scores, mut scored) = (verdict.score.unwrap_or_default() * measured as f64, measured);
+    // The sum of what was measured; `None` as soon as a part of it has no score.
+    let mut scores = if measured == 0 { Some(0.0) } else { verdict.score.map(|mean| mean * measured as f64) };
+    let mut scored = measured;
     let mut any = false;
     for finding in &mut verdict.findings {
         let ruling = finding.routed.as_ref().and_then(|_| ruling(finding));
@@ -149,7 +151,7 @@ fn decide(verdict: &mut Verdict, ruling: &dyn Fn(&SubjectFinding) -> Option<Ruli
                 any = true;
                 take(&mut verdict.subjects, finding.status);
                 verdict.subjects.add(Status::Held);
-                scores -= finding.score.unwrap_or_default();
+                scores = without(scores, finding.score);
                 scored = scored.saturating_sub(1);
                 finding.reason = rollup::bounded(contested(&ruling, finding.status, &finding.reason));
                 finding.proposal = Some(finding.status);
@@ -167,10 +169,10 @@ fn decide(verdict: &mut Verdict, ruling: &dyn Fn(&SubjectFinding) -> Option<Ruli
         let score = if ruling.status == Status::Pass { 1.0 } else { 0.0 };
         match finding.status {
             Status::Held => scored += 1,
-            _ => scores -= finding.score.unwrap_or_default(),
+            _ => scores = without(scores, finding.score),
         }
         take(&mut verdict.subjects, finding.status);
-        scores += score;
+        scores = scores.map(|sum| sum + score);
         verdict.subjects.add(ruling.status);
         finding.reason = rollup::bounded(told(&ruling, machine, &finding.reason));
         finding.proposal = Some(machine);
@@ -179,10 +181,15 @@ fn decide(verdict: &mut Verdict, ruling: &dyn Fn(&SubjectFinding) -> Option<Ruli
         finding.confidence = Finding::pass().confidence;
     }
     if any {
-        verdict.score = (scored > 0).then(|| (scores / scored as f64).clamp(0.0, 1.0));
+        verdict.score = scores.filter(|_| scored > 0).map(|sum| (sum / scored as f64).clamp(0.0, 1.0));
         verdict.confidence = verdict.findings.iter().map(|f| f.confidence).fold(1.0, f64::min);
     }
     any
+}
+
+/// A sum without one of its parts; `None` where either is not known.
+fn without(sum: Option<f64>, part: Option<f64>) -> Option<f64> {
+    sum.zip(part).map(|(sum, part)| sum - part)
 }
 
 /// Takes one of a status out: a pass, a fail, or one that waits.

@@ -60,11 +60,15 @@ pub fn of(path: &Path, shown: &str, replayed: &Replayed, ends_now: bool) -> Resu
     let subject = plan.suites.iter().find_map(|suite| suite.subject.as_ref());
     let time = |text: &str| text.parse::<jiff::Timestamp>().map(jiff::Timestamp::as_millisecond).ok();
     let started: Option<Millis> = replayed.started.as_ref().and_then(|s| time(&s.at));
+    let started = started.ok_or_else(|| RecordError::NotARecord {
+        path: path.to_owned(),
+        why: "it does not say when the run began".to_owned(),
+    })?;
     let run = RunRow {
         id: summary.run.clone(),
         agent: subject.map(|s| s.agent.clone()),
         version: subject.and_then(|s| s.version.clone()),
-        started: started.unwrap_or_default(),
+        started,
         finished: replayed.finished.as_ref().and_then(|f| time(&f.at)),
         exit_code: Some(summary.exit_code),
         partial: plan.partial(),
