@@ -38,16 +38,23 @@ impl Store {
         now: Millis,
         for_ms: Millis,
     ) -> Result<Claimed, StoreError> {
-        let mut tx = self.begin().await?;
         let mut passed_over = filter.clone();
         for _ in 0..TRIES {
-            let Some(id) = tx.next(reviewer, &passed_over, now).await? else { break };
+            let mut tx = self.begin().await?;
+            let Some(id) = tx.next(reviewer, &passed_over, now).await? else {
+                tx.end().await?;
+                break;
+            };
             if let Ok((item, lease)) = tx.lease(&id, reviewer, now, for_ms).await? {
                 tx.commit().await?;
                 return Ok(Claimed::Item(Box::new(item), lease));
             }
+            // Lets go of it before another is looked for: two who each had one and waited for the other's would wait for
+            // ever.
+            tx.end().await?;
             passed_over.not.push(id);
         }
+        let mut tx = self.begin().await?;
         let counts = tx.counts(filter, reviewer, now).await?;
         tx.end().await?;
         Ok(Claimed::Nothing(counts))
@@ -151,9 +158,10 @@ impl Tx {
         if let Some(own) = self.one(&own, id).await? {
             return Ok(Some(own));
         }
-        // First among those that nobody has for itself at this moment. Should there be none, those are waited for: nobody
-        // is to hear that there is nothing to do because somebody else has just asked.
-        let locks = [self.dialect().skip_locked(), self.dialect().lock()];
+        // First among those that nobody has for itself at this moment. Should there be none, among all, and `lease` waits
+        // for who has it: nobody is to hear that there is nothing to do because somebody else has just asked. Without a
+        // lock, because PostgreSQL looks again at a row that it had to wait for, but at who holds it as of before.
+        let locks = [self.dialect().skip_locked(), ""];
         let locks = if locks[0] == locks[1] { &locks[..1] } else { &locks[..] };
         for (lock, overdue) in locks.iter().flat_map(|lock| [(lock, true), (lock, false)]) {
             let mut sql = Sql::new("SELECT i.id FROM items i WHERE i.wanted > 0");
