@@ -34,6 +34,9 @@ Examples:
   seatrial review serve --auth proxy --proxy-header x-forwarded-user \\
     --proxy-from 10.0.0.7 --listen 0.0.0.0:8787 --url https://review.example.com
 
+Behind a proxy, say with --proxy-from where it sends from, also with `--auth users`: attempts to sign in are counted by
+where visitors come from, and a proxy says that in `x-forwarded-for`, which nobody else is believed.
+
 Without `--auth` whoever has the printed address reviews, and only on this machine. With `users` people sign in with
 passwords; with `proxy` a reverse proxy has let them in and names them. Every look at a session is written down
 (`/trail`). Answers are saved when the page says so: a killed server loses none.
@@ -52,7 +55,8 @@ pub struct Args {
     /// The header in which the proxy names the user, with `--auth proxy`.
     #[arg(long, value_name = "NAME", default_value = "x-forwarded-user")]
     proxy_header: HeaderName,
-    /// An address or network that the proxy sends from, such as 10.0.0.7; may be given again.
+    /// An address or network that a proxy sends from, such as 10.0.0.7: there `x-forwarded-for` says where visitors come
+    /// from, and with `--auth proxy` users are named. May be given again.
     #[arg(long, value_name = "NET", value_parser = Net::parse)]
     proxy_from: Vec<Net>,
     /// The environment variable with the secret that the proxy shows in `x-seatrial-proxy-secret`.
@@ -121,7 +125,9 @@ async fn serve(args: &Args, context: &Context, access: Access, store: Store) -> 
     let shown = store.shown().to_owned();
     let mut interrupt = Interrupt::new().map_err(|why| Failure::new(exit::BUG, why))?;
     let telling = tell(context, store.clone());
-    let setup = Setup { store, access, url: args.url.clone(), lease: args.lease, clock: Arc::new(now) };
+    let is_users = matches!(access, Access::Users);
+    let (url, proxies) = (args.url.clone(), args.proxy_from.clone());
+    let setup = Setup { store, access, url, proxies, lease: args.lease, clock: Arc::new(now) };
     let server = Server::listen(args.listen, setup).await.map_err(failure)?;
     let address = server.address();
     let mut said = match (&token, &args.url) {
@@ -134,6 +140,12 @@ async fn serve(args: &Args, context: &Context, access: Access, store: Store) -> 
     };
     if args.url.as_deref().is_some_and(|url| url.starts_with("http:")) && token.is_none() {
         said.push_str("seatrial: passwords and sessions go over the network in clear: put https before it\n");
+    }
+    if is_users && args.url.is_some() && args.proxy_from.is_empty() {
+        said.push_str(
+            "seatrial: attempts to sign in are counted by the address of the connection; if a proxy stands before this, say \
+             where it sends from (`--proxy-from`)\n",
+        );
     }
     said.push_str(&format!("items and answers are in {}; interrupt it to end\n", safe::line(&shown)));
     // Not a note: who starts it must learn the address.

@@ -1,6 +1,6 @@
 //! Who may enter, by which door: one person on this machine, users with passwords, or those whom a reverse proxy names.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use axum::http::{HeaderMap, HeaderName};
 use secrecy::{ExposeSecret, SecretString};
@@ -96,6 +96,44 @@ impl Proxy {
     }
 }
 
+/// The header in which a proxy says whom it speaks for: the address of the visitor, after those of proxies before it.
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+
+/// The address that a visitor comes from. Behind `proxies` that is what they say in `x-forwarded-for`: read from its end,
+/// where the nearest one wrote, the first address that is no proxy's. What stands before that the visitor may have made up,
+/// and a header of anybody else is not read.
+pub fn origin(peer: IpAddr, headers: &HeaderMap, proxies: &[Net]) -> IpAddr {
+    let is_proxy = |address: IpAddr| proxies.iter().any(|net| net.contains(address));
+    let mut seen = peer.to_canonical();
+    // Several headers are one list.
+    let lines = headers.get_all(FORWARDED_FOR).iter().rev().map(|line| line.to_str().unwrap_or_default());
+    for hop in lines.flat_map(|line| line.rsplit(',')) {
+        // What cannot be read says nothing, nor does what stands before it.
+        let (true, Some(said)) = (is_proxy(seen), address(hop.trim())) else { break };
+        seen = said;
+    }
+    seen
+}
+
+/// The address of `192.0.2.7`, `192.0.2.7:443`, `2001:db8::7` and `[2001:db8::7]:443`.
+fn address(text: &str) -> Option<IpAddr> {
+    let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
+    let alone = bare.parse::<IpAddr>().ok();
+    let found = alone.or_else(|| text.parse::<SocketAddr>().ok().map(|address| address.ip()));
+    found.map(|address| address.to_canonical())
+}
+
+/// What attempts to sign in are counted by: an address, and of IPv6 the network that one visitor is given.
+pub fn place(address: IpAddr) -> String {
+    match address {
+        IpAddr::V4(_) => address.to_string(),
+        IpAddr::V6(v6) => {
+            let network = u128::from(v6) & (u128::MAX << 64);
+            format!("{}/64", Ipv6Addr::from(network))
+        }
+    }
+}
+
 /// Why pages must not be served at an address this way; `None` where they may.
 pub fn unsafe_at(access: &Access, address: SocketAddr, url: Option<&str>) -> Option<String> {
     let here = address.ip().to_canonical().is_loopback();
@@ -131,6 +169,44 @@ mod tests {
             from: from.iter().map(|net| Net::parse(net).unwrap()).collect(),
             secret: secret.map(|s| s.to_owned().into()),
         }
+    }
+
+    fn from(peer: &str, said: &[&str]) -> String {
+        let nets = [Net::parse("10.0.0.0/8").unwrap(), Net::parse("127.0.0.1").unwrap()];
+        let mut headers = HeaderMap::new();
+        for line in said {
+            headers.append(FORWARDED_FOR, line.parse().unwrap());
+        }
+        origin(peer.parse().unwrap(), &headers, &nets).to_string()
+    }
+
+    #[test]
+    fn a_visitor_is_where_the_last_proxy_that_is_trusted_saw_them() {
+        assert_eq!(from("10.0.0.7", &["203.0.113.9"]), "203.0.113.9");
+        assert_eq!(from("::ffff:10.0.0.7", &["203.0.113.9:51034"]), "203.0.113.9");
+        assert_eq!(from("10.0.0.7", &["[2001:db8::9]:80"]), "2001:db8::9");
+        assert_eq!(from("127.0.0.1", &["203.0.113.9, 10.1.1.1"]), "203.0.113.9", "through two proxies");
+        assert_eq!(from("127.0.0.1", &["203.0.113.9", "10.1.1.1"]), "203.0.113.9", "in two headers");
+    }
+
+    #[test]
+    fn what_a_visitor_makes_up_is_not_read() {
+        // Whoever is no proxy says nothing of where they are.
+        assert_eq!(from("203.0.113.9", &["198.51.100.1"]), "203.0.113.9");
+        // A proxy adds to what the visitor sent along, and only what it added counts.
+        assert_eq!(from("10.0.0.7", &["198.51.100.1, 203.0.113.9"]), "203.0.113.9");
+        assert_eq!(from("10.0.0.7", &["198.51.100.1", "203.0.113.9"]), "203.0.113.9");
+        // What cannot be read ends it.
+        for junk in ["", "unknown", "198.51.100.1, unknown", "_hidden", "\u{e9}"] {
+            assert_eq!(from("10.0.0.7", &[junk]), "10.0.0.7", "{junk:?}");
+        }
+        assert_eq!(from("10.0.0.7", &[]), "10.0.0.7");
+    }
+
+    #[test]
+    fn attempts_are_counted_by_what_one_visitor_has_for_itself() {
+        assert_eq!(place("203.0.113.9".parse().unwrap()), "203.0.113.9");
+        assert_eq!(place("2001:db8:1:2:3:4:5:6".parse().unwrap()), "2001:db8:1:2::/64");
     }
 
     #[test]

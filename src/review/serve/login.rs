@@ -5,22 +5,24 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Query, State};
 use axum::http::header::SET_COOKIE;
-use axum::http::{HeaderValue, Request, Response, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
 use axum::response::{IntoResponse, Redirect};
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 
-use super::access::Access;
+use super::access::{self, Access};
 use super::frame::Frame;
 use super::patient::Peer;
 use super::problem::Problem;
-use super::who::{Form, fields, set_cookie};
+use super::who::{Form, cookie, fields, set_cookie};
 use super::{App, pages, secret};
 use crate::ledger::Millis;
 use crate::store::db::Login;
 
 /// How long somebody stays signed in, in seconds.
 const SIGNED_IN: i64 = 12 * 3600;
+/// How long a browser may take to sign in, in seconds.
+const SIGNING_IN: i64 = 12 * 3600;
 /// How long an attempt in vain counts, in milliseconds.
 const COUNTS: Millis = 15 * 60 * 1000;
 /// Attempts in vain, under one name and from one address, after which nobody may try for a while. They are counted in
@@ -64,7 +66,7 @@ pub(super) async fn enter(State(app): State<Arc<App>>, Query(to): Query<To>) -> 
         ));
     }
     let mut response = Redirect::to(inside(&to.to)).into_response();
-    set(&mut response, &set_cookie(&app, token.expose_secret(), SIGNED_IN))?;
+    set(&mut response, &set_cookie(&app, &app.cookie, token.expose_secret(), SIGNED_IN))?;
     Ok(response)
 }
 
@@ -76,18 +78,45 @@ fn set(response: &mut Response<Body>, cookie: &str) -> Result<(), Problem> {
     Ok(())
 }
 
-/// What a form of somebody who is not signed in shows: without it another site could sign people in as somebody else.
-fn csrf(app: &App) -> String {
-    secret::bound(&app.key, "\0login")
+/// A browser in which nobody is signed in yet, by a cookie of its own. A form that was shown in it is good in it alone:
+/// without that another site could sign people in as somebody else, with a form that it was shown itself.
+struct Browser(String);
+
+impl Browser {
+    /// The name of its cookie.
+    fn name(app: &App) -> String {
+        format!("{}-login", app.cookie)
+    }
+
+    /// The browser that sends a request; `None` of one that is new here.
+    fn of(app: &App, headers: &HeaderMap) -> Option<Self> {
+        cookie(headers, &Self::name(app)).filter(|name| !name.is_empty()).map(Self)
+    }
+
+    /// What its forms must show.
+    fn csrf(&self, app: &App) -> String {
+        secret::bound(&app.key, &format!("\0login {}", self.0))
+    }
 }
 
 /// `GET /login`
-pub(super) async fn form(State(app): State<Arc<App>>, Query(to): Query<To>) -> Result<Response<Body>, Problem> {
+pub(super) async fn form(
+    State(app): State<Arc<App>>,
+    Query(to): Query<To>,
+    headers: HeaderMap,
+) -> Result<Response<Body>, Problem> {
     if !matches!(app.access, Access::Users) {
         return Ok(Redirect::to("/").into_response());
     }
-    let page = Page { to: inside(&to.to), name: "", trouble: None, csrf: csrf(&app) };
-    Ok(pages::draw(StatusCode::OK, "login.html", &Frame::outside("Sign in"), &page))
+    // Two pages of the same browser are both good.
+    let browser = match Browser::of(&app, &headers) {
+        Some(browser) => browser,
+        None => Browser(secret::token()?.into()),
+    };
+    let page = Page { to: inside(&to.to), name: "", trouble: None, csrf: browser.csrf(&app) };
+    let mut response = pages::draw(StatusCode::OK, "login.html", &Frame::outside("Sign in"), &page);
+    set(&mut response, &set_cookie(&app, &Browser::name(&app), &browser.0, SIGNING_IN))?;
+    Ok(response)
 }
 
 /// `POST /login`
@@ -99,18 +128,21 @@ pub(super) async fn login(
     if !matches!(app.access, Access::Users) {
         return Err(Problem::unknown("such page"));
     }
+    let browser = Browser::of(&app, request.headers());
+    let origin = access::origin(peer.ip(), request.headers(), &app.proxies);
+    let (place, origin) = (access::place(origin), origin.to_string());
     let fields = fields(request, &app).await?;
     let get = |name: &str| fields.iter().find(|(n, _)| n == name).map_or("", |(_, value)| value.as_str());
-    if !secret::same(get("csrf"), &csrf(&app)) {
-        let text = "Go back, load the page again, and sign in once more.";
+    let Some(shown) = browser.map(|b| b.csrf(&app)).filter(|shown| secret::same(get("csrf"), shown)) else {
+        let text =
+            "Go back, load the page again, and sign in once more. This browser must take cookies of these pages.";
         return Err(Problem::new(StatusCode::FORBIDDEN, "This form is not one of these pages", text));
-    }
+    };
     let name: String = get("name").trim().chars().take(LONGEST_NAME).collect();
-    let origin = peer.ip().to_canonical().to_string();
     let now = (app.clock)();
     // One at a time is counted and then tried, so that many at once are not counted as one.
     let Ok(_permit) = app.passwords.acquire().await else { return Err(Problem::too_often(1)) };
-    let (named, from) = app.store.failed_logins(&name, &origin, now - COUNTS).await?;
+    let (named, from) = app.store.failed_logins(&name, &place, now - COUNTS).await?;
     if named >= BY_NAME || from >= BY_ADDRESS {
         return Err(Problem::too_often(60));
     }
@@ -121,13 +153,13 @@ pub(super) async fn login(
         tokio::task::spawn_blocking(move || secret::verify(&password, stored.as_deref())).await.unwrap_or(false);
     app.store.sweep_logins(now, now - COUNTS).await?;
     let Some(user) = user.filter(|_| right) else {
-        app.store.failed_login(&name, &origin, now).await?;
+        app.store.failed_login(&name, &place, now).await?;
         app.seen(&name, "login refused", None, None, &origin).await?;
         let page = Page {
             to: inside(get("to")),
             name: &name,
             trouble: Some("There is no such user, or it is not their password."),
-            csrf: csrf(&app),
+            csrf: shown,
         };
         return Ok(pages::draw(StatusCode::UNAUTHORIZED, "login.html", &Frame::outside("Sign in"), &page));
     };
@@ -142,21 +174,22 @@ pub(super) async fn login(
     app.store.add_login(&login).await?;
     app.seen(&user.name, "login", None, None, &origin).await?;
     let mut response = Redirect::to(inside(get("to"))).into_response();
-    set(&mut response, &set_cookie(&app, token.as_str(), SIGNED_IN))?;
+    set(&mut response, &set_cookie(&app, &app.cookie, token.as_str(), SIGNED_IN))?;
+    set(&mut response, &set_cookie(&app, &Browser::name(&app), "", 0))?;
     Ok(response)
 }
 
 /// `POST /logout`
 pub(super) async fn logout(
     State(app): State<Arc<App>>,
-    headers: axum::http::HeaderMap,
+    headers: HeaderMap,
     form: Form,
 ) -> Result<Response<Body>, Problem> {
-    if let Some(token) = super::who::cookie(&headers, &app.cookie).filter(|_| form.visitor.leaves) {
+    if let Some(token) = cookie(&headers, &app.cookie).filter(|_| form.visitor.leaves) {
         app.store.end_login(&secret::digest(&token)).await?;
     }
     let mut response = Redirect::to("/login").into_response();
-    set(&mut response, &set_cookie(&app, "", 0))?;
+    set(&mut response, &set_cookie(&app, &app.cookie, "", 0))?;
     Ok(response)
 }
 

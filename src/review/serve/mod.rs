@@ -39,7 +39,7 @@ use tokio::net::TcpListener;
 
 use crate::ledger::{Item, ItemId, Label, Millis};
 use crate::store::db::{ItemFilter, Line, Seen, Store};
-use access::Access;
+use access::{Access, Net};
 pub use guard::Places;
 use patient::{Patient, Peer};
 use problem::Problem;
@@ -63,6 +63,8 @@ pub struct Setup {
     pub access: Access,
     /// The address that people reach it by, such as `https://review.example.com`; `None` on this machine alone.
     pub url: Option<String>,
+    /// Proxies before it, which say where visitors come from.
+    pub proxies: Vec<Net>,
     /// How long somebody has an item before others may take it.
     pub lease: Duration,
     /// The clock.
@@ -76,8 +78,9 @@ pub(crate) struct App {
     places: Places,
     /// Name of the cookie. Cookies know no ports: two servers on one machine must not take each other's.
     cookie: String,
-    /// What forms are bound with where nobody signs in. It lives as long as the server.
+    /// What forms are bound with where nobody is signed in. It lives as long as the server.
     key: [u8; 32],
+    proxies: Vec<Net>,
     lease: Millis,
     clock: Clock,
     /// Passwords that are looked at now.
@@ -171,6 +174,7 @@ impl Server {
             cookie: format!("{prefix}seatrial-{}", address.port()),
             places,
             key,
+            proxies: setup.proxies,
             lease: i64::try_from(setup.lease.as_millis()).unwrap_or(i64::MAX),
             clock: setup.clock,
             passwords: Semaphore::new(login::AT_ONCE),

@@ -58,6 +58,7 @@ async fn site(access: Access) -> Site {
         store: store.clone(),
         access,
         url: None,
+        proxies: vec![Net::parse("127.0.0.1").expect("a network")],
         lease: Duration::from_millis(LEASE as u64),
         clock: Arc::new(move || now.load(Ordering::Relaxed)),
     };
@@ -97,12 +98,16 @@ impl Site {
     }
 
     async fn post(&self, path: &str, cookie: &str, fields: &[(&str, &str)]) -> Said {
+        self.post_with(path, &format!("cookie: {cookie}\r\n"), fields).await
+    }
+
+    async fn post_with(&self, path: &str, headers: &str, fields: &[(&str, &str)]) -> Said {
         let encoded =
             |(name, value): &(&str, &str)| format!("{name}={}", crate::net::percent::encode(value.as_bytes(), b""));
         let body = fields.iter().map(encoded).collect::<Vec<_>>().join("&");
         let host = self.address;
         self.raw(&format!(
-            "POST {path} HTTP/1.1\r\nhost: {host}\r\norigin: http://{host}\r\ncookie: {cookie}\r\nconnection: close\r\n\
+            "POST {path} HTTP/1.1\r\nhost: {host}\r\norigin: http://{host}\r\n{headers}connection: close\r\n\
              content-type: application/x-www-form-urlencoded\r\ncontent-length: {}\r\n\r\n{body}",
             body.len()
         ))
@@ -116,9 +121,15 @@ impl Site {
 
     /// The cookie of a user.
     async fn login(&self, name: &str, password: &str) -> Result<String, Said> {
-        let csrf = self.get("/login", "").await.field("csrf");
-        let said = self.post("/login", "", &[("csrf", &csrf), ("name", name), ("password", password)]).await;
+        let said = self.try_login(name, password, "").await;
         if said.status == 303 { Ok(said.cookie()) } else { Err(said) }
+    }
+
+    /// What is answered to somebody who signs in with a browser that is new here.
+    async fn try_login(&self, name: &str, password: &str, headers: &str) -> Said {
+        let form = self.get("/login", "").await;
+        let fields = [("csrf", &*form.field("csrf")), ("name", name), ("password", password)];
+        self.post_with("/login", &format!("cookie: {}\r\n{headers}", form.cookie()), &fields).await
     }
 
     async fn user(&self, name: &str, role: Role) -> String {
@@ -435,17 +446,55 @@ async fn users_sign_in_by_password_and_roles_are_theirs() {
 async fn passwords_cannot_be_tried_without_end() {
     let site = site(Access::Users).await;
     site.user("ann", Role::Reviewer).await;
-    let csrf = site.get("/login", "").await.field("csrf");
     let mut last = 0;
     for n in 0..11 {
-        let password = format!("a wrong one {n}");
-        last = site.post("/login", "", &[("csrf", &csrf), ("name", "ann"), ("password", &password)]).await.status;
+        last = site.try_login("ann", &format!("a wrong one {n}"), "").await.status;
     }
     assert_eq!(last, 429);
     // Not with the right one either, until some time has passed.
     assert_eq!(site.login("ann", "password of ann").await.err().map(|s| s.status), Some(429));
     site.later(16 * 60_000);
     assert!(site.login("ann", "password of ann").await.is_ok());
+}
+
+#[tokio::test]
+async fn behind_a_proxy_attempts_are_counted_by_where_they_come_from() {
+    let site = site(Access::Users).await;
+    for n in 0..50 {
+        site.store.failed_login(&format!("name {n}"), "203.0.113.9", START).await.expect("stored");
+    }
+    let from = |address: &'static str| site.try_login("nobody", "a wrong password", address);
+    assert_eq!(from("x-forwarded-for: 203.0.113.9\r\n").await.status, 429);
+    // What the visitor sends along leads nowhere, for the proxy adds to it.
+    assert_eq!(from("x-forwarded-for: 198.51.100.1, 203.0.113.9\r\n").await.status, 429);
+    // Nobody else is kept out for that, and what is written down says where it came from.
+    assert_eq!(from("x-forwarded-for: 198.51.100.1\r\n").await.status, 401);
+    let trail = site.store.trail(&Default::default(), Default::default()).await.expect("read");
+    assert_eq!((trail[0].what.as_str(), trail[0].origin.as_str()), ("login refused", "198.51.100.1"));
+    assert_eq!(site.store.failed_logins("nobody", "198.51.100.1", START).await.expect("read"), (1, 1));
+}
+
+#[tokio::test]
+async fn a_form_to_sign_in_is_good_in_the_browser_that_it_was_shown_in_alone() {
+    let site = site(Access::Users).await;
+    site.user("ann", Role::Reviewer).await;
+    let (one, other) = (site.get("/login", "").await, site.get("/login", "").await);
+    let header = one.header("set-cookie").expect("a cookie");
+    assert!(header.contains("HttpOnly") && header.contains("SameSite=Strict"), "{header}");
+    assert_ne!(one.field("csrf"), other.field("csrf"));
+    let csrf = one.field("csrf");
+    let fields = [("csrf", csrf.as_str()), ("name", "ann"), ("password", "password of ann")];
+    // Somebody else's page has no cookie of this browser, or another one.
+    for cookie in ["", &other.cookie(), "made-up=1"] {
+        let said = site.post("/login", cookie, &fields).await;
+        assert_eq!(said.status, 403, "{cookie}");
+        assert!(said.header("set-cookie").is_none());
+    }
+    // Two pages of one browser are both good, and the form is shown again with the same after a mistake.
+    assert_eq!(site.get("/login", &one.cookie()).await.field("csrf"), csrf);
+    let wrong = site.post("/login", &one.cookie(), &[fields[0], fields[1], ("password", "not it at all")]).await;
+    assert_eq!((wrong.status, wrong.field("csrf")), (401, csrf.clone()));
+    assert_eq!(site.post("/login", &one.cookie(), &fields).await.status, 303);
 }
 
 #[tokio::test]
@@ -548,6 +597,7 @@ async fn a_server_without_people_to_tell_apart_is_kept_to_this_machine() {
         store,
         access: local(),
         url: Some("https://review.example.com".to_owned()),
+        proxies: Vec::new(),
         lease: Duration::from_secs(1),
         clock: Arc::new(|| 0),
     };

@@ -11,7 +11,7 @@ use cookie::{Cookie, SameSite};
 use secrecy::ExposeSecret;
 use serde::Serialize;
 
-use super::access::Access;
+use super::access::{self, Access};
 use super::patient::Peer;
 use super::problem::Problem;
 use super::view::Viewer;
@@ -68,8 +68,8 @@ pub fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
 }
 
 /// A cookie for the browser: no program of a page reads it, and no other site sends it.
-pub fn set_cookie(app: &App, value: &str, seconds: i64) -> String {
-    Cookie::build((app.cookie.clone(), value.to_owned()))
+pub fn set_cookie(app: &App, name: &str, value: &str, seconds: i64) -> String {
+    Cookie::build((name.to_owned(), value.to_owned()))
         .http_only(true)
         .secure(app.places.secure)
         .same_site(SameSite::Strict)
@@ -94,7 +94,8 @@ impl FromRequestParts<Arc<App>> for Visitor {
 
 async fn identify(app: &App, parts: &Parts) -> Result<Visitor, Problem> {
     let peer = parts.extensions.get::<ConnectInfo<Peer>>().map(|info| info.0.0.ip().to_canonical());
-    let from = peer.map_or_else(|| "unknown".to_owned(), |peer| peer.to_string());
+    let from = peer.map(|peer| access::origin(peer, &parts.headers, &app.proxies));
+    let from = from.map_or_else(|| "unknown".to_owned(), |from| from.to_string());
     let shown = cookie(&parts.headers, &app.cookie);
     match &app.access {
         Access::Local { name, token } => {
