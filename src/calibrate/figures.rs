@@ -100,12 +100,12 @@ pub struct Figures {
 }
 
 impl Figures {
-    /// Counts decided verdicts; others are passed over.
+    /// Counts verdicts that were decided blind; others are passed over.
     pub fn of(labels: &[&LabelledVerdict]) -> Self {
         let decided = || {
             labels.iter().filter_map(|v| match v.answered {
                 Answered::Said(people) => Some((v, people)),
-                Answered::Open | Answered::GivenUp => None,
+                Answered::Told | Answered::Unknown | Answered::Open | Answered::GivenUp => None,
             })
         };
         let confusion: Confusion = decided().map(|(v, people)| (v.says, people)).collect();
@@ -196,7 +196,7 @@ fn part(name: String, labels: &[&LabelledVerdict]) -> Option<Part> {
 mod tests {
     use super::super::testing::verdict;
     use super::*;
-    use Answered::{GivenUp, Open, Said as People};
+    use Answered::{GivenUp, Open, Said as People, Told, Unknown};
 
     fn figures(labels: &[LabelledVerdict]) -> Figures {
         Figures::of(&labels.iter().collect::<Vec<_>>())
@@ -210,6 +210,8 @@ mod tests {
             verdict(3, false, 0.8, People(false)),
             verdict(4, true, 0.9, Open),
             verdict(5, true, 0.9, GivenUp),
+            verdict(6, true, 0.9, Told),
+            verdict(7, true, 0.9, Unknown),
         ];
         let found = figures(&labels);
         assert_eq!(found.confusion, Confusion { true_pass: 1, false_pass: 1, false_fail: 0, true_fail: 1 });

@@ -29,14 +29,16 @@ pub struct Wanted {
 pub struct Labels {
     /// Verdicts of the check as it is now that were sent to people.
     pub sent: usize,
-    /// Those that are decided.
+    /// Those that are decided, blind or not.
     pub decided: usize,
     /// Those that wait.
     pub open: usize,
     /// Those that nobody could decide.
     pub given_up: usize,
-    /// Those that somebody answered after seeing what the judge says.
+    /// Of those that are decided: by somebody who had seen what the judge says. They are not used.
     pub told: usize,
+    /// Of those that are decided: where it is not known whether somebody had. They are not used either.
+    pub unknown: usize,
     /// Verdicts of other versions of the check, which are not counted.
     pub other_versions: usize,
 }
@@ -108,10 +110,11 @@ impl Judged {
             judge: now.iter().find_map(|v| v.judge.clone()),
             labels: Labels {
                 sent: now.len(),
-                decided: count(|a| matches!(a, Answered::Said(_))),
+                decided: count(|a| matches!(a, Answered::Said(_) | Answered::Told | Answered::Unknown)),
                 open: count(|a| *a == Answered::Open),
                 given_up: count(|a| *a == Answered::GivenUp),
-                told: now.iter().filter(|v| v.told).count(),
+                told: count(|a| *a == Answered::Told),
+                unknown: count(|a| *a == Answered::Unknown),
                 other_versions: others.len(),
             },
             drawn: sample.as_ref().ok().map(drawn),
@@ -200,6 +203,16 @@ pub(super) mod tests {
         let found = of(&(0..100).map(chosen).collect::<Vec<_>>());
         assert!(found.refused.as_ref().is_some_and(|why| why.contains("audit")), "{:?}", found.refused);
         assert_eq!((found.recommendation, found.drawn, found.figures.confusion.total()), (None, None, 100));
+    }
+
+    #[test]
+    fn labels_that_are_not_blind_are_counted_and_show_nothing() {
+        for answered in [Answered::Told, Answered::Unknown] {
+            let found = of(&(0..100).map(|i| verdict(i, true, 0.9, answered)).collect::<Vec<_>>());
+            assert_eq!((found.labels.decided, found.labels.told + found.labels.unknown), (100, 100));
+            assert_eq!((found.figures.confusion.total(), found.is_shown()), (0, false), "{answered:?}");
+            assert_eq!(found.recommendation.map(|r| r.not_blind), Some(100));
+        }
     }
 
     #[test]

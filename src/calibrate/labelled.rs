@@ -3,15 +3,19 @@
 use std::collections::{BTreeMap, HashSet};
 
 use crate::ledger::line::ItemLine;
-use crate::ledger::{ItemStatus, Millis, Why};
+use crate::ledger::{ItemStatus, Label, Millis, Why, blind, counting};
 use crate::model::Status;
 use crate::model::digest::Digest;
 
 /// What people said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Answered {
-    /// It is decided: they pass it, or not.
+    /// It is decided by people who had not seen what the judge says: they pass it, or not.
     Said(bool),
+    /// It is decided, and somebody who decided it had seen what the judge says: that holds it against nothing.
+    Told,
+    /// It is decided, and it is not known of all who decided it whether they had seen what the judge says.
+    Unknown,
     /// Nobody has decided yet.
     Open,
     /// Nobody could, or did in time.
@@ -44,10 +48,8 @@ pub struct LabelledVerdict {
     pub drawn_at: Option<f64>,
     /// What people said.
     pub answered: Answered,
-    /// What each person said who answered by themselves.
+    /// What each person said who answered by themselves: before they were shown what the judge or others say.
     pub people: BTreeMap<String, bool>,
-    /// Whether somebody saw what the judge says before they answered.
-    pub told: bool,
     /// When it was sent.
     pub at: Millis,
 }
@@ -70,8 +72,13 @@ impl LabelledVerdict {
         if !(0.0..=1.0).contains(&line.confidence) {
             return Err(format!("`confidence` is from 0 to 1, not {}", line.confidence));
         }
+        let rows = line.rows()?;
         let answered = match (line.decision, line.status) {
-            (Some(decision), _) => Answered::Said(pass(decision)?),
+            (Some(decision), _) => match (pass(decision)?, blind(&rows)) {
+                (people, Some(true)) => Answered::Said(people),
+                (_, Some(false)) => Answered::Told,
+                (_, None) => Answered::Unknown,
+            },
             (None, ItemStatus::Skipped | ItemStatus::Expired | ItemStatus::Cancelled) => Answered::GivenUp,
             (None, ItemStatus::Resolved) => return Err("it is resolved, and no decision is given".to_owned()),
             (None, _) => Answered::Open,
@@ -93,34 +100,25 @@ impl LabelledVerdict {
             inclusion: line.inclusion,
             drawn_at: line.why.iter().filter_map(drawn).reduce(f64::max),
             answered,
-            people: people(line),
-            told: line.labels.iter().any(|l| l.act == "label" && l.shown_proposal),
+            people: people(&rows),
             at: line.created,
         })
     }
 
-    /// Whether the judge says what people say; `None` while they have said nothing.
+    /// Whether the judge says what people say; `None` where they have said nothing that it can be held against.
     pub fn is_right(&self) -> Option<bool> {
         match self.answered {
             Answered::Said(people) => Some(people == self.says),
-            Answered::Open | Answered::GivenUp => None,
+            Answered::Told | Answered::Unknown | Answered::Open | Answered::GivenUp => None,
         }
     }
 }
 
-/// What each person said last and did not take back; adjudicators knew of the others' answers.
-fn people(line: &ItemLine) -> BTreeMap<String, bool> {
-    let undone: HashSet<&str> = line.labels.iter().filter_map(|l| l.undoes.as_deref()).collect();
-    let mut people = BTreeMap::new();
-    for label in line.labels.iter().filter(|l| l.act == "label" && !undone.contains(l.id.as_str())) {
-        match label.answer.as_deref() {
-            Some("pass") => people.insert(label.reviewer.clone(), true),
-            Some("fail") => people.insert(label.reviewer.clone(), false),
-            // Who skips says nothing of it.
-            _ => people.remove(&label.reviewer),
-        };
-    }
-    people
+/// What each person said last and did not take back, as far as that is known to be their own; adjudicators knew of the
+/// others' answers. Who skips says nothing of it.
+fn people(rows: &[Label]) -> BTreeMap<String, bool> {
+    let own = counting(rows).into_iter().filter(|row| !row.act.adjudicates() && row.shown_proposal == Some(false));
+    own.filter_map(|row| Some((row.reviewer.clone(), row.act.answer()?.status()? == Status::Pass))).collect()
 }
 
 /// Reads the lines of an export.
@@ -168,7 +166,7 @@ mod tests {
     fn label(id: &str, who: &str, answer: &str, undoes: Option<&str>) -> serde_json::Value {
         json!({
             "id": id, "reviewer": who, "act": "label", "answer": answer, "undoes": undoes, "at": "2026-11-02T00:00:00Z",
-            "source": "web",
+            "source": "web", "shown_proposal": false,
         })
     }
 
@@ -179,6 +177,29 @@ mod tests {
         let text = line(1, json!({ "status": "pending", "labels": [label("a", "ann", "pass", None), undo] }));
         let read = &read(&text).unwrap()[0];
         assert_eq!((read.answered, read.people.len()), (Answered::Open, 0));
+    }
+
+    #[test]
+    fn a_decision_of_people_who_may_have_seen_what_the_judge_says_is_none_that_it_is_held_against() {
+        let decided = |labels: serde_json::Value| {
+            let keys = json!({ "decision": "pass", "status": "resolved", "labels": labels });
+            read(&line(1, keys)).unwrap().remove(0)
+        };
+        let with = |shown: serde_json::Value| {
+            let mut label = label("a", "ann", "pass", None);
+            label["shown_proposal"] = shown;
+            decided(json!([label]))
+        };
+        assert_eq!(with(json!(false)).answered, Answered::Said(true));
+        let told = with(json!(true));
+        assert_eq!((told.answered, told.is_right(), told.people.len()), (Answered::Told, None, 0));
+        assert_eq!(with(json!(null)).answered, Answered::Unknown);
+        // Nobody's answer at all is in the line: who knows how that came about.
+        assert_eq!(decided(json!([])).answered, Answered::Unknown);
+        // The first was told, and so was what followed from it.
+        let (mut first, mut decides) = (label("a", "ann", "pass", None), label("b", "cat", "pass", None));
+        (first["shown_proposal"], decides["act"]) = (json!(true), json!("adjudicate"));
+        assert_eq!(decided(json!([first, decides])).answered, Answered::Told);
     }
 
     #[test]
@@ -199,9 +220,10 @@ mod tests {
             line(4, json!({ "proposal": "error" })),
             line(5, json!({ "status": "resolved" })),
             "not json".to_owned(),
+            line(6, json!({ "labels": [label("a", "ann", "maybe", None)] })),
         ];
         let problems = read(&text.join("\n")).unwrap_err();
         let numbers: Vec<&str> = problems.iter().map(|p| p.split(':').next().unwrap()).collect();
-        assert_eq!(numbers, ["line 2", "line 3", "line 4", "line 5", "line 6", "line 7"], "{problems:?}");
+        assert_eq!(numbers, ["line 2", "line 3", "line 4", "line 5", "line 6", "line 7", "line 8"], "{problems:?}");
     }
 }

@@ -21,6 +21,9 @@ pub struct Recommendation {
     pub open: usize,
     /// Drawn verdicts that nobody could answer, which count as wrong as well.
     pub given_up: usize,
+    /// Drawn verdicts that were decided by people who had seen what the judge says, or may have. They count as wrong, too: who
+    /// has seen it agrees more often, and who is told and answers again does so because they did not.
+    pub not_blind: usize,
     /// What could be shown if people agreed with the judge on all that wait; `None` where nothing waits, or nothing
     /// better.
     pub if_agreed: Option<f64>,
@@ -41,7 +44,7 @@ pub fn recommend(sample: &Sample<'_>, now: Option<f64>, guarantee: Guarantee) ->
             right: match v.answered {
                 Answered::Said(people) => people == v.says,
                 Answered::Open => open_are_right,
-                Answered::GivenUp => false,
+                Answered::GivenUp | Answered::Told | Answered::Unknown => false,
             },
         };
         sample.verdicts.iter().map(one).collect()
@@ -52,7 +55,7 @@ pub fn recommend(sample: &Sample<'_>, now: Option<f64>, guarantee: Guarantee) ->
     let open = sample.open();
     let hoped = (open > 0).then(|| guarantee.scan(&said(true)).threshold).flatten();
     let if_agreed = hoped.filter(|hoped| below.is_none_or(|below| *hoped < below));
-    Recommendation { now, below, scan, open, given_up: sample.given_up(), if_agreed }
+    Recommendation { now, below, scan, open, given_up: sample.given_up(), not_blind: sample.not_blind(), if_agreed }
 }
 
 #[cfg(test)]
@@ -61,7 +64,7 @@ mod tests {
     use super::super::sample::representative;
     use super::super::testing::verdict;
     use super::*;
-    use Answered::{GivenUp, Open, Said as People};
+    use Answered::{GivenUp, Open, Said as People, Told, Unknown};
 
     fn of(parts: &[(u64, f64, Answered)]) -> Recommendation {
         let mut labels: Vec<LabelledVerdict> = Vec::new();
@@ -86,6 +89,8 @@ mod tests {
         assert_eq!((found.below, found.open, found.if_agreed), (Some(0.95), 5, Some(0.9)));
         let skipped = of(&[(50, 0.95, People(true)), (9, 0.95, GivenUp)]);
         assert_eq!((skipped.below, skipped.given_up, skipped.if_agreed), (None, 9, None));
+        let told = of(&[(50, 0.95, People(true)), (5, 0.95, Told), (4, 0.95, Unknown)]);
+        assert_eq!((told.below, told.not_blind, told.if_agreed), (None, 9, None));
     }
 
     #[test]

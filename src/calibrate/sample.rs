@@ -56,6 +56,11 @@ impl Sample<'_> {
         self.count(Answered::GivenUp)
     }
 
+    /// How many of it were decided by people who had seen what the judge says, or may have.
+    pub fn not_blind(&self) -> usize {
+        self.count(Answered::Told) + self.count(Answered::Unknown)
+    }
+
     fn count(&self, answered: Answered) -> usize {
         self.verdicts.iter().filter(|v| v.answered == answered).count()
     }

@@ -22,7 +22,6 @@ pub fn verdict(i: u64, says: bool, confidence: f64, answered: Answered) -> Label
         drawn_at: Some(1.0),
         answered,
         people: BTreeMap::new(),
-        told: false,
         at: i.cast_signed(),
     }
 }

@@ -68,6 +68,12 @@ pub fn advice(judged: &Judged) -> Vec<String> {
     if r.given_up > 0 {
         lines.push(format!("{} drawn verdicts could not be decided by people and count against the judge", r.given_up));
     }
+    if r.not_blind > 0 {
+        lines.push(format!(
+            "{} drawn verdicts were decided by people who had seen what the judge says, or may have, and count against the judge",
+            r.not_blind
+        ));
+    }
     lines.extend(missing(r));
     lines
 }
@@ -110,8 +116,13 @@ fn missing(r: &Recommendation) -> Option<String> {
 fn labels(judged: &Judged, out: &mut String) {
     let l = judged.labels;
     let mut text = format!("{} sent to people, {} decided", l.sent, l.decided);
-    for (n, what) in [(l.open, "wait"), (l.given_up, "given up"), (l.told, "answered after seeing the judge's verdict")]
-    {
+    let parts = [
+        (l.told, "of those after seeing the judge's verdict"),
+        (l.unknown, "of those by people who may have seen it"),
+        (l.open, "wait"),
+        (l.given_up, "given up"),
+    ];
+    for (n, what) in parts {
         if n > 0 {
             text.push_str(&format!(", {n} {what}"));
         }

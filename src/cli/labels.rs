@@ -79,9 +79,9 @@ pub fn event(index: usize, planned: &Planned<'_>, context: &Context) -> Option<R
                 .collect();
             match sample::representative(&ours) {
                 Err(why) => Found::Refused(why.to_string()),
-                // Those that nobody has decided may be the hard ones.
+                // Those that nobody has decided may be the hard ones, and who had seen what the judge says is no judge of it.
                 Ok(sample) if undecided(&sample) * MOST_UNDECIDED > sample.verdicts.len() => Found::Refused(format!(
-                    "{} of the {} drawn verdicts are not decided, more than one in {MOST_UNDECIDED}",
+                    "{} of the {} drawn verdicts are not decided, or not blind, more than one in {MOST_UNDECIDED}",
                     undecided(&sample),
                     sample.verdicts.len()
                 )),
@@ -100,13 +100,13 @@ pub fn event(index: usize, planned: &Planned<'_>, context: &Context) -> Option<R
 }
 
 fn undecided(sample: &sample::Sample<'_>) -> usize {
-    sample.open() + sample.given_up()
+    sample.open() + sample.given_up() + sample.not_blind()
 }
 
 fn counted(sample: &sample::Sample<'_>) -> Confusion {
     let decided = sample.verdicts.iter().filter_map(|v| match v.answered {
         Answered::Said(people) => Some((v.says, people)),
-        Answered::Open | Answered::GivenUp => None,
+        Answered::Told | Answered::Unknown | Answered::Open | Answered::GivenUp => None,
     });
     decided.collect()
 }

@@ -18,7 +18,7 @@ pub struct Calibration {
     pub digest: Digest,
     /// What the judge says against what people say.
     pub labels: Confusion,
-    /// Drawn verdicts that are not decided, which say nothing.
+    /// Drawn verdicts that are not decided, or not blind, which say nothing.
     #[serde(default)]
     pub undecided: u64,
     /// With which probability a verdict was drawn.

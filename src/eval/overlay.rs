@@ -27,6 +27,8 @@ pub struct Ruling {
     pub by: Vec<String>,
     /// Whether an adjudicator decided, who decides alone.
     pub adjudicated: bool,
+    /// Whether that adjudicator decided where nobody had to: reviewers did not differ, or had not all answered.
+    pub overrules: bool,
     /// What they said besides; may be empty.
     pub comment: String,
 }
@@ -44,6 +46,11 @@ impl Ruling {
     }
 }
 
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "as serde asks for it")]
+fn is_none(n: &u64) -> bool {
+    *n == 0
+}
+
 /// Says what was decided over a verdict; `None` where nothing was.
 pub type Rulings<'r> = &'r dyn Fn(&ItemKey) -> Option<Ruling>;
 
@@ -54,6 +61,9 @@ pub struct Laid {
     pub decided: u64,
     /// Those of them in which the person says other than the check.
     pub overruled: u64,
+    /// Verdicts that an adjudicator decided over the reviewers, who did not differ or had not all answered.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub over_reviewers: u64,
     /// Verdicts that still wait for a person.
     pub waiting: u64,
     /// Who decided how many, by name; each of several who agreed counts.
@@ -71,13 +81,18 @@ impl Laid {
             0 => String::new(),
             n => format!(", {n} of them other than the check"),
         };
-        format!("{} decided by people ({}){overruled}", words::counted(self.decided, "verdict"), by.join(", "))
+        let over = match self.over_reviewers {
+            0 => String::new(),
+            n => format!(", {n} of them by an adjudicator over the reviewers"),
+        };
+        format!("{} decided by people ({}){overruled}{over}", words::counted(self.decided, "verdict"), by.join(", "))
     }
 
     /// Adds another.
     pub fn plus(&mut self, other: &Laid) {
         self.decided += other.decided;
         self.overruled += other.overruled;
+        self.over_reviewers += other.over_reviewers;
         self.waiting += other.waiting;
         for (who, n) in &other.by {
             *self.by.entry(who.clone()).or_default() += n;
@@ -163,6 +178,7 @@ fn decide(verdict: &mut Verdict, ruling: &dyn Fn(&SubjectFinding) -> Option<Ruli
         let machine = finding.proposal.unwrap_or(finding.status);
         laid.decided += 1;
         laid.overruled += u64::from(machine != ruling.status);
+        laid.over_reviewers += u64::from(ruling.overrules);
         for who in &ruling.by {
             *laid.by.entry(who.clone()).or_default() += 1;
         }
@@ -213,7 +229,8 @@ fn told(ruling: &Ruling, machine: Status, said: &str) -> String {
     let comment = if ruling.comment.is_empty() { String::new() } else { format!(": {}", ruling.comment) };
     let check = if machine == ruling.status { "the check agrees" } else { "the check says otherwise" };
     let said = if said.is_empty() { String::new() } else { format!(": {said}") };
-    format!("decided by {}{comment} ({check}{said})", ruling.by.join(" and "))
+    let over = if ruling.overrules { ", over the reviewers" } else { "" };
+    format!("decided by {}{over}{comment} ({check}{said})", ruling.by.join(" and "))
 }
 
 #[cfg(test)]
@@ -285,6 +302,7 @@ mod tests {
                 status: *status,
                 by: vec!["ann".into()],
                 adjudicated: false,
+                overrules: false,
                 comment: "clear".into(),
             })
         };
@@ -352,8 +370,13 @@ mod tests {
         let (event, laid) = laid_over_of(&two, &[(3, Status::Fail)]);
         assert_eq!(event.verdicts[0].subjects, Tally { pass: 1, held: 3, ..Tally::default() });
         assert_eq!((laid.waiting, laid.decided), (3, 0));
-        let alone =
-            |adjudicated| Ruling { status: Status::Pass, by: vec!["ann".into()], adjudicated, comment: String::new() };
+        let alone = |adjudicated| Ruling {
+            status: Status::Pass,
+            by: vec!["ann".into()],
+            adjudicated,
+            overrules: false,
+            comment: String::new(),
+        };
         assert_eq!(alone(true).where_wanted(2), Some(alone(true)), "an adjudicator decides alone");
         assert_eq!(alone(false).where_wanted(2), None);
     }

@@ -106,8 +106,10 @@ impl Answer {
 pub enum Act {
     /// A reviewer answers.
     Label(Answer),
-    /// An adjudicator decides.
+    /// An adjudicator decides where answers differ, nobody could answer, or time ran out.
     Adjudicate(Answer),
+    /// An adjudicator decides where nobody had to: over what reviewers say, or without waiting for them.
+    Overrule(Answer),
     /// An earlier row does not count any more.
     Undo {
         /// The id of that row.
@@ -116,11 +118,12 @@ pub enum Act {
 }
 
 impl Act {
-    /// Its name: `label`, `adjudicate` or `undo`.
+    /// Its name: `label`, `adjudicate`, `overrule` or `undo`.
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Label(_) => "label",
             Self::Adjudicate(_) => "adjudicate",
+            Self::Overrule(_) => "overrule",
             Self::Undo { .. } => "undo",
         }
     }
@@ -128,8 +131,24 @@ impl Act {
     /// What was answered; `None` of an undo.
     pub const fn answer(&self) -> Option<Answer> {
         match self {
-            Self::Label(answer) | Self::Adjudicate(answer) => Some(*answer),
+            Self::Label(answer) | Self::Adjudicate(answer) | Self::Overrule(answer) => Some(*answer),
             Self::Undo { .. } => None,
+        }
+    }
+
+    /// Whether it is an adjudicator's, who decides alone.
+    pub const fn adjudicates(&self) -> bool {
+        matches!(self, Self::Adjudicate(_) | Self::Overrule(_))
+    }
+
+    /// The act of a name, with what goes along; `None` where they do not go together.
+    pub fn named(name: &str, answer: Option<Answer>, undoes: Option<String>) -> Option<Self> {
+        match (name, answer, undoes) {
+            ("label", Some(answer), None) => Some(Self::Label(answer)),
+            ("adjudicate", Some(answer), None) => Some(Self::Adjudicate(answer)),
+            ("overrule", Some(answer), None) => Some(Self::Overrule(answer)),
+            ("undo", None, Some(label)) => Some(Self::Undo { label }),
+            _ => None,
         }
     }
 }
@@ -186,8 +205,9 @@ pub struct Label {
     pub seconds: Option<u32>,
     /// Where.
     pub source: Source,
-    /// Whether the person saw what the check says before answering: such an answer is not blind.
-    pub shown_proposal: bool,
+    /// Whether the person saw what the check says before answering: such an answer is not blind. `None` where that is not
+    /// known, which is not blind for sure either.
+    pub shown_proposal: Option<bool>,
 }
 
 /// What a person submits.
@@ -203,8 +223,9 @@ pub struct Submission {
     pub seconds: Option<u32>,
     /// Where it was given.
     pub source: Source,
-    /// Whether the person saw what the check says before answering.
-    pub shown_proposal: bool,
+    /// Whether the person saw what the check says before answering, as far as whoever submits it knows. Of an answer that is
+    /// given here the store finds that out by itself; of one from elsewhere `None` is not known.
+    pub shown_proposal: Option<bool>,
 }
 
 #[cfg(test)]
@@ -220,6 +241,18 @@ mod tests {
         assert_eq!(Answer::named("skip", None), None);
         assert_eq!(Answer::named("pass", Some(reason)), None);
         assert_eq!(Answer::named("held", None), None);
+    }
+
+    #[test]
+    fn an_act_is_found_by_its_name_and_what_goes_along() {
+        let undo = Act::Undo { label: "l1".into() };
+        for act in [Act::Label(Answer::Pass), Act::Adjudicate(Answer::Fail), Act::Overrule(Answer::Pass), undo] {
+            let undoes = if let Act::Undo { label } = &act { Some(label.clone()) } else { None };
+            assert_eq!(Act::named(act.name(), act.answer(), undoes), Some(act));
+        }
+        assert_eq!(Act::named("undo", Some(Answer::Pass), None), None);
+        assert_eq!(Act::named("label", None, None), None);
+        assert_eq!(Act::named("shout", Some(Answer::Pass), None), None);
     }
 
     #[test]

@@ -52,6 +52,12 @@ pub enum Refused {
         /// Where it stands.
         status: ItemStatus,
     },
+    /// An adjudicator decides where answers differ, nobody could answer, or time ran out; here nobody has to.
+    #[error("this item is {}: an adjudicator decides where answers differ, two could not answer, or time ran out", status.name())]
+    Undisputed {
+        /// Where it stands.
+        status: ItemStatus,
+    },
     /// As many people work on it as are wanted.
     #[error("this item is taken by {}", names(holders))]
     Taken {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Act, DecidedBy, Item, ItemId, ItemStatus, Label, Millis, SkipReason, Source, Why};
+use super::{Act, Answer, DecidedBy, Item, ItemId, ItemStatus, Label, Millis, SkipReason, Source, Why};
 use crate::model::digest::Digest;
 use crate::model::{Level, Severity, Status, SubjectRef};
 
@@ -104,7 +104,7 @@ pub struct LabelLine {
     pub id: String,
     /// Who said it.
     pub reviewer: String,
-    /// `label`, `adjudicate` or `undo`.
+    /// `label`, `adjudicate`, `overrule` or `undo`.
     pub act: String,
     /// `pass`, `fail` or `skip`; `None` of an undo.
     pub answer: Option<String>,
@@ -125,9 +125,9 @@ pub struct LabelLine {
     pub seconds: Option<u32>,
     /// Where it was said.
     pub source: Source,
-    /// Whether what the check says was seen before.
+    /// Whether what the check says was seen before; `None` where that is not known.
     #[serde(default)]
-    pub shown_proposal: bool,
+    pub shown_proposal: Option<bool>,
 }
 
 impl ItemLine {
@@ -169,6 +169,43 @@ impl ItemLine {
             shown: None,
         }
     }
+
+    /// The line for somebody who is still to answer: without what the check says, how sure it is, and what others say.
+    pub fn blind(&self) -> Value {
+        let mut line = serde_json::json!(self);
+        if let Some(line) = line.as_object_mut() {
+            for told in [
+                "proposal",
+                "score",
+                "confidence",
+                "inclusion",
+                "holds",
+                "decision",
+                "decided_by",
+                "resolved",
+                "labels",
+            ] {
+                line.remove(told);
+            }
+            // Some of the reasons say how sure it is.
+            let tells = |why: &&Why| matches!(why, Why::Below { .. } | Why::Disagreement { .. } | Why::Audit { .. });
+            let why: Vec<&Why> = self.why.iter().filter(|why| !tells(why)).collect();
+            line.insert("why".to_owned(), serde_json::json!(why));
+        }
+        line
+    }
+
+    /// The rows of the book; `Err` says which of them is none.
+    ///
+    /// # Errors
+    /// A row whose parts do not go together.
+    pub fn rows(&self) -> Result<Vec<Label>, String> {
+        let row = |(row, seq): (&LabelLine, i64)| {
+            row.row(&self.item, seq)
+                .ok_or_else(|| format!("its label {} is none: {} with such an answer", row.id, row.act))
+        };
+        self.labels.iter().zip(1..).map(row).collect()
+    }
 }
 
 impl LabelLine {
@@ -177,7 +214,7 @@ impl LabelLine {
         let answer = label.act.answer();
         let undoes = match &label.act {
             Act::Undo { label } => Some(label.clone()),
-            Act::Label(_) | Act::Adjudicate(_) => None,
+            Act::Label(_) | Act::Adjudicate(_) | Act::Overrule(_) => None,
         };
         Self {
             id: label.id.clone(),
@@ -192,6 +229,26 @@ impl LabelLine {
             source: label.source,
             shown_proposal: label.shown_proposal,
         }
+    }
+
+    /// The row of a line; `None` where its parts do not go together.
+    fn row(&self, item: &ItemId, seq: i64) -> Option<Label> {
+        let answer = match self.answer.as_deref() {
+            Some(name) => Some(Answer::named(name, self.skip_reason)?),
+            None => None,
+        };
+        Some(Label {
+            id: self.id.clone(),
+            seq,
+            item: item.clone(),
+            reviewer: self.reviewer.clone(),
+            act: Act::named(&self.act, answer, self.undoes.clone())?,
+            comment: self.comment.clone(),
+            at: self.at,
+            seconds: self.seconds,
+            source: self.source,
+            shown_proposal: self.shown_proposal,
+        })
     }
 }
 
@@ -237,7 +294,7 @@ mod maybe_time {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Answer, testing};
+    use super::super::testing;
     use super::*;
 
     #[test]
@@ -262,6 +319,28 @@ mod tests {
         assert!(text.contains(r#""created":"2023-11-14T22:13:20.123Z""#), "{text}");
         assert!(text.contains(r#""undoes":"l1""#) && text.contains(r#""skip_reason":"not_my_field""#), "{text}");
         assert_eq!(serde_json::from_str::<ItemLine>(&text).unwrap(), line);
+        let back = line.rows().unwrap();
+        let same = back.iter().zip(&rows).all(|(a, b)| (&a.id, &a.act, a.seq) == (&b.id, &b.act, b.seq));
+        assert!(same && back.len() == rows.len(), "{back:?}");
+        let strange = ItemLine { labels: vec![LabelLine { answer: None, ..line.labels[0].clone() }], ..line };
+        assert!(strange.rows().unwrap_err().contains("label l1 is none"));
+    }
+
+    #[test]
+    fn a_blind_line_holds_nothing_that_the_check_or_others_say() {
+        let mut asked = testing::item(1).asked;
+        asked.routed.why = vec![Why::Audit { rate: 0.1 }, Why::Tag { tag: "refund".into() }];
+        let id = asked.key.id();
+        let (content, baseline, decided, resolved) = (None, None, None, None);
+        let (status, decision) = (ItemStatus::NeedsMore, None);
+        let item = Item { id, asked, content, baseline, status, decision, decided, open: 1, created: 0, resolved };
+        let line = ItemLine::of(&item, &[testing::row(1, "bob", Answer::Fail)]).blind();
+        assert_eq!(line["why"], serde_json::json!([{ "why": "tag", "tag": "refund" }]));
+        let text = line.to_string();
+        for hidden in ["\"pass\"", "\"fail\"", "bob", "0.75", "0.5", "audit", "inclusion", "labels"] {
+            assert!(!text.contains(hidden), "{hidden}: {text}");
+        }
+        assert_eq!(line["item"], item.id.as_str());
     }
 
     #[test]

@@ -21,7 +21,7 @@ pub use event::Event;
 pub use item::{Asked, Content, Item, ItemId, ItemKey, ItemStatus, NewItem};
 pub use label::{Act, Answer, Label, SkipReason, Source, Submission};
 pub use lease::{Lease, Refused};
-pub use standing::{DecidedBy, Standing, counting, standing};
+pub use standing::{DecidedBy, Standing, blind, counting, standing};
 pub use token::Token;
 
 /// A time: milliseconds since the epoch, UTC.

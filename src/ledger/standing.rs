@@ -25,6 +25,9 @@ pub enum DecidedBy {
     Adjudicator {
         /// Who.
         who: String,
+        /// Whether nobody had to: reviewers did not differ, or had not all answered.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        overrules: bool,
     },
 }
 
@@ -33,8 +36,13 @@ impl DecidedBy {
     pub fn names(&self) -> Vec<&str> {
         match self {
             Self::Reviewers { who } => who.iter().map(String::as_str).collect(),
-            Self::Adjudicator { who } => vec![who],
+            Self::Adjudicator { who, .. } => vec![who],
         }
+    }
+
+    /// Whether an adjudicator decided where nobody had to.
+    pub const fn overrules(&self) -> bool {
+        matches!(self, Self::Adjudicator { overrules: true, .. })
     }
 }
 
@@ -62,12 +70,22 @@ pub fn counting(labels: &[Label]) -> Vec<&Label> {
     };
     let stands = |(at, row): &(usize, &Label)| row.act.answer().is_some() && !undone(*at, row);
     let standing: Vec<&Label> = labels.iter().enumerate().filter(stands).map(|(_, row)| row).collect();
-    let is_adjudication = |row: &Label| matches!(row.act, Act::Adjudicate(_));
     let last = |at: usize, row: &Label| {
-        let same = |later: &&Label| later.reviewer == row.reviewer && is_adjudication(later) == is_adjudication(row);
+        let same = |later: &&Label| later.reviewer == row.reviewer && later.act.adjudicates() == row.act.adjudicates();
         !standing[at + 1..].iter().any(same)
     };
     standing.iter().enumerate().filter(|(at, row)| last(*at, row)).map(|(_, row)| *row).collect()
+}
+
+/// Whether a decision of these rows is blind: nobody whose answer counts had seen what the check says. `Some(false)` where
+/// somebody had; `None` where that is not known of all of them, or nobody has answered.
+pub fn blind(labels: &[Label]) -> Option<bool> {
+    let answers = |row: &&Label| row.act.answer().and_then(Answer::status).is_some();
+    let shown: Vec<Option<bool>> = counting(labels).into_iter().filter(answers).map(|row| row.shown_proposal).collect();
+    if shown.contains(&Some(true)) {
+        return Some(false);
+    }
+    (!shown.is_empty() && !shown.contains(&None)).then_some(true)
 }
 
 /// What the rows of one item, in their order, add up to, where `reviewers` answers are wanted.
@@ -76,10 +94,11 @@ pub fn standing(reviewers: u32, labels: &[Label]) -> Standing {
     let rows = counting(labels);
     let mut answers: Vec<(&str, Status)> = Vec::new();
     let mut skipped_by = Vec::new();
-    let mut adjudicated: Option<(&str, Answer)> = None;
+    let mut adjudicated: Option<(&str, Answer, bool)> = None;
     for row in rows {
         match row.act {
-            Act::Adjudicate(answer) => adjudicated = Some((&row.reviewer, answer)),
+            Act::Adjudicate(answer) => adjudicated = Some((&row.reviewer, answer, false)),
+            Act::Overrule(answer) => adjudicated = Some((&row.reviewer, answer, true)),
             Act::Label(answer) => match answer.status() {
                 Some(status) => answers.push((&row.reviewer, status)),
                 None => skipped_by.push(row.reviewer.clone()),
@@ -88,11 +107,11 @@ pub fn standing(reviewers: u32, labels: &[Label]) -> Standing {
         }
     }
     let rests = |status, skipped_by| Standing { status, decision: None, by: None, open: 0, skipped_by };
-    if let Some((who, answer)) = adjudicated {
+    if let Some((who, answer, overrules)) = adjudicated {
         return match answer.status() {
             Some(decision) => Standing {
                 decision: Some(decision),
-                by: Some(DecidedBy::Adjudicator { who: who.to_owned() }),
+                by: Some(DecidedBy::Adjudicator { who: who.to_owned(), overrules }),
                 ..rests(ItemStatus::Resolved, skipped_by)
             },
             None => rests(ItemStatus::Skipped, skipped_by),
@@ -151,7 +170,7 @@ mod tests {
         assert_eq!(of(3, &rows), (ItemStatus::Disputed, None, 0));
         rows.push(adjudicate(3, "cat", Fail));
         assert_eq!(of(3, &rows), (ItemStatus::Resolved, Some(Status::Fail), 0));
-        assert_eq!(standing(3, &rows).by, Some(DecidedBy::Adjudicator { who: "cat".into() }));
+        assert_eq!(standing(3, &rows).by, Some(DecidedBy::Adjudicator { who: "cat".into(), overrules: false }));
         rows.push(undo(4, "cat", 3));
         assert_eq!(of(3, &rows), (ItemStatus::Disputed, None, 0));
         rows.push(adjudicate(5, "cat", SKIP));
@@ -185,6 +204,43 @@ mod tests {
         assert_eq!(of(1, &rows), (ItemStatus::Disputed, None, 0));
     }
 
+    #[test]
+    fn an_adjudicator_who_decides_where_nobody_had_to_is_named_as_one() {
+        let mut rows = vec![row(1, "ann", Pass)];
+        rows.push(Label { act: Act::Overrule(Fail), ..adjudicate(2, "cat", Fail) });
+        assert_eq!(of(1, &rows), (ItemStatus::Resolved, Some(Status::Fail), 0));
+        let by = standing(1, &rows).by.unwrap();
+        assert!(by.overrules() && by.names() == ["cat"]);
+        assert_eq!(serde_json::to_value(&by).unwrap()["overrules"], true);
+        let without = serde_json::json!({ "how": "adjudicator", "who": "cat" });
+        assert!(!serde_json::from_value::<DecidedBy>(without).unwrap().overrules());
+        rows.push(undo(3, "cat", 2));
+        assert_eq!(of(1, &rows), (ItemStatus::Resolved, Some(Status::Pass), 0));
+    }
+
+    #[test]
+    fn a_decision_is_blind_when_all_who_made_it_are_known_to_be() {
+        let with = |shown: &[Option<bool>]| -> Vec<Label> {
+            let row = |(n, shown_proposal): (i64, &Option<bool>)| Label {
+                shown_proposal: *shown_proposal,
+                ..row(n, &format!("r{n}"), Pass)
+            };
+            (1..).zip(shown).map(row).collect()
+        };
+        let (no, yes) = (Some(false), Some(true));
+        assert_eq!(blind(&[]), None);
+        assert_eq!(blind(&with(&[no, no])), Some(true));
+        assert_eq!(blind(&with(&[no, None])), None);
+        assert_eq!(blind(&with(&[None, yes, no])), Some(false));
+        // What was taken back, and who only skipped, made no decision.
+        let mut rows = with(&[yes, no]);
+        rows.push(undo(3, "r1", 1));
+        rows.push(Label { shown_proposal: yes, ..row(4, "eve", SKIP) });
+        assert_eq!(blind(&rows), Some(true));
+        rows.push(Label { shown_proposal: yes, ..adjudicate(5, "cat", Fail) });
+        assert_eq!(blind(&rows), Some(false));
+    }
+
     proptest! {
         #[test]
         fn only_a_resolved_item_has_a_decision_and_only_an_undecided_one_wants_answers(
@@ -210,7 +266,7 @@ mod tests {
             for name in by.names() {
                 let adjudicates = matches!(by, DecidedBy::Adjudicator { .. });
                 let said = counting(&rows).into_iter().find(|row| {
-                    row.reviewer == name && matches!(row.act, Act::Adjudicate(_)) == adjudicates
+                    row.reviewer == name && row.act.adjudicates() == adjudicates
                 });
                 prop_assert_eq!(said.and_then(|row| row.act.answer()).and_then(Answer::status), found.decision);
             }

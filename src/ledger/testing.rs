@@ -62,7 +62,7 @@ fn act(n: i64, reviewer: &str, act: Act) -> Label {
         at: n,
         seconds: None,
         source: Source::Web,
-        shown_proposal: false,
+        shown_proposal: Some(false),
     }
 }
 

@@ -186,11 +186,12 @@ impl Decisions {
         }
         let by = line.decided_by.as_ref().ok_or("it is decided, and does not say by whom")?;
         let adjudicated = matches!(by, DecidedBy::Adjudicator { .. });
+        let overrules = by.overrules();
         let by: Vec<String> = by.names().into_iter().map(str::to_owned).collect();
         let said = line.labels.iter().rev().filter(|row| by.contains(&row.reviewer)).map(|row| row.comment.as_str());
         let comment = said.into_iter().find(|c| !c.is_empty()).unwrap_or_default().to_owned();
         self.others.insert(of_any_check(key));
-        self.rulings.insert(key.id(), Ruling { status, by, adjudicated, comment });
+        self.rulings.insert(key.id(), Ruling { status, by, adjudicated, overrules, comment });
         Ok(())
     }
 
@@ -212,7 +213,8 @@ impl Decisions {
             let comment = said(&rows, decided.status);
             let by = decided.by.names().into_iter().map(str::to_owned).collect();
             let adjudicated = matches!(decided.by, DecidedBy::Adjudicator { .. });
-            (id, Ruling { status: decided.status, by, adjudicated, comment })
+            let overrules = decided.by.overrules();
+            (id, Ruling { status: decided.status, by, adjudicated, overrules, comment })
         });
         let undecided = store.contested(keys).await?.into_iter().map(|(id, who)| (id, contested(who)));
         Ok(Self { rulings: undecided.chain(rulings).collect(), others })
@@ -227,7 +229,7 @@ fn said(rows: &[Label], status: Status) -> String {
 
 /// That it is not decided, although these people say fail.
 fn contested(by: Vec<String>) -> Ruling {
-    Ruling { status: Status::Held, by, adjudicated: false, comment: String::new() }
+    Ruling { status: Status::Held, by, adjudicated: false, overrules: false, comment: String::new() }
 }
 
 /// Who says fail, of the rows of an export: what was not taken back, and of each person the last.

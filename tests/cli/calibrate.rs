@@ -53,7 +53,35 @@ fn label(i: usize, digest: &str, keys: Value) -> Value {
     });
     let keys = keys.as_object().expect("keys").clone();
     line.as_object_mut().expect("a line").extend(keys);
+    // Whoever decided it answered blind, unless the keys say otherwise.
+    if line["labels"].as_array().is_some_and(Vec::is_empty) {
+        line["labels"] = json!([{
+            "id": format!("label{i}"), "reviewer": "ann", "act": "label", "answer": line["decision"], "source": "web",
+            "at": "2026-11-02T00:00:00Z", "shown_proposal": false,
+        }]);
+    }
     line
+}
+
+#[test]
+fn labels_that_are_not_known_to_be_blind_show_nothing_and_are_counted() {
+    let shown = |value: Value| {
+        labelled(move |digest| {
+            let mut lines: Vec<Value> = (0..100).map(|i| label(i, digest, json!({}))).collect();
+            lines.iter_mut().for_each(|line| line["labels"][0]["shown_proposal"] = value.clone());
+            lines
+        })
+    };
+    let (project, _stub) = shown(json!(false));
+    calibrate(&project, &[]).code(0);
+    for (value, what) in
+        [(json!(true), "100 of those after seeing"), (json!(null), "100 of those by people who may have")]
+    {
+        let (project, _stub) = shown(value);
+        let said = calibrate(&project, &[]).code(4);
+        assert!(said.out.contains(what), "{}", said.out);
+        assert!(said.out.contains("100 drawn verdicts were decided by people who had seen"), "{}", said.out);
+    }
 }
 
 fn write(project: &Project, labels: &[Value]) {
@@ -233,7 +261,7 @@ fn labels_are_read_from_the_store() {
                 comment: String::new(),
                 seconds: None,
                 source: Source::Import,
-                shown_proposal: false,
+                shown_proposal: Some(false),
             };
             store.import(&item.asked.key.id(), "ann", &said, 2).await.expect("asked").expect("taken");
         }

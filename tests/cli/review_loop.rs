@@ -44,7 +44,7 @@ impl Desk {
             comment: format!("as for {session}"),
             seconds: None,
             source: Source::Terminal,
-            shown_proposal: false,
+            shown_proposal: Some(false),
         };
         let done = self.runtime.block_on(self.store.import(&item.id, who, &said, NOW)).expect("the store");
         done.expect("a label");

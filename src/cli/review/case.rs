@@ -9,6 +9,7 @@ use crate::cli::run::display;
 use crate::eval::exit;
 use crate::report::safe;
 use crate::review::regression::{self, Making};
+use crate::store::db::Seen;
 
 /// Arguments of `seatrial review case`.
 #[derive(Debug, clap::Args)]
@@ -39,7 +40,19 @@ pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     let opened = Opened::new(context)?;
     let item = opened.item(&args.item)?;
     let content = match &item.content {
-        Some(digest) => opened.wait(opened.store.content(digest))?,
+        Some(digest) => {
+            // It leaves the store: who takes it is written down.
+            let seen = Seen {
+                at: opened::now(),
+                who: opened::reviewer(context).unwrap_or_else(|_| "somebody".to_owned()),
+                what: "case".to_owned(),
+                item: Some(item.id.clone()),
+                session: Some(item.key.session.to_string()),
+                origin: "terminal".to_owned(),
+            };
+            opened.wait(opened.store.seen(&seen))?;
+            opened.wait(opened.store.content(digest))?
+        }
         None => None,
     };
     let Some(session) = content else {

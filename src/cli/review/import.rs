@@ -6,12 +6,13 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
-use super::opened::{Opened, now};
+use super::opened::{Opened, now, reviewer};
 use crate::cli::context::{Context, Failure};
 use crate::eval::exit;
 use crate::report::safe;
 use crate::review::exchange::import::{self, Found, Imported};
 use crate::review::words::count;
+use crate::store::db::{Keep, Role};
 
 /// Arguments of `seatrial review import`.
 #[derive(Debug, clap::Args)]
@@ -24,10 +25,12 @@ A line is a label by itself, a line of `seatrial review export`, or an output of
   {\"item\": \"sbgvszv7...\", \"reviewer\": \"ann\", \"answer\": \"fail\", \"comment\": \"...\", \"at\": \"2026-11-27T05:40:00Z\"}
 `answer` is pass, fail or skip (with `skip_reason`). In the place of `item` may stand what its name follows from: `suite`,
 `check`, `check_digest`, `session`, `subject`, and `case_digest` where there is one. A label with the `id` of one that is there is the same label; one without
-gets an id that follows from what it says. So a file can be imported again.
+gets an id that follows from what it says. So a file can be imported again. `shown_proposal` says whether what the check says
+was seen before: where a line does not say, that is not known, and `seatrial calibrate` holds no judge against the label.
 
-All lines are looked at before anything is written; where one is wrong, nothing is, unless --partial. Exit codes: 0; 2 when
-a line is wrong, 5 when the store cannot be written (import it again: it goes on where it ended).")]
+A file is one transaction: where a line is wrong, nothing is written, unless --partial, which writes the others. Where the
+store has users, who imports must be one of them, and an adjudicator where a line has `act` adjudicate or overrule.
+Exit codes: 0; 2 when a line is wrong; 5 when the store cannot be written, and then nothing was.")]
 pub struct Args {
     /// The file; `-` is standard input.
     #[arg(value_name = "FILE")]
@@ -54,25 +57,25 @@ pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
         import::read(&mut BufReader::new(file)).map_err(unreadable)?
     };
     let opened = Opened::new(context)?;
-    let now = now();
-    let known = opened.wait(import::check(&opened.store, &mut found, now))?;
-    let writes = !args.dry_run && (args.partial || found.wrong_in_all == 0);
-    let done = if writes {
-        let written = opened
-            .runtime()
-            .block_on(import::write(&opened.store, &mut found, now))
-            .map_err(|why| Failure::store(&why))?;
-        Imported { known, ..written }
-    } else {
-        Imported { known, new: 0, ..Imported::default() }
+    let decides = found.labels.iter().any(|label| label.act.adjudicates());
+    // Who imports vouches for it; nobody has to say who they are where that makes no difference.
+    let who = reviewer(context);
+    let may =
+        opened.may(who.as_ref().map_or("", String::as_str), if decides { Role::Adjudicator } else { Role::Reviewer });
+    may.map_err(|refused| who.err().unwrap_or(refused))?;
+    let keep = match (args.dry_run, args.partial) {
+        (true, _) => Keep::Nothing,
+        (false, true) => Keep::Right,
+        (false, false) => Keep::Whole,
     };
-    tell(args, &found, done, writes, context)
+    let done = opened.wait(import::take_in(&opened.store, &mut found, keep, now()))?;
+    tell(args, &found, done, context)
 }
 
-fn tell(args: &Args, found: &Found, done: Imported, writes: bool, context: &Context) -> Result<u8, Failure> {
+fn tell(args: &Args, found: &Found, done: Imported, context: &Context) -> Result<u8, Failure> {
     let wrong = found.wrong_in_all;
     let code = if wrong > 0 { exit::USAGE } else { exit::PASSED };
-    let would = found.labels.len() as u64;
+    let writes = done.written;
     let name = safe::line(&args.file.to_string_lossy()).into_owned();
     let mut told: String =
         found.wrong.iter().map(|w| format!("{name}:{}: {}\n", w.line, safe::line(&w.message))).collect();
@@ -84,8 +87,8 @@ fn tell(args: &Args, found: &Found, done: Imported, writes: bool, context: &Cont
         let problems: Vec<_> =
             found.wrong.iter().map(|w| json!({ "severity": "error", "line": w.line, "message": w.message })).collect();
         let line = json!({
-            "schema": 1, "exit_code": code, "dry_run": args.dry_run, "new": if writes { done.new } else { would },
-            "written": writes, "known": done.known, "items": done.items, "resolved": done.resolved, "wrong": wrong,
+            "schema": 1, "exit_code": code, "dry_run": args.dry_run, "new": done.new, "written": writes,
+            "known": done.known, "items": done.items, "resolved": done.resolved, "wrong": wrong,
             "problems": problems,
         });
         return context.print(format!("{line}\n").as_bytes(), code);
@@ -95,9 +98,9 @@ fn tell(args: &Args, found: &Found, done: Imported, writes: bool, context: &Cont
         let new = count(done.new, "label", "labels");
         format!("took in {new} of {}{known}; {} decided now\n", count(done.items, "item", "items"), done.resolved)
     } else if args.dry_run {
-        format!("would take in {}{known}; nothing was written\n", count(would, "label", "labels"))
+        format!("would take in {}{known}; nothing was written\n", count(done.new, "label", "labels"))
     } else {
-        let right = count(would, "other label is", "other labels are");
+        let right = count(done.new, "other label is", "other labels are");
         format!(
             "nothing was written: {} wrong; {right} right{known} (--partial takes them)\n",
             count(wrong, "line is", "lines are")

@@ -4,6 +4,7 @@ use super::opened::{BRIEFLY, Opened, now, refused, reviewer, submission};
 use super::told;
 use crate::cli::context::{Context, Failure};
 use crate::ledger::{Answer, Refused, counting};
+use crate::store::db::Role;
 
 /// Arguments of `seatrial review label`.
 #[derive(Debug, clap::Args)]
@@ -56,6 +57,7 @@ pub fn answer(item: &str, answer: Answer, comment: &str, json: bool, context: &C
     let who = reviewer(context)?;
     told::check_comment(comment)?;
     let opened = Opened::new(context)?;
+    opened.may(&who, Role::Reviewer)?;
     let item = opened.item(item)?;
     let said = submission(answer, comment)?;
     let lease = match opened.wait(opened.store.claim_item(&item.id, &who, now(), BRIEFLY))? {

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::opened::{Opened, now};
+use super::opened::{Opened, now, reviewer};
 use super::{empty, which};
 use crate::cli::context::{Context, Failure};
 use crate::eval::exit;
@@ -20,7 +20,7 @@ use crate::store::db::{ItemFilter, Page};
   seatrial review list --suite support --overdue
   seatrial review list --status resolved --json
 
-What a check says of an item is shown once the item is decided.")]
+What a check says of an item is shown once the item is decided; whom it was shown to is written down.")]
 pub struct Args {
     #[command(flatten)]
     which: which::Args,
@@ -45,10 +45,15 @@ pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     let items = opened.wait(opened.store.items(&filter, Page { offset: 0, limit: args.limit }, now))?;
     let any = ItemFilter { status: Vec::new(), ..filter.clone() };
     let counts = opened.wait(opened.store.counts(&any, now))?;
+    // Of those that are decided it is said what was decided.
+    let decided = items.iter().filter(|item| item.decision.is_some());
+    if let Ok(who) = reviewer(context) {
+        opened.revealed(decided, &who)?;
+    }
     if args.json {
         let by_status: serde_json::Map<_, _> =
             ItemStatus::ALL.iter().map(|s| (s.name().to_owned(), counts.of(*s).into())).collect();
-        let rows: Vec<_> = items.iter().map(|item| row(item, context)).collect();
+        let rows: Vec<_> = items.iter().map(row).collect();
         let line =
             json!({ "schema": 1, "exit_code": 0, "items": rows, "counts": by_status, "overdue": counts.overdue });
         return context.print(format!("{line}\n").as_bytes(), exit::PASSED);
@@ -67,15 +72,14 @@ pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
 }
 
 /// An item as scripts see it; not what the check says, before it is decided.
-fn row(item: &Item, _: &Context) -> serde_json::Value {
-    let mut line = json!(ItemLine::of(item, &[]));
+fn row(item: &Item) -> serde_json::Value {
+    let line = ItemLine::of(item, &[]);
+    if item.decision.is_none() {
+        return line.blind();
+    }
+    let mut line = json!(line);
     if let Some(object) = line.as_object_mut() {
         object.remove("labels");
-        if item.decision.is_none() {
-            for key in ["proposal", "score", "confidence"] {
-                object.remove(key);
-            }
-        }
     }
     line
 }

@@ -8,9 +8,9 @@ use tokio::runtime::Runtime;
 use crate::cli::context::{Context, Failure};
 use crate::cli::stored;
 use crate::eval::exit;
-use crate::ledger::{Answer, Item, ItemId, Millis, Refused, Source, Submission, Token};
+use crate::ledger::{Answer, Item, ItemId, ItemStatus, Millis, Refused, Source, Submission, Token};
 use crate::report::safe;
-use crate::store::db::{Store, StoreError};
+use crate::store::db::{REVEALED, Role, Seen, Store, StoreError};
 
 /// How long an item is ours while a command answers it, in milliseconds.
 pub const BRIEFLY: Millis = 60_000;
@@ -37,6 +37,28 @@ impl Opened {
     /// What is waited with.
     pub fn runtime(&self) -> &Runtime {
         self.opened.runtime()
+    }
+
+    /// Refuses what takes a role that somebody does not have. Names are not proven here: whoever can write the store can say
+    /// that they are anybody.
+    pub fn may(&self, who: &str, role: Role) -> Result<(), Failure> {
+        self.wait(self.store.permits(who, role))?.map_err(Failure::usage)
+    }
+
+    /// Writes down that somebody is shown what the check and others say of items: whoever answers them afterwards does not
+    /// answer blind.
+    pub fn revealed<'i>(&self, items: impl Iterator<Item = &'i Item>, who: &str) -> Result<(), Failure> {
+        let at = now();
+        let seen = |item: &Item| Seen {
+            at,
+            who: who.to_owned(),
+            what: REVEALED.to_owned(),
+            item: Some(item.id.clone()),
+            session: Some(item.key.session.to_string()),
+            origin: "terminal".to_owned(),
+        };
+        let all: Vec<Seen> = items.map(seen).collect();
+        self.wait(self.store.seen_all(&all))
     }
 
     /// The item that somebody means: by its name, or by the beginning of it where that is enough.
@@ -66,9 +88,16 @@ impl Opened {
 pub fn refused(item: &ItemId, why: &Refused) -> Failure {
     let help = match why {
         Refused::Answered { label, .. } => format!("\nhelp: `seatrial review undo {label}` takes that answer back"),
-        Refused::Closed { .. } => "\nhelp: `seatrial review adjudicate` decides it otherwise".to_owned(),
+        Refused::Closed { status: ItemStatus::Disputed | ItemStatus::Skipped | ItemStatus::Expired } => {
+            "\nhelp: `seatrial review adjudicate` decides it".to_owned()
+        }
+        Refused::Closed { status: ItemStatus::Resolved } | Refused::Undisputed { .. } => {
+            "\nhelp: `seatrial review adjudicate --overrule` decides it all the same, and reports say so".to_owned()
+        }
         Refused::Taken { .. } => "\nhelp: wait until they are done, or take another".to_owned(),
-        Refused::Stale { .. } | Refused::Unknown { .. } | Refused::Forbidden { .. } => String::new(),
+        Refused::Closed { .. } | Refused::Stale { .. } | Refused::Unknown { .. } | Refused::Forbidden { .. } => {
+            String::new()
+        }
     };
     Failure::usage(format_args!("{item}: {why}{help}"))
 }
@@ -93,7 +122,8 @@ pub fn submission(answer: Answer, comment: &str) -> Result<Submission, Failure> 
         comment: comment.to_owned(),
         seconds: None,
         source: Source::Terminal,
-        shown_proposal: false,
+        // The store knows better what was seen before.
+        shown_proposal: None,
     })
 }
 

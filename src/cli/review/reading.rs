@@ -66,11 +66,18 @@ pub fn said(label: &Label) -> String {
     let what = match &label.act {
         Act::Label(answer) => answer.name().to_owned(),
         Act::Adjudicate(answer) => format!("{} (decides)", answer.name()),
+        Act::Overrule(answer) => format!("{} (decides over the reviewers)", answer.name()),
         Act::Undo { label } => format!("takes back {label}"),
     };
     let reason = label.act.answer().and_then(|a| a.skip_reason());
     let reason = reason.map(|reason| format!(", {}", reason.words())).unwrap_or_default();
     let comment = if label.comment.is_empty() { String::new() } else { format!(": {}", label.comment) };
-    let line = format!("{}  {}  {what}{reason}{comment}  ({})", rfc3339(label.at), label.reviewer, label.id);
+    let seen = match label.shown_proposal {
+        _ if label.act.answer().is_none() => "",
+        Some(false) => "",
+        Some(true) => ", not blind",
+        None => ", not known to be blind",
+    };
+    let line = format!("{}  {}  {what}{reason}{seen}{comment}  ({})", rfc3339(label.at), label.reviewer, label.id);
     safe::line(&line).into_owned()
 }

@@ -19,7 +19,8 @@ use crate::review::desk::screen::{self, Sheet};
   seatrial review show sbgvszv7 --full        the whole session, nothing elided
   seatrial review show sbgvszv7 --json
 
-What the check says is shown when the item is decided, when you have answered it, or with --reveal.")]
+What the check says is shown when the item is decided, when you have answered it, or with --reveal. Who was shown it is
+written down, and an answer of theirs that comes afterwards is recorded as not blind.")]
 pub struct Args {
     /// The item, or the beginning of its name.
     #[arg(value_name = "ITEM")]
@@ -42,11 +43,18 @@ pub struct Args {
 pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     let opened = Opened::new(context)?;
     let item = opened.item(&args.item)?;
-    // Whoever looks is written down; to look, one need not say who one is.
-    let who = reviewer(context).unwrap_or_else(|_| "somebody".to_owned());
+    // Whoever looks is written down. To look one need not say who one is, but to be told what others are not told yet.
+    let who = match reviewer(context) {
+        Ok(who) => who,
+        Err(why) if args.reveal => return Err(why),
+        Err(_) => "somebody".to_owned(),
+    };
     let labels = opened.wait(opened.store.labels(std::slice::from_ref(&item.id)))?;
     let answered = counting(&labels).iter().any(|label| label.reviewer == who);
     let reveal = args.reveal || answered || item.decision.is_some();
+    if reveal {
+        opened.revealed(std::iter::once(&item), &who)?;
+    }
     let reading = Reading::of(&opened, &item, &who, now())?;
     if args.json {
         let mut line = ItemLine::of(&item, if reveal { &labels } else { &[] });
@@ -56,10 +64,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
             against: item.against.as_deref().and_then(|text| serde_json::from_str(text).ok()),
             session: reading.json(),
         });
-        let mut value = json!(line);
-        if let (false, Some(object)) = (reveal, value.as_object_mut()) {
-            ["proposal", "score", "confidence", "labels"].iter().for_each(|key| drop(object.remove(*key)));
-        }
+        let value = if reveal { json!(line) } else { line.blind() };
         return context.print(format!("{value}\n").as_bytes(), exit::PASSED);
     }
     let columns = terminal_size::terminal_size().filter(|_| io::stdout().is_terminal());

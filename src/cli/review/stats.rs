@@ -13,7 +13,7 @@ use crate::ledger::{Act, ItemStatus, Label, counting};
 use crate::model::Status;
 use crate::report::safe;
 use crate::report::transcript::layout::width;
-use crate::review::exchange::export::{self, Ended, Exported};
+use crate::review::exchange::export::{self, Ended, Exported, How};
 use crate::stats::proportion::clopper_pearson;
 
 /// Arguments of `seatrial review stats`.
@@ -37,7 +37,7 @@ struct Reviewer {
     answers: u64,
     skips: u64,
     taken_back: u64,
-    /// Answers given without having seen what the check says.
+    /// Answers that are known to have been given without having seen what the check says.
     blind: u64,
     /// With others who answered the same item: how often they said the same, of how often.
     with_others: (u64, u64),
@@ -58,7 +58,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
         add(&one, &mut people);
         Ok(())
     };
-    match opened.runtime().block_on(export::each(&opened.store, &filter, None, now(), &mut take)) {
+    match opened.runtime().block_on(export::each(&opened.store, &filter, How::default(), now(), &mut take)) {
         Ok(_) => {}
         Err(Ended::Store(why)) => return Err(Failure::store(&why)),
         Err(Ended::Taker(never)) => match never {},
@@ -128,7 +128,7 @@ fn add(one: &Exported, people: &mut BTreeMap<String, Reviewer>) {
             who.with_decision.0 += u64::from(decision == *status);
             who.with_decision.1 += 1;
         }
-        if !label.shown_proposal {
+        if label.shown_proposal == Some(false) {
             who.blind += 1;
             who.with_check.0 += u64::from(one.line.proposal == *status);
             who.with_check.1 += 1;

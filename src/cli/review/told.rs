@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::cli::context::{Context, Failure};
 use crate::eval::exit;
 use crate::ledger::line::LabelLine;
-use crate::ledger::{ItemStatus, Label, Standing};
+use crate::ledger::{DecidedBy, ItemStatus, Label, Standing};
 use crate::review::exchange::incoming::LONGEST_COMMENT;
 use crate::review::words::count;
 
@@ -39,7 +39,9 @@ pub fn stands(standing: &Standing) -> String {
     match (standing.status, standing.decision) {
         (ItemStatus::Resolved, Some(decision)) => {
             let by = standing.by.as_ref().map(|by| by.names().join(" and ")).unwrap_or_default();
-            format!("decided: {} (by {by})", decision.name())
+            let overrules = standing.by.as_ref().is_some_and(DecidedBy::overrules);
+            let over = if overrules { ", overruling the reviewers" } else { "" };
+            format!("decided: {} (by {by}{over})", decision.name())
         }
         (ItemStatus::NeedsMore, _) => {
             format!("{} more wanted", count(u64::from(standing.open), "answer is", "answers are"))

@@ -5,6 +5,7 @@ use super::told;
 use crate::cli::context::{Context, Failure};
 use crate::ledger::{Answer, ItemId, counting};
 use crate::review::exchange::incoming::is_item;
+use crate::store::db::Role;
 
 /// Arguments of `seatrial review undo`.
 #[derive(Debug, clap::Args)]
@@ -17,7 +18,7 @@ pub struct Args {
     /// The item, of which your answer is taken back, or the id of a label.
     #[arg(value_name = "ITEM|LABEL")]
     what: String,
-    /// Take back what somebody else said, as an adjudicator.
+    /// Take back what somebody else said: for adjudicators, where the store has users.
     #[arg(long)]
     anyone: bool,
     /// Why.
@@ -33,6 +34,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     let who = reviewer(context)?;
     told::check_comment(&args.comment)?;
     let opened = Opened::new(context)?;
+    opened.may(&who, if args.anyone { Role::Adjudicator } else { Role::Reviewer })?;
     let label = match opened.item(&args.what) {
         Ok(item) => {
             let rows = opened.wait(opened.store.labels(std::slice::from_ref(&item.id)))?;

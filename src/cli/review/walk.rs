@@ -18,7 +18,7 @@ use crate::net::scrub::Secrets;
 use crate::review::desk::machine::{Desk, Do, Key, Mode};
 use crate::review::desk::screen::{self, Sheet, Size};
 use crate::review::words::count;
-use crate::store::db::{Claimed, ItemFilter, Store};
+use crate::store::db::{Claimed, ItemFilter, Role, Store};
 
 /// How long an item is ours unless the lease is renewed, in milliseconds.
 const LEASE: Millis = 5 * 60_000;
@@ -37,6 +37,7 @@ pub fn run(which: &which::Args, context: &Context) -> Result<u8, Failure> {
     }
     let who = reviewer(context)?;
     let opened = Opened::new(context)?;
+    opened.may(&who, Role::Reviewer)?;
     let is_partial = which.is_partial();
     let filter = which.filter(context);
     let stop = stop_on_signal()?;
@@ -192,6 +193,11 @@ impl Sitting {
         let reading = Reading::of(&self.opened, &item, &self.who, now())?;
         let draft = self.opened.wait(self.opened.store.draft(&item.id, &self.who))?;
         self.desk = Desk::at(reading.baseline().is_some(), draft.map(|text| comment_of(&text)).unwrap_or_default());
+        if self.opened.wait(self.opened.store.saw(&item.id, &self.who))? {
+            self.desk.notice = Some(
+                "you were shown before what the check or others say of it: that is kept with your answer".to_owned(),
+            );
+        }
         self.here = Some(Here { item, reading, since: Instant::now() });
         Ok(())
     }
@@ -211,7 +217,6 @@ impl Sitting {
         let Some(lease) = lease else { return Ok(()) };
         let mut said = submission(answer, &self.desk.comment)?;
         said.seconds = u32::try_from(here.since.elapsed().as_secs()).ok();
-        said.shown_proposal = self.desk.seen;
         let id = here.item.id.clone();
         match self.opened.wait(self.opened.store.submit(&lease, &said, now()))? {
             Ok((label, _)) => {

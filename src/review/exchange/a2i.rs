@@ -61,8 +61,14 @@ fn answer(label: &Label) -> Option<Value> {
     if !label.comment.is_empty() {
         content.insert("comment".to_owned(), label.comment.clone().into());
     }
-    if matches!(label.act, Act::Adjudicate(_)) {
+    if label.act.adjudicates() {
         content.insert("adjudication".to_owned(), true.into());
+    }
+    if matches!(label.act, Act::Overrule(_)) {
+        content.insert("overrules".to_owned(), true.into());
+    }
+    if let Some(shown) = label.shown_proposal {
+        content.insert("shownProposal".to_owned(), shown.into());
     }
     let mut said = json!({
         "answerContent": content,
@@ -113,9 +119,11 @@ fn written(said: &Value) -> Written {
         let mut chosen = table.iter().filter(|(_, on)| **on == Value::Bool(true)).map(|(name, _)| name.clone());
         chosen.next().filter(|_| chosen.next().is_none())
     };
+    let act = if content["overrules"] == Value::Bool(true) { "overrule" } else { "adjudicate" };
     Written {
+        shown_proposal: content["shownProposal"].as_bool(),
         reviewer: text(&said["workerId"]),
-        act: (content["adjudication"] == Value::Bool(true)).then(|| "adjudicate".to_owned()),
+        act: (content["adjudication"] == Value::Bool(true)).then(|| act.to_owned()),
         answer: text(verdict).or_else(|| verdict.as_object().and_then(chosen)).map(|name| name.to_lowercase()),
         skip_reason: text(&content["skipReason"]),
         comment: text(&content["comment"]),
@@ -127,9 +135,9 @@ fn written(said: &Value) -> Written {
 
 #[cfg(test)]
 mod tests {
-    use super::super::incoming::{Said, read};
+    use super::super::incoming::read;
     use super::*;
-    use crate::ledger::{Answer, Item, ItemStatus, SkipReason, testing};
+    use crate::ledger::{Act, Answer, Item, ItemStatus, SkipReason, testing};
 
     fn item() -> Item {
         let asked = testing::item(1).asked;
@@ -170,9 +178,10 @@ mod tests {
         assert_eq!(folder(&line), format!("2023/11/14/22/13/20/{}", line.item));
 
         let back = read(1, output.to_string().as_bytes()).unwrap();
-        let said: Vec<(&str, &Said)> = back.iter().map(|l| (l.reviewer.as_str(), &l.act)).collect();
-        let (skip, fail) = (Said::Label(skip), Said::Label(Answer::Fail));
-        assert_eq!(said, [("ann", &skip), ("bob", &fail), ("cat", &Said::Adjudicate(Answer::Pass))]);
+        let said: Vec<(&str, &Act)> = back.iter().map(|l| (l.reviewer.as_str(), &l.act)).collect();
+        assert!(back.iter().all(|label| label.shown_proposal == Some(false)));
+        let (skip, fail) = (Act::Label(skip), Act::Label(Answer::Fail));
+        assert_eq!(said, [("ann", &skip), ("bob", &fail), ("cat", &Act::Adjudicate(Answer::Pass))]);
         assert_eq!((back[1].comment.as_str(), back[1].seconds), ("Not what was asked.", Some(43)));
     }
 
@@ -189,7 +198,7 @@ mod tests {
         let answer =
             json!({ "answerContent": content, "submissionTime": "2020-06-18T17:08:26.246Z", "workerId": "w1" });
         let output = json!({ "humanLoopName": name, "humanAnswers": [answer], "inputContent": {} });
-        assert_eq!(read(1, output.to_string().as_bytes()).unwrap()[0].act, Said::Label(Answer::Pass));
+        assert_eq!(read(1, output.to_string().as_bytes()).unwrap()[0].act, Act::Label(Answer::Pass));
         let strange = output.to_string().replace("true", "false");
         assert!(read(1, strange.as_bytes()).unwrap_err()[0].contains("needs `answer`"));
         let other = json!({ "humanLoopName": "my-loop", "humanAnswers": [] });

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::ledger::line::{ItemLine, Shown};
 use crate::ledger::{Item, ItemId, Label, Millis};
-use crate::store::db::{ItemFilter, Page, Seen, Store, StoreError};
+use crate::store::db::{ItemFilter, Page, REVEALED, Seen, Store, StoreError};
 
 /// Items of one page.
 const PAGE: u32 = 200;
@@ -28,15 +28,26 @@ pub enum Ended<E> {
     Taker(E),
 }
 
-/// Hands every item that the filter lets through to `take`. With `shown`, lines say what people are asked and shown, the
-/// session included, and `who` is written down as having read it.
+/// What of items goes out, and to whom.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct How<'h> {
+    /// Who takes it, and is written down as having seen what checks and people say, and the sessions; `None` where nobody is
+    /// told of single items.
+    pub who: Option<&'h str>,
+    /// With what people are asked and shown, the session included.
+    pub content: bool,
+    /// Whether lines are to be without what checks and people say.
+    pub blind: bool,
+}
+
+/// Hands every item that the filter lets through to `take`.
 ///
 /// # Errors
 /// The store cannot be read, or `take` says no.
 pub async fn each<E>(
     store: &Store,
     filter: &ItemFilter,
-    shown: Option<&str>,
+    how: How<'_>,
     now: Millis,
     take: &mut (dyn FnMut(Exported) -> Result<(), E> + Send),
 ) -> Result<u64, Ended<E>> {
@@ -49,11 +60,18 @@ pub async fn each<E>(
         let mut items = store.items(&only, Page::ALL, now).await?;
         items.sort_by(|a, b| a.id.cmp(&b.id));
         let labels = store.labels(some).await?;
+        // Written down before it is handed out.
+        if let Some(who) = how.who {
+            let reads = |item: &&Item| how.content && item.content.is_some();
+            let read = items.iter().filter(reads).map(|item| seen(item, who, "export", now));
+            let told = items.iter().filter(|_| !how.blind).map(|item| seen(item, who, REVEALED, now));
+            store.seen_all(&read.chain(told).collect::<Vec<_>>()).await?;
+        }
         for item in &items {
             let own: Vec<Label> = labels.iter().filter(|label| label.item == item.id).cloned().collect();
             let mut line = ItemLine::of(item, &own);
-            if let Some(who) = shown {
-                line.shown = Some(read(store, item, who, now).await?);
+            if how.content {
+                line.shown = Some(read(store, item).await?);
             }
             take(Exported { line, labels: own }).map_err(Ended::Taker)?;
             done += 1;
@@ -76,21 +94,22 @@ async fn all_ids(store: &Store, filter: &ItemFilter, now: Millis) -> Result<Vec<
     }
 }
 
+/// A row of the trail.
+fn seen(item: &Item, who: &str, what: &str, at: Millis) -> Seen {
+    Seen {
+        at,
+        who: who.to_owned(),
+        what: what.to_owned(),
+        item: Some(item.id.clone()),
+        session: Some(item.key.session.to_string()),
+        origin: "terminal".to_owned(),
+    }
+}
+
 /// What people are asked and shown of an item.
-async fn read(store: &Store, item: &Item, who: &str, now: Millis) -> Result<Shown, StoreError> {
+async fn read(store: &Store, item: &Item) -> Result<Shown, StoreError> {
     let session = match &item.content {
-        Some(digest) => {
-            let seen = Seen {
-                at: now,
-                who: who.to_owned(),
-                what: "export".to_owned(),
-                item: Some(item.id.clone()),
-                session: Some(item.key.session.to_string()),
-                origin: "terminal".to_owned(),
-            };
-            store.seen(&seen).await?;
-            store.content(digest).await?
-        }
+        Some(digest) => store.content(digest).await?,
         None => None,
     };
     let json = |text: &[u8]| serde_json::from_slice::<Value>(text).ok();

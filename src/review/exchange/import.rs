@@ -1,12 +1,11 @@
-//! Labels made elsewhere into the ledger: everything is looked at before anything is written, and what came in before
-//! comes in once.
+//! Labels made elsewhere into the ledger: a file is taken in whole or not at all, and what came in before comes in once.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io::{self, BufRead, Read};
 
-use super::incoming::{self, Incoming, LONGEST_LINE, Said};
-use crate::ledger::{Act, Answer, Item, ItemId, ItemStatus, Label, Millis, Refused, Source, Submission, counting};
-use crate::store::db::{ItemFilter, Page, Store, StoreError};
+use super::incoming::{self, Incoming, LONGEST_LINE};
+use crate::ledger::{Act, ItemId, ItemStatus, Label, Millis, Refused, Source};
+use crate::store::db::{Brought, Keep, Store, StoreError, Taken};
 
 /// The most labels of one import: they are held in memory until all are looked at.
 pub const MOST: usize = 1_000_000;
@@ -42,7 +41,7 @@ impl Found {
     }
 }
 
-/// What an import did, or with `dry_run` would do.
+/// What an import did, or would have done.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Imported {
     /// Labels that were not there before.
@@ -51,8 +50,10 @@ pub struct Imported {
     pub known: u64,
     /// Items that they are of.
     pub items: u64,
-    /// Of those, how many are decided now.
+    /// Of those, how many are decided with them.
     pub resolved: u64,
+    /// Whether it was done.
+    pub written: bool,
 }
 
 /// Reads labels line by line; one that is too long is passed over and told.
@@ -102,152 +103,75 @@ fn pass_over(from: &mut dyn BufRead) -> io::Result<()> {
     }
 }
 
-/// Holds what was read against the ledger: labels of unknown items, and those that contradict what is there, are told and
-/// taken out. Returns what is left to be written, and how many labels are there already.
+/// Takes what was read into the ledger, all of it in one transaction: what does not fit is told with its line, and `keep` says
+/// what becomes of the rest. What is in the ledger already is counted and not written again.
 ///
 /// # Errors
-/// The store cannot be read.
-pub async fn check(store: &Store, read: &mut Found, now: Millis) -> Result<u64, StoreError> {
-    let ids: Vec<ItemId> = read.labels.iter().map(|l| l.item.clone()).collect::<BTreeSet<_>>().into_iter().collect();
-    let mut ledger = Ledger::default();
-    for some in ids.chunks(5000) {
-        let filter = ItemFilter { ids: some.to_vec(), ..ItemFilter::default() };
-        for item in store.items(&filter, Page::ALL, now).await? {
-            ledger.items.insert(item.id.clone(), item);
-        }
-        for label in store.labels(some).await? {
-            ledger.rows.entry(label.item.clone()).or_default().push(label);
-        }
-    }
-    let (mut known, mut fresh) = (0, Vec::new());
-    for label in std::mem::take(&mut read.labels) {
-        match ledger.take(&label, now) {
-            Ok(true) => fresh.push(label),
-            Ok(false) => known += 1,
-            Err(why) => read.wrong(label.line, why),
-        }
-    }
-    read.labels = fresh;
-    Ok(known)
-}
+/// The store cannot be written; then nothing was.
+pub async fn take_in(store: &Store, read: &mut Found, keep: Keep, now: Millis) -> Result<Imported, StoreError> {
+    // A line that cannot be read is one that does not fit.
+    let keep = if keep == Keep::Whole && read.wrong_in_all > 0 { Keep::Nothing } else { keep };
+    let mut labels = std::mem::take(&mut read.labels);
+    let in_future = |label: &Incoming| label.at.is_some_and(|at| at > now + LATE_CLOCK);
+    let late: Vec<u64> = labels.iter().filter(|label| in_future(label)).map(|label| label.line).collect();
+    late.iter().for_each(|line| read.wrong(*line, "its time is in the future".to_owned()));
+    labels.retain(|label| !in_future(label));
+    let keep = if keep == Keep::Whole && !late.is_empty() { Keep::Nothing } else { keep };
 
-/// What is in the ledger, and what it would hold with the labels so far.
-#[derive(Default)]
-struct Ledger {
-    items: BTreeMap<ItemId, Item>,
-    rows: BTreeMap<ItemId, Vec<Label>>,
-}
-
-impl Ledger {
-    /// Takes a label as the store will: whether it is a new one; `Err` is why it will not be taken.
-    fn take(&mut self, label: &Incoming, now: Millis) -> Result<bool, String> {
-        let Some(item) = self.items.get(&label.item) else { return Err(format!("there is no item {}", label.item)) };
-        let rows = self.rows.entry(label.item.clone()).or_default();
-        if let Some(row) = rows.iter().find(|row| row.id == label.id) {
-            let same = row.reviewer == label.reviewer && row.act == act(&label.act);
-            return if same { Ok(false) } else { Err(format!("there is another label {} already", label.id)) };
-        }
-        if label.at.is_some_and(|at| at > now + 60_000) {
-            return Err("its time is in the future".to_owned());
-        }
-        if item.status == ItemStatus::Cancelled {
-            return Err(format!("the item {} is cancelled", label.item));
-        }
-        let standing = counting(rows);
-        match &label.act {
-            Said::Label(_) => {
-                let mine = |row: &&&Label| row.reviewer == label.reviewer && matches!(row.act, Act::Label(_));
-                if let Some(row) = standing.iter().find(mine) {
-                    return Err(format!("{} has answered {} already (label {})", label.reviewer, label.item, row.id));
-                }
-            }
-            Said::Adjudicate(_) => {
-                if let Some(row) = standing.iter().find(|row| matches!(row.act, Act::Adjudicate(_))) {
-                    return Err(format!("{} is adjudicated already (label {})", label.item, row.id));
-                }
-            }
-            Said::Undo { label: undone } => {
-                let Some(row) = rows.iter().find(|row| row.id == *undone) else {
-                    return Err(format!("there is no label {undone} of {} to take back", label.item));
-                };
-                if rows.iter().any(|other| matches!(&other.act, Act::Undo { label } if label == undone)) {
-                    return Err(format!("the label {undone} was taken back already"));
-                }
-                if row.reviewer != label.reviewer {
-                    return Err(format!("{} wrote the label {undone}: nobody else takes it back here", row.reviewer));
-                }
-                if matches!(row.act, Act::Undo { .. }) {
-                    return Err("an undo is not undone".to_owned());
-                }
-            }
-        }
-        rows.push(Label {
-            id: label.id.clone(),
-            seq: rows.len() as i64 + 1,
-            item: label.item.clone(),
-            reviewer: label.reviewer.clone(),
-            act: act(&label.act),
-            comment: String::new(),
-            at: label.at.unwrap_or(now),
-            seconds: label.seconds,
-            source: Source::Import,
-            shown_proposal: label.shown_proposal,
-        });
-        Ok(true)
-    }
-}
-
-fn act(said: &Said) -> Act {
-    match said {
-        Said::Label(answer) => Act::Label(*answer),
-        Said::Adjudicate(answer) => Act::Adjudicate(*answer),
-        Said::Undo { label } => Act::Undo { label: label.clone() },
-    }
-}
-
-/// Writes what was read and checked. Whatever ends it, doing it again goes on where it ended.
-///
-/// # Errors
-/// The store cannot be written.
-pub async fn write(store: &Store, read: &mut Found, now: Millis) -> Result<Imported, StoreError> {
+    let rows: Vec<Brought> = labels.iter().map(|label| brought(label, now)).collect();
     let mut done = Imported::default();
-    let mut resolved: BTreeMap<ItemId, bool> = BTreeMap::new();
-    for label in std::mem::take(&mut read.labels) {
-        let (answer, undone) = match &label.act {
-            Said::Label(answer) | Said::Adjudicate(answer) => (*answer, None),
-            // An undo answers nothing; of its submission only what goes with it is kept.
-            Said::Undo { label } => (Answer::Pass, Some(label)),
-        };
-        let said = Submission {
-            id: label.id.clone(),
-            answer,
-            comment: label.comment.clone(),
-            seconds: label.seconds,
-            source: Source::Import,
-            shown_proposal: label.shown_proposal,
-        };
-        let at = label.at.unwrap_or(now);
-        let written = match (&label.act, undone) {
-            (Said::Adjudicate(_), _) => store.adjudicate(&label.item, &label.reviewer, &said, at).await?,
-            (_, Some(undone)) => store.undo(undone, &label.reviewer, false, &said, at).await?,
-            _ => store.import(&label.item, &label.reviewer, &said, at).await?,
-        };
-        match written {
-            Ok((_, standing)) => {
+    let mut resolved: BTreeMap<&ItemId, bool> = BTreeMap::new();
+    for ((label, row), taken) in labels.iter().zip(&rows).zip(store.bring_in(&rows, keep).await?) {
+        match taken {
+            Ok(Taken::Known) => done.known += 1,
+            Ok(Taken::New(status)) => {
                 done.new += 1;
-                resolved.insert(label.item.clone(), standing.status == ItemStatus::Resolved);
+                resolved.insert(&row.row.item, status == ItemStatus::Resolved);
             }
-            // Somebody was faster.
-            Err(refused) => read.wrong(label.line, told(&refused)),
+            Err(refused) => read.wrong(label.line, told(&refused, &row.row)),
         }
     }
     done.items = resolved.len() as u64;
     done.resolved = resolved.values().filter(|r| **r).count() as u64;
+    done.written = keep == Keep::Right || keep == Keep::Whole && read.wrong_in_all == 0;
+    read.wrong.sort_by_key(|wrong| wrong.line);
     Ok(done)
 }
 
-fn told(refused: &Refused) -> String {
-    refused.to_string()
+/// How much later than here another clock may be, in milliseconds.
+const LATE_CLOCK: Millis = 60_000;
+
+fn brought(label: &Incoming, now: Millis) -> Brought {
+    let row = Label {
+        id: label.id.clone(),
+        seq: 0,
+        item: label.item.clone(),
+        reviewer: label.reviewer.clone(),
+        act: label.act.clone(),
+        comment: label.comment.clone(),
+        at: label.at.unwrap_or(now),
+        seconds: label.seconds,
+        source: Source::Import,
+        shown_proposal: label.shown_proposal,
+    };
+    Brought { row, named: label.named }
+}
+
+/// Why a label is not taken in.
+fn told(refused: &Refused, row: &Label) -> String {
+    let (who, item) = (&row.reviewer, &row.item);
+    match (refused, &row.act) {
+        (Refused::Answered { .. }, Act::Undo { label }) => format!("the label {label} was taken back already"),
+        (Refused::Answered { label, .. }, Act::Label(_)) => {
+            format!("{who} has answered {item} already (label {label})")
+        }
+        (Refused::Answered { label, .. }, _) => format!("{item} is adjudicated already (label {label})"),
+        (Refused::Undisputed { .. }, _) => {
+            format!("{refused}; `overrule` as its `act` decides nevertheless, and says so")
+        }
+        (Refused::Closed { status }, _) => format!("the item {item} is {}", status.name()),
+        _ => refused.to_string(),
+    }
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::a2i;
 use crate::ledger::line::millis;
-use crate::ledger::{Answer, ItemId, ItemKey, Millis, SkipReason, Token};
+use crate::ledger::{Act, Answer, ItemId, ItemKey, Millis, SkipReason, Token};
 use crate::suite::nearest::nearest;
 
 /// The longest line that is read, in bytes.
@@ -31,32 +31,20 @@ pub struct Incoming {
     pub item: ItemId,
     /// Its own name: to take it in twice takes it in once.
     pub id: String,
+    /// Whether the line gives that name; else it follows from what the label says.
+    pub named: bool,
     /// Who says it.
     pub reviewer: String,
     /// What it does.
-    pub act: Said,
+    pub act: Act,
     /// What else was said.
     pub comment: String,
     /// When it was said; `None` where the line does not say.
     pub at: Option<Millis>,
     /// How long it took, in seconds.
     pub seconds: Option<u32>,
-    /// Whether what the check says was seen before.
-    pub shown_proposal: bool,
-}
-
-/// What a label does.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Said {
-    /// A reviewer answers.
-    Label(Answer),
-    /// An adjudicator decides.
-    Adjudicate(Answer),
-    /// An earlier label does not count.
-    Undo {
-        /// Its id.
-        label: String,
-    },
+    /// Whether what the check says was seen before; `None` where the line does not say.
+    pub shown_proposal: Option<bool>,
 }
 
 /// A label as it is written.
@@ -72,7 +60,7 @@ pub(super) struct Written {
     pub comment: Option<String>,
     pub at: Option<String>,
     pub seconds: Option<f64>,
-    pub shown_proposal: bool,
+    pub shown_proposal: Option<bool>,
 }
 
 /// The labels of a line; `Err` is everything wrong with it. An empty line holds none, and so does an item that nobody has
@@ -161,22 +149,23 @@ fn checked(line: u64, item: &ItemId, one: Written, problems: &mut Vec<String>) -
     let act = act(&one, problems);
     let act = act.filter(|_| problems.len() == before)?;
     let at = at.flatten();
-    let id = one.id.unwrap_or_else(|| made_up(item, &reviewer, &act, one.at.as_deref()));
+    let named = one.id.is_some();
+    let id = one.id.unwrap_or_else(|| made_up(item, &reviewer, &act, one.at.as_deref(), &comment));
     let shown_proposal = one.shown_proposal;
     let (seconds, item) = (seconds.flatten(), item.clone());
-    Some(Incoming { line, item, id, reviewer, act, comment, at, seconds, shown_proposal })
+    Some(Incoming { line, item, id, named, reviewer, act, comment, at, seconds, shown_proposal })
 }
 
-fn act(one: &Written, problems: &mut Vec<String>) -> Option<Said> {
+fn act(one: &Written, problems: &mut Vec<String>) -> Option<Act> {
     let act = one.act.as_deref().unwrap_or("label");
     if act == "undo" {
         if one.undoes.is_none() {
             problems.push("an undo needs `undoes`, the id of the label that it takes back".to_owned());
         }
-        return one.undoes.clone().map(|label| Said::Undo { label });
+        return one.undoes.clone().map(|label| Act::Undo { label });
     }
-    if !matches!(act, "label" | "adjudicate") {
-        problems.push(format!("`act` is label, adjudicate or undo, not {}", short(&act.into())));
+    if !matches!(act, "label" | "adjudicate" | "overrule") {
+        problems.push(format!("`act` is label, adjudicate, overrule or undo, not {}", short(&act.into())));
         return None;
     }
     let reason = match one.skip_reason.as_deref() {
@@ -199,8 +188,7 @@ fn act(one: &Written, problems: &mut Vec<String>) -> Option<Said> {
         Some(name) => Answer::named(name, reason).ok_or_else(|| unknown("answer", name, &["pass", "fail", "skip"])),
     };
     match answer {
-        Ok(answer) if act == "adjudicate" => Some(Said::Adjudicate(answer)),
-        Ok(answer) => Some(Said::Label(answer)),
+        Ok(answer) => Act::named(act, Some(answer), None),
         Err(why) => {
             problems.push(why);
             None
@@ -208,10 +196,11 @@ fn act(one: &Written, problems: &mut Vec<String>) -> Option<Said> {
     }
 }
 
-/// A name that follows from what a label says, for one that has none: the same line makes the same name.
-fn made_up(item: &ItemId, reviewer: &str, act: &Said, at: Option<&str>) -> String {
+/// A name that follows from what a label says, for one that has none: the same line makes the same name, and one that says
+/// anything else another.
+fn made_up(item: &ItemId, reviewer: &str, act: &Act, at: Option<&str>, comment: &str) -> String {
     let mut hash = blake3::Hasher::new_derive_key("seatrial imported label 1");
-    for part in [item.as_str(), reviewer, &format!("{act:?}"), at.unwrap_or_default()] {
+    for part in [item.as_str(), reviewer, &format!("{act:?}"), at.unwrap_or_default(), comment] {
         hash.update(&(part.len() as u64).to_le_bytes());
         hash.update(part.as_bytes());
     }
@@ -247,10 +236,20 @@ mod tests {
     #[test]
     fn a_label_by_itself_needs_an_item_a_reviewer_and_an_answer() {
         let label = one(&format!(r#"{{"item":"{ITEM}","reviewer":" ann ","answer":"fail","seconds":40.543}}"#));
-        assert_eq!((label.reviewer.as_str(), label.act, label.seconds), ("ann", Said::Label(Answer::Fail), Some(41)));
+        assert_eq!((label.reviewer.as_str(), label.act, label.seconds), ("ann", Act::Label(Answer::Fail), Some(41)));
         let skip = one(&format!(r#"{{"item":"{ITEM}","reviewer":"a","answer":"skip","skip_reason":"ambiguous"}}"#));
-        assert_eq!(skip.act, Said::Label(Answer::Skip { reason: SkipReason::Ambiguous }));
+        assert_eq!(skip.act, Act::Label(Answer::Skip { reason: SkipReason::Ambiguous }));
         assert_eq!(read(1, b" \n").unwrap(), []);
+    }
+
+    #[test]
+    fn whether_a_label_is_blind_is_as_the_line_says_and_else_not_known() {
+        let shown =
+            |rest: &str| one(&format!(r#"{{"item":"{ITEM}","reviewer":"a","answer":"pass"{rest}}}"#)).shown_proposal;
+        assert_eq!(shown(""), None);
+        assert_eq!(shown(r#","shown_proposal":null"#), None);
+        assert_eq!(shown(r#","shown_proposal":false"#), Some(false));
+        assert_eq!(shown(r#","shown_proposal":true"#), Some(true));
     }
 
     #[test]
@@ -258,6 +257,10 @@ mod tests {
         let text = |answer: &str| format!(r#"{{"item":"{ITEM}","reviewer":"ann","answer":"{answer}"}}"#);
         assert_eq!(one(&text("pass")).id, one(&text("pass")).id);
         assert_ne!(one(&text("pass")).id, one(&text("fail")).id);
+        let with = format!(r#"{{"item":"{ITEM}","reviewer":"ann","answer":"pass","comment":"x"}}"#);
+        assert_ne!(one(&text("pass")).id, one(&with).id, "what is said besides would be lost");
+        let named = one(&with.replace("{\"item", "{\"id\":\"l1\",\"item"));
+        assert_eq!((named.id.as_str(), named.named, one(&with).named), ("l1", true, false));
     }
 
     #[test]
@@ -275,9 +278,9 @@ mod tests {
             {"id":"l2","reviewer":"ann","act":"undo","undoes":"l1","at":"2026-11-27T05:41:00Z"},
             {"id":"l3","reviewer":"cat","act":"adjudicate","answer":"fail","at":"2026-11-27T05:42:00Z"}]"#;
         let all = read(7, format!(r#"{{"item":"{ITEM}","labels":{rows}}}"#).as_bytes()).unwrap();
-        let acts: Vec<&Said> = all.iter().map(|l| &l.act).collect();
-        let undo = Said::Undo { label: "l1".into() };
-        assert_eq!(acts, [&Said::Label(Answer::Pass), &undo, &Said::Adjudicate(Answer::Fail)]);
+        let acts: Vec<&Act> = all.iter().map(|l| &l.act).collect();
+        let undo = Act::Undo { label: "l1".into() };
+        assert_eq!(acts, [&Act::Label(Answer::Pass), &undo, &Act::Adjudicate(Answer::Fail)]);
         assert!(all.iter().all(|l| l.line == 7 && l.at.is_some()));
     }
 

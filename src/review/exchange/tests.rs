@@ -2,13 +2,13 @@
 
 use std::convert::Infallible;
 
-use super::export::{self, Exported};
+use super::export::{self, Exported, How};
 use super::import::{self, Found, Imported};
 use crate::ledger::line::ItemLine;
 use crate::ledger::{Answer, ItemStatus, SkipReason};
 use crate::model::Status;
 use crate::store::db::testing::{Testing, id, items, said, sqlite};
-use crate::store::db::{ItemFilter, Page};
+use crate::store::db::{ItemFilter, Keep, Page};
 
 /// A ledger with items 1 to `count`.
 async fn ledger(count: u32) -> Testing {
@@ -23,7 +23,7 @@ async fn exported(from: &Testing) -> Vec<ItemLine> {
         lines.push(one.line);
         Ok(())
     };
-    export::each(&from.store, &ItemFilter::default(), None, 1_700_000_900_000, &mut take).await.unwrap();
+    export::each(&from.store, &ItemFilter::default(), How::default(), 1_700_000_900_000, &mut take).await.unwrap();
     lines
 }
 
@@ -35,9 +35,8 @@ fn text(lines: &[ItemLine]) -> String {
 async fn take_in(into: &Testing, text: &str) -> (Found, Imported) {
     let now = 1_700_001_000_000;
     let mut found = import::read(&mut text.as_bytes()).unwrap();
-    let known = import::check(&into.store, &mut found, now).await.unwrap();
-    let done = import::write(&into.store, &mut found, now).await.unwrap();
-    (found, Imported { known, ..done })
+    let done = import::take_in(&into.store, &mut found, Keep::Whole, now).await.unwrap();
+    (found, done)
 }
 
 #[tokio::test]
@@ -51,13 +50,13 @@ async fn what_goes_out_of_one_ledger_comes_into_another_as_it_was() {
     from.store.import(&id(2), "ann", &said("d", skip), at).await.unwrap().unwrap();
     from.store.import(&id(3), "ann", &said("e", Answer::Fail), at).await.unwrap().unwrap();
     from.store.import(&id(3), "bob", &said("f", Answer::Pass), at).await.unwrap().unwrap();
-    from.store.adjudicate(&id(3), "cat", &said("g", Answer::Pass), at + 5).await.unwrap().unwrap();
+    from.store.adjudicate(&id(3), "cat", false, &said("g", Answer::Pass), at + 5).await.unwrap().unwrap();
     let lines = exported(&from).await;
     assert_eq!(lines.len(), 4);
 
     let (found, done) = take_in(&into, &text(&lines)).await;
     assert_eq!(found.wrong, []);
-    assert_eq!(done, Imported { new: 7, known: 0, items: 3, resolved: 2 });
+    assert_eq!(done, Imported { new: 7, known: 0, items: 3, resolved: 2, written: true });
     let copied = exported(&into).await;
     for (there, here) in lines.iter().zip(&copied) {
         let rows =
@@ -68,7 +67,7 @@ async fn what_goes_out_of_one_ledger_comes_into_another_as_it_was() {
 
     // Once more is as good as once.
     let (found, done) = take_in(&into, &text(&lines)).await;
-    assert_eq!((found.wrong_in_all, done), (0, Imported { known: 7, ..Imported::default() }));
+    assert_eq!((found.wrong_in_all, done), (0, Imported { known: 7, written: true, ..Imported::default() }));
 }
 
 #[tokio::test]
@@ -86,9 +85,11 @@ async fn what_does_not_fit_the_ledger_is_told_with_its_line_before_anything_is_w
         label(&one, r#""act":"undo","undoes":"zzz""#),
         label(&two, r#""answer":"pass","at":"2100-01-01T00:00:00Z","reviewer":"x""#),
         format!(r#"{{"item":"{one}","reviewer":"bob","act":"undo","undoes":"a"}}"#),
+        format!(r#"{{"item":"{one}","reviewer":"eve","act":"adjudicate","answer":"fail"}}"#),
+        format!(r#"{{"item":"{two}","reviewer":"cat","answer":"pass","at":"2100-01-01T00:00:00Z"}}"#),
     ];
     let mut found = import::read(&mut lines.join("\n").as_bytes()).unwrap();
-    import::check(&into.store, &mut found, 1_700_001_000_000).await.unwrap();
+    let done = import::take_in(&into.store, &mut found, Keep::Whole, 1_700_001_000_000).await.unwrap();
     let told: Vec<(u64, &str)> = found.wrong.iter().map(|w| (w.line, w.message.as_str())).collect();
     for (line, part) in [
         (2, "there is no item"),
@@ -96,11 +97,13 @@ async fn what_does_not_fit_the_ledger_is_told_with_its_line_before_anything_is_w
         (4, "has answered"),
         (5, "another label a"),
         (6, "no label zzz"),
-        (8, "nobody else takes it back"),
+        (8, "ann wrote this"),
+        (9, "an adjudicator decides where answers differ"),
+        (10, "time is in the future"),
     ] {
         assert!(told.iter().any(|(at, why)| *at == line && why.contains(part)), "{line} {part}: {told:#?}");
     }
-    assert_eq!(found.labels.len(), 1, "what is right is left to be written");
+    assert_eq!((done.new, done.written), (1, false), "it would be one that is right");
     assert_eq!(into.store.labels(&[id(2)]).await.unwrap(), []);
 }
 
@@ -113,10 +116,16 @@ async fn an_export_says_what_people_are_shown_only_where_that_is_asked_for_and_w
         shown = one.line.shown;
         Ok(())
     };
-    export::each(&from.store, &ItemFilter::default(), Some("ann"), 5, &mut take).await.unwrap();
+    let how = How { who: Some("ann"), content: true, blind: true };
+    export::each(&from.store, &ItemFilter::default(), how, 5, &mut take).await.unwrap();
     assert_eq!(shown.unwrap().question, "Was the goal reached?");
-    // No session was kept with it: nobody has read one.
+    // No session was kept with it: nobody has read one. Nor was anybody told what the check says.
     assert_eq!(from.store.trail(&Default::default(), Page::ALL).await.unwrap(), []);
+    assert!(!from.store.saw(&id(1), "ann").await.unwrap());
+    let mut take = |_: Exported| -> Result<(), Infallible> { Ok(()) };
+    let how = How { who: Some("ann"), ..How::default() };
+    export::each(&from.store, &ItemFilter::default(), how, 5, &mut take).await.unwrap();
+    assert!(from.store.saw(&id(1), "ann").await.unwrap() && !from.store.saw(&id(1), "bob").await.unwrap());
     let status = from.store.item(&id(1), 5).await.unwrap().unwrap().status;
     assert_eq!(status, ItemStatus::Pending);
 }

@@ -51,7 +51,7 @@ fn comments(event: Event, labels: &[Label]) -> Value {
     let shown = labels.iter().filter(|l| event == Event::Resolved && !l.comment.is_empty());
     let comment = |l: &Label| {
         let answer = match &l.act {
-            Act::Label(answer) | Act::Adjudicate(answer) => Some(answer.name()),
+            Act::Label(answer) | Act::Adjudicate(answer) | Act::Overrule(answer) => Some(answer.name()),
             Act::Undo { .. } => None,
         };
         json!({ "reviewer": l.reviewer, "answer": answer, "comment": l.comment, "at": rfc3339(l.at) })

@@ -49,7 +49,7 @@ pub(super) async fn answer(
     form: Form,
 ) -> Result<Response<Body>, Problem> {
     let (id, wanted, now) = (ItemId(id), Wanted::of(&form), (app.clock)());
-    let submission = match submission(&app, &form, &id).await? {
+    let submission = match submission(&form) {
         Ok(submission) => submission,
         Err(text) => return incomplete(&app, &form, &id, text).await,
     };
@@ -73,11 +73,11 @@ pub(super) async fn decide(
 ) -> Result<Response<Body>, Problem> {
     form.visitor.must_be(Role::Adjudicator)?;
     let (id, wanted) = (ItemId(id), Wanted::of(&form));
-    let submission = match submission(&app, &form, &id).await? {
+    let submission = match submission(&form) {
         Ok(submission) => submission,
         Err(text) => return incomplete(&app, &form, &id, text).await,
     };
-    match app.store.adjudicate(&id, &form.visitor.name, &submission, (app.clock)()).await? {
+    match app.store.adjudicate(&id, &form.visitor.name, false, &submission, (app.clock)()).await? {
         Ok(_) => {
             app.store.drop_draft(&id, &form.visitor.name).await?;
             Ok(to(&id, None, "decided", &wanted))
@@ -103,7 +103,7 @@ pub(super) async fn undo(
         comment: String::new(),
         seconds: None,
         source: Source::Web,
-        shown_proposal: true,
+        shown_proposal: None,
     };
     match app.store.undo(label, &form.visitor.name, false, &own, now).await? {
         Ok(_) => {
@@ -188,35 +188,34 @@ async fn save(app: &App, form: &Form, id: &ItemId, now: i64) -> Result<Draft, Pr
     Ok(draft)
 }
 
-/// What is submitted. The inner `Err` says what is missing.
-async fn submission(app: &App, form: &Form, id: &ItemId) -> Result<Result<Submission, String>, Problem> {
+/// What is submitted. `Err` says what is missing.
+fn submission(form: &Form) -> Result<Submission, String> {
     let reason = match form.get("reason") {
         _ if form.get("answer") != "skip" => None,
         name => SkipReason::named(name),
     };
     let Some(answer) = Answer::named(form.get("answer"), reason) else {
-        return Ok(Err(match form.get("answer") {
+        return Err(match form.get("answer") {
             "skip" => "Say why you skip it.".to_owned(),
             _ => "Choose an answer: pass, fail or skip.".to_owned(),
-        }));
+        });
     };
     if form.get("comment").chars().count() > LONGEST_COMMENT {
-        return Ok(Err(format!("A comment has at most {LONGEST_COMMENT} characters; this one was cut.")));
+        return Err(format!("A comment has at most {LONGEST_COMMENT} characters; this one was cut."));
     }
     let name = form.get("submission");
     if name.len() != 26 || !name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit()) {
-        return Ok(Err("This form was not complete; send it again.".to_owned()));
+        return Err("This form was not complete; send it again.".to_owned());
     }
-    let mine = |l: &crate::ledger::Label| l.reviewer == form.visitor.name && l.id != name && l.act.answer().is_some();
-    let saw = app.store.labels(std::slice::from_ref(id)).await?.iter().any(mine);
-    Ok(Ok(Submission {
+    Ok(Submission {
         id: name.to_owned(),
         answer,
         comment: begun(form).comment,
         seconds: form.get("seconds").parse::<u32>().ok().filter(|s| *s > 0).map(|s| s.min(LONGEST_LOOK)),
         source: Source::Web,
-        shown_proposal: saw,
-    }))
+        // The store knows what was shown.
+        shown_proposal: None,
+    })
 }
 
 /// The page again, with what is missing.

@@ -1,6 +1,6 @@
 //! What the answers so far come to: how often people and checks agree, and how everybody is getting on.
 //!
-//! Agreement is counted over items that people decided, check by check; the interval is that of Clopper and Pearson
+//! Agreement is counted over items that people decided blind, check by check; the interval is that of Clopper and Pearson
 //! (`statistics.md`). Items that came for low confidence and those drawn at random are counted apart: only the latter
 //! tell how good the verdicts are that nobody looks at.
 
@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::view::counting;
-use crate::ledger::{Act, Label, Millis};
+use crate::ledger::{Act, Label, Millis, blind};
 use crate::model::Status;
 use crate::stats::calibration::Said;
 use crate::stats::fixed_sequence::Guarantee;
@@ -58,6 +58,8 @@ pub struct Check {
     pub audit: Share,
     /// Items that wait for people.
     pub waiting: u64,
+    /// Items that were decided by somebody who had seen what the check says, or may have: no agreement is counted of them.
+    pub not_blind: u64,
     /// How far the labels that were drawn at random show that verdicts can be left to the check.
     pub shown: Shown,
 }
@@ -112,7 +114,8 @@ pub struct Reviewer {
 }
 
 /// Agreement by check, in order of suite and id.
-pub fn checks(items: &[Line]) -> Vec<Check> {
+pub fn checks(items: &[Line], labels: &[Label]) -> Vec<Check> {
+    let rows = by_item(labels);
     let mut found: BTreeMap<(&str, &str), Check> = BTreeMap::new();
     let mut drawn: BTreeMap<(&str, &str), Vec<Said>> = BTreeMap::new();
     for item in items {
@@ -122,7 +125,15 @@ pub fn checks(items: &[Line]) -> Vec<Check> {
             check: key.1.to_owned(),
             ..Check::default()
         });
+        let is_blind = rows.get(item.id.as_str()).and_then(|rows| blind(rows)) == Some(true);
         match item.decision {
+            Some(_) if !is_blind => {
+                check.not_blind += 1;
+                if !item.holds {
+                    // It may be one that would have gone against the check.
+                    drawn.entry(key).or_default().push(Said { confidence: item.confidence, right: false });
+                }
+            }
             Some(decision) => {
                 let share = if item.holds { &mut check.routed } else { &mut check.audit };
                 share.add(decision == item.proposal);
@@ -143,15 +154,19 @@ pub fn checks(items: &[Line]) -> Vec<Check> {
     found.into_iter().map(close).collect()
 }
 
-/// Everybody's answers, by name.
-pub fn reviewers(items: &[Line], labels: &[Label]) -> Vec<Reviewer> {
-    let items: BTreeMap<&str, &Line> = items.iter().map(|item| (item.id.as_str(), item)).collect();
+fn by_item(labels: &[Label]) -> BTreeMap<&str, Vec<Label>> {
     let mut by_item: BTreeMap<&str, Vec<Label>> = BTreeMap::new();
     for label in labels {
         by_item.entry(label.item.as_str()).or_default().push(label.clone());
     }
+    by_item
+}
+
+/// Everybody's answers, by name.
+pub fn reviewers(items: &[Line], labels: &[Label]) -> Vec<Reviewer> {
+    let items: BTreeMap<&str, &Line> = items.iter().map(|item| (item.id.as_str(), item)).collect();
     let mut found: BTreeMap<String, (Reviewer, Vec<u32>)> = BTreeMap::new();
-    for (id, labels) in &by_item {
+    for (id, labels) in &by_item(labels) {
         for label in labels.iter().filter(|l| matches!(l.act, Act::Undo { .. })) {
             found.entry(label.reviewer.clone()).or_default().0.undone += 1;
         }
@@ -170,7 +185,7 @@ pub fn reviewers(items: &[Line], labels: &[Label]) -> Vec<Reviewer> {
             if let (Some(decision), true, Act::Label(_)) = (item.decision, several, &label.act) {
                 one.decided.add(status == decision);
             }
-            if !label.shown_proposal && matches!(item.proposal, Status::Pass | Status::Fail) {
+            if label.shown_proposal == Some(false) && matches!(item.proposal, Status::Pass | Status::Fail) {
                 one.check.add(status == item.proposal);
             }
         }
@@ -222,7 +237,8 @@ mod tests {
             item("c", Status::Pass, true, &pass, 1),
             item("d", Status::Pass, true, &[], 1),
         ];
-        let found = checks(&items);
+        let rows = [of("a", pass.to_vec()), of("b", fail.to_vec()), of("c", pass.to_vec())].concat();
+        let found = checks(&items, &rows);
         assert_eq!(found.len(), 1);
         assert_eq!((found[0].routed.agree, found[0].routed.of, found[0].routed.share), (1, 2, Some(0.5)));
         assert_eq!((found[0].audit.agree, found[0].audit.of, found[0].waiting), (1, 1, 1));
@@ -233,14 +249,26 @@ mod tests {
 
     #[test]
     fn nothing_decided_is_no_share_and_no_zero() {
-        let found = checks(&[item("a", Status::Pass, false, &[], 1)]);
+        let found = checks(&[item("a", Status::Pass, false, &[], 1)], &[]);
         assert_eq!((found[0].routed.share, found[0].routed.interval), (None, None));
+    }
+
+    #[test]
+    fn a_decision_that_is_not_known_to_be_blind_is_no_agreement_and_shows_nothing() {
+        for shown in [Some(true), None] {
+            let told = [Label { shown_proposal: shown, ..row(1, "ann", Answer::Pass) }];
+            let items = vec![item("a", Status::Pass, true, &told, 1); 100];
+            let found = checks(&items, &of("a", told.to_vec())).remove(0);
+            assert_eq!((found.audit.of, found.not_blind, found.shown.from), (0, 100, None), "{shown:?}");
+        }
     }
 
     #[test]
     fn only_labels_drawn_at_random_show_what_can_be_left_to_a_check() {
         let right = [row(1, "ann", Answer::Pass)];
         let many = |n: usize, audit: bool| vec![item("a", Status::Pass, audit, &right, 1); n];
+        let rows = of("a", right.to_vec());
+        let checks = |items: &[Line]| super::checks(items, &rows);
         assert_eq!(checks(&many(500, false))[0].shown, Shown { from: None, more: Some(59), more_at_this_rate: None });
         // 59 labels without an error show it for the first time; with 40 there are 19 missing.
         let few = checks(&many(40, true))[0].shown;
@@ -256,7 +284,7 @@ mod tests {
         more[0].id = "b1".into();
         more[1].act = Act::Undo { label: "b1".into() };
         more[2].id = "b3".into();
-        more[2].shown_proposal = true;
+        more[2].shown_proposal = Some(true);
         let skip = of("c", vec![row(1, "ann", Answer::Skip { reason: SkipReason::Ambiguous })]);
         let items = [
             item("a", Status::Fail, false, &labels, 2),

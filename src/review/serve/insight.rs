@@ -50,7 +50,7 @@ pub(super) async fn effect(
     let open: u64 = items.iter().filter(|item| item.decision.is_none()).map(|item| u64::from(item.open)).sum();
     let page = Effect {
         left: (timed > 0 && open > 0).then(|| minutes / timed as f64 * open as f64),
-        checks: effect::checks(&items),
+        checks: effect::checks(&items, &labels),
         decided: items.iter().filter(|item| item.decision.is_some()).count() as u64,
         minutes,
         timed,

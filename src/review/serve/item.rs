@@ -156,9 +156,14 @@ pub(super) async fn show(
             }
         }
     };
-    let view = View::of(&item, &labels, visitor.viewer(), lease.as_ref());
-    // Written down before it is sent: nobody reads what the trail does not name.
+    let was_told = app.store.saw(id, &visitor.name).await?;
+    let view = View::of(&item, &labels, visitor.viewer(), lease.as_ref(), was_told);
+    // Written down before it is sent: nobody reads what the trail does not name, and nobody is told what the check says
+    // and answers as one who was not.
     app.seen(&visitor.name, "read", Some(id), Some(&item), &visitor.from).await?;
+    if let Some(what) = view.tells() {
+        app.seen(&visitor.name, what, Some(id), Some(&item), &visitor.from).await?;
+    }
     let draft = match trouble.draft {
         Some(draft) => draft,
         None => app.store.draft(id, &visitor.name).await?.map(|text| Draft::of(&text)).unwrap_or_default(),

@@ -89,6 +89,7 @@ impl From<Refused> for Problem {
             Refused::Stale { .. } | Refused::Taken { .. } => (StatusCode::CONFLICT, "Somebody else has it"),
             Refused::Answered { .. } => (StatusCode::CONFLICT, "Already answered"),
             Refused::Closed { .. } => (StatusCode::CONFLICT, "Already closed"),
+            Refused::Undisputed { .. } => (StatusCode::CONFLICT, "Nobody disagrees"),
             Refused::Unknown { .. } => (StatusCode::NOT_FOUND, "Nothing here"),
             Refused::Forbidden { .. } => (StatusCode::FORBIDDEN, "Not permitted"),
         };

@@ -1,5 +1,6 @@
 //! The queue: what waits, for whom, and why there is nothing to do when there is not.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -125,6 +126,9 @@ struct Row {
     severity: String,
     tags: Vec<String>,
     status: &'static str,
+    /// Whether it is decided.
+    decided: bool,
+    /// What was decided, where they may know it.
     decision: Option<&'static str>,
     open: u32,
     reviewers: u32,
@@ -192,9 +196,14 @@ pub(super) async fn queue(
     let slice = Slice { offset: also.page.saturating_mul(PAGE), limit: PAGE + 1 };
     let items = app.store.items(&filter, slice, now).await?;
     let more = items.len() > PAGE as usize;
-    let rows: Vec<Row> = items.iter().take(PAGE as usize).map(|item| row(item, now)).collect();
     let everybody = visitor.role >= Role::Adjudicator;
     let (known, labels) = app.book(&wanted).await?;
+    let mut rows: Vec<Row> = items.iter().take(PAGE as usize).map(|item| row(item, now)).collect();
+    // What others decided is told on the page of the item, which writes it down: an item may be open again later, and
+    // whoever passed by here is to answer it blind.
+    let answered: BTreeSet<&str> =
+        labels.iter().filter(|l| l.reviewer == visitor.name).map(|l| l.item.as_str()).collect();
+    rows.iter_mut().filter(|row| !answered.contains(row.id.as_str())).for_each(|row| row.decision = None);
     let mut reviewers = effect::reviewers(&known, &labels);
     // How somebody agrees with others is for them and for those who decide: it makes nobody chase the others.
     reviewers.retain(|r| everybody || r.name == visitor.name);
@@ -241,6 +250,7 @@ fn row(item: &Item, now: Millis) -> Row {
         severity: severity_name(item.severity),
         tags: item.tags.clone(),
         status: item.status.name(),
+        decided: item.decision.is_some(),
         decision: item.decision.map(|d| d.name()),
         open: item.open,
         reviewers: item.reviewers,

@@ -268,7 +268,10 @@ async fn an_item_is_shown_blind_and_answered_once() {
     assert_eq!((said.status, said.header("location")), (303, Some(&*format!("/item/{id}?said=answered"))));
     let labels = site.store.labels(std::slice::from_ref(&id)).await.expect("read");
     assert_eq!(labels.len(), 1);
-    assert_eq!((labels[0].reviewer.as_str(), labels[0].seconds, labels[0].shown_proposal), ("ann", Some(12), false));
+    assert_eq!(
+        (labels[0].reviewer.as_str(), labels[0].seconds, labels[0].shown_proposal),
+        ("ann", Some(12), Some(false))
+    );
     assert_eq!(labels[0].comment, "wrong <b>tool</b>");
     let page = site.get(&format!("/item/{id}"), &cookie).await;
     assert!(page.body.contains("MACHINE REASON") && page.body.contains("you disagree"), "{}", page.body);
@@ -361,7 +364,7 @@ async fn an_undone_answer_can_be_given_anew_and_is_not_blind() {
     site.answer(&cookie, &place, &[("answer", "fail")]).await;
     let labels = site.store.labels(&[id]).await.expect("read");
     assert_eq!(labels.len(), 3, "an undo is a row, and nothing is changed");
-    assert_eq!(labels.iter().map(|l| l.shown_proposal).collect::<Vec<_>>(), [false, true, true]);
+    assert_eq!(labels.iter().map(|l| l.shown_proposal).collect::<Vec<_>>(), [Some(false), Some(true), Some(true)]);
 }
 
 #[tokio::test]
@@ -617,7 +620,7 @@ async fn answers_of_others_elsewhere_count_here() {
         comment: String::new(),
         seconds: None,
         source: Source::Import,
-        shown_proposal: false,
+        shown_proposal: Some(false),
     };
     site.store.import(&id, "bob", &said, START).await.expect("stored").expect("taken");
     let refused = site.answer(&cookie, &place, &[("answer", "fail"), ("comment", "late")]).await;

@@ -13,6 +13,7 @@ use crate::ledger::{Act, Answer, Item, ItemStatus, Label, Lease, Millis, SkipRea
 use crate::model::{Severity, Status, SubjectRef};
 use crate::report::html::difference::Difference;
 use crate::store::against::Against;
+use crate::store::db::{ANSWERS, REVEALED};
 
 /// What somebody can do with an item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -54,10 +55,12 @@ pub struct Given {
     pub comment: String,
     /// Whether an adjudicator decided.
     pub adjudicated: bool,
+    /// Whether an adjudicator decided where nobody had to.
+    pub overrules: bool,
     /// When.
     pub at: String,
-    /// Whether they had seen what the check says.
-    pub blind: bool,
+    /// Whether they had not seen what the check says; `None` where that is not known.
+    pub blind: Option<bool>,
 }
 
 /// What the check said.
@@ -103,8 +106,8 @@ pub fn counting(labels: &[Label]) -> impl Iterator<Item = (&Label, Answer)> {
 }
 
 impl View {
-    /// Of an item with all its rows.
-    pub fn of(item: &Item, labels: &[Label], viewer: Viewer<'_>, lease: Option<&Lease>) -> Self {
+    /// Of an item with all its rows. `was_told` says whether they were shown before what the check or others say.
+    pub fn of(item: &Item, labels: &[Label], viewer: Viewer<'_>, lease: Option<&Lease>, was_told: bool) -> Self {
         let mine = counting(labels).filter(|(l, _)| l.reviewer == viewer.name).last();
         let over = matches!(item.status, ItemStatus::Resolved | ItemStatus::Cancelled);
         let stuck = matches!(item.status, ItemStatus::Disputed | ItemStatus::Skipped | ItemStatus::Expired);
@@ -120,7 +123,7 @@ impl View {
         };
         let told = (mine.is_some() && !adjudicates) || over;
         // Whoever gave an answer was shown everything, also when the answer is undone.
-        let saw = labels.iter().any(|l| l.reviewer == viewer.name && l.act.answer().is_some());
+        let saw = was_told || labels.iter().any(|l| l.reviewer == viewer.name && l.act.answer().is_some());
         let others = || counting(labels).filter(|(l, _)| l.reviewer != viewer.name);
         Self {
             can,
@@ -137,6 +140,15 @@ impl View {
                 inclusion: item.routed.inclusion,
             }),
             blind: !saw,
+        }
+    }
+
+    /// What is shown of it that somebody who is still to answer must not know, as the trail calls it.
+    pub fn tells(&self) -> Option<&'static str> {
+        match (&self.proposal, self.others.is_empty()) {
+            (Some(_), _) => Some(REVEALED),
+            (None, false) => Some(ANSWERS),
+            (None, true) => None,
         }
     }
 
@@ -158,9 +170,10 @@ fn given(label: &Label, answer: Answer) -> Given {
         answer: answer.name(),
         reason: answer.skip_reason().map(SkipReason::words),
         comment: label.comment.clone(),
-        adjudicated: matches!(label.act, Act::Adjudicate(_)),
+        adjudicated: label.act.adjudicates(),
+        overrules: matches!(label.act, Act::Overrule(_)),
         at: when(label.at),
-        blind: !label.shown_proposal,
+        blind: label.shown_proposal.map(|shown| !shown),
     }
 }
 
@@ -248,7 +261,7 @@ mod tests {
     fn before_somebody_answers_nothing_that_the_check_or_others_said_is_sent() {
         let labels = [row(1, "bob", Answer::Fail)];
         let item = item(&labels, 3);
-        let view = View::of(&item, &labels, ANN, Some(&lease()));
+        let view = View::of(&item, &labels, ANN, Some(&lease()), false);
         assert_eq!(view.can, Can::Answer);
         let sent = sent(&view, &item);
         for hidden in ["SECRET", "bob", "\"pass\"", "\"fail\"", "less sure", "0.5", "0.75"] {
@@ -264,7 +277,7 @@ mod tests {
     fn what_a_check_points_at_that_is_no_judge_is_hidden_until_somebody_answered() {
         let mut item = item(&[], 1);
         item.asked.judge = None;
-        let view = View::of(&item, &[], ANN, Some(&lease()));
+        let view = View::of(&item, &[], ANN, Some(&lease()), false);
         assert_eq!(view.finding(&item)["evidence"], json!([]));
     }
 
@@ -272,7 +285,7 @@ mod tests {
     fn who_has_answered_sees_everything_and_can_undo() {
         let labels = [row(1, "bob", Answer::Fail), row(2, "ann", Answer::Fail)];
         let item = item(&labels, 2);
-        let view = View::of(&item, &labels, ANN, None);
+        let view = View::of(&item, &labels, ANN, None, false);
         assert_eq!(view.can, Can::Undo);
         assert_eq!(view.proposal.as_ref().map(|p| p.reason.as_str()), Some("SECRET REASON"));
         assert_eq!(view.others[0].who, "bob");
@@ -284,10 +297,27 @@ mod tests {
     fn who_undoes_is_blind_no_more() {
         let labels = [row(1, "ann", Answer::Fail), undo(2, "ann", 1)];
         let item = item(&labels, 1);
-        let view = View::of(&item, &labels, ANN, Some(&lease()));
+        let view = View::of(&item, &labels, ANN, Some(&lease()), false);
         assert_eq!((view.can, view.blind), (Can::Answer, false));
         assert!(view.proposal.is_none() && view.mine.is_none());
-        assert!(View::of(&item, &labels, Viewer { name: "bob", adjudicates: false }, None).blind);
+        assert!(View::of(&item, &labels, Viewer { name: "bob", adjudicates: false }, None, false).blind);
+    }
+
+    #[test]
+    fn who_was_told_before_is_blind_no_more_and_is_told_nothing_again() {
+        let item = item(&[], 1);
+        let view = View::of(&item, &[], ANN, Some(&lease()), true);
+        assert_eq!((view.can, view.blind, view.tells()), (Can::Answer, false, None));
+    }
+
+    #[test]
+    fn what_is_shown_is_called_as_the_trail_calls_it() {
+        let labels = [row(1, "bob", Answer::Fail), row(2, "cat", Answer::Pass)];
+        let item = item(&labels, 2);
+        let tells = |name, adjudicates| View::of(&item, &labels, Viewer { name, adjudicates }, None, false).tells();
+        assert_eq!(tells("bob", false), Some(REVEALED));
+        assert_eq!(tells("eve", true), Some(ANSWERS));
+        assert_eq!(tells("dan", false), None);
     }
 
     #[test]
@@ -295,9 +325,9 @@ mod tests {
         let labels = [row(1, "ann", Answer::Fail), row(2, "bob", Answer::Pass)];
         let item = item(&labels, 2);
         let judge = Viewer { name: "eve", adjudicates: true };
-        let view = View::of(&item, &labels, judge, None);
+        let view = View::of(&item, &labels, judge, None, false);
         assert_eq!((view.can, view.others.len(), view.proposal.is_some()), (Can::Adjudicate, 2, false));
-        let reviewer = View::of(&item, &labels, Viewer { name: "dan", adjudicates: false }, None);
+        let reviewer = View::of(&item, &labels, Viewer { name: "dan", adjudicates: false }, None, false);
         assert_eq!((reviewer.can, reviewer.others.len()), (Can::Read, 0));
     }
 
@@ -306,7 +336,7 @@ mod tests {
         let mut labels = vec![row(1, "ann", Answer::Fail), row(2, "bob", Answer::Pass)];
         labels.push(adjudicate(3, "eve", Answer::Pass));
         let item = item(&labels, 2);
-        let view = View::of(&item, &labels, Viewer { name: "dan", adjudicates: false }, None);
+        let view = View::of(&item, &labels, Viewer { name: "dan", adjudicates: false }, None, false);
         assert_eq!((view.can, view.others.len(), view.proposal.is_some()), (Can::Read, 3, true));
         assert!(view.others[2].adjudicated);
     }

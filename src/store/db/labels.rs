@@ -8,6 +8,7 @@ use sqlx::any::AnyRow;
 
 use super::leases::unknown;
 use super::sql::{Arg, Sql, json_or_none, named, small, strange, to_json};
+use super::trail::{ANSWERS, REVEALED, saw};
 use super::{Store, StoreError, Tx, items, outbox};
 use crate::ledger::{
     Act, Answer, DecidedBy, Item, ItemId, ItemKey, ItemStatus, Label, Lease, Millis, Refused, SkipReason, Source,
@@ -45,6 +46,7 @@ fn label(row: &AnyRow) -> Result<Label, sqlx::Error> {
     let act = match row.try_get::<String, _>("act")?.as_str() {
         "label" => Act::Label(answer()?),
         "adjudicate" => Act::Adjudicate(answer()?),
+        "overrule" => Act::Overrule(answer()?),
         "undo" => Act::Undo { label: row.try_get("undoes")? },
         other => return Err(strange(format!("`act` is `{other}`"))),
     };
@@ -59,7 +61,7 @@ fn label(row: &AnyRow) -> Result<Label, sqlx::Error> {
         at: row.try_get("at")?,
         seconds: seconds.map(|s| u32::try_from(s).map_err(|_| strange(format!("`seconds` is {s}")))).transpose()?,
         source: named(row, "source", Source::named)?,
-        shown_proposal: row.try_get::<i64, _>("shown_proposal")? != 0,
+        shown_proposal: row.try_get::<Option<i64>, _>("shown_proposal")?.map(|shown| shown != 0),
     })
 }
 
@@ -77,8 +79,9 @@ impl Store {
         tx.finish(written).await
     }
 
-    /// Takes the decision of an adjudicator: of items whose answers differ, and of any other but one that an adjudicator
-    /// has decided or nobody needs. That `who` may is for the caller to know.
+    /// Takes the decision of an adjudicator: of items whose answers differ, that two could not answer, or that nobody answered
+    /// in time. With `overrules` of any other, too, but of one that an adjudicator has decided or nobody needs; then the row
+    /// says so. That `who` may is for the caller to know ([`Store::permits`]).
     ///
     /// # Errors
     /// The store cannot be written; then nothing was.
@@ -86,11 +89,12 @@ impl Store {
         &self,
         item: &ItemId,
         who: &str,
+        overrules: bool,
         said: &Submission,
         now: Millis,
     ) -> Result<Written, StoreError> {
         let mut tx = self.begin().await?;
-        let written = tx.adjudicate(item, who, said, now).await?;
+        let written = tx.adjudicate(item, who, overrules, said, now).await?;
         tx.finish(written).await
     }
 
@@ -260,10 +264,11 @@ impl Tx {
         self.write(item, &lease.reviewer, Act::Label(said.answer), said, now).await
     }
 
-    async fn adjudicate(
+    pub(super) async fn adjudicate(
         &mut self,
         item: &ItemId,
         who: &str,
+        overrules: bool,
         said: &Submission,
         now: Millis,
     ) -> Result<Written, StoreError> {
@@ -275,13 +280,21 @@ impl Tx {
             return Ok(Err(Refused::Closed { status: item.status }));
         }
         let rows = self.rows(&item.id).await?;
-        if let Some(row) = counting(&rows).into_iter().find(|row| matches!(row.act, Act::Adjudicate(_))) {
+        if let Some(row) = counting(&rows).into_iter().find(|row| row.act.adjudicates()) {
             return Ok(Err(Refused::Answered { who: row.reviewer.clone(), label: row.id.clone() }));
         }
-        self.write(item, who, Act::Adjudicate(said.answer), said, now).await
+        let is_stuck = matches!(item.status, ItemStatus::Disputed | ItemStatus::Skipped | ItemStatus::Expired);
+        let act = match (overrules, is_stuck) {
+            // What was written elsewhere stays as it was written.
+            (true, true) if said.source == Source::Import => Act::Overrule(said.answer),
+            (_, true) => Act::Adjudicate(said.answer),
+            (true, false) => Act::Overrule(said.answer),
+            (false, false) => return Ok(Err(Refused::Undisputed { status: item.status })),
+        };
+        self.write(item, who, act, said, now).await
     }
 
-    async fn import(
+    pub(super) async fn import(
         &mut self,
         item: &ItemId,
         who: &str,
@@ -301,7 +314,7 @@ impl Tx {
         self.write(item, who, Act::Label(said.answer), said, now).await
     }
 
-    async fn undo(
+    pub(super) async fn undo(
         &mut self,
         label_id: &str,
         who: &str,
@@ -310,9 +323,7 @@ impl Tx {
         now: Millis,
     ) -> Result<Written, StoreError> {
         let gone = || Refused::Unknown { what: format!("label {label_id}") };
-        let mut sql = Sql::new(SELECT);
-        sql.add("WHERE id = ").arg(label_id);
-        let Some(found) = self.one(&sql, label).await? else { return Ok(Err(gone())) };
+        let Some(found) = self.row(label_id).await? else { return Ok(Err(gone())) };
         let Some(item) = self.locked(&found.item, now).await? else { return Ok(Err(gone())) };
         if let Some(written) = self.written(&said.id, &item, who).await? {
             return Ok(written);
@@ -336,8 +347,15 @@ impl Tx {
         self.write(item, who, Act::Undo { label: label_id.to_owned() }, said, now).await
     }
 
+    /// The row of a name.
+    pub(super) async fn row(&mut self, id: &str) -> Result<Option<Label>, StoreError> {
+        let mut sql = Sql::new(SELECT);
+        sql.add("WHERE id = ").arg(id);
+        self.one(&sql, label).await
+    }
+
     /// The rows of an item, in order.
-    async fn rows(&mut self, item: &ItemId) -> Result<Vec<Label>, StoreError> {
+    pub(super) async fn rows(&mut self, item: &ItemId) -> Result<Vec<Label>, StoreError> {
         let mut sql = Sql::new(SELECT);
         sql.add("WHERE item = ").arg(item.as_str()).add(" ORDER BY seq");
         self.all(&sql, label).await
@@ -353,9 +371,7 @@ impl Tx {
 
     /// What came of a submission that was sent before: whoever did not hear the answer sends it again.
     async fn written(&mut self, id: &str, item: &Item, who: &str) -> Result<Option<Written>, StoreError> {
-        let mut sql = Sql::new(SELECT);
-        sql.add("WHERE id = ").arg(id);
-        let Some(found) = self.one(&sql, label).await? else { return Ok(None) };
+        let Some(found) = self.row(id).await? else { return Ok(None) };
         if found.item != item.id || found.reviewer != who {
             return Ok(Some(Err(Refused::Forbidden { why: "this submission is somebody else's".to_owned() })));
         }
@@ -376,6 +392,7 @@ impl Tx {
             return Ok(Err(Refused::Forbidden { why }));
         }
         let mut rows = self.rows(&item.id).await?;
+        let shown_proposal = self.shown(&item.id, who, &act, said, &rows, now).await?;
         let row = Label {
             id: said.id.clone(),
             seq: rows.last().map_or(0, |row| row.seq) + 1,
@@ -386,7 +403,7 @@ impl Tx {
             at: now,
             seconds: said.seconds,
             source: said.source,
-            shown_proposal: said.shown_proposal,
+            shown_proposal,
         };
         self.insert(&row).await?;
         rows.push(row.clone());
@@ -408,11 +425,39 @@ impl Tx {
         Ok(Ok((row, by_now)))
     }
 
+    /// Whether somebody had seen what the check says before this answer. The book and the trail know, whatever is said of it:
+    /// nobody is blind because they say so. Of an answer from elsewhere it may be not known.
+    async fn shown(
+        &mut self,
+        item: &ItemId,
+        who: &str,
+        act: &Act,
+        said: &Submission,
+        rows: &[Label],
+        now: Millis,
+    ) -> Result<Option<bool>, StoreError> {
+        // Who has answered was shown everything, also when the answer was taken back.
+        let answered = rows.iter().any(|row| row.reviewer == who && row.act.answer().is_some());
+        // What was seen here after somebody had answered elsewhere changes nothing; between clocks here nothing is compared.
+        let is_import = said.source == Source::Import;
+        let until = if is_import { now } else { Millis::MAX };
+        // Who decides between answers is to know them.
+        let what = if act.adjudicates() { &[REVEALED][..] } else { &[REVEALED, ANSWERS] };
+        let told = answered
+            || said.shown_proposal == Some(true)
+            || self.one(&saw(item, who, what, until), |_| Ok(())).await?.is_some();
+        Ok(match (told, is_import) {
+            (true, _) => Some(true),
+            (false, true) => said.shown_proposal,
+            (false, false) => Some(false),
+        })
+    }
+
     async fn insert(&mut self, row: &Label) -> Result<(), StoreError> {
         let answer = row.act.answer();
         let undoes = match &row.act {
             Act::Undo { label } => Some(label.as_str()),
-            Act::Label(_) | Act::Adjudicate(_) => None,
+            Act::Label(_) | Act::Adjudicate(_) | Act::Overrule(_) => None,
         };
         let mut sql = Sql::new(
             "INSERT INTO labels (id, item, seq, reviewer, act, answer, skip_reason, undoes, comment, at, seconds, source, \
@@ -431,7 +476,7 @@ impl Tx {
             row.at.into(),
             row.seconds.into(),
             row.source.name().into(),
-            row.shown_proposal.into(),
+            row.shown_proposal.map(i64::from).into(),
         ]);
         self.run(&sql).await.map(|_| ())
     }

@@ -15,6 +15,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0001_ledger.sql"),
     include_str!("migrations/0002_promotions.sql"),
     include_str!("migrations/0003_case.sql"),
+    include_str!("migrations/0004_blind.sql"),
 ];
 
 /// The form that this version knows.

@@ -6,7 +6,8 @@
 //! - `open`, `migrate`: finding, making and bringing up to date; `sql`: statements whose values are bound;
 //!   `error`: what can go wrong, and what to do about it.
 //! - `runs`: runs and verdicts. `items`, `contents`: the queue and the sessions to read. `leases`: who works on what.
-//!   `labels`: the append-only book, and what it decides. `drafts`: what is being written.
+//!   `labels`: the append-only book, and what it decides. `intake`: rows of it from elsewhere. `drafts`: what is being
+//!   written.
 //! - `promotions`: the log of promotions and its evidence.
 //! - `users`: who may log in. `trail`: who looked at what. `outbox`: what is to be told to others.
 //! - `keep`: retention, backup, numbers. `transfer`: everything as lines, and back.
@@ -16,6 +17,7 @@
 mod contents;
 mod drafts;
 mod error;
+mod intake;
 mod items;
 mod keep;
 mod labels;
@@ -41,6 +43,7 @@ use sqlx::{Any, AnyConnection, AnyPool, Transaction};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 pub use error::{StoreError, Trouble};
+pub use intake::{Brought, Keep, Taken};
 pub use items::{Counts, Enqueued, ItemFilter, Page};
 pub use keep::{Info, Purged};
 pub use labels::Decided;
@@ -49,7 +52,7 @@ pub use lines::Line;
 pub use outbox::{Outcome, Post};
 pub use promotions::LogRow;
 pub use runs::{CheckRow, NewRun, Run, RunFilter, RunRow, SessionRow, SuiteRow, VerdictRow};
-pub use trail::{Seen, TrailFilter};
+pub use trail::{ANSWERS, REVEALED, Seen, TrailFilter};
 pub use transfer::Untaken;
 pub use url::StoreUrl;
 pub use users::{Login, Role, User};

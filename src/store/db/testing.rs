@@ -78,6 +78,6 @@ pub fn said(id: &str, answer: Answer) -> Submission {
         comment: String::new(),
         seconds: Some(12),
         source: Source::Web,
-        shown_proposal: false,
+        shown_proposal: Some(false),
     }
 }

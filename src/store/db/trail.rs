@@ -7,6 +7,14 @@ use super::sql::{Arg, Sql};
 use super::{Page, Store, StoreError};
 use crate::ledger::{ItemId, Millis};
 
+/// In the audit log: that somebody was shown what the check says of an item, with whatever was said and decided of it.
+/// Who answers afterwards does not answer blind.
+pub const REVEALED: &str = "reveal";
+
+/// In the audit log: that somebody was shown what others answered, and not what the check says. That is for an adjudicator
+/// to know; a reviewer who knows it does not answer blind.
+pub const ANSWERS: &str = "answers";
+
 /// One row of the audit log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Seen {
@@ -45,11 +53,35 @@ impl Store {
     /// # Errors
     /// The store cannot be written; then whoever wanted to look must not.
     pub async fn seen(&self, seen: &Seen) -> Result<(), StoreError> {
-        let Seen { at, who, what, item, session, origin } = seen;
-        let mut sql = Sql::new("INSERT INTO trail (at, who, what, item, session, origin) VALUES ");
-        let item = item.as_ref().map(ItemId::as_str);
-        sql.list([Arg::from(*at), who.into(), what.into(), item.into(), session.as_ref().into(), origin.into()]);
-        self.run(&sql).await.map(|_| ())
+        self.seen_all(std::slice::from_ref(seen)).await
+    }
+
+    /// Adds rows, all of them or none.
+    ///
+    /// # Errors
+    /// The store cannot be written; then whoever wanted to look must not.
+    pub async fn seen_all(&self, seen: &[Seen]) -> Result<(), StoreError> {
+        if seen.is_empty() {
+            return Ok(());
+        }
+        let row = |Seen { at, who, what, item, session, origin }: &Seen| -> Vec<Arg> {
+            let item = item.as_ref().map(ItemId::as_str);
+            vec![(*at).into(), who.into(), what.into(), item.into(), session.as_ref().into(), origin.into()]
+        };
+        let into = "trail (at, who, what, item, session, origin)";
+        let mut tx = self.begin().await?;
+        for sql in Sql::inserts(self.dialect(), into, seen.iter().map(row), "") {
+            tx.run(&sql).await?;
+        }
+        tx.commit().await
+    }
+
+    /// Whether somebody was shown what the check or others say of an item, as the log has it.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn saw(&self, item: &ItemId, who: &str) -> Result<bool, StoreError> {
+        Ok(self.one(&saw(item, who, &[REVEALED, ANSWERS], Millis::MAX), |_| Ok(())).await?.is_some())
     }
 
     /// Rows, the newest first.
@@ -72,6 +104,14 @@ impl Store {
         sql.add(" ORDER BY n DESC LIMIT ").arg(page.limit).add(" OFFSET ").arg(page.offset);
         self.all(&sql, row_of).await
     }
+}
+
+/// A row, if somebody was shown one of these things of an item until then.
+pub(super) fn saw(item: &ItemId, who: &str, what: &[&str], until: Millis) -> Sql {
+    let mut sql = Sql::new("SELECT n FROM trail WHERE item = ");
+    sql.arg(item.as_str()).add(" AND who = ").arg(who).add(" AND at <= ").arg(until).add(" AND what IN ");
+    sql.list(what.iter().copied()).add(" LIMIT 1");
+    sql
 }
 
 fn row_of(row: &AnyRow) -> Result<Seen, sqlx::Error> {

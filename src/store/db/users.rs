@@ -159,6 +159,29 @@ impl Store {
         Ok(changed)
     }
 
+    /// Whether somebody may do what takes a role. A store without users is not a team's: whoever can write it may, as whoever
+    /// can write a file may.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn permits(&self, name: &str, role: Role) -> Result<Result<(), Refused>, StoreError> {
+        let any = Sql::new("SELECT name FROM users LIMIT 1");
+        if self.one(&any, |_| Ok(())).await?.is_none() {
+            return Ok(Ok(()));
+        }
+        let why = match self.user(name).await? {
+            Some(user) if user.disabled => format!("{name} is kept out (`seatrial review user enable`)"),
+            Some(user) if user.role >= role => return Ok(Ok(())),
+            Some(user) => format!(
+                "this is for {}s, and {name} is a {} (`seatrial review user role` changes that)",
+                role.name(),
+                user.role.name()
+            ),
+            None => format!("this store has users, and {name} is none of them (`seatrial review user add`)"),
+        };
+        Ok(Err(Refused::Forbidden { why }))
+    }
+
     async fn change(&self, name: &str, column: &str, to: Arg) -> Result<Result<(), Refused>, StoreError> {
         let mut sql = Sql::new("UPDATE users SET ");
         sql.add(column).add(" = ").arg(to).add(" WHERE name = ").arg(name);

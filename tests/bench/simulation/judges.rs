@@ -257,7 +257,6 @@ fn sent(dice: &mut Dice, (below, audit): (f64, f64), wrong: Errors) -> Option<La
         drawn_at: sure.then_some(audit),
         answered: Answered::Said(!dice.chance(wrong(confidence))),
         people: BTreeMap::new(),
-        told: false,
         at: 0,
     })
 }

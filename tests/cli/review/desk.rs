@@ -104,7 +104,7 @@ fn items_are_walked_through_by_single_keys_blind_until_answered() {
     // The second answer of the first item was given when what the check says had been seen, and says so.
     assert_eq!(
         said,
-        [("label", "fail", false), ("undo", "-", false), ("label", "pass", true), ("label", "skip", false)]
+        [("label", "fail", false), ("undo", "-", true), ("label", "pass", true), ("label", "skip", false)]
     );
 }
 

@@ -49,6 +49,32 @@ fn labels_for_unknown_items_are_told_all_at_once_and_nothing_is_written() {
 }
 
 #[test]
+fn an_answer_that_was_taken_back_and_comes_again_is_told_with_its_line_and_nothing_is_written() {
+    let (project, ids) = queue(vec![waiting(1), waiting(2)]);
+    let label = |item: usize, id: &str| {
+        format!("{{\"item\":\"{}\",\"reviewer\":\"ann\",\"answer\":\"pass\"{id}}}\n", ids[item])
+    };
+    project.file("one.jsonl", label(0, ""));
+    review(&project, "ann", &["import", "one.jsonl"]).code(0).says("1 decided now");
+    review(&project, "ann", &["undo", ids[0].as_str()]).code(0);
+    project.file("both.jsonl", label(1, "") + &label(0, ""));
+    let said = review(&project, "ann", &["import", "both.jsonl"]).code(2).says("nothing was written");
+    assert!(said.err.contains("both.jsonl:2: this answer was taken back") && said.err.contains("`id`"), "{}", said.err);
+    let waits = lines(&review(&project, "ann", &["list", "--json"]).code(0).out).remove(0);
+    assert_eq!(waits["counts"]["pending"], 2, "all of a file or nothing");
+    project.file("both.jsonl", label(1, "") + &label(0, ",\"id\":\"again\""));
+    review(&project, "ann", &["import", "both.jsonl"]).code(0).says("2 decided now");
+    // Whether they were blind the lines do not say, so it is not known; but an answer of ann's was here before.
+    let exported = lines(&review(&project, "ann", &["export"]).code(0).out);
+    let shown = |item: usize| {
+        let line = exported.iter().find(|line| line["item"] == ids[item].as_str()).expect("a line");
+        line["labels"].as_array().expect("rows").iter().map(|row| row["shown_proposal"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(shown(1), [Value::Null]);
+    assert_eq!(shown(0), [Value::Null, true.into(), true.into()]);
+}
+
+#[test]
 fn an_output_of_a2i_goes_out_and_comes_back() {
     let (project, ids) = queue(vec![waiting(1), waiting(2)]);
     review(&project, "ann", &["label", ids[0].as_str(), "fail"]).code(0);

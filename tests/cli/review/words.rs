@@ -32,6 +32,8 @@ fn an_item_is_shown_blind_until_it_is_answered() {
     review(&project, "ann", &["label", short, "fail", "--comment", "No receipt."])
         .code(0)
         .says("decided: fail (by ann)");
+    // What they were shown before is kept with the answer, whatever they say themselves.
+    review(&project, "ann", &["show", short]).code(0).says("fail, not blind: No receipt.");
     review(&project, "ann", &["show", short]).code(0).says("two of three votes").says("No receipt.");
     let line = json(&review(&project, "ann", &["show", short, "--json"]).code(0).out);
     assert_eq!((&line["decision"], &line["shown"]["session"]["id"]), (&"fail".into(), &"s1".into()));
@@ -105,4 +107,102 @@ fn how_far_people_agree_is_told() {
         (&1.into(), &1.into(), &2.into())
     );
     review(&project, "ann", &["list", "--status", "disputed"]).code(0).says("disputed");
+}
+
+#[test]
+fn an_answer_is_blind_as_far_as_the_store_knows_and_not_as_whoever_answers_says() {
+    let two = |n| {
+        let mut item = waiting(n);
+        item.asked.reviewers = 2;
+        item
+    };
+    let shown = |who: &str, before: &[&[&str]]| {
+        let (project, ids) = queue(vec![two(1)]);
+        let id = ids[0].as_str();
+        for args in before {
+            let args: Vec<&str> = args.iter().map(|arg| if *arg == "ITEM" { id } else { *arg }).collect();
+            review(&project, who, &args).code(0);
+        }
+        json(&review(&project, who, &["label", id, "pass", "--json"]).code(0).out)["label"]["shown_proposal"].clone()
+    };
+    assert_eq!(shown("ann", &[]), false);
+    assert_eq!(shown("ann", &[&["show", "ITEM"], &["list"], &["list", "--json"], &["stats"]]), false);
+    assert_eq!(shown("ann", &[&["export", "--blind", "--content"]]), false);
+    assert_eq!(shown("ann", &[&["show", "ITEM", "--reveal"]]), true);
+    assert_eq!(shown("ann", &[&["show", "ITEM", "--reveal", "--json"]]), true);
+    assert_eq!(shown("ann", &[&["export"]]), true);
+    // Somebody else was told, and not they.
+    assert_eq!(shown("ann", &[&["show", "ITEM", "--reveal", "--as", "bob"]]), false);
+}
+
+#[test]
+fn what_is_decided_is_shown_to_all_and_who_saw_it_does_not_answer_blind_when_it_is_open_again() {
+    for look in [["show", "ITEM"].as_slice(), &["list", "--status", "resolved", "--json"], &["list", "--status", "all"]]
+    {
+        let (project, ids) = queue(vec![waiting(1)]);
+        let id = ids[0].as_str();
+        review(&project, "ann", &["label", id, "pass"]).code(0);
+        let look: Vec<&str> = look.iter().map(|arg| if *arg == "ITEM" { id } else { *arg }).collect();
+        review(&project, "bob", &look).code(0);
+        review(&project, "ann", &["undo", id]).code(0);
+        let label = json(&review(&project, "bob", &["label", id, "pass", "--json"]).code(0).out);
+        assert_eq!(label["label"]["shown_proposal"], true, "{look:?}");
+        review(&project, "bob", &["undo", id]).code(0);
+        let label = json(&review(&project, "cat", &["label", id, "pass", "--json"]).code(0).out);
+        assert_eq!(label["label"]["shown_proposal"], false);
+    }
+}
+
+#[test]
+fn nothing_of_what_the_check_says_is_in_json_before_the_answer() {
+    let (project, ids) = queue(vec![waiting(1)]);
+    for args in [["list", "--json"].as_slice(), &["show", ids[0].as_str(), "--json"], &["export", "--blind"]] {
+        let out = review(&project, "ann", args).code(0).out;
+        for hidden in ["proposal", "score", "confidence", "inclusion", "threshold", "\"pass\"", "two of three"] {
+            assert!(!out.contains(hidden), "{args:?} {hidden}: {out}");
+        }
+    }
+    let mut nobody = project.command(&["review", "show", ids[0].as_str(), "--reveal"]);
+    nobody.env("HOME", project.path("nowhere")).env("GIT_CONFIG_NOSYSTEM", "1");
+    crate::project::Said::of(nobody).code(2).complains("who are you?");
+}
+
+#[test]
+fn nobody_decides_alone_where_nobody_disagrees_unless_they_say_so() {
+    let (project, ids) = queue(vec![waiting(1)]);
+    let id = ids[0].as_str();
+    review(&project, "eve", &["adjudicate", id, "fail"]).code(2).complains("is pending").complains("--overrule");
+    review(&project, "ann", &["label", id, "pass"]).code(0);
+    review(&project, "eve", &["adjudicate", id, "fail"]).code(2).complains("is resolved").complains("--overrule");
+    let said = review(&project, "eve", &["adjudicate", id, "fail", "--overrule", "--comment", "The policy of June."]);
+    said.code(0).says("decided: fail (by eve, overruling the reviewers)");
+    review(&project, "ann", &["show", id]).code(0).says("fail (decides over the reviewers)");
+    let line = json(&review(&project, "x", &["export"]).code(0).out);
+    assert_eq!((&line["decided_by"]["overrules"], &line["labels"][1]["act"]), (&true.into(), &"overrule".into()));
+}
+
+#[test]
+fn where_there_are_users_roles_are_asked_for_in_the_terminal_too() {
+    let (project, ids) = queue(vec![waiting(1), waiting(2)]);
+    let (id, other) = (ids[0].as_str(), ids[1].as_str());
+    // A store of one person: whoever can write it adjudicates.
+    review(&project, "ann", &["adjudicate", other, "pass", "--overrule"]).code(0);
+    for (name, role) in [("ann", "reviewer"), ("eve", "adjudicator")] {
+        project.seatrial(&["review", "user", "add", name, "--role", role, "--no-password"]).code(0);
+    }
+    review(&project, "ann", &["adjudicate", id, "fail", "--overrule"]).code(2).complains("this is for adjudicators");
+    review(&project, "bob", &["label", id, "pass"]).code(2).complains("bob is none of them");
+    review(&project, "bob", &["skip", id, "ambiguous"]).code(2).complains("bob is none of them");
+    let label = json(&review(&project, "ann", &["label", id, "pass", "--json"]).code(0).out);
+    let label = label["label"]["id"].as_str().expect("an id");
+    review(&project, "ann", &["undo", label, "--anyone"]).code(2).complains("this is for adjudicators");
+    project.file(
+        "labels.jsonl",
+        format!("{{\"item\":\"{id}\",\"reviewer\":\"cat\",\"act\":\"overrule\",\"answer\":\"fail\"}}\n"),
+    );
+    review(&project, "ann", &["import", "labels.jsonl"]).code(2).complains("this is for adjudicators");
+    project.seatrial(&["review", "user", "disable", "ann"]).code(0);
+    review(&project, "ann", &["undo", id]).code(2).complains("ann is kept out");
+    review(&project, "eve", &["undo", label, "--anyone"]).code(0).says("waits for somebody");
+    review(&project, "eve", &["import", "labels.jsonl"]).code(0).says("1 decided now");
 }

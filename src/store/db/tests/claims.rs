@@ -149,9 +149,9 @@ on_both! {
         assert!(claim(&on.store, "cat", 1).await.is_none());
         let key = crate::ledger::testing::key(1);
         assert!(on.store.decisions(std::slice::from_ref(&key)).await.unwrap().is_empty());
-        let (label, _) = on.store.adjudicate(&id(1), "cat", &said("a", Answer::Fail), 5).await.unwrap().unwrap();
+        let (label, _) = on.store.adjudicate(&id(1), "cat", false, &said("a", Answer::Fail), 5).await.unwrap().unwrap();
         assert_eq!(status(&on.store, 1, 5).await, (ItemStatus::Resolved, Some(Status::Fail)));
-        let again = on.store.adjudicate(&id(1), "dan", &said("b", Answer::Pass), 6).await.unwrap();
+        let again = on.store.adjudicate(&id(1), "dan", false, &said("b", Answer::Pass), 6).await.unwrap();
         assert!(matches!(again, Err(Refused::Answered { who, .. }) if who == "cat"));
         let changed = ItemKey { check_digest: Digest::of(b"changed"), ..key.clone() };
         let other = ItemKey { check: "other".into(), ..changed.clone() };
@@ -161,7 +161,7 @@ on_both! {
         assert_eq!(otherwise.iter().collect::<Vec<_>>(), [&key]);
         let decided = on.store.decisions(&[key]).await.unwrap().remove(&id(1)).unwrap();
         assert_eq!((decided.status, decided.at, decided.labels), (Status::Fail, 5, 3));
-        assert_eq!(decided.by, DecidedBy::Adjudicator { who: "cat".into() });
+        assert_eq!(decided.by, DecidedBy::Adjudicator { who: "cat".into(), overrules: false });
         on.store.undo(&label.id, "cat", false, &said("u", SKIP), 7).await.unwrap().unwrap();
         assert_eq!(status(&on.store, 1, 7).await, (ItemStatus::Disputed, None));
     }
@@ -193,7 +193,7 @@ on_both! {
         }
         assert_eq!(status(&on.store, 1, 1).await, (ItemStatus::Skipped, None));
         assert!(claim(&on.store, "cat", 1).await.is_none());
-        on.store.adjudicate(&id(1), "cat", &said("a", Answer::Pass), 2).await.unwrap().unwrap();
+        on.store.adjudicate(&id(1), "cat", false, &said("a", Answer::Pass), 2).await.unwrap().unwrap();
         assert_eq!(status(&on.store, 1, 2).await, (ItemStatus::Resolved, Some(Status::Pass)));
     }
 
@@ -204,7 +204,7 @@ on_both! {
         assert_eq!(late.err(), Some(Refused::Closed { status: ItemStatus::Expired }));
         assert!(claim(&on.store, "bob", 60).await.is_none());
         assert_eq!(status(&on.store, 1, 60).await, (ItemStatus::Expired, None));
-        on.store.adjudicate(&id(1), "cat", &said("a", Answer::Fail), 61).await.unwrap().unwrap();
+        on.store.adjudicate(&id(1), "cat", false, &said("a", Answer::Fail), 61).await.unwrap().unwrap();
         assert_eq!(status(&on.store, 1, 61).await, (ItemStatus::Resolved, Some(Status::Fail)));
     }
 

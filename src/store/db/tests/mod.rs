@@ -1,5 +1,6 @@
 //! One test suite for both databases.
 
+mod blind;
 mod claims;
 mod crowd;
 mod killed;

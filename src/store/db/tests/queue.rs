@@ -273,11 +273,11 @@ on_both! {
     async fn a_submission_says_where_it_came_from(on) {
         on.store.enqueue(&items(1, |_, _| ()), 0).await.unwrap();
         let told = crate::ledger::Submission {
-            source: Source::Import, shown_proposal: true, seconds: None, comment: "über".into(), ..said("i", Answer::Pass)
+            source: Source::Import, shown_proposal: Some(true), seconds: None, comment: "über".into(), ..said("i", Answer::Pass)
         };
         on.store.import(&id(1), "ann", &told, 7).await.unwrap().unwrap();
         let label = on.store.labels(&[id(1)]).await.unwrap().remove(0);
-        assert_eq!((label.source, label.shown_proposal, label.seconds, label.at), (Source::Import, true, None, 7));
+        assert_eq!((label.source, label.shown_proposal, label.seconds, label.at), (Source::Import, Some(true), None, 7));
         assert_eq!((label.comment.as_str(), label.seq, label.item), ("über", 1, id(1)));
     }
 }
