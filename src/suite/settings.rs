@@ -1,18 +1,21 @@
 //! Settings of a run: built-in defaults, `seatrial.toml`, its profile, `SEATRIAL_*` variables and flags, in that
 //! order of strength, each value with where it came from.
 
+mod choices;
 mod file;
 mod keys;
+mod layers;
 mod models;
 mod prices;
 pub mod promote;
 mod redact;
 mod review;
 mod store;
+mod table;
+mod values;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::io::{self, Write};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -24,11 +27,13 @@ use crate::checks::select::Glob;
 use crate::model::NanoUsd;
 use crate::redact::{KEY_VARIABLE, RedactTable};
 
-pub use keys::{KEYS, KeyDoc, bytes};
+pub use choices::{Keep, Reports, When};
+pub use keys::{KEYS, KeyDoc};
 pub use models::{Behind, OwnModel, OwnModels, doc as models_doc};
 pub use prices::DOC as PRICES_DOC;
 pub use review::{DOC as REVIEW_DOC, ReviewTable, Webhook};
 pub use store::{StoreAt, shown as store_shown};
+pub use values::bytes;
 
 /// The name of the settings file.
 pub const FILE_NAME: &str = "seatrial.toml";
@@ -71,37 +76,6 @@ pub struct Setting<T> {
     pub value: T,
     /// Where it came from.
     pub origin: Origin,
-}
-
-/// Which sessions are kept with a run record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Keep {
-    /// Those that failed, erred or are held, and a sample of those that passed.
-    Failed,
-    /// All of them.
-    All,
-    /// None.
-    None,
-}
-
-/// Which reports a run draws beside its summaries.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Reports {
-    /// `junit.xml`.
-    pub junit: bool,
-    /// `index.html`.
-    pub html: bool,
-}
-
-/// When to use something that only a terminal can show.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum When {
-    /// On a terminal.
-    Auto,
-    /// Always.
-    Always,
-    /// Never.
-    Never,
 }
 
 /// A detector of the user's own: `custom.NAME` in `detect`.
@@ -257,7 +231,7 @@ impl Settings {
             problems.push(unknown_profile(profile, path.as_deref(), &file));
         }
         let chosen = profile.as_ref().map(|p| file.take(&p.value)).unwrap_or_default();
-        let mut layers = keys::Layers { cwd, problems: &mut problems, given: Vec::new() };
+        let mut layers = layers::Layers { cwd, problems: &mut problems, given: Vec::new() };
         layers.file(std::mem::take(&mut file.values));
         layers.file(chosen);
         layers.env(&env);
@@ -270,24 +244,6 @@ impl Settings {
     pub fn drawn(&self) -> Reports {
         let Reports { junit, html } = self.reports.value;
         Reports { junit: junit || self.junit.value.is_some(), html: html || self.html.value.is_some() }
-    }
-
-    /// Every setting as text: its key, its value, and where the value came from.
-    pub fn rows(&self) -> Vec<(String, String, String)> {
-        keys::rows(self)
-    }
-
-    /// Writes the table of settings that `seatrial check` prints.
-    pub fn write_table(&self, out: &mut dyn Write) -> io::Result<()> {
-        let rows = self.rows();
-        let width = |column: fn(&(String, String, String)) -> &str| {
-            rows.iter().map(|row| column(row).chars().count()).max().unwrap_or(0)
-        };
-        let (keys, values) = (width(|r| &r.0), width(|r| &r.1).min(40));
-        for (key, value, origin) in &rows {
-            writeln!(out, "{key:keys$}  {value:values$}  {origin}")?;
-        }
-        Ok(())
     }
 }
 

@@ -8,7 +8,8 @@ use regex::Regex;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::keys::{Given, KEYS, Raw};
+use super::keys::KEYS;
+use super::layers::{Given, Raw};
 use super::promote::Target;
 use super::{CustomDetector, Origin, OwnModels, OwnPrice, ReviewTable, Setting, SettingsProblem, did_you_mean};
 use crate::checks::matcher::regex_message;
