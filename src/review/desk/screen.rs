@@ -1,9 +1,11 @@
 //! What the screen shows: the question, what was cited, expected against actual, the session; what the check says only
 //! after the answer. Whatever a session holds, it is harmless to a terminal.
 
-use super::cited::{self, Cited};
+use super::cited;
+use super::hints::{foot, help};
+use super::lines::Lines;
 use super::machine::{Desk, Mode, Sight};
-use crate::ledger::{Answer, Item, SkipReason};
+use crate::ledger::{Answer, Item};
 use crate::model::Session;
 use crate::report::safe;
 use crate::report::transcript::layout::{Paint, width, wrapped};
@@ -192,141 +194,6 @@ fn against(item: &Item, out: &mut Lines) {
             }
         }
     }
-}
-
-/// Lines of the body.
-struct Lines {
-    lines: Vec<String>,
-    paint: Paint,
-    columns: usize,
-}
-
-impl Lines {
-    fn blank(&mut self) {
-        self.lines.push(String::new());
-    }
-
-    /// A text behind its title.
-    fn titled(&mut self, title: &str, text: &str) {
-        const INDENT: usize = 10;
-        for (i, line) in wrapped(&safe::terminal(text), self.columns.saturating_sub(INDENT)).iter().enumerate() {
-            let head = if i == 0 { self.paint.label(&format!("{title:INDENT$}")) } else { " ".repeat(INDENT) };
-            self.lines.push(format!("{head}{line}").trim_end().to_owned());
-        }
-    }
-
-    /// What was cited; the words themselves in bold, and in brackets where there are no colours.
-    fn cited(&mut self, cited: &Cited) {
-        self.blank();
-        let title = format!("cited: {}", safe::line(&cited.place));
-        self.lines.push(self.paint.bold(&title));
-        let Some([before, words, after]) = &cited.text else { return };
-        let (open, close) = if self.paint.0 { ("", "") } else { ("[[", "]]") };
-        let text = format!("{before}{open}{words}{close}{after}");
-        let text = safe::terminal(&text);
-        // The words are marked before the text is broken into lines, which is why they are found again here.
-        let marked = safe::terminal(words).into_owned();
-        for line in wrapped(&text, self.columns.saturating_sub(2)) {
-            let line = if self.paint.0 { self.mark(&line, &marked) } else { line };
-            self.lines.push(format!("  {line}"));
-        }
-    }
-
-    /// A line with the cited words, or the part of them that it holds, in bold.
-    fn mark(&self, line: &str, words: &str) -> String {
-        let part = words.split_whitespace().collect::<Vec<_>>().join(" ");
-        if !part.is_empty() && line.contains(&part) {
-            return line.replacen(&part, &self.paint.bold(&part), 1);
-        }
-        // A line from the middle of long words is all of them.
-        if line.len() > 8 && words.contains(line.trim()) { self.paint.bold(line) } else { line.to_owned() }
-    }
-}
-
-/// The keys, as they are listed on the last lines.
-fn foot(desk: &Desk, has_baseline: bool, paint: Paint, columns: usize) -> Vec<String> {
-    let mut lines: Vec<String> = Vec::new();
-    if let Some(notice) = &desk.notice {
-        lines.extend(wrapped(&safe::terminal(notice), columns).iter().map(|line| paint.bold(line)));
-    }
-    if desk.helping {
-        lines.push(paint.dim("any key goes back"));
-        return lines;
-    }
-    let keys: Vec<(String, &str)> = match &desk.mode {
-        Mode::Asking => named(&[
-            ("p", "pass"),
-            ("f", "fail"),
-            ("s", "skip"),
-            ("c", "comment"),
-            ("n", "not now"),
-            ("u", "undo"),
-            ("d", "whole session"),
-            ("o", "baseline"),
-            ("?", "help"),
-            ("q", "quit"),
-        ]),
-        Mode::Commenting { text } => {
-            lines.extend(wrapped(&format!("comment: {}_", safe::line(text)), columns));
-            named(&[("enter", "keeps it"), ("escape", "throws it away")])
-        }
-        Mode::Skipping => {
-            lines.push("why can you not answer?".to_owned());
-            let reasons = SkipReason::ALL.iter().zip(1..).map(|(reason, n)| (format!("{n}"), reason.words()));
-            reasons.chain([("any other".to_owned(), "back")]).collect()
-        }
-        Mode::Answered(_) => {
-            named(&[("enter", "next"), ("u", "take it back"), ("d", "whole session"), ("?", "help"), ("q", "quit")])
-        }
-        Mode::Idle => named(&[("enter", "look again"), ("u", "take the last answer back"), ("q", "quit")]),
-    };
-    let keys: Vec<_> = keys.into_iter().filter(|(key, _)| key != "o" || has_baseline).collect();
-    lines.extend(hints(&keys, paint, columns));
-    lines
-}
-
-fn named(keys: &[(&str, &'static str)]) -> Vec<(String, &'static str)> {
-    keys.iter().map(|(key, does)| ((*key).to_owned(), *does)).collect()
-}
-
-fn hints(keys: &[(String, &str)], paint: Paint, columns: usize) -> Vec<String> {
-    let (mut lines, mut used) = (vec![String::new()], 0);
-    for (key, does) in keys {
-        let wide = width(key) + 1 + width(does);
-        if used > 0 && used + 3 + wide > columns {
-            lines.push(String::new());
-            used = 0;
-        }
-        let line = lines.last_mut();
-        let gap = if used > 0 { "   " } else { "" };
-        used += gap.len() + wide;
-        if let Some(line) = line {
-            line.push_str(&format!("{gap}{} {does}", paint.call(key)));
-        }
-    }
-    lines
-}
-
-fn help(paint: Paint) -> Vec<String> {
-    let keys = [
-        ("p", "the subject meets what is asked"),
-        ("f", "it does not"),
-        ("s", "you cannot say: gives it to others, with your reason"),
-        ("c", "write a comment that goes with your answer"),
-        ("n", "not now: give it back, and go on with another"),
-        ("u", "take back your last answer of this sitting"),
-        ("d", "the whole session, or back"),
-        ("o", "the session of the baseline, or back"),
-        ("arrows, j, k", "one line"),
-        ("space, b", "one page"),
-        ("g, G", "beginning, end"),
-        ("q, escape, ctrl-c", "end; an item that you have not answered goes back to the queue"),
-    ];
-    let mut lines = vec![paint.bold("keys"), String::new()];
-    lines.extend(keys.map(|(key, does)| format!("  {}  {does}", paint.call(&format!("{key:18}")))));
-    lines.push(String::new());
-    lines.push("What the check says is shown after your answer, so that it is your own.".to_owned());
-    lines
 }
 
 #[cfg(test)]
