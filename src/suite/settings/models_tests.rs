@@ -1,6 +1,7 @@
 //! What is written of models in `seatrial.toml`, and what is wrong with it.
 
 use std::path::Path;
+use std::time::Duration;
 
 use super::super::file::parse;
 use super::*;
