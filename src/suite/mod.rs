@@ -29,6 +29,7 @@ pub mod problems;
 pub mod question;
 mod raw;
 pub mod redact;
+mod reference;
 mod referred;
 mod rendering;
 pub mod resolve;

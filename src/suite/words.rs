@@ -167,7 +167,7 @@ mod tests {
             "redact" => keys::<crate::redact::RedactTable>(),
             "review" => keys::<crate::suite::review::Review>(),
             "agent" => keys::<crate::suite::agent::AgentTable>(),
-            _ => keys::<crate::suite::cases::ReferenceTable>(),
+            _ => keys::<crate::suite::reference::ReferenceTable>(),
         };
         for (table, here) in TABLES {
             // The checks of a case are read apart from it.

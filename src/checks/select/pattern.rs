@@ -274,8 +274,8 @@ impl JsonSchema for AttributePatterns {
     }
 }
 
-/// One value, or a list of them.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// One value, or a list of them. None where the key is not written.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct OneOrMany<T>(pub Vec<T>);
 
 impl<T: Serialize> Serialize for OneOrMany<T> {

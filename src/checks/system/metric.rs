@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use schemars::{JsonSchema, Schema, SchemaGenerator};
-use serde::{Deserialize, Deserializer, de};
+use schemars::JsonSchema;
+use serde::Deserialize;
 
 use super::columns::{self, Shape};
 use super::compare::{Compared, compare};
@@ -11,6 +11,7 @@ use super::past::{Against, Past};
 use super::statistic::Stat;
 use super::{Bound, Column, Folded, GroupFinding, SystemFinding, Window, words};
 use crate::checks::build::{Build, Example, Params};
+use crate::checks::select::OneOrMany;
 use crate::checks::{Compiled, SystemCheck};
 use crate::model::{Level, Status};
 use crate::stats::samples::Samples;
@@ -66,54 +67,13 @@ pub struct Metric {
     /// Sums over calls are split by the model or tool of each call; other values count in every group of their
     /// session or turn.
     #[serde(default)]
-    by: OneOrMany,
+    by: OneOrMany<String>,
     /// Groups that must occur; with several `by`, each is a list with a value for each.
-    groups: Option<Vec<OneOrMany>>,
+    groups: Option<Vec<OneOrMany<String>>>,
     /// Fewer samples (in a group) are an error. Default 1. The samples of a ratio are its denominator.
     min_count: Option<u64>,
     /// The share of sessions that must have the value, above 0 and up to 1. Default 1.
     min_coverage: Option<f64>,
-}
-
-/// A name, or a list of them.
-#[derive(Debug, Clone, Default, PartialEq)]
-struct OneOrMany(Vec<String>);
-
-impl<'de> Deserialize<'de> for OneOrMany {
-    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        struct Visitor;
-        impl<'de> de::Visitor<'de> for Visitor {
-            type Value = OneOrMany;
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("a string or a list of strings")
-            }
-            fn visit_str<E>(self, v: &str) -> Result<OneOrMany, E> {
-                Ok(OneOrMany(vec![v.to_owned()]))
-            }
-            fn visit_seq<A: de::SeqAccess<'de>>(self, mut seq: A) -> Result<OneOrMany, A::Error> {
-                let mut names = Vec::new();
-                while let Some(name) = seq.next_element()? {
-                    names.push(name);
-                }
-                Ok(OneOrMany(names))
-            }
-        }
-        d.deserialize_any(Visitor)
-    }
-}
-
-impl JsonSchema for OneOrMany {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "OneOrMany".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        schemars::json_schema!({ "anyOf": [{ "type": "string" }, { "type": "array", "items": { "type": "string" }, "minItems": 1 }] })
-    }
 }
 
 impl Params for Metric {

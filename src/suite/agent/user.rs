@@ -9,7 +9,6 @@ use serde::{Deserialize, Deserializer, Serialize, de};
 use serde_json::{Value, json};
 
 use super::script::rendered;
-use crate::suite::cases::OneOrMany;
 
 /// Turns that a user has unless it is said.
 const TURNS: u32 = 10;
@@ -134,7 +133,7 @@ impl User {
 #[derive(Debug, Clone)]
 pub enum Said {
     /// Turn by turn.
-    Lines(OneOrMany),
+    Lines(Vec<String>),
     /// A model plays it.
     Simulated(Box<UserTable>),
 }
@@ -149,11 +148,11 @@ impl<'de> de::Visitor<'de> for SaidVisitor {
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<Said, E> {
-        Ok(Said::Lines(OneOrMany(vec![text.to_owned()])))
+        Ok(Said::Lines(vec![text.to_owned()]))
     }
 
     fn visit_seq<A: de::SeqAccess<'de>>(self, seq: A) -> Result<Said, A::Error> {
-        OneOrMany::deserialize(de::value::SeqAccessDeserializer::new(seq)).map(Said::Lines)
+        Vec::deserialize(de::value::SeqAccessDeserializer::new(seq)).map(Said::Lines)
     }
 
     fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<Said, A::Error> {

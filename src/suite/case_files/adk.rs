@@ -10,7 +10,8 @@ use serde_json::{Map, Value};
 
 use super::{CaseFile, FileCase, Kind};
 use crate::checks::matcher::Matcher;
-use crate::suite::cases::{CallTable, CaseTable, ReferenceTable, StateTable, TurnTable};
+use crate::suite::cases::{CaseTable, TurnTable};
+use crate::suite::reference::{CallTable, ReferenceTable, StateTable};
 use crate::suite::words::in_plain_words;
 
 pub(super) const KIND: Kind = Kind { endings: &[".json"], doc: DOC, read };

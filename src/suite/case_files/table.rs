@@ -7,7 +7,8 @@ use serde::de;
 use super::{CaseFile, FileCase, Kind, without_line};
 use crate::checks::matcher::Matcher;
 use crate::suite::agent::Said;
-use crate::suite::cases::{CaseTable, FactValue, OneOrMany, ReferenceTable};
+use crate::suite::cases::CaseTable;
+use crate::suite::reference::{FactValue, ReferenceTable};
 
 pub(super) const KIND: Kind = Kind { endings: &[".csv"], doc: DOC, read };
 
@@ -91,7 +92,7 @@ fn from_row(names: &[&str], row: &csv::StringRecord) -> Result<CaseTable, String
         }
         match name {
             "id" => case.id = cell.to_owned(),
-            "user" => case.user = Some(Said::Lines(OneOrMany(vec![cell.to_owned()]))),
+            "user" => case.user = Some(Said::Lines(vec![cell.to_owned()])),
             "tags" => case.tags = Some(list(cell)),
             "answer" => reference.answer = Some(cell.to_owned()),
             "facts" => {

@@ -251,7 +251,7 @@ fn keys_of(table: &Value) -> (Vec<String>, Vec<String>) {
 
 #[test]
 fn the_tables_written_here_are_those_of_the_loader() {
-    use crate::suite::{cases, gate, resolve};
+    use crate::suite::{cases, gate, reference, resolve};
     let schema = suite_schema();
     let at = |pointer: &str| keys_of(schema.pointer(pointer).unwrap_or_else(|| panic!("no {pointer}")));
     let mut case = loader_keys::<cases::CaseTable>();
@@ -272,8 +272,8 @@ fn the_tables_written_here_are_those_of_the_loader() {
         ("/definitions/case", case),
         ("/definitions/case/properties/turn/items", loader_keys::<cases::TurnTable>()),
         ("/definitions/case/properties/expected_fail", loader_keys::<crate::suite::ExpectedFail>()),
-        ("/definitions/reference", loader_keys::<cases::ReferenceTable>()),
-        ("/definitions/reference/properties/tools/items", loader_keys::<cases::CallTable>()),
+        ("/definitions/reference", loader_keys::<reference::ReferenceTable>()),
+        ("/definitions/reference/properties/tools/items", loader_keys::<reference::CallTable>()),
         ("/definitions/selector", loader_keys::<crate::checks::select::Selector>()),
     ] {
         assert_eq!(at(pointer), there, "{pointer}");
