@@ -18,7 +18,7 @@ use crate::net::webhook::send::Sender;
 use crate::report::safe;
 use crate::review::serve::access::{Access, Net, Proxy};
 use crate::review::serve::{ServeError, Server, Setup};
-use crate::store::db::Store;
+use crate::store::db::{Role, Store};
 
 /// How often it is looked whether something is to be told to others.
 const TELL: Duration = Duration::from_secs(20);
@@ -37,7 +37,8 @@ Examples:
 Behind a proxy, say with --proxy-from where it sends from, also with `--auth users`: attempts to sign in are counted by
 where visitors come from, and a proxy says that in `x-forwarded-for`, which nobody else is believed.
 
-Without `--auth` whoever has the printed address reviews, and only on this machine. With `users` people sign in with
+Without `--auth` whoever has the printed address reviews, and only on this machine; with every role, or where the store has
+users with that of the name. With `users` people sign in with
 passwords; with `proxy` a reverse proxy has let them in and names them. Every look at a session is written down
 (`/trail`). Answers are saved when the page says so: a killed server loses none.
 
@@ -87,7 +88,9 @@ fn listen(text: &str) -> Result<SocketAddr, String> {
 pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     let access = access(args, context)?;
     let opened = Opened::new(context)?;
-    if matches!(access, Access::Users | Access::Proxy(_)) && opened.wait(opened.store.users())?.is_empty() {
+    if let Access::Local { name, .. } = &access {
+        opened.may(name, Role::Reviewer)?;
+    } else if opened.wait(opened.store.users())?.is_empty() {
         return Err(Failure::usage(
             "there are no users to let in: `seatrial review user add NAME --role admin` adds the first",
         ));

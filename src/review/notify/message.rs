@@ -30,6 +30,9 @@ pub fn body(event: Event, at: i64, mut data: Value, more: Option<(&Item, &[Label
     if let Some(data) = data.as_object_mut() {
         if event != Event::Resolved {
             data.remove("proposal");
+            // How the judges voted says what the check says.
+            let why = data.get_mut("why").and_then(Value::as_array_mut).into_iter().flatten();
+            why.filter_map(Value::as_object_mut).for_each(|why| drop(why.remove("votes")));
         }
         if let Some(at) = data.get("decided").and_then(|decided| decided["at"].as_i64()) {
             data["decided"]["at"] = rfc3339(at).into();
@@ -79,6 +82,11 @@ mod tests {
         assert_eq!(new["type"], "review.new");
         assert_eq!(new["timestamp"], "2023-11-14T22:13:20.123Z");
         assert_eq!(new["data"], json!({ "item": "x", "due": "2023-11-14T22:13:20.000Z" }));
+        let split = json!({ "why": [{ "why": "disagreement", "votes": "2 pass, 1 fail" }, { "why": "always" }] });
+        let message = |event| body(event, 0, split.clone(), None)["data"]["why"].clone();
+        assert_eq!(message(Event::New), json!([{ "why": "disagreement" }, { "why": "always" }]));
+        assert_eq!(message(Event::Overdue), message(Event::New));
+        assert_eq!(message(Event::Resolved), split["why"]);
         let mut decided = data;
         decided["decided"] = json!({ "decision": "fail", "at": 1_700_000_000_000_i64 });
         let resolved = body(Event::Resolved, 0, decided, None);

@@ -13,7 +13,8 @@ pub const PROXY_SECRET: &str = "x-seatrial-proxy-secret";
 /// How people are told apart.
 #[derive(Debug)]
 pub enum Access {
-    /// Whoever has the token that is printed at the start, on this machine alone; under one name.
+    /// Whoever has the token that is printed at the start, on this machine alone; under one name, with the role that it has
+    /// in the store, and every role in a store without users.
     Local {
         /// The name that labels are given by.
         name: String,

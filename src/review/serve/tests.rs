@@ -19,7 +19,7 @@ struct Site {
     store: Store,
     clock: Arc<AtomicI64>,
     _stop: tokio::sync::oneshot::Sender<()>,
-    _folder: tempfile::TempDir,
+    folder: Arc<tempfile::TempDir>,
 }
 
 /// An answer.
@@ -50,9 +50,13 @@ const LEASE: Millis = 60_000;
 const START: Millis = 1_800_000_000_000;
 
 async fn site(access: Access) -> Site {
-    let folder = tempfile::tempdir().expect("a folder");
+    let folder = Arc::new(tempfile::tempdir().expect("a folder"));
+    site_in(folder, access, Arc::new(AtomicI64::new(START))).await
+}
+
+/// A server of its own, of the store in a folder.
+async fn site_in(folder: Arc<tempfile::TempDir>, access: Access, clock: Arc<AtomicI64>) -> Site {
     let store = Store::open(&StoreUrl::File(folder.path().join("seatrial.db"))).await.expect("a store");
-    let clock = Arc::new(AtomicI64::new(START));
     let now = clock.clone();
     let setup = Setup {
         store: store.clone(),
@@ -68,7 +72,17 @@ async fn site(access: Access) -> Site {
     tokio::spawn(server.serve(async move {
         let _ = stopped.await;
     }));
-    Site { address, store, clock, _stop: stop, _folder: folder }
+    Site { address, store, clock, _stop: stop, folder }
+}
+
+/// Users whom a proxy names in `x-user`; for [`Site::get`] and [`Site::post`] the header comes with a cookie.
+fn named() -> Access {
+    let from = vec![Net::parse("127.0.0.1").expect("a network")];
+    Access::Proxy(Proxy { header: axum::http::HeaderName::from_static("x-user"), from, secret: None })
+}
+
+fn as_user(name: &str) -> String {
+    format!("none=1\r\nx-user: {name}")
 }
 
 fn local() -> Access {
@@ -533,6 +547,124 @@ async fn differing_answers_are_decided_by_an_adjudicator_alone() {
     assert_eq!(site.post(&format!("{path}/decide"), &eve, &fields).await.status, 303);
     let page = site.get(&path, &ann).await;
     assert!(page.body.contains("adjudicated") && page.body.contains("by eve"), "{}", page.body);
+}
+
+#[tokio::test]
+async fn who_opens_what_is_decided_does_not_answer_blind_when_it_is_open_again() {
+    let site = site(named()).await;
+    for name in ["ann", "bob", "cat"] {
+        site.store.add_user(name, "", Role::Reviewer, START).await.expect("stored").expect("new");
+    }
+    let (ann, bob, cat) = (as_user("ann"), as_user("bob"), as_user("cat"));
+    let mut item = hostile(1);
+    item.asked.routed.why = Vec::new();
+    let id = site.add(vec![item]).await.remove(0);
+    let path = format!("/item/{id}");
+    let place = site.take(&ann).await;
+    site.answer(&ann, &place, &[("answer", "fail")]).await;
+    // In the queue nobody else is told what was decided; on its page it is.
+    assert!(site.get("/", &ann).await.body.contains(">fail</span>"));
+    assert!(!site.get("/", &cat).await.body.contains(">fail</span>"));
+    assert!(site.get(&path, &bob).await.body.contains("MACHINE REASON"));
+    let undo = async |who: &str| {
+        let page = site.get(&path, who).await;
+        let fields = [("csrf", &*page.field("csrf")), ("label", &page.field("label"))];
+        assert_eq!(site.post(&format!("{path}/undo"), who, &fields).await.status, 303);
+        let csrf = site.get("/", who).await.field("csrf");
+        let fence = (0..9).map(|n| n.to_string());
+        for fence in fence {
+            site.post(&format!("{path}/release"), who, &[("csrf", &csrf), ("fence", &fence)]).await;
+        }
+    };
+    undo(&ann).await;
+    let place = site.take(&bob).await;
+    assert!(site.get(&place, &bob).await.body.contains(">not blind</span>"), "it is told before the answer");
+    site.answer(&bob, &place, &[("answer", "fail")]).await;
+    undo(&bob).await;
+    let place = site.take(&cat).await;
+    site.answer(&cat, &place, &[("answer", "fail")]).await;
+    let labels = site.store.labels(&[id]).await.expect("read");
+    let given = labels.iter().filter(|l| l.act.answer().is_some());
+    let given: Vec<_> = given.map(|l| (l.reviewer.as_str(), l.shown_proposal)).collect();
+    assert_eq!(given, [("ann", Some(false)), ("bob", Some(true)), ("cat", Some(false))]);
+}
+
+#[tokio::test]
+async fn an_adjudicator_decides_nothing_that_nobody_disputes() {
+    let site = site(Access::Users).await;
+    let (ann, eve) = (site.user("ann", Role::Reviewer).await, site.user("eve", Role::Adjudicator).await);
+    let id = site.add(vec![hostile(1)]).await.remove(0);
+    let decide = async || {
+        let csrf = site.get("/", &eve).await.field("csrf");
+        let submission = secret::token().expect("random");
+        let fields = [("csrf", csrf.as_str()), ("submission", submission.as_str()), ("answer", "fail")];
+        site.post(&format!("/item/{id}/decide"), &eve, &fields).await
+    };
+    assert_eq!(decide().await.status, 409);
+    let place = site.take(&ann).await;
+    site.answer(&ann, &place, &[("answer", "pass")]).await;
+    let refused = decide().await;
+    assert_eq!(refused.status, 409);
+    assert!(refused.body.contains("decides where answers differ"), "{}", refused.body);
+    assert_eq!(site.store.labels(std::slice::from_ref(&id)).await.expect("read").len(), 1);
+}
+
+#[tokio::test]
+async fn who_serves_pages_to_themselves_has_the_role_that_the_store_gives_them() {
+    let site = site(local()).await;
+    let cookie = site.enter().await;
+    assert_eq!(site.get("/trail", &cookie).await.status, 200, "a store of one person");
+    site.store.add_user("eve", "", Role::Admin, START).await.expect("stored").expect("new");
+    let refused = site.get("/", &cookie).await;
+    assert_eq!(refused.status, 403);
+    assert!(refused.body.contains("ann is none of them"), "{}", refused.body);
+    site.store.add_user("ann", "", Role::Reviewer, START).await.expect("stored").expect("new");
+    assert_eq!((site.get("/", &cookie).await.status, site.get("/trail", &cookie).await.status), (200, 403));
+}
+
+#[tokio::test]
+async fn two_servers_of_one_file_give_no_item_to_two_people_and_lose_no_answer() {
+    let one = site(named()).await;
+    let other = site_in(one.folder.clone(), named(), one.clock.clone()).await;
+    let people = ["ann", "bob", "cat", "dan"];
+    for name in people {
+        one.store.add_user(name, "", Role::Reviewer, START).await.expect("stored").expect("new");
+    }
+    one.add((1..=24).map(made_up).collect()).await;
+    let work = async |site: &Site, name: &str| {
+        let (who, mut answered) = (as_user(name), Vec::new());
+        loop {
+            let place = site.take(&who).await;
+            if place.contains("nothing=1") {
+                return answered;
+            }
+            assert_eq!(site.answer(&who, &place, &[("answer", "pass")]).await.status, 303);
+            answered.push(place.split('?').next().expect("a path").to_owned());
+        }
+    };
+    let (a, b, c, d) =
+        tokio::join!(work(&one, people[0]), work(&other, people[1]), work(&one, people[2]), work(&other, people[3]));
+    let mut all = [a, b, c, d].concat();
+    all.sort();
+    all.dedup();
+    let counts = other.store.counts(&ItemFilter::default(), START).await.expect("read");
+    assert_eq!((all.len(), counts.of(crate::ledger::ItemStatus::Resolved)), (24, 24));
+}
+
+#[tokio::test]
+async fn a_session_that_is_too_large_for_a_page_is_said_and_can_be_saved() {
+    let site = site(local()).await;
+    let cookie = site.enter().await;
+    let mut item = hostile(1);
+    let line = serde_json::json!({ "id": "s", "turns": [{ "user": "u", "reply": "x".repeat(17 << 20) }] });
+    item.content = Some(Content::pack(line.to_string().as_bytes()).expect("packed"));
+    item.asked.case = "c".repeat(100_000);
+    let id = site.add(vec![item]).await.remove(0);
+    let page = site.get(&format!("/item/{id}"), &cookie).await;
+    assert_eq!(page.status, 200);
+    assert!(page.body.contains("17 MiB long, more than a page can show") && page.body.len() < 1 << 20);
+    let saved = site.get(&format!("/item/{id}/session.jsonl"), &cookie).await;
+    assert_eq!((saved.status, saved.body.len() > 17 << 20), (200, true));
 }
 
 #[tokio::test]

@@ -110,7 +110,9 @@ async fn identify(app: &App, parts: &Parts) -> Result<Visitor, Problem> {
                 ));
             }
             let csrf = secret::bound(&app.key, name);
-            Ok(Visitor { name: name.clone(), role: Role::Admin, csrf, from, leaves: false })
+            // Where there are users, serving the pages to oneself gives nobody another role.
+            let role = app.store.role(name).await??;
+            Ok(Visitor { name: name.clone(), role, csrf, from, leaves: false })
         }
         Access::Users => {
             let Some(shown) = shown else { return Err(Problem::sign_in(&parts.uri)) };

@@ -125,3 +125,49 @@ async fn number(connection: &mut AnyConnection, sql: &str) -> Result<i64, sqlx::
     let row: AnyRow = sqlx::query(sql).fetch_one(connection).await?;
     row.try_get(0)
 }
+
+#[cfg(test)]
+mod tests {
+    use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+
+    use super::*;
+    use crate::store::db::testing::{id, items};
+    use crate::store::db::{Store, StoreUrl};
+
+    /// A store of an earlier form, with the statements that filled it.
+    async fn earlier(path: &std::path::Path, form: usize, filled: &str) {
+        let options = SqliteConnectOptions::new().filename(path).create_if_missing(true);
+        let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
+        for (text, n) in MIGRATIONS.iter().zip(1..).take(form) {
+            let text = words(text, Dialect::Sqlite);
+            sqlx::raw_sql(&text).execute(&mut connection).await.unwrap();
+            let note = format!("INSERT INTO seatrial_schema (version) VALUES ({n})");
+            sqlx::raw_sql(&note).execute(&mut connection).await.unwrap();
+        }
+        let rest = format!("PRAGMA application_id = {APPLICATION}; {filled}");
+        sqlx::raw_sql(&rest).execute(&mut connection).await.unwrap();
+        connection.close().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn answers_of_an_earlier_form_are_blind_as_far_as_that_was_known() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("seatrial.db");
+        let row = |n: u8, source: &str, shown: u8| {
+            format!(
+                "INSERT INTO labels (id, item, seq, reviewer, act, answer, comment, at, source, shown_proposal) \
+                 VALUES ('l{n}', '{}', {n}, 'r{n}', 'label', 'pass', '', 1, '{source}', {shown});",
+                id(1)
+            )
+        };
+        let rows =
+            [row(1, "web", 0), row(2, "web", 1), row(3, "terminal", 0), row(4, "import", 0), row(5, "import", 1)];
+        // The item comes afterwards, by the form that is known now.
+        earlier(&path, 3, &format!("PRAGMA foreign_keys = off; {}", rows.concat())).await;
+        let store = Store::open(&StoreUrl::File(path)).await.unwrap();
+        store.enqueue(&items(1, |_, _| ()), 0).await.unwrap();
+        assert_eq!(store.info().await.unwrap().form, KNOWN);
+        let shown: Vec<_> = store.labels(&[id(1)]).await.unwrap().iter().map(|label| label.shown_proposal).collect();
+        assert_eq!(shown, [Some(false), Some(true), None, None, Some(true)]);
+    }
+}

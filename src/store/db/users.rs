@@ -159,27 +159,38 @@ impl Store {
         Ok(changed)
     }
 
-    /// Whether somebody may do what takes a role. A store without users is not a team's: whoever can write it may, as whoever
-    /// can write a file may.
+    /// What somebody may do who is taken at their word. A store without users is not a team's: whoever can write it may do
+    /// everything, as with a file.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn role(&self, name: &str) -> Result<Result<Role, Refused>, StoreError> {
+        let any = Sql::new("SELECT name FROM users LIMIT 1");
+        if self.one(&any, |_| Ok(())).await?.is_none() {
+            return Ok(Ok(Role::Admin));
+        }
+        let why = match self.user(name).await? {
+            Some(user) if user.disabled => format!("{name} is kept out (`seatrial review user enable`)"),
+            Some(user) => return Ok(Ok(user.role)),
+            None => format!("this store has users, and {name} is none of them (`seatrial review user add`)"),
+        };
+        Ok(Err(Refused::Forbidden { why }))
+    }
+
+    /// Whether somebody who is taken at their word may do what takes a role.
     ///
     /// # Errors
     /// The store cannot be read.
     pub async fn permits(&self, name: &str, role: Role) -> Result<Result<(), Refused>, StoreError> {
-        let any = Sql::new("SELECT name FROM users LIMIT 1");
-        if self.one(&any, |_| Ok(())).await?.is_none() {
-            return Ok(Ok(()));
-        }
-        let why = match self.user(name).await? {
-            Some(user) if user.disabled => format!("{name} is kept out (`seatrial review user enable`)"),
-            Some(user) if user.role >= role => return Ok(Ok(())),
-            Some(user) => format!(
+        let refused = |own: Role| Refused::Forbidden {
+            why: format!(
                 "this is for {}s, and {name} is a {} (`seatrial review user role` changes that)",
                 role.name(),
-                user.role.name()
+                own.name()
             ),
-            None => format!("this store has users, and {name} is none of them (`seatrial review user add`)"),
         };
-        Ok(Err(Refused::Forbidden { why }))
+        let own = self.role(name).await?;
+        Ok(own.and_then(|own| if own >= role { Ok(()) } else { Err(refused(own)) }))
     }
 
     async fn change(&self, name: &str, column: &str, to: Arg) -> Result<Result<(), Refused>, StoreError> {

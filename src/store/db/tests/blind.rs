@@ -126,9 +126,11 @@ on_both! {
     async fn roles_are_asked_for_as_soon_as_there_are_users(on) {
         let permits = async |name: &str, role| on.store.permits(name, role).await.unwrap();
         assert_eq!(permits("anybody", Role::Admin).await, Ok(()));
+        assert_eq!(on.store.role("anybody").await.unwrap(), Ok(Role::Admin));
         on.store.add_user("ann", "", Role::Reviewer, 0).await.unwrap().unwrap();
         on.store.add_user("eve", "", Role::Adjudicator, 0).await.unwrap().unwrap();
         assert_eq!((permits("ann", Role::Reviewer).await, permits("eve", Role::Adjudicator).await), (Ok(()), Ok(())));
+        assert_eq!(on.store.role("eve").await.unwrap(), Ok(Role::Adjudicator));
         on.store.set_disabled("eve", true).await.unwrap().unwrap();
         for (name, role, why) in [
             ("ann", Role::Adjudicator, "ann is a reviewer"),
