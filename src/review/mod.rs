@@ -10,4 +10,5 @@ pub mod regression;
 pub mod rulings;
 pub mod serve;
 pub mod stored;
+pub mod suites;
 pub mod words;

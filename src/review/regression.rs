@@ -100,7 +100,7 @@ pub fn make(making: &Making<'_>) -> Result<Made, RegressionError> {
     let mut session: Json = serde_json::from_slice(making.session).map_err(|e| unusable(e.to_string()))?;
     let id = making.id.map_or_else(|| usual_id(item), str::to_owned);
     if declared_ids(&document).any(|known| known == id) {
-        return Err(wrong(format!("it has a case `{id}` already: name another by --id")));
+        return Err(wrong(format!("it has a case `{id}` already (another id makes another)")));
     }
     name_case(&mut session, &document, &id);
     let mut notes = Vec::new();
@@ -125,11 +125,21 @@ pub fn make(making: &Making<'_>) -> Result<Made, RegressionError> {
     line.push(b'\n');
     let folder = dir.join(FOLDER);
     fs::create_dir_all(&folder).map_err(io(&folder))?;
-    let mut file = OpenOptions::new().write(true).create_new(true).open(&recording).map_err(io(&recording))?;
+    let mut file = match OpenOptions::new().write(true).create_new(true).open(&recording) {
+        Ok(file) => file,
+        Err(why) if why.kind() == io::ErrorKind::AlreadyExists => {
+            return Err(wrong(format!("{} is there already: a case `{id}` was made before", recording.display())));
+        }
+        Err(why) => return Err(io(&recording)(why)),
+    };
     let written = file.write_all(&line).and_then(|()| file.sync_all()).map_err(io(&recording));
     let changed = written.and_then(|()| {
         if !versioned && !is_read(&document, dir, &recording) {
             read(&mut document, &name).map_err(wrong)?;
+        }
+        // Whoever edits it, or makes another case of it, loses nothing.
+        if fs::read_to_string(suite).map_err(io(suite))? != text {
+            return Err(wrong("it was changed while the case was made: make it again".to_owned()));
         }
         replace(suite, document.to_string().as_bytes()).map_err(io(suite))
     });

@@ -129,6 +129,23 @@ struct File {
     problems: Vec<Fault>,
 }
 
+/// The files of a folder that may be suites, in order: TOML, but the settings, and nothing that is hidden. `Err` is what
+/// could not be walked.
+pub fn files_in(folder: &Path) -> impl Iterator<Item = walkdir::Result<PathBuf>> {
+    let hidden = |e: &walkdir::DirEntry| e.depth() > 0 && e.file_name().to_string_lossy().starts_with('.');
+    let walk = walkdir::WalkDir::new(folder).follow_links(true).sort_by_file_name().into_iter();
+    walk.filter_entry(move |e| !hidden(e)).filter_map(|entry| {
+        let entry = match entry {
+            Ok(entry) => entry,
+            Err(why) => return Some(Err(why)),
+        };
+        let path = entry.path();
+        let toml = path.extension().is_some_and(|e| e == "toml");
+        let is_one = entry.file_type().is_file() && toml && path.file_name().is_some_and(|n| n != "seatrial.toml");
+        is_one.then(|| Ok(path.to_owned()))
+    })
+}
+
 /// Every file of a load.
 #[derive(Default)]
 struct Tree {
@@ -155,18 +172,9 @@ impl Tree {
     }
 
     fn add_folder(&mut self, folder: &Path, vars: Vars<'_>) {
-        let hidden = |e: &walkdir::DirEntry| e.depth() > 0 && e.file_name().to_string_lossy().starts_with('.');
-        let walk = walkdir::WalkDir::new(folder).follow_links(true).sort_by_file_name().into_iter();
-        for entry in walk.filter_entry(|e| !hidden(e)) {
-            match entry {
-                Ok(entry) if entry.file_type().is_file() => {
-                    let path = entry.path();
-                    let toml = path.extension().is_some_and(|e| e == "toml");
-                    if toml && path.file_name().is_some_and(|n| n != "seatrial.toml") {
-                        self.add_suite(path, false, vars);
-                    }
-                }
-                Ok(_) => {}
+        for found in files_in(folder) {
+            match found {
+                Ok(path) => self.add_suite(&path, false, vars),
                 Err(error) => {
                     let place = error.path().unwrap_or(folder);
                     let message = match error.loop_ancestor() {

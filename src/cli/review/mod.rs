@@ -24,6 +24,8 @@ mod which;
 
 pub(super) use opened::reviewer;
 
+use std::path::PathBuf;
+
 use super::context::{Context, Failure};
 
 /// Arguments of `seatrial review`.
@@ -37,12 +39,15 @@ use super::context::{Context, Failure};
   seatrial review label sbgvszv7 fail --comment \"It promises a refund.\"
   seatrial review export > labels.jsonl
 
-One key answers: p pass, f fail, s skip, u undo, ? for the others. What the check says is shown after your answer. An item
+One key answers: p pass, f fail, s skip, u undo, r regression case, ? for the others. What the check says is shown after your answer. An item
 is yours while it is on the screen, and goes back to the queue when you leave it."
 )]
 pub struct Args {
     #[command(flatten)]
     which: which::Args,
+    /// The folder of suites: `r` makes a regression case of the item in the file of its suite, as `review case` does.
+    #[arg(long, value_name = "DIR")]
+    suites: Option<PathBuf>,
     /// The name under which you answer; without it `reviewer` of the settings, else git's `user.name`.
     #[arg(long = "reviewer", visible_alias = "as", global = true, value_name = "NAME", help_heading = "Settings")]
     reviewer: Option<String>,
@@ -111,7 +116,7 @@ enum Command {
 /// Reviews.
 pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     match &args.command {
-        None => walk::run(&args.which, context),
+        None => walk::run(&args.which, args.suites.as_deref(), context),
         Some(Command::List(args)) => list::run(args, context),
         Some(Command::Show(args)) => show::run(args, context),
         Some(Command::Label(args)) => label::run(args, context),

@@ -45,6 +45,11 @@ impl Reading {
         serde_json::from_slice(line).map_err(|why| format!("the session cannot be read: {why}"))
     }
 
+    /// The session's line, as it is kept.
+    pub fn line(&self) -> Option<&[u8]> {
+        self.session.as_deref().ok()
+    }
+
     /// The session of the baseline, where there is one that can be read.
     pub fn baseline(&self) -> Option<Session<'_>> {
         self.baseline.as_ref().and_then(|line| serde_json::from_slice(line).ok())

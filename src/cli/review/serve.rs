@@ -1,6 +1,7 @@
 //! `seatrial review serve`.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ use crate::net::webhook::send::Sender;
 use crate::report::safe;
 use crate::review::serve::access::{Access, Net, Proxy};
 use crate::review::serve::{ServeError, Server, Setup};
+use crate::review::suites::Suites;
 use crate::store::db::{Role, Store};
 
 /// How often it is looked whether something is to be told to others.
@@ -28,6 +30,7 @@ const TELL: Duration = Duration::from_secs(20);
 #[command(after_help = "\
 Examples:
   seatrial review serve                                      for one person, on this machine
+  seatrial review serve --suites suites                      with `r` an item becomes a case of its suite
   seatrial review user add ann --role admin                  first the people,
   seatrial review serve --auth users --listen 0.0.0.0:8787 \\
     --url https://review.example.com                         then the pages for them
@@ -40,7 +43,8 @@ where visitors come from, and a proxy says that in `x-forwarded-for`, which nobo
 Without `--auth` whoever has the printed address reviews, and only on this machine; with every role, or where the store has
 users with that of the name. With `users` people sign in with
 passwords; with `proxy` a reverse proxy has let them in and names them. Every look at a session is written down
-(`/trail`). Answers are saved when the page says so: a killed server loses none.
+(`/trail`). Answers are saved when the page says so: a killed server loses none. With `--suites` whoever has answered an
+item, or sees it decided, can make a regression case of it; nothing that stands in a suite is changed by that.
 
 Exit codes: 0 when it is interrupted; 2 when it cannot listen, or must not at that address; 5 when it ended by itself.")]
 pub struct Args {
@@ -66,6 +70,9 @@ pub struct Args {
     /// How long somebody has an item that they took; a page that is open keeps it.
     #[arg(long, value_name = "TIME", default_value = "15m", value_parser = duration::parse)]
     lease: Duration,
+    /// The folder of suites: `r` makes a regression case of an item in the file of its suite, as `review case` does.
+    #[arg(long, value_name = "DIR")]
+    suites: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -87,6 +94,7 @@ fn listen(text: &str) -> Result<SocketAddr, String> {
 /// Serve the pages on which people review.
 pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     let access = access(args, context)?;
+    let suites = args.suites.clone().map(Suites::of).transpose().map_err(Failure::usage)?;
     let opened = Opened::new(context)?;
     if let Access::Local { name, .. } = &access {
         opened.may(name, Role::Reviewer)?;
@@ -95,7 +103,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
             "there are no users to let in: `seatrial review user add NAME --role admin` adds the first",
         ));
     }
-    opened.runtime().block_on(serve(args, context, access, opened.store.clone()))
+    opened.runtime().block_on(serve(args, context, (access, suites), opened.store.clone()))
 }
 
 fn access(args: &Args, context: &Context) -> Result<Access, Failure> {
@@ -120,7 +128,12 @@ fn access(args: &Args, context: &Context) -> Result<Access, Failure> {
     }
 }
 
-async fn serve(args: &Args, context: &Context, access: Access, store: Store) -> Result<u8, Failure> {
+async fn serve(
+    args: &Args,
+    context: &Context,
+    (access, suites): (Access, Option<Suites>),
+    store: Store,
+) -> Result<u8, Failure> {
     let token = match &access {
         Access::Local { token, .. } => Some(token.clone()),
         _ => None,
@@ -130,7 +143,7 @@ async fn serve(args: &Args, context: &Context, access: Access, store: Store) -> 
     let telling = tell(context, store.clone());
     let is_users = matches!(access, Access::Users);
     let (url, proxies) = (args.url.clone(), args.proxy_from.clone());
-    let setup = Setup { store, access, url, proxies, lease: args.lease, clock: Arc::new(now) };
+    let setup = Setup { store, access, url, proxies, lease: args.lease, suites, clock: Arc::new(now) };
     let server = Server::listen(args.listen, setup).await.map_err(failure)?;
     let address = server.address();
     let mut said = match (&token, &args.url) {

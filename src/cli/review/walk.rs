@@ -2,6 +2,7 @@
 //! shows is decided elsewhere ([`crate::review::desk`]); here it meets a terminal and a store.
 
 use std::io::{self, IsTerminal};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -17,6 +18,7 @@ use crate::ledger::{Answer, Item, ItemId, ItemStatus, Lease, Millis, Refused};
 use crate::net::scrub::Secrets;
 use crate::review::desk::machine::{Desk, Do, Key, Mode};
 use crate::review::desk::screen::{self, Sheet, Size};
+use crate::review::suites::{MadeIn, Suites};
 use crate::review::words::count;
 use crate::store::db::{Claimed, ItemFilter, Role, Store};
 
@@ -28,13 +30,14 @@ const BEAT: Duration = Duration::from_secs(60);
 const AWAY: Duration = Duration::from_secs(30 * 60);
 
 /// Walks through what waits.
-pub fn run(which: &which::Args, context: &Context) -> Result<u8, Failure> {
+pub fn run(which: &which::Args, suites: Option<&Path>, context: &Context) -> Result<u8, Failure> {
     let term = Term::stdout();
     if !term.is_term() || !io::stdin().is_terminal() {
         let help = "`seatrial review list`, `show ITEM`, `label ITEM pass`, `export` and `import` need none, and \
                     `seatrial review serve` shows pages";
         return Err(Failure::usage(format_args!("to walk through the queue takes a terminal\nhelp: {help}")));
     }
+    let suites = suites.map(|folder| Suites::of(folder.to_owned())).transpose().map_err(Failure::usage)?;
     let who = reviewer(context)?;
     let opened = Opened::new(context)?;
     opened.may(&who, Role::Reviewer)?;
@@ -48,6 +51,7 @@ pub fn run(which: &which::Args, context: &Context) -> Result<u8, Failure> {
         opened,
         term,
         who,
+        suites,
         filter,
         is_partial,
         color,
@@ -134,6 +138,7 @@ struct Sitting {
     opened: Opened,
     term: Term,
     who: String,
+    suites: Option<Suites>,
     filter: ItemFilter,
     is_partial: bool,
     color: bool,
@@ -158,6 +163,7 @@ impl Sitting {
                 Do::Next => self.next()?,
                 Do::Submit(answer) => self.submit(answer)?,
                 Do::TakeBack => self.take_back()?,
+                Do::Case => self.case()?,
                 Do::PutOff => {
                     self.filter.not.extend(self.here.as_ref().map(|here| here.item.id.clone()));
                     self.leave()?;
@@ -276,6 +282,32 @@ impl Sitting {
                 Ok(())
             }
         }
+    }
+
+    /// Makes a regression case of what was answered, and says what was written.
+    fn case(&mut self) -> Result<(), Failure> {
+        let Some(here) = &self.here else { return Ok(()) };
+        let Some(suites) = &self.suites else {
+            let why = "no case was made: start with `seatrial review --suites DIR`, the folder of suites to write to";
+            self.desk.notice = Some(why.to_owned());
+            return Ok(());
+        };
+        let Some(session) = here.reading.line() else {
+            self.desk.notice = Some("no case was made: the session is not in the store".to_owned());
+            return Ok(());
+        };
+        // As it stands by now: what was just answered is part of what is written.
+        let item = self.opened.wait(self.opened.store.item(&here.item.id, now()))?;
+        let made = suites.make(item.as_ref().unwrap_or(&here.item), session, now());
+        self.desk.notice = Some(match made {
+            Ok(MadeIn { suite, made }) => {
+                let suite = if made.declared { format!("{} and ", suite.display()) } else { String::new() };
+                let notes: String = made.notes.iter().map(|note| format!("; note: {note}")).collect();
+                format!("case `{}`: written to {suite}{}{notes}", made.case, made.recording.display())
+            }
+            Err(why) => format!("no case was made: {why}"),
+        });
+        Ok(())
     }
 
     /// Gives back what is held, with what was written of it.

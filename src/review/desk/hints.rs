@@ -37,9 +37,14 @@ pub(super) fn foot(desk: &Desk, has_baseline: bool, paint: Paint, columns: usize
             let reasons = SkipReason::ALL.iter().zip(1..).map(|(reason, n)| (format!("{n}"), reason.words()));
             reasons.chain([("any other".to_owned(), "back")]).collect()
         }
-        Mode::Answered(_) => {
-            named(&[("enter", "next"), ("u", "take it back"), ("d", "whole session"), ("?", "help"), ("q", "quit")])
-        }
+        Mode::Answered(_) => named(&[
+            ("enter", "next"),
+            ("u", "take it back"),
+            ("r", "regression case"),
+            ("d", "whole session"),
+            ("?", "help"),
+            ("q", "quit"),
+        ]),
         Mode::Idle => named(&[("enter", "look again"), ("u", "take the last answer back"), ("q", "quit")]),
     };
     let keys: Vec<_> = keys.into_iter().filter(|(key, _)| key != "o" || has_baseline).collect();
@@ -77,6 +82,7 @@ pub(super) fn help(paint: Paint) -> Vec<String> {
         ("c", "write a comment that goes with your answer"),
         ("n", "not now: give it back, and go on with another"),
         ("u", "take back your last answer of this sitting"),
+        ("r", "make a regression case of the item that you answered, in the folder that --suites names"),
         ("d", "the whole session, or back"),
         ("o", "the session of the baseline, or back"),
         ("arrows, j, k", "one line"),

@@ -47,6 +47,8 @@ pub enum Do {
     PutOff,
     /// The next item is wanted.
     Next,
+    /// The item, which was answered, is to become a regression case.
+    Case,
     /// The sitting ends.
     Quit,
 }
@@ -176,6 +178,7 @@ impl Desk {
             Mode::Asking => self.asking(key),
             Mode::Answered(_) => match key {
                 Key::Enter | Key::Char('n' | ' ') => Do::Next,
+                Key::Char('r') => Do::Case,
                 key => self.reading(key),
             },
             Mode::Idle => match key {
@@ -291,6 +294,14 @@ mod tests {
     }
 
     #[test]
+    fn what_was_answered_becomes_a_case_and_nothing_before() {
+        let mut desk = desk();
+        assert_eq!(press(&mut desk, "r"), [Do::Draw]);
+        desk.answered(Answer::Fail);
+        assert_eq!(press(&mut desk, "r"), [Do::Case]);
+    }
+
+    #[test]
     fn ctrl_c_ends_whatever_is_being_done() {
         for keys in ["", "c", "s", "?", "d"] {
             let mut desk = desk();
@@ -320,7 +331,7 @@ mod tests {
         prop_oneof![
             proptest::sample::select(named.to_vec()),
             any::<char>().prop_map(Key::Char),
-            "[pfscdounq?1-4]".prop_map(|text| Key::Char(text.chars().next().unwrap_or('?')))
+            "[pfscdounqr?1-4]".prop_map(|text| Key::Char(text.chars().next().unwrap_or('?')))
         ]
     }
 

@@ -9,7 +9,7 @@ use axum::http::{Response, StatusCode};
 use axum::response::{IntoResponse, Redirect};
 use serde_json::json;
 
-use super::item::{Draft, Trouble, show};
+use super::item::{Draft, Outcome, show};
 use super::problem::Problem;
 use super::queue::Wanted;
 use super::view::when;
@@ -221,9 +221,10 @@ fn submission(form: &Form) -> Result<Submission, String> {
 /// The page again, with what is missing.
 async fn incomplete(app: &App, form: &Form, id: &ItemId, text: String) -> Result<Response<Body>, Problem> {
     let draft = save(app, form, id, (app.clock)()).await?;
-    let trouble = Trouble { text: Some(text), status: Some(StatusCode::UNPROCESSABLE_ENTITY), draft: Some(draft) };
+    let status = Some(StatusCode::UNPROCESSABLE_ENTITY);
+    let outcome = Outcome { trouble: Some(text), status, draft: Some(draft), case: None };
     let fence = form.get("fence").parse().ok();
-    show(app, &form.visitor, id, fence, &Wanted::of(form), None, trouble).await
+    show(app, &form.visitor, id, fence, &Wanted::of(form), None, outcome).await
 }
 
 /// The page again, with why it was refused; what was written is kept, here and in the store.
@@ -237,6 +238,6 @@ async fn refuse(app: &App, form: &Form, id: &ItemId, problem: &Problem) -> Resul
     };
     let kept = if draft.is_some() { " Your draft is kept." } else { "" };
     let text = format!("{}{kept}", problem.text());
-    let trouble = Trouble { text: Some(text), status: Some(problem.status()), draft };
-    show(app, &form.visitor, id, None, &Wanted::of(form), None, trouble).await
+    let outcome = Outcome { trouble: Some(text), status: Some(problem.status()), draft, case: None };
+    show(app, &form.visitor, id, None, &Wanted::of(form), None, outcome).await
 }

@@ -103,6 +103,9 @@ struct Page {
     submission: String,
     reasons: Vec<Reason>,
     trouble: Option<String>,
+    case_made: Option<Case>,
+    /// Whether a regression case can be made of it here.
+    makes_cases: bool,
     query: String,
     wanted: Wanted,
     /// Why the session cannot be read here.
@@ -111,15 +114,28 @@ struct Page {
     blocks: Vec<Value>,
 }
 
-/// What happened with an answer that was not taken.
+/// What came of what was sent, where the page is the answer to it.
 #[derive(Debug, Default)]
-pub struct Trouble {
-    /// What to tell.
-    pub text: Option<String>,
+pub struct Outcome {
+    /// Why it was not done.
+    pub trouble: Option<String>,
     /// The status of the page.
     pub status: Option<StatusCode>,
     /// What was being sent.
     pub draft: Option<Draft>,
+    /// The regression case that was made.
+    pub case: Option<Case>,
+}
+
+/// A regression case, as it is shown to whoever made it.
+#[derive(Debug, Serialize)]
+pub struct Case {
+    /// Its id.
+    pub id: String,
+    /// What was written: the files, by their paths.
+    pub files: Vec<String>,
+    /// What else is to be known.
+    pub notes: Vec<String>,
 }
 
 /// `GET /item/{id}`
@@ -130,7 +146,7 @@ pub(super) async fn item(
     Query(wanted): Query<Wanted>,
     Query(also): Query<Also>,
 ) -> Result<Response<Body>, Problem> {
-    show(&app, &visitor, &ItemId(id), also.fence, &wanted, also.said.as_deref(), Trouble::default()).await
+    show(&app, &visitor, &ItemId(id), also.fence, &wanted, also.said.as_deref(), Outcome::default()).await
 }
 
 /// Draws an item for a visitor.
@@ -141,7 +157,7 @@ pub(super) async fn show(
     fence: Option<i64>,
     wanted: &Wanted,
     said: Option<&str>,
-    trouble: Trouble,
+    outcome: Outcome,
 ) -> Result<Response<Body>, Problem> {
     let now = (app.clock)();
     let item = app.store.item(id, now).await?.ok_or_else(|| Problem::unknown("item of that name"))?;
@@ -164,12 +180,12 @@ pub(super) async fn show(
     if let Some(what) = view.tells() {
         app.seen(&visitor.name, what, Some(id), Some(&item), &visitor.from).await?;
     }
-    let draft = match trouble.draft {
+    let draft = match outcome.draft {
         Some(draft) => draft,
         None => app.store.draft(id, &visitor.name).await?.map(|text| Draft::of(&text)).unwrap_or_default(),
     };
-    let text = trouble.text.or(lost.filter(|_| view.mine.is_none()));
-    let status = trouble.status.unwrap_or(StatusCode::OK);
+    let text = outcome.trouble.or(lost.filter(|_| view.mine.is_none()));
+    let status = outcome.status.unwrap_or(StatusCode::OK);
     let content = content(app, item.content.as_deref()).await?;
     let baseline = match &item.baseline {
         Some(digest) => self::content(app, Some(digest)).await?.ok(),
@@ -200,6 +216,8 @@ pub(super) async fn show(
         submission: secret::token()?.into(),
         reasons: SkipReason::ALL.map(|r| Reason { name: r.name(), words: r.words() }).into(),
         trouble: text,
+        case_made: outcome.case,
+        makes_cases: app.suites.is_some(),
         query: wanted.address(),
         wanted: wanted.clone(),
         missing: content.as_ref().err().cloned(),

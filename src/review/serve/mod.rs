@@ -5,14 +5,15 @@
 //! compiled in ([`assets`]).
 //!
 //! A request goes through [`guard`] (names, origins, headers, time), then [`who`] (who sends it, and whether its form is
-//! one of ours), then to what it asks for: [`queue`], [`item`], [`answer`], [`insight`], [`login`]. Whatever cannot be
-//! done is a [`problem`], told as a page. What a person may know of an item yet is decided in [`view`] alone.
+//! one of ours), then to what it asks for: [`queue`], [`item`], [`answer`], [`case`], [`insight`], [`login`]. Whatever cannot
+//! be done is a [`problem`], told as a page. What a person may know of an item yet is decided in [`view`] alone.
 //!
 //! Nothing is kept here that a killed server would lose: an answer is confirmed when the store has it.
 
 pub mod access;
 mod answer;
 mod assets;
+mod case;
 pub mod effect;
 mod frame;
 mod guard;
@@ -37,6 +38,7 @@ use axum::extract::{DefaultBodyLimit, State};
 use axum::routing::{get, post};
 use tokio::net::TcpListener;
 
+use super::suites::Suites;
 use crate::ledger::{Item, ItemId, Label, Millis};
 use crate::store::db::{ItemFilter, Line, Seen, Store};
 use access::{Access, Net};
@@ -67,6 +69,8 @@ pub struct Setup {
     pub proxies: Vec<Net>,
     /// How long somebody has an item before others may take it.
     pub lease: Duration,
+    /// The suites in which people may make regression cases; `None` where they may not.
+    pub suites: Option<Suites>,
     /// The clock.
     pub clock: Clock,
 }
@@ -82,6 +86,7 @@ pub(crate) struct App {
     key: [u8; 32],
     proxies: Vec<Net>,
     lease: Millis,
+    suites: Option<Arc<Suites>>,
     clock: Clock,
     /// Passwords that are looked at now.
     passwords: Semaphore,
@@ -176,6 +181,7 @@ impl Server {
             key,
             proxies: setup.proxies,
             lease: i64::try_from(setup.lease.as_millis()).unwrap_or(i64::MAX),
+            suites: setup.suites.map(Arc::new),
             clock: setup.clock,
             passwords: Semaphore::new(login::AT_ONCE),
         };
@@ -225,6 +231,7 @@ fn router(app: Arc<App>) -> Router {
         .route("/item/{id}/release", post(answer::release))
         .route("/item/{id}/renew", post(answer::renew))
         .route("/item/{id}/draft", post(answer::draft))
+        .route("/item/{id}/case", post(case::case))
         .route("/effect", get(insight::effect))
         .route("/trail", get(insight::trail))
         .route("/enter", get(login::enter))

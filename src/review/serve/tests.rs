@@ -64,6 +64,7 @@ async fn site_in(folder: Arc<tempfile::TempDir>, access: Access, clock: Arc<Atom
         url: None,
         proxies: vec![Net::parse("127.0.0.1").expect("a network")],
         lease: Duration::from_millis(LEASE as u64),
+        suites: None,
         clock: Arc::new(move || now.load(Ordering::Relaxed)),
     };
     let server = Server::listen("127.0.0.1:0".parse().expect("an address"), setup).await.expect("it listens");
@@ -734,6 +735,7 @@ async fn a_server_without_people_to_tell_apart_is_kept_to_this_machine() {
         url: Some("https://review.example.com".to_owned()),
         proxies: Vec::new(),
         lease: Duration::from_secs(1),
+        suites: None,
         clock: Arc::new(|| 0),
     };
     let refused = Server::listen("0.0.0.0:0".parse().expect("an address"), setup).await.err().expect("refused");

@@ -49,14 +49,19 @@ print(json.dumps({"code": os.waitstatus_to_exitcode(status), "shown": everything
 "#;
 
 /// What came of typing; `None` without Python.
-#[allow(clippy::print_stderr, reason = "a test that does not run says so")]
 pub fn typed(project: &Project, who: &str, steps: &[(&str, &str)]) -> Option<Value> {
+    typed_with(project, who, &[], steps)
+}
+
+/// As [`typed`], with more arguments.
+#[allow(clippy::print_stderr, reason = "a test that does not run says so")]
+fn typed_with(project: &Project, who: &str, more: &[&str], steps: &[(&str, &str)]) -> Option<Value> {
     if Command::new("python3").arg("--version").output().map_or(true, |o| !o.status.success()) {
         eprintln!("not tested: there is no python3 to open a terminal with");
         return None;
     }
     let mut command = Command::new("python3");
-    command.args(["-c", DRIVER, env!("CARGO_BIN_EXE_seatrial"), "review", "--as", who]);
+    command.args(["-c", DRIVER, env!("CARGO_BIN_EXE_seatrial"), "review", "--as", who]).args(more);
     command.current_dir(project.path("")).env("TERM", "xterm").env("NO_COLOR", "1");
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("python runs");
     let steps = serde_json::to_string(steps).expect("JSON");
@@ -119,4 +124,33 @@ fn ctrl_c_gives_the_item_back_and_keeps_what_was_written() {
     assert_eq!((&counts["counts"]["pending"], &counts["counts"]["leased"]), (&1.into(), &0.into()));
     let Some(ended) = typed(&project, "ann", &[("half a thought", "q")]) else { return };
     assert_eq!(ended["code"], 0, "{ended}");
+}
+
+#[test]
+fn an_answered_item_becomes_a_case_of_its_suite_by_one_key() {
+    let (project, _) = queue(vec![waiting(1)]);
+    let suite = "[suite]\nname = \"support\"\n\n[recorded]\npaths = [\"a.jsonl\"]\n\n[[case]]\nid = \"a\"\n";
+    project.file("suites/support.toml", suite);
+    let steps = [
+        ("Was the goal reached?", "f"),
+        ("r regression case", "r"),
+        ("regressions/case-1-", "r"),
+        ("no case was made", "q"),
+    ];
+    let Some(ended) = typed_with(&project, "ann", &["--suites", "suites"], &steps) else { return };
+    assert_eq!(ended["code"], 0, "{ended}");
+    let written = std::fs::read_to_string(project.path("suites/support.toml")).expect("the suite");
+    assert!(written.contains("paths = [\"a.jsonl\", \"regressions/case-1-"), "{written}");
+    assert!(written.contains(": fail by ann, check `goal`") && written.matches("[[case]]").count() == 2, "{written}");
+    let recorded = std::fs::read_dir(project.path("suites/regressions")).expect("recordings").count();
+    assert_eq!(recorded, 1);
+}
+
+#[test]
+fn without_a_folder_of_suites_the_key_says_what_is_missing() {
+    let (project, _) = queue(vec![waiting(1)]);
+    let steps = [("Was the goal reached?", "f"), ("r regression case", "r"), ("review --suites DIR", "q")];
+    let Some(ended) = typed(&project, "ann", &steps) else { return };
+    assert_eq!(ended["code"], 0, "{ended}");
+    review(&project, "ann", &["--suites", "absent"]).code(2);
 }

@@ -3,6 +3,7 @@
 mod access;
 mod axe;
 mod by_keyboard;
+mod case;
 mod killed;
 mod looks;
 

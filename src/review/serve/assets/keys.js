@@ -24,6 +24,7 @@ const ON_ITEM = [
   ["x", "give it back; the draft is kept"],
   ["u", "undo your answer"],
   ["n", "next item"],
+  ["r", "make a regression case of it"],
   ["e", "next place that the check looked at"],
   ["j, k", "next, previous turn or operation"],
   ["b", "baseline beside, or not"],
@@ -126,7 +127,7 @@ function onKey(e) {
   if (item) {
     Object.assign(actions, {
       e: () => nextPlace(work.data), j: () => nextBlock(1), k: () => nextBlock(-1), b: toggleBaseline,
-      u: () => press("undo"),
+      u: () => press("undo"), r: () => press("case"),
       Enter: !onButton && (() => press("take") || save()),
     });
   }
