@@ -232,6 +232,28 @@ fn every_bad_reply_is_a_trouble_with_a_name() {
             Cause::Agent,
             "failed: broke",
         ),
+        (
+            "nothing but an error",
+            events(&["{\"error\":\"broke\"}"]),
+            "stream = 'sse'",
+            Cause::Agent,
+            "failed: {\"error\":\"broke\"}",
+        ),
+        ("no piece but an error", events(&["{\"error\":\"broke\"}", "[DONE]"]), sse, Cause::Agent, "failed: broke"),
+        (
+            "an error in place of a reply",
+            events(&["{\"error\":{\"message\":\"broke\"}}"]),
+            "stream = 'sse'\nreply = 'r'",
+            Cause::Agent,
+            "{\"message\":\"broke\"}",
+        ),
+        (
+            "a line with nothing but an error",
+            reply("200 OK", "application/jsonl", "{\"error\":\"broke\"}\n"),
+            "stream = 'json-lines'\ntext = 't'",
+            Cause::Agent,
+            "failed: broke",
+        ),
         ("silent", events(&["{}", "[DONE]"]), sse, Cause::Malformed, "no text of a reply"),
         (
             "bad text",

@@ -9,6 +9,7 @@ use rmcp::model::{CallToolRequestParams, CallToolResult, ContentBlock, RequestMe
 use rmcp::service::{RoleClient, RunningService, ServiceError, serve_client};
 use rmcp::transport::streamable_http_client::{StreamableHttpClientTransport, StreamableHttpClientTransportConfig};
 use serde_json::{Map, Value};
+use tokio::sync::OnceCell;
 
 use super::trouble::{of_opening, of_service};
 use crate::agents::process::{Program, Running};
@@ -22,6 +23,7 @@ const OPENING: Duration = Duration::from_secs(60);
 
 /// How long a server may take to list its tools.
 const LISTING: Duration = Duration::from_secs(10);
+
 /// Tools of a server that are known by name.
 const MOST_TOOLS: usize = 1000;
 
@@ -34,21 +36,33 @@ pub enum Server {
 }
 
 /// An agent of kind `mcp`.
-pub struct McpAgent(Server);
+pub struct McpAgent {
+    server: Server,
+    /// The names of its tools, asked for once.
+    tools: OnceCell<Arc<[String]>>,
+}
 
 impl McpAgent {
-    pub(super) const fn new(server: Server) -> Self {
-        Self(server)
+    pub(super) fn new(server: Server) -> Self {
+        Self { server, tools: OnceCell::new() }
+    }
+
+    /// A session that is open, with the names of the tools: those that the first session was told. They are known only so
+    /// that a name that a suite misspells can be told from a tool that was not called; where the server does not list them,
+    /// or not soon enough, there are none, and nobody asks again.
+    async fn opened(&self, session: RunningService<RoleClient, ()>, running: Option<Running>) -> Talk {
+        let tools = self.tools.get_or_init(|| listed(&session)).await.clone();
+        Talk { session, tools, running }
     }
 
     async fn connect(&self, start: &Start<'_>) -> Result<Talk, Trouble> {
-        match &self.0 {
+        match &self.server {
             Server::Program(program) => {
                 let env = Arc::new(Env::new(&program.variables(), start.env)?);
                 let context = Known::new(&["env".to_owned()].into(), start, &env).fixed();
                 let (mut running, pipes) = program.start(&context, &env, &[])?;
                 match serve_client((), (pipes.stdout, pipes.stdin)).await {
-                    Ok(session) => Ok(Talk { tools: listed(&session).await, session, running: Some(running) }),
+                    Ok(session) => Ok(self.opened(session, Some(running)).await),
                     Err(error) => {
                         let trouble = of_opening(&error);
                         Err(match trouble.cause {
@@ -71,7 +85,7 @@ impl McpAgent {
                 let transport = StreamableHttpClientTransport::with_client(start.http.clone(), config);
                 let session = serve_client((), transport).await;
                 let session = session.map_err(|error| ready.env.scrubbed(of_opening(&error)))?;
-                Ok(Talk { tools: Vec::new(), session, running: None })
+                Ok(self.opened(session, None).await)
             }
         }
     }
@@ -95,7 +109,7 @@ impl Agent for McpAgent {
 struct Talk {
     session: RunningService<RoleClient, ()>,
     /// The names of its tools.
-    tools: Vec<String>,
+    tools: Arc<[String]>,
     running: Option<Running>,
 }
 
@@ -135,7 +149,7 @@ impl Conversation for Talk {
     }
 
     fn tools(&self) -> Vec<String> {
-        self.tools.clone()
+        self.tools.to_vec()
     }
 
     fn close(self: Box<Self>) -> BoxFuture<'static, ()> {
@@ -150,9 +164,8 @@ impl Conversation for Talk {
     }
 }
 
-/// The names of the tools that a server's program lists; none where it does not, or does not soon enough: they are told only so that
-/// a name that a suite misspells can be told from a tool that was not called.
-async fn listed(session: &RunningService<RoleClient, ()>) -> Vec<String> {
+/// The names of the tools that a server lists.
+async fn listed(session: &RunningService<RoleClient, ()>) -> Arc<[String]> {
     let listed = tokio::time::timeout(LISTING, session.list_all_tools()).await;
     let tools = listed.ok().and_then(Result::ok).unwrap_or_default();
     tools.into_iter().take(MOST_TOOLS).map(|tool| tool.name.into_owned()).collect()

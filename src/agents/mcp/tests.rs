@@ -98,21 +98,50 @@ fn accepted() -> Do {
     Do::Send(b"HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\nconnection: close\r\n\r\n".to_vec())
 }
 
+/// The list of tools, asked for behind the opening.
+fn listed() -> Do {
+    let tool = json!({"name": "now", "inputSchema": {"type": "object"}});
+    ok(&json!({"jsonrpc": "2.0", "id": 1, "result": {"tools": [tool]}}))
+}
+
 #[test]
 fn a_server_is_reached_over_http_with_json_and_with_events() {
-    let result = json!({"jsonrpc": "2.0", "id": 1, "result": {"content": [{"type": "text", "text": "noon"}]}});
+    let result = json!({"jsonrpc": "2.0", "id": 2, "result": {"content": [{"type": "text", "text": "noon"}]}});
     let event =
         Do::Send([head("text/event-stream"), format!("event: message\ndata: {result}\n\n").into_bytes()].concat());
     for answer in [ok(&result), event] {
         runs(async {
-            let server = Server::new(vec![initialized(), accepted(), answer.clone()]).await;
+            let server = Server::new(vec![initialized(), accepted(), listed(), answer.clone()]).await;
             let agent = build(&http(&server.url)).unwrap();
             let mut talk = open(&agent).await.unwrap();
             let heard = call(&mut *talk, "now", &json!({})).await.unwrap();
-            assert_eq!(heard.reply.as_deref(), Some("noon"));
+            assert_eq!((heard.reply.as_deref(), talk.tools()), (Some("noon"), vec!["now".to_owned()]));
             let request = server.requests()[0].to_ascii_lowercase();
             assert!(request.contains("authorization: bearer s3cret\r\n"), "{request}");
             assert!(request.contains("x-s: 0b0c0d0e-0000-4000-8000-000000000001\r\n"), "{request}");
+        });
+    }
+}
+
+#[test]
+fn the_tools_of_a_server_are_asked_for_once_and_need_not_be_told() {
+    let noon =
+        |id: u8| ok(&json!({"jsonrpc": "2.0", "id": id, "result": {"content": [{"type": "text", "text": "noon"}]}}));
+    let unknown = ok(&json!({"jsonrpc": "2.0", "id": 1, "error": {"code": -32601, "message": "no such method"}}));
+    let broken = reply("500 Oops", "text/html", "<h1>");
+    for (list, tools) in [(listed(), vec!["now".to_owned()]), (unknown, Vec::new()), (broken, Vec::new())] {
+        runs(async {
+            // The second session has no list to ask for: its call is its second request.
+            let script = vec![initialized(), accepted(), list.clone(), noon(2), initialized(), accepted(), noon(1)];
+            let server = Server::new(script).await;
+            let agent = build(&http(&server.url)).unwrap();
+            for _ in 0..2 {
+                let mut talk = open(&agent).await.unwrap();
+                let heard = call(&mut *talk, "now", &json!({})).await.unwrap();
+                assert_eq!((heard.reply.as_deref(), talk.tools()), (Some("noon"), tools.clone()));
+            }
+            let asked = server.requests().iter().filter(|request| request.contains("\"tools/list\"")).count();
+            assert_eq!(asked, 1);
         });
     }
 }
@@ -130,7 +159,7 @@ fn bad_servers_are_troubles_with_names() {
             (reply("200 OK", "application/json", "{\"jsonrpc\":"), Cause::Malformed),
             (large, Cause::TooLarge),
         ] {
-            let server = Server::new(vec![initialized(), accepted(), answer]).await;
+            let server = Server::new(vec![initialized(), accepted(), listed(), answer]).await;
             let mut talk = open(&build(&http(&server.url)).unwrap()).await.unwrap();
             let trouble = call(&mut *talk, "now", &json!({})).await.unwrap_err();
             assert_eq!(trouble.cause, cause, "{}", trouble.message);
