@@ -107,12 +107,25 @@ pub fn end_all() {
     }
 }
 
-/// Makes sure that so many files and connections can be open at once, raising what this process may have as far as the
-/// system lets it.
+/// What a run has open itself: its own files, databases, and the pipes of programs that judge.
+const OTHER_FILES: u64 = 128;
+
+/// Fewer files may be open at once than a run needs.
+#[derive(Debug, PartialEq, Eq)]
+pub struct TooFew {
+    /// How many it needs in all.
+    pub wanted: u64,
+    /// How many the system allows.
+    pub allowed: u64,
+}
+
+/// Makes sure that so many files and connections can be open at once beside those that a run has open itself, raising what
+/// this process may have as far as the system lets it.
 ///
 /// # Errors
-/// How many it lets it have, where these are fewer.
-pub fn open_files(wanted: u64) -> Result<(), u64> {
+/// It lets it have fewer.
+pub fn open_files(more: u64) -> Result<(), TooFew> {
+    let wanted = OTHER_FILES.saturating_add(more);
     #[cfg(unix)]
     {
         use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -122,7 +135,7 @@ pub fn open_files(wanted: u64) -> Result<(), u64> {
             let _ = setrlimit(Resource::RLIMIT_NOFILE, wanted.min(hard), hard);
         }
         match getrlimit(Resource::RLIMIT_NOFILE) {
-            Ok((now, _)) if now < wanted => Err(now),
+            Ok((allowed, _)) if allowed < wanted => Err(TooFew { wanted, allowed }),
             _ => Ok(()),
         }
     }
@@ -160,7 +173,7 @@ mod tests {
         assert_eq!(open_files(1), Ok(()));
         let allowed = nix::sys::resource::getrlimit(nix::sys::resource::Resource::RLIMIT_NOFILE).unwrap().1;
         if allowed < u64::MAX {
-            assert_eq!(open_files(u64::MAX), Err(allowed));
+            assert_eq!(open_files(u64::MAX), Err(TooFew { wanted: u64::MAX, allowed }));
         }
     }
 }

@@ -12,6 +12,7 @@ use super::hooks::{self, For};
 use super::late::{Joined, Late};
 use super::one::Ended;
 use super::saved::Saved;
+use super::tab::Tabs;
 use super::talk::Shared;
 use super::user::Desks;
 use super::wants::Want;
@@ -55,6 +56,8 @@ pub struct Fleet<'f> {
     pub stop: &'f AtomicBool,
     /// The most that a session cost that was saved before; `None` where there is none.
     pub before: Option<Amount>,
+    /// What sessions count for that are not saved.
+    pub tabs: &'f Tabs,
     /// Told how far it has come.
     pub progress: &'f dyn Fn(Reached),
 }
@@ -87,8 +90,6 @@ pub struct Came {
     pub peak: u64,
     /// What it cost, as far as it is known, with the models that played users.
     pub spent: Amount,
-    /// What sessions count for that were dropped when the run was interrupted.
-    pub dropped: Amount,
     /// How often models were asked what a user says.
     pub asked: u64,
     /// What these models cost, as far as it is known.
@@ -136,6 +137,7 @@ impl Fleet<'_> {
             pace: &pace,
             telemetry: self.telemetry,
             users: self.users,
+            prices: &self.suite.prices,
             first_wait: self.first_wait,
         };
         let mut came = Came::default();
@@ -158,7 +160,7 @@ impl Fleet<'_> {
                 ended = going.next() => match ended {
                     None => break,
                     Some(Err(why)) => {
-                        came.stopped.get_or_insert(Stopped::Capped(why));
+                        came.stopped.get_or_insert(why);
                     }
                     Some(Ok(ended)) => {
                         if let Err(why) = self.take(ended, saved, late, &mut came, &mut most) {
@@ -184,9 +186,7 @@ impl Fleet<'_> {
             }
             (self.progress)(Reached { ended: came.sessions as usize, going: going.len(), all: self.here.len() });
         }
-        // Sessions that are dropped in the middle say nothing; what they started ends with them. What they came to nobody
-        // knows: it counts as much as was held for them.
-        came.dropped = most.unwrap_or_default().times(going.len() as u64);
+        // Sessions that are dropped in the middle say nothing; what they started ends with them. What they count for is noted.
         drop(going);
         let interrupted = came.stopped == Some(Stopped::Interrupted);
         for why in around.end(self, interrupted.then_some(UNDO)).await {
@@ -237,7 +237,7 @@ impl Fleet<'_> {
     /// Counts and saves a session that has ended.
     fn take(
         &self,
-        ended: Ended,
+        ended: Ended<'_>,
         saved: &mut Saved<'_>,
         late: &mut Late,
         came: &mut Came,
@@ -245,7 +245,12 @@ impl Fleet<'_> {
     ) -> io::Result<()> {
         let Ended { at, spent, held, .. } = &ended;
         if spent.heard {
-            *most = Some(most.unwrap_or_default().most(spent.known));
+            let known = most.unwrap_or_default().most(spent.known);
+            if most.replace(known).is_none() {
+                // Now it is known what those may have come to of which nobody knew.
+                let more = self.tabs.lost(Some(known)).minus(self.tabs.lost(None));
+                self.budgets.iter().for_each(|budget| budget.already(more));
+            }
         }
         let counts = spent.counts(held.first().map(Reserved::most).unwrap_or_default());
         let unsaid = self.budgets.iter().find_map(|budget| spent.unsaid(budget.limits()));
@@ -258,7 +263,8 @@ impl Fleet<'_> {
         if let Some(why) = unsaid {
             came.stopped.get_or_insert(Stopped::Capped(why));
         }
-        saved.add(at, &line)
+        saved.add(at, &line)?;
+        ended.tab.saved()
     }
 }
 
@@ -270,7 +276,7 @@ impl Came {
     }
 
     /// Counts a session that has ended.
-    fn count(&mut self, ended: &Ended) {
+    fn count(&mut self, ended: &Ended<'_>) {
         self.spent = self.spent.plus(ended.spent.known);
         self.asked += ended.played.0;
         self.users = self.users.plus(ended.played.1);

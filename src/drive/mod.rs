@@ -12,7 +12,8 @@
 //! - [`around`]: when it is done, and that it is undone.
 //! - [`listening`]: the receivers of telemetry of a run; [`late`]: sessions that are put together again.
 //! - [`made`]: from what was heard to a session; what was not heard is not in it.
-//! - [`one`]: one session, from what is done before it to what came of it; [`spent`]: what it came to.
+//! - [`one`]: one session, from what is done before it to what came of it; [`spent`]: what it came to; [`tab`]: what it
+//!   counts for as long as it is not saved.
 //! - [`fleet`]: many conversations at once, until all have ended, the run is interrupted, or what may be spent is spent.
 //! - [`saved`]: the sessions on disk, as they end and at last in order.
 
@@ -25,6 +26,7 @@ pub mod made;
 pub mod one;
 pub mod saved;
 pub mod spent;
+pub mod tab;
 pub mod talk;
 #[cfg(test)]
 mod tests;

@@ -7,10 +7,11 @@ use std::time::Instant;
 use futures_util::FutureExt;
 
 use super::around::Around;
-use super::fleet::Fleet;
+use super::fleet::{Fleet, Stopped};
 use super::late::Unjoined;
 use super::saved::Line;
 use super::spent::Spent;
+use super::tab::Tab;
 use super::talk::{self, Shared, Talk};
 use super::{hooks, made};
 use crate::eval::evaluate::last_panic;
@@ -21,7 +22,7 @@ use crate::net::budget::{Amount, Reserved};
 pub const SETUP: &str = "setup";
 
 /// A session that has ended.
-pub(super) struct Ended {
+pub(super) struct Ended<'f> {
     /// Where it stands in the recording.
     pub at: usize,
     /// How it is saved.
@@ -48,22 +49,27 @@ pub(super) struct Ended {
     pub undone: u64,
     /// Held until it is known what the session cost.
     pub held: Vec<Reserved>,
+    /// Noted until it is saved.
+    pub tab: Tab<'f>,
 }
 
 impl Fleet<'_> {
-    /// One session; `Err` says why nothing may be spent on it.
-    pub(super) async fn one(
-        &self,
+    /// One session; `Err` says why it may not be begun.
+    pub(super) async fn one<'f>(
+        &'f self,
         shared: &Shared<'_>,
         around: &Around,
         at: usize,
         most: Amount,
-    ) -> Result<Ended, String> {
+    ) -> Result<Ended<'f>, Stopped> {
         let mut held = Vec::new();
         for budget in self.budgets {
-            held.push(budget.reserve(most).await.map_err(|trouble| trouble.message)?);
+            held.push(budget.reserve(most).await.map_err(|trouble| Stopped::Capped(trouble.message))?);
         }
-        let Some((case, trial)) = self.case(at) else { return Err("a case that is not in the suite".to_owned()) };
+        let Some((case, trial)) = self.case(at) else {
+            return Err(Stopped::Capped("a case that is not in the suite".to_owned()));
+        };
+        let tab = self.tabs.begin(most).map_err(|why| Stopped::Write(why.to_string()))?;
         let mut talk = Talk::new();
         let id = talk.id.clone();
         let hooks = &self.live.hooks;
@@ -75,7 +81,9 @@ impl Fleet<'_> {
             initial = asked.map_err(|why| notes.push(format!("the state before the session is not known: {why}"))).ok();
         }
         let whole = match &ready {
-            Ok(()) => AssertUnwindSafe(talk.hold(shared, case, trial)).catch_unwind().await,
+            Ok(()) => {
+                AssertUnwindSafe(talk.hold(shared, case, trial, &|amount| tab.so_far(amount))).catch_unwind().await
+            }
             Err(why) => {
                 talk.failure = Some(talk::Failure { kind: SETUP, message: why.clone() });
                 Ok(())
@@ -130,6 +138,7 @@ impl Fleet<'_> {
             panicked,
             undone,
             held,
+            tab,
         })
     }
 

@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::made::PLAYED;
+use super::talk::Turn;
+use super::user::Played;
 use crate::checks::prices::Prices;
 use crate::eval::facts::Facts;
 use crate::model::{NanoUsd, Session};
@@ -89,6 +91,19 @@ impl Spent {
     pub fn counts(&self, held: Amount) -> Amount {
         if self.broken { self.known.most(held) } else { self.known }
     }
+}
+
+/// What a session came to at least, after these turns: what is said of it so far. What the agent does not say itself, and
+/// only its telemetry does, is not in it.
+pub fn so_far(turns: &[Turn], user: Option<&Played>, prices: &Prices) -> Amount {
+    let turns = turns.iter().filter_map(|turn| turn.heard.as_ref()).map(|heard| {
+        let counted = heard.usage.map(|usage| [usage.input, usage.output].into_iter().flatten());
+        let priced = || prices.find(heard.model.as_deref()?)?.0.of(&heard.usage?).ok();
+        let cost = heard.cost_usd.and_then(NanoUsd::from_usd).or_else(priced);
+        let tokens = counted.map(|counts| counts.fold(0, u64::saturating_add));
+        Amount { cost: cost.unwrap_or_default(), tokens: tokens.unwrap_or_default() }
+    });
+    turns.chain(user.map(Played::spent)).fold(Amount::default(), Amount::plus)
 }
 
 /// What a model came to that played a user, and what of it is known.

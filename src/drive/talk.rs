@@ -8,8 +8,11 @@ use std::time::{Duration, Instant};
 use serde_json::{Map, Value, json};
 use tokio::time::timeout;
 
+use super::spent;
 use super::user::{self, Desks, Played, Speaker};
 use crate::agents::conversation::{Conversation, Exchange, Heard, Say, Start};
+use crate::checks::prices::Prices;
+use crate::net::budget::Amount;
 use crate::net::client::Http;
 use crate::net::pace::{Pace, backoff};
 use crate::net::secret::Vars;
@@ -38,6 +41,8 @@ pub struct Shared<'s> {
     pub telemetry: &'s dyn Telemetry,
     /// The models that play users.
     pub users: &'s Desks,
+    /// What tokens cost.
+    pub prices: &'s Prices,
     /// How long to wait before the first try again.
     pub first_wait: Duration,
 }
@@ -139,11 +144,12 @@ impl Talk {
         Self { id: session_id(), start_ns: now_ns(), ..Self::default() }
     }
 
-    /// Talks until the user has no more to say, or to what ends it before.
-    pub async fn hold(&mut self, shared: &Shared<'_>, case: &Case, trial: u32) {
+    /// Talks until the user has no more to say, or to what ends it before; `tell` hears what is known of its cost as it
+    /// grows.
+    pub async fn hold(&mut self, shared: &Shared<'_>, case: &Case, trial: u32, tell: &(dyn Fn(Amount) + Sync)) {
         let began = Instant::now();
-        let mut session =
-            InSession { shared, talk: self, case: &case.vars, trial, left: shared.live.load.session_timeout };
+        let left = shared.live.load.session_timeout;
+        let mut session = InSession { shared, talk: self, case: &case.vars, trial, left, tell };
         let user = shared.live.user_of(case);
         let ended = match Speaker::of(case, user, trial, shared.users) {
             Ok(speaker) => session.speak(speaker).await,
@@ -162,6 +168,8 @@ struct InSession<'s, 't> {
     trial: u32,
     /// How much of the session's time is left. What is spent on waiting for one's turn does not count.
     left: Duration,
+    /// Hears what the session is known to have come to.
+    tell: &'s (dyn Fn(Amount) + Sync),
 }
 
 impl InSession<'_, '_> {
@@ -180,9 +188,13 @@ impl InSession<'_, '_> {
                     break;
                 }
             };
+            if self.talk.played.is_some() {
+                self.tell();
+            }
             let said = line.user.clone().unwrap_or_default();
             match self.turn(&mut *conversation, line, &history).await {
                 Ok((reply, over)) => {
+                    self.tell();
                     history.push(Exchange { user: said, reply });
                     if over {
                         break;
@@ -197,6 +209,12 @@ impl InSession<'_, '_> {
         // An agent that hangs while it is taken leave of has said all that was wanted of it.
         let _ = timeout(CLOSE_TIMEOUT, conversation.close()).await;
         ended
+    }
+
+    /// Tells what the session is known to have come to.
+    fn tell(&self) {
+        let Talk { turns, played, .. } = &*self.talk;
+        (self.tell)(spent::so_far(turns, played.as_ref(), self.shared.prices));
     }
 
     /// What the user says next; `None` when it has no more to say.

@@ -10,12 +10,13 @@ use serde_json::Value;
 use super::fleet::{Came, Fleet, Stopped};
 use super::late::Late;
 use super::saved::Saved;
+use super::tab::Tabs;
 use super::wants;
 use crate::agents::{Agent, Conversation, Heard, Say, Start};
 use crate::eval::plan::Planned;
 use crate::eval::testing;
 use crate::model::{Session, Usage};
-use crate::net::budget::{Budget, Limits};
+use crate::net::budget::{Amount, Budget, Limits};
 use crate::net::{Cause, Trouble, client};
 use crate::receive::Nobody;
 use crate::suite::Suite;
@@ -152,6 +153,10 @@ impl World {
         let planned = Planned::new(&self.suite, None).unwrap();
         let wants = wants::of(&planned);
         let mut saved = Saved::open(&self.suite, &wants, self.dir.path(), false, &|_| None).unwrap();
+        let tabs = Tabs::open(self.dir.path(), "s").unwrap();
+        let before = saved.before.most();
+        let lost = tabs.lost(before);
+        self.budgets.iter().for_each(|budget| budget.already(lost));
         let fleet = Fleet {
             suite: &self.suite,
             live: self.suite.live.as_ref().unwrap(),
@@ -164,11 +169,13 @@ impl World {
             first_wait: Duration::from_micros(20),
             budgets: &self.budgets,
             stop: &self.stop,
-            before: saved.before.most(),
+            before,
+            tabs: &tabs,
             progress: &|reached| *self.progress.lock().unwrap() = reached.ended,
         };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let came = runtime.block_on(fleet.drive(&mut saved, &mut Late::new(self.dir.path())));
+        tabs.close();
         let judged = saved.finish().unwrap();
         (came, lines(&judged.path))
     }
@@ -351,6 +358,10 @@ fn checks_see_what_was_said_and_the_folder_what_may_be_written() {
     assert_eq!(judged[0]["turns"][0]["reply"], "write to a@example.com");
 }
 
+fn tokens(tokens: u64) -> Amount {
+    Amount { tokens, ..Amount::default() }
+}
+
 fn spends(tokens: u64) -> Does {
     let usage = Some(Usage { input: Some(tokens), output: Some(0), ..Usage::default() });
     Does::Reports(Box::new(Heard { reply: Some("x".into()), usage, ..Heard::default() }))
@@ -397,6 +408,27 @@ fn one_that_breaks_off_counts_as_much_as_was_held_for_it() {
 }
 
 #[test]
+fn what_an_earlier_part_had_begun_and_not_saved_counts_as_the_first_session_that_is_known() {
+    let world = |lost: u64| {
+        let mut world = World::new(&cases(10), |_| spends(30));
+        world.load().concurrency = 1;
+        world.budgets = vec![Budget::new(Limits { tokens: Some(100), cost: None })];
+        std::fs::create_dir_all(world.dir.path().join("sessions")).unwrap();
+        // Killed before any session had ended: nobody knew what one comes to.
+        let tabs = Tabs::open(world.dir.path(), "s").unwrap();
+        (0..lost).for_each(|_| drop(tabs.begin(tokens(0)).unwrap()));
+        world
+    };
+    for (lost, sessions) in [(0, 3), (1, 2), (2, 1), (9, 1)] {
+        let world = world(lost);
+        let (came, saved) = world.drive();
+        assert!(matches!(came.stopped, Some(Stopped::Capped(_))), "{came:?}");
+        assert_eq!((came.sessions, saved.len()), (sessions, sessions as usize), "{lost}");
+        assert_eq!(world.budgets[0].spent().tokens, 30 * (sessions + lost));
+    }
+}
+
+#[test]
 fn an_interrupt_drops_what_is_in_flight_and_keeps_what_has_ended() {
     let world = std::sync::Arc::new(World::new(&cases(9), |told| match told.case {
         "c0" => Does::Replies("x".into()),
@@ -406,7 +438,7 @@ fn an_interrupt_drops_what_is_in_flight_and_keeps_what_has_ended() {
     let (came, sessions) = world.drive();
     assert_eq!(came.stopped, Some(Stopped::Interrupted));
     assert!(sessions.len() <= 1, "{sessions:?}");
-    // What was dropped counts as much as the most that one came to.
+    // What was dropped counts for a continuation as much as was held for it.
     let hung = std::sync::Arc::new(AtomicUsize::new(0));
     let hangs = hung.clone();
     let mut world = World::new(&cases(9), move |told| match told.case {
@@ -427,7 +459,9 @@ fn an_interrupt_drops_what_is_in_flight_and_keeps_what_has_ended() {
     });
     let (came, sessions) = world.drive();
     waits.join().unwrap();
-    assert_eq!((came.dropped.tokens, sessions.len()), (15, 1));
+    assert_eq!((came.stopped, sessions.len()), (Some(Stopped::Interrupted), 1));
+    let tabs = Tabs::open(world.dir.path(), "s").unwrap();
+    assert_eq!((tabs.lost(None).tokens, tabs.lost(Some(tokens(7))).tokens), (15, 21));
 }
 
 #[test]

@@ -3,7 +3,6 @@
 use serde::{Deserialize, Serialize};
 
 use crate::model::NanoUsd;
-use crate::net::budget::Amount;
 use crate::redact::{Redact, With};
 
 /// What driving the sessions of a suite came to.
@@ -29,13 +28,6 @@ pub struct Driven {
     pub cost_usd: NanoUsd,
     /// Tokens, likewise.
     pub tokens: u64,
-    /// What sessions count for, in the limits of a continuation, that were dropped when the run was interrupted: nobody
-    /// knows what they came to.
-    #[serde(default, skip_serializing_if = "is_none")]
-    pub dropped_cost_usd: NanoUsd,
-    /// The same in tokens.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub dropped_tokens: u64,
     /// How often models were asked what a user says.
     pub user_asked: u64,
     /// What they cost.
@@ -64,10 +56,6 @@ pub struct Driven {
     pub seconds: f64,
 }
 
-fn is_none(cost: &NanoUsd) -> bool {
-    cost.0 == 0
-}
-
 fn is_zero(n: &u64) -> bool {
     *n == 0
 }
@@ -83,7 +71,6 @@ impl Driven {
             (&mut self.retries, more.retries),
             (&mut self.busy, more.busy),
             (&mut self.tokens, more.tokens),
-            (&mut self.dropped_tokens, more.dropped_tokens),
             (&mut self.user_asked, more.user_asked),
             (&mut self.user_tokens, more.user_tokens),
             (&mut self.late, more.late),
@@ -101,13 +88,7 @@ impl Driven {
         self.peak = self.peak.max(more.peak);
         self.seconds += more.seconds;
         self.cost_usd = NanoUsd(self.cost_usd.0.saturating_add(more.cost_usd.0));
-        self.dropped_cost_usd = NanoUsd(self.dropped_cost_usd.0.saturating_add(more.dropped_cost_usd.0));
         self.user_cost_usd = NanoUsd(self.user_cost_usd.0.saturating_add(more.user_cost_usd.0));
-    }
-
-    /// What sessions count for that were dropped.
-    pub fn dropped(&self) -> Amount {
-        Amount { cost: self.dropped_cost_usd, tokens: self.dropped_tokens }
     }
 
     /// In words; what there was none of is left out.

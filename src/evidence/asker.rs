@@ -77,12 +77,17 @@ impl Asker {
     /// # Errors
     /// No thread could be started.
     pub fn new(sources: Sources, runtime: Runtime) -> Self {
-        let places = sources.desks.values().map(Desk::concurrency).sum::<usize>();
+        let places = at_once(&sources.desks);
         let work = Arc::new(Work::new(sources));
         let (questions, asked) = mpsc::channel(WAITING);
         // Beside those that are asked, some wait for their turn at a slow endpoint.
         runtime.spawn(dispatch(work.clone(), asked, 2 * places + 16));
         Self { work, questions, runtime: Some(runtime) }
+    }
+
+    /// How many questions are put at once at most, to all endpoints together.
+    pub fn questions_at_once(&self) -> usize {
+        at_once(&self.work.sources.desks)
     }
 
     /// Writes the evidence of the run in its folder from now on.
@@ -201,6 +206,125 @@ impl Edge for Collector<'_> {
     }
 }
 
+/// How many questions these endpoints are put at once at most.
+pub fn at_once(desks: &HashMap<Name, Desk>) -> usize {
+    desks.values().map(Desk::concurrency).sum()
+}
+
 fn not_a_model() -> String {
     "no program is asked while questions are collected".to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+
+    use super::*;
+    use crate::checks::asking::{Prompt, Reply, Shape};
+    use crate::checks::prices::Prices;
+    use crate::endpoints::{self, Ask, Endpoint, Heard, Opened, Protocol};
+    use crate::eval::evaluate::keep_panics_quiet;
+    use crate::evidence::question::Kind;
+    use crate::net::budget::Limits;
+    use crate::net::client::client;
+    use crate::net::secret::Secretive;
+
+    /// A protocol that has a bug: it panics at what is answered to some questions.
+    struct Broken;
+
+    impl Protocol for Broken {
+        fn name(&self) -> &'static str {
+            "broken"
+        }
+        fn doc(&self) -> &'static str {
+            ""
+        }
+        fn url(&self) -> &'static str {
+            ""
+        }
+        fn key(&self) -> endpoints::Key {
+            endpoints::Key { variable: "NONE", header: "authorization", prefix: "" }
+        }
+        fn path(&self, _: &Endpoint) -> String {
+            "/".to_owned()
+        }
+        fn body(&self, _: &Endpoint, ask: &Ask<'_>) -> serde_json::Value {
+            serde_json::json!({ "bad": ask.turns.iter().flat_map(|turn| &turn.parts).any(|part| part.contains("bad")) })
+        }
+        fn read(&self, _: &Endpoint, reply: &[u8]) -> Result<Heard, String> {
+            assert!(!reply.ends_with(b"true}"), "the protocol broke");
+            Ok(Heard { text: "fine".to_owned(), ..Heard::default() })
+        }
+    }
+
+    /// A server that answers with what it was asked.
+    fn server() -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        std::thread::spawn(move || {
+            for mut stream in listener.incoming().flatten() {
+                let (mut request, mut piece) = (Vec::new(), [0; 4096]);
+                while !request.ends_with(b"}") {
+                    match stream.read(&mut piece) {
+                        Ok(n @ 1..) => request.extend_from_slice(&piece[..n]),
+                        _ => break,
+                    }
+                }
+                let begin = request.iter().position(|byte| *byte == b'{').unwrap_or(request.len());
+                let body = &request[begin..];
+                let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
+                let _ = stream.write_all(&[head.as_bytes(), body].concat());
+            }
+        });
+        url
+    }
+
+    static SHAPE: Shape = Shape { name: "s", schema: || serde_json::json!({}), label: None };
+    static STOP: AtomicBool = AtomicBool::new(false);
+
+    fn need(question: &str) -> Need {
+        let (system, material) = ("".into(), "m".to_owned());
+        let prompt = Prompt { system, material, question: question.to_owned(), shape: &SHAPE };
+        Need::Vote { judge: "j".into(), prompt: Arc::new(prompt), vote: 0, wrong: None }
+    }
+
+    #[test]
+    fn a_panic_while_an_answer_is_looked_for_is_an_error_of_that_question_alone() {
+        keep_panics_quiet();
+        let mut endpoint = Endpoint::new(&Broken, "m");
+        endpoint.url = Secretive::parse(&server()).ok();
+        let opened = Opened::new(Arc::new(endpoint), client().unwrap(), &|_| None).unwrap();
+        let name = Name { kind: Kind::Judge, name: "j".into() };
+        let budget = Budget::new(Limits { tokens: Some(1_000_000), cost: None });
+        let sources = Sources {
+            desks: [(name, Desk::new(opened, Arc::new(Prices::default())))].into(),
+            identities: HashMap::new(),
+            evidence: None,
+            offline: false,
+            continued: false,
+            cache: None,
+            budget: budget.clone(),
+            stop: &STOP,
+        };
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let asker = Asker::new(sources, runtime);
+        let redactor = Redactor::default();
+        let collector = asker.collector(0, &redactor);
+        for question in ["bad", "good", "also good"] {
+            assert_eq!(collector.answer_for(&need(question), 3), Err("it is being asked".to_owned()));
+        }
+        asker.settle(&|_, _| ()).unwrap();
+        let why = asker.known(&need("bad")).unwrap_err();
+        assert!(why.contains("a bug in seatrial") && why.contains("the protocol broke"), "{why}");
+        for question in ["good", "also good"] {
+            let known = asker.known(&need(question));
+            assert!(matches!(&known, Ok(Reply::Said(said)) if said.text == "fine"), "{known:?}");
+        }
+        assert!(asker.panicked());
+        let spent = &asker.spent(0)[0];
+        assert_eq!((spent.check, spent.failed), (3, 1));
+        // None of the three said how many tokens it took, that which broke included: each counts for what was held.
+        assert!(budget.spent().tokens > 3 * 1024, "{:?}", budget.spent());
+    }
 }

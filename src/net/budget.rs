@@ -34,17 +34,10 @@ impl Amount {
         Self { cost: self.cost.max(other.cost), tokens: self.tokens.max(other.tokens) }
     }
 
-    /// So many of it, at most the greatest number there is.
-    #[must_use]
-    pub fn times(self, n: u64) -> Self {
-        let cost = self.cost.0.saturating_mul(i64::try_from(n).unwrap_or(i64::MAX));
-        Self { cost: NanoUsd(cost), tokens: self.tokens.saturating_mul(n) }
-    }
-
     /// What is left of it without another amount, at least nothing.
     #[must_use]
     pub fn minus(self, other: Self) -> Self {
-        let cost = NanoUsd(self.cost.0.saturating_sub(other.cost.0));
+        let cost = NanoUsd(self.cost.0.saturating_sub(other.cost.0).max(0));
         Self { cost, tokens: self.tokens.saturating_sub(other.tokens) }
     }
 }

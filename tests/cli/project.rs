@@ -77,6 +77,16 @@ impl Project {
         self.seatrial(&args)
     }
 
+    /// `seatrial run suite.toml` where no more than so many files may be open at once.
+    #[cfg(unix)]
+    pub fn run_with_files(&self, most: u32) -> Said {
+        let command = self.command(&["run", "suite.toml"]);
+        let mut limited = Command::new("sh");
+        limited.arg("-c").arg(format!("ulimit -Sn {most} && ulimit -Hn {most} && exec \"$0\" \"$@\""));
+        limited.arg(command.get_program()).args(command.get_args()).current_dir(self.dir.path()).stdin(Stdio::null());
+        Said::of(limited)
+    }
+
     /// `summary.json` of the last run.
     pub fn summary(&self) -> Value {
         json(&self.path("reports/latest/summary.json"))

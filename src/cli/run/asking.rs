@@ -15,7 +15,7 @@ use crate::cli::context::{Context, Failure};
 use crate::endpoints::{Endpoint, Opened};
 use crate::eval::exit;
 use crate::eval::plan::Planned;
-use crate::evidence::asker::{Asker, Sources};
+use crate::evidence::asker::{Asker, Sources, at_once};
 use crate::evidence::cache::Cache;
 use crate::evidence::desk::{self, Desk};
 use crate::evidence::journal;
@@ -23,6 +23,7 @@ use crate::evidence::past::Past;
 use crate::evidence::question::{Kind, Name};
 use crate::net::budget::{Budget, Limits};
 use crate::net::{client, secret};
+use crate::process::{self, TooFew};
 use crate::report::safe;
 use crate::sources::RecordedFile;
 use crate::suite::settings::{Behind, OwnModels, Settings};
@@ -80,6 +81,13 @@ pub fn prepare(
     let mut cache = None;
     if args.evidence.is_none() {
         desks = open(&needed, models, context, &budget, &mut wrong);
+        let questions = at_once(&desks);
+        if let Err(TooFew { wanted, allowed }) = process::open_files(questions as u64) {
+            wrong.push(format!(
+                "{questions} questions to models at once may need {wanted} open files, and the system allows {allowed}: \
+                 raise the limit (`ulimit -n`), or set a lower `concurrency` for the models"
+            ));
+        }
         let path = context.settings.cache.value.as_ref().map(|path| context.cwd.join(path));
         match path.map(|path| runtime.block_on(Cache::open(&path))).transpose() {
             Ok(opened) => cache = opened,

@@ -14,6 +14,7 @@ use crate::drive::fleet::{Came, Fleet, Stopped};
 use crate::drive::late::Late;
 use crate::drive::listening::Listening;
 use crate::drive::saved::{Judged, Saved};
+use crate::drive::tab::Tabs;
 use crate::drive::talk::FIRST_WAIT;
 use crate::drive::user::Desks;
 use crate::drive::wants;
@@ -21,12 +22,13 @@ use crate::eval::driven::Driven;
 use crate::eval::exit;
 use crate::eval::plan::Planned;
 use crate::eval::shard::Shard;
+use crate::evidence::desk::Desk;
 use crate::evidence::question::{Kind, Name};
 use crate::model::NanoUsd;
-use crate::net::budget::{Amount, Budget, Limits};
+use crate::net::budget::{Budget, Limits};
 use crate::net::client::{self, Http};
 use crate::net::secret;
-use crate::process;
+use crate::process::{self, TooFew};
 use crate::receive::{Counts, Nobody, Telemetry};
 use crate::report::safe;
 use crate::run::past::Known;
@@ -44,6 +46,9 @@ pub struct Driver<'d> {
     shard: Option<Shard>,
     /// What may be spent in the whole run.
     budget: Budget,
+    /// How many questions may be put at once to the models that judge: their connections are made when the agents' may
+    /// still be open.
+    questions: usize,
     /// Set from outside to end orderly.
     stop: &'static AtomicBool,
     http: Http,
@@ -117,6 +122,7 @@ impl<'d> Driver<'d> {
         run: PathBuf,
         shard: Option<Shard>,
         budget: Budget,
+        questions: usize,
         stop: &'static AtomicBool,
         planned: &[Planned<'_>],
     ) -> Result<Self, Failure> {
@@ -136,7 +142,7 @@ impl<'d> Driver<'d> {
             return Err(Failure { code: exit::USAGE, message: lines, told: false });
         }
         let users = users.into_iter().map(|(name, desk)| (name.name.to_string(), desk)).collect();
-        Ok(Self { context, run, shard, budget, stop, http, users, listening: Vec::new(), runtime })
+        Ok(Self { context, run, shard, budget, questions, stop, http, users, listening: Vec::new(), runtime })
     }
 
     /// Drives what is missing of the suite at a position in the run; `known` is what an earlier part of the run recorded.
@@ -155,13 +161,11 @@ impl<'d> Driver<'d> {
         };
         let saved = Saved::open(suite, &wants, &self.run, self.shard.is_some(), &recorded);
         let saved = saved.map_err(|e| cannot(suite, &e))?;
-        // What sessions count for that were dropped before.
-        let mut dropped = Amount::default();
         if let Some(known) = known {
             saved.judged.iter().for_each(|(now, was)| known.was(now, *was));
-            let before = known.driven.iter().filter(|event| event.suite as usize == index);
-            dropped = before.map(|event| event.driven.dropped()).fold(dropped, Amount::plus);
         }
+        // And what of it was in flight when that part ended.
+        let tabs = Tabs::open(&self.run, &suite.name).map_err(|e| cannot(suite, &e))?;
         let before = (saved.len() as u64, saved.redacted as u64);
         self.tell_before(suite, before);
         let case = |at: usize| suite.cases.as_ref().and_then(|c| c.list.get(wants[at].case)).map(|c| c.id.as_str());
@@ -170,12 +174,12 @@ impl<'d> Driver<'d> {
         let own = Limits { cost: live.load.max_cost_usd.and_then(NanoUsd::from_usd), tokens: live.load.max_tokens };
         // What an earlier part of the run spent is spent; of what nobody knows, no limit can be kept.
         let own = Budget::new(own);
-        let spent = saved.before.counts().plus(dropped);
+        let spent = saved.before.counts().plus(tabs.lost(saved.before.most()));
         own.already(spent);
         self.budget.already(spent);
         let unsaid = [&own, &self.budget].iter().find_map(|budget| saved.before.unsaid(budget.limits()));
         let here = (0..wants.len()).filter(|at| mine(at) && !saved.has(*at)).collect::<Vec<_>>();
-        room(suite, live, live.load.concurrency.min(here.len()))?;
+        self.room(suite, live, live.load.concurrency.min(here.len()))?;
         let listening = self.listen(suite, live)?;
         let counts = listening.as_ref().map(|listening| listening.telemetry().counts()).unwrap_or_default();
         let (mut saved, mut late) = (saved, Late::new(&self.spill_dir()));
@@ -193,6 +197,7 @@ impl<'d> Driver<'d> {
             budgets: &[self.budget.clone(), own],
             stop: self.stop,
             before: saved.before.most(),
+            tabs: &tabs,
             progress: &|reached| progress.tell(reached),
         };
         let came = if unsaid.is_some() || fleet.here.is_empty() {
@@ -202,7 +207,22 @@ impl<'d> Driver<'d> {
             progress.done();
             came
         };
+        tabs.close();
         Ok(Some(Open { suite, live, saved, late, listening, counts, ended: Instant::now(), came, before }))
+    }
+
+    /// Makes sure that so many sessions can be in flight, with what is asked of models beside them.
+    fn room(&self, suite: &Suite, live: &Live, sessions: usize) -> Result<(), Failure> {
+        let questions = self.questions + self.users.values().map(Desk::concurrency).sum::<usize>();
+        let wanted = files_of_a_session(live).saturating_mul(sessions as u64).saturating_add(questions as u64);
+        process::open_files(wanted).map_err(|TooFew { wanted, allowed }| {
+            let asked = if questions > 0 { format!(" and {questions} questions to models") } else { String::new() };
+            Failure::usage(format_args!(
+                "suite `{}`: {sessions} sessions{asked} at once may need {wanted} open files, and the system allows \
+                 {allowed}\nhelp: raise the limit (`ulimit -n`), or set a lower `concurrency` in [agent]",
+                safe::line(&suite.name)
+            ))
+        })
     }
 
     fn spill_dir(&self) -> PathBuf {
@@ -260,8 +280,6 @@ impl<'d> Driver<'d> {
             peak: came.peak,
             cost_usd: came.spent.cost,
             tokens: came.spent.tokens,
-            dropped_cost_usd: came.dropped.cost,
-            dropped_tokens: came.dropped.tokens,
             user_asked: came.asked,
             user_cost_usd: came.users.cost,
             user_tokens: came.users.tokens,
@@ -326,9 +344,6 @@ fn telemetry(listening: &Option<Rc<Listening>>) -> &dyn Telemetry {
     listening.as_ref().map_or(&Nobody, |listening| listening.telemetry())
 }
 
-/// What a run has open beside its sessions.
-const OTHER_FILES: u64 = 128;
-
 /// How many files and connections a session may have open at a time: to its agent, or the pipes of its program, what the
 /// agent's exporter opens here, and the pipes of a program that does something around it.
 fn files_of_a_session(live: &Live) -> u64 {
@@ -336,18 +351,6 @@ fn files_of_a_session(live: &Live) -> u64 {
     let hooks = &live.hooks;
     let around = !hooks.setup.is_empty() || !hooks.teardown.is_empty() || hooks.state.is_some();
     agent + u64::from(live.telemetry.is_some()) + if around { 2 } else { 0 }
-}
-
-/// Makes sure that so many sessions can be in flight.
-fn room(suite: &Suite, live: &Live, sessions: usize) -> Result<(), Failure> {
-    let wanted = OTHER_FILES + files_of_a_session(live) * sessions as u64;
-    process::open_files(wanted).map_err(|allowed| {
-        Failure::usage(format_args!(
-            "suite `{}`: {sessions} sessions at once may need {wanted} open files, and the system allows {allowed}\nhelp: raise the \
-             limit (`ulimit -n`), or set a lower `concurrency` in [agent]",
-            safe::line(&suite.name)
-        ))
-    })
 }
 
 fn cannot(suite: &Suite, why: &std::io::Error) -> Failure {

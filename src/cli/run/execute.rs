@@ -137,7 +137,9 @@ impl<'r> Execution<'r> {
             return Ok(());
         }
         let dir = self.output.dir.clone();
-        let mut driver = Driver::start(self.context, dir, self.args.shard, self.budget.clone(), stop, self.planned)?;
+        let questions = self.outside.asker.as_ref().map_or(0, Asker::questions_at_once);
+        let budget = self.budget.clone();
+        let mut driver = Driver::start(self.context, dir, self.args.shard, budget, questions, stop, self.planned)?;
         let mut open = Vec::new();
         for (index, planned) in self.planned.iter().enumerate() {
             let Some(driven) = driver.drive(index, planned, self.known.as_mut())? else { continue };

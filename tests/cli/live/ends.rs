@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use super::agent::{Agent, Answer, reply};
 use crate::project::Project;
 
 /// Answers `fast` at once and anything else never, with a child of its own; says who it is.
@@ -64,4 +65,58 @@ fn an_interrupt_ends_it_orderly_keeps_what_was_driven_and_leaves_no_process() {
     let said = project.run_with(&["--resume"]).code(0);
     assert!(said.err.contains("1 sessions are saved and need not be driven again"), "{}", said.err);
     assert_eq!((saved(&project), project.suite()["driven"]["sessions"].as_u64()), (3, Some(3)));
+}
+
+/// Runs until the agent was asked so often, then kills the run as the system does when it is out of memory.
+fn killed(project: &Project, agent: &Agent, asked: usize, more: &[&str]) {
+    let mut command = project.command(&["run", "suite.toml"]);
+    let mut run = command.args(more).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
+    until("the agent is asked", || agent.asked().len() == asked);
+    run.kill().expect("it runs");
+    run.wait().expect("it ends");
+}
+
+/// A suite of cases `a`, `b` ..., each with what its user says, against an agent each of whose turns takes 15 tokens.
+fn spending(agent: &Agent, says: &[&str]) -> Project {
+    let project = Project::new();
+    let case = |(at, says): (usize, &&str)| format!("[[case]]\nid = \"c{at}\"\nuser = {says}\n");
+    let cases: String = says.iter().enumerate().map(case).collect();
+    let check = "[[session]]\nid = \"polite\"\ncheck = \"contains\"\nvalue = \"hello\"\n";
+    let table = agent.table();
+    project.file("suite.toml", format!("[suite]\nname = \"s\"\n{table}concurrency = 2\n{check}{cases}"));
+    project
+}
+
+#[test]
+fn what_sessions_spent_that_a_kill_cut_off_is_spent_for_the_continuation() {
+    // The first tells what one comes to; the next two hang.
+    let agent = Agent::new(|_, nth| if matches!(nth, 1 | 2) { Answer::Hang } else { reply("hello") });
+    let project = spending(&agent, &["\"hello\""; 5]);
+    killed(&project, &agent, 3, &["--max-tokens=60"]);
+    // One is saved and two were in flight: one more fits.
+    project
+        .run_with(&["--resume", "--max-tokens=60"])
+        .code(5)
+        .says("`max_tokens` is 60, 0 USD and 60 tokens are spent");
+    assert_eq!(agent.asked().len(), 4);
+    project.run_with(&["--resume", "--max-tokens=60"]).code(5);
+    assert_eq!(agent.asked().len(), 4);
+    let said = project.run_with(&["--resume"]).code(0);
+    assert!(said.err.contains("2 sessions are saved and need not be driven again"), "{}", said.err);
+    assert_eq!((agent.asked().len(), project.suite()["cases"]["passed"].as_u64()), (7, Some(5)));
+}
+
+#[test]
+fn a_kill_before_any_session_has_ended_leaves_what_its_turns_said_and_counts_it_as_the_first_that_ends() {
+    let agent = Agent::new(|_, nth| if nth == 1 { Answer::Hang } else { reply("hello") });
+    let project = spending(&agent, &["[\"hello\", \"hello\"]", "\"hello\"", "\"hello\""]);
+    killed(&project, &agent, 2, &["--max-tokens=14"]);
+    // Its first turn is known to have taken 15.
+    project.run_with(&["--resume", "--max-tokens=14"]).code(5).says("0 USD and 15 tokens are spent");
+    assert_eq!(agent.asked().len(), 2);
+    // The same case again comes to 30, and so may have the one that was cut off.
+    project.run_with(&["--resume", "--max-tokens=60"]).code(5).says("0 USD and 60 tokens are spent");
+    assert_eq!(agent.asked().len(), 4);
+    project.run_with(&["--resume", "--max-tokens=120"]).code(0);
+    assert_eq!(agent.asked().len(), 6);
 }

@@ -113,16 +113,32 @@ fn more_sessions_at_once_than_the_system_has_files_for_are_refused_before_anythi
     let project = project(&agent, "concurrency = 500\n");
     let text = std::fs::read_to_string(project.path("suite.toml")).expect("the suite");
     project.file("suite.toml", text.replace("name = \"s\"\n", "name = \"s\"\ntrials = 200\n"));
-    let command = project.command(&["run", "suite.toml"]);
-    let mut limited = std::process::Command::new("sh");
-    limited
-        .arg("-c")
-        .arg("ulimit -Sn 300 && ulimit -Hn 300 && exec \"$0\" \"$@\"")
-        .arg(command.get_program())
-        .args(command.get_args());
-    limited.current_dir(command.get_current_dir().expect("a folder"));
-    crate::project::Said::of(limited).code(2).complains("the system allows 300").complains("`concurrency`");
+    project.run_with_files(300).code(2).complains("the system allows 300").complains("`concurrency`");
     assert!(agent.asked().is_empty());
+}
+
+#[test]
+fn the_connections_of_judges_are_files_too() {
+    let agent = Agent::echo();
+    let judged = "[[session]]\nid = \"kind\"\ncheck = \"judge\"\nrubric = \"The agent is kind.\"\n";
+    let project = project(&agent, &format!("concurrency = 100\n{judged}"));
+    let text = std::fs::read_to_string(project.path("suite.toml")).expect("the suite");
+    project.file("suite.toml", text.replace("name = \"s\"\n", "name = \"s\"\ntrials = 50\n"));
+    let judge = |at_once: u32| {
+        let url = agent.url("/v1");
+        let model = format!("[judge.default]\nendpoint = \"openai\"\nmodel = \"m\"\nurl = \"{url}\"\n");
+        project.file("seatrial.toml", format!("{model}concurrency = {at_once}\n"));
+    };
+    // Either alone has room, and so has a judge of whom less is wanted at once.
+    judge(100);
+    let said = project.run_with_files(300).code(2);
+    said.complains("100 sessions and 100 questions to models at once may need 328 open files");
+    judge(400);
+    project.run_with_files(300).code(2).complains("400 questions to models at once may need 528 open files");
+    assert!(agent.asked().is_empty());
+    judge(72);
+    project.run_with_files(300).code(1);
+    assert!(!agent.asked().is_empty());
 }
 
 #[test]
