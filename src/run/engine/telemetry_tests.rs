@@ -146,12 +146,13 @@ fn what_cannot_be_used_is_said_and_has_an_ordinal_of_its_own() {
     let text = "t1 1 s\nbad\nlog\nt2 2\npanic\nlog\nt1 3\n".to_owned();
     let (outcome, lines) = run_over(&[text], 2, &Options::default(), false);
     assert!(outcome.panicked && outcome.stopped.is_none());
+    // What a panic says is noted by the program's hook alone, which another test may have installed.
+    let told = told(&lines).iter().map(|line| line.split(" panicked: ").next().unwrap().to_owned()).collect::<Vec<_>>();
     assert_eq!(
-        told(&lines),
+        told,
         [
             "left_out [0,1] bad",
-            // Without the program's hook nobody notes what a panic says.
-            "left_out [0,4] a bug in seatrial: reading it panicked: ",
+            "left_out [0,4] a bug in seatrial: reading it",
             "left_out [0,7] 2 log records name neither a trace nor a session",
             "session [0,8] s",
             "session [0,9] t2",
