@@ -43,7 +43,7 @@ fn stays(file: &str) -> String {
 fn program(bad: &str, more: &str) -> Project {
     let project = Project::new();
     let script = format!(
-        "while read -r line; do\ncase \"$line\" in\n*bad*) {bad} ;;\n*) printf '{{\"reply\": \"hello\", \"calls\": []}}\\n' ;;\nesac\ndone\n"
+        "while read -r line; do\ncase \"$line\" in\n*'\"message\":\"bad\"'*) {bad} ;;\n*) printf '{{\"reply\": \"hello\", \"calls\": []}}\\n' ;;\nesac\ndone\n"
     );
     project.file("agent.sh", script);
     project.file(
