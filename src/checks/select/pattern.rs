@@ -274,8 +274,8 @@ impl JsonSchema for AttributePatterns {
     }
 }
 
-/// One value, or a list of them. None where the key is not written.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// One value, or a list of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OneOrMany<T>(pub Vec<T>);
 
 impl<T: Serialize> Serialize for OneOrMany<T> {
@@ -321,7 +321,7 @@ impl<'de, T: Deserialize<'de>> de::Visitor<'de> for OneOrManyVisitor<T> {
             out.push(value);
         }
         if out.is_empty() {
-            return Err(de::Error::custom("an empty list matches nothing"));
+            return Err(de::Error::custom("an empty list says nothing: leave the key out, or give a value"));
         }
         Ok(OneOrMany(out))
     }

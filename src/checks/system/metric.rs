@@ -66,8 +66,7 @@ pub struct Metric {
     /// Each group is held to the bound. Sessions without a value are the group `(none)`, which is held to it too.
     /// Sums over calls are split by the model or tool of each call; other values count in every group of their
     /// session or turn.
-    #[serde(default)]
-    by: OneOrMany<String>,
+    by: Option<OneOrMany<String>>,
     /// Groups that must occur; with several `by`, each is a list with a value for each.
     groups: Option<Vec<OneOrMany<String>>>,
     /// Fewer samples (in a group) are an error. Default 1. The samples of a ratio are its denominator.
@@ -158,9 +157,14 @@ impl Metric {
         }
     }
 
+    /// What it is grouped by; nothing where it is not.
+    fn by(&self) -> &[String] {
+        self.by.as_ref().map_or(&[], |by| &by.0)
+    }
+
     fn check_groups(&self, build: &mut Build<'_>) {
         let mut seen = BTreeSet::new();
-        for by in &self.by.0 {
+        for by in self.by() {
             if let Err((message, help)) = columns::group(by) {
                 build.problem(&["by"], message, help);
             } else if !seen.insert(by) {
@@ -168,7 +172,7 @@ impl Metric {
             }
         }
         for (i, group) in self.groups.iter().flatten().enumerate() {
-            let (given, wanted) = (group.0.len(), self.by.0.len());
+            let (given, wanted) = (group.0.len(), self.by().len());
             if wanted == 0 {
                 build.problem(&["groups"], "`groups` needs `by`", None);
                 return;
@@ -194,7 +198,7 @@ impl SystemCheck for Measured {
         let column =
             |by: &[String]| Column { metric: self.params.metric.clone(), of: self.params.of.clone(), by: by.to_vec() };
         let whole = column(&[]);
-        if self.params.by.0.is_empty() { vec![whole] } else { vec![whole, column(&self.params.by.0)] }
+        if self.params.by().is_empty() { vec![whole] } else { vec![whole, column(self.params.by())] }
     }
 
     fn against(&self) -> Option<&Against> {
@@ -245,7 +249,7 @@ impl SystemCheck for Measured {
             count: total.count,
             ..blank
         };
-        if self.params.by.0.is_empty() {
+        if self.params.by().is_empty() {
             let (status, inconclusive) = (total.status, total.inconclusive);
             return SystemFinding { status, inconclusive, reason: total.reason, ..blank };
         }
@@ -406,7 +410,7 @@ impl Measured {
     }
 
     fn label(&self, group: &[String]) -> String {
-        let pairs = self.params.by.0.iter().zip(group).map(|(by, value)| format!("{by}={}", words::clip(value)));
+        let pairs = self.params.by().iter().zip(group).map(|(by, value)| format!("{by}={}", words::clip(value)));
         pairs.collect::<Vec<_>>().join(", ")
     }
 

@@ -183,7 +183,13 @@ fn parameters_that_make_no_sense_are_refused_where_they_stand() {
         let found = problems::<Metric>(toml);
         assert!(found.len() == 1 && found[0].starts_with(message), "{toml}: {found:?}");
     }
-    for bad in ["stat = 'p100'", "stat = 'median'", "stat = 'mean'\nratio_max = 1.1"] {
+    for bad in [
+        "stat = 'p100'",
+        "stat = 'median'",
+        "stat = 'mean'\nratio_max = 1.1",
+        "stat = 'mean'\nby = []",
+        "stat = 'mean'\nby = 'agent'\ngroups = [[]]",
+    ] {
         assert!(toml::from_str::<Metric>(&format!("metric = 'tokens'\n{bad}")).is_err(), "{bad}");
     }
 }
