@@ -73,7 +73,7 @@ pub struct PastCase {
     /// Its trials in ordinal order.
     pub trials: Vec<PastTrial>,
     /// Trials that were wanted and not recorded.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "crate::model::is_zero")]
     pub missing: u64,
     /// Which sessions its trials were, in the same order.
     #[serde(default, skip_serializing_if = "Prints::is_empty")]
@@ -81,10 +81,6 @@ pub struct PastCase {
     /// Its mean of each metric of [`Baseline::means`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub means: Vec<CaseMean>,
-}
-
-fn is_zero(n: &u64) -> bool {
-    *n == 0
 }
 
 /// The verdicts of one trial: a letter for each check by position, in front of them `!` where the trial could not be

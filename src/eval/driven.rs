@@ -37,7 +37,7 @@ pub struct Driven {
     /// Records of telemetry that arrived when their session was being judged, or not known any more.
     pub late: u64,
     /// Sessions that were put together again because more of their telemetry arrived.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "crate::model::is_zero")]
     pub joined: u64,
     /// Records of telemetry that belong to no session of the run.
     pub foreign: u64,
@@ -54,10 +54,6 @@ pub struct Driven {
     pub warnings: Vec<String>,
     /// Seconds.
     pub seconds: f64,
-}
-
-fn is_zero(n: &u64) -> bool {
-    *n == 0
 }
 
 impl Driven {

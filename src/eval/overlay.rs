@@ -46,11 +46,6 @@ impl Ruling {
     }
 }
 
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "as serde asks for it")]
-fn is_none(n: &u64) -> bool {
-    *n == 0
-}
-
 /// Says what was decided over a verdict; `None` where nothing was.
 pub type Rulings<'r> = &'r dyn Fn(&ItemKey) -> Option<Ruling>;
 
@@ -62,7 +57,7 @@ pub struct Laid {
     /// Those of them in which the person says other than the check.
     pub overruled: u64,
     /// Verdicts that an adjudicator decided over the reviewers, who did not differ or had not all answered.
-    #[serde(default, skip_serializing_if = "is_none")]
+    #[serde(default, skip_serializing_if = "crate::model::is_zero")]
     pub over_reviewers: u64,
     /// Verdicts that still wait for a person.
     pub waiting: u64,

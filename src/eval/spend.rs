@@ -23,12 +23,8 @@ pub struct Spend {
     /// What it cost, as far as it is known.
     pub cost_usd: NanoUsd,
     /// Answers of which nobody knows what they cost; the cost is then more than that.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "crate::model::is_zero")]
     pub unpriced: u64,
-}
-
-fn is_zero(n: &u64) -> bool {
-    *n == 0
 }
 
 impl Spend {

@@ -26,4 +26,5 @@ pub use session::{
     Event, Failure, NanoUsd, RefCall, Reference, Session, Span, SpanKind, SpanStatus, Turn, Usage, tool_calls,
 };
 pub use text::Text;
+pub(crate) use verdict::is_zero;
 pub use verdict::{Evidence, Field, Finding, Level, Severity, Status, SubjectFinding, SubjectRef, Tally, Verdict};

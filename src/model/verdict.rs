@@ -346,7 +346,8 @@ pub struct Tally {
     pub skip: u64,
 }
 
-fn is_zero(n: &u64) -> bool {
+/// Whether a count is none, and need not be written.
+pub(crate) fn is_zero(n: &u64) -> bool {
     *n == 0
 }
 

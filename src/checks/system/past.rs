@@ -54,12 +54,8 @@ pub struct Past {
     /// How many sessions were asked.
     pub sessions: u64,
     /// How many of them could not say.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "crate::model::is_zero")]
     pub missing: u64,
-}
-
-fn is_zero(n: &u64) -> bool {
-    *n == 0
 }
 
 /// The samples of one group of a column.

@@ -21,12 +21,8 @@ pub struct SessionCounts {
     /// The others, by reason.
     pub left_out: BTreeMap<LeftOut, u64>,
     /// What other shards record; nothing of it is in `read`.
-    #[serde(default, skip_serializing_if = "is_none")]
+    #[serde(default, skip_serializing_if = "crate::model::is_zero")]
     pub elsewhere: u64,
-}
-
-fn is_none(n: &u64) -> bool {
-    *n == 0
 }
 
 /// How the cases went. `passed`, `failed`, `error`, `held`, `skipped`, `idle` and `expected_fail`
@@ -131,7 +127,7 @@ pub struct SuiteSummary {
     /// Money this run itself spent (judges, live agents), in US dollars; a run over recordings spends none.
     pub cost_usd: f64,
     /// Answers of models of which nobody knows what they cost: then it was more than that.
-    #[serde(default, skip_serializing_if = "is_none")]
+    #[serde(default, skip_serializing_if = "crate::model::is_zero")]
     pub unpriced: u64,
     /// What driving the live agent took; none where sessions were read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
