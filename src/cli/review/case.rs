@@ -42,14 +42,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     let content = match &item.content {
         Some(digest) => {
             // It leaves the store: who takes it is written down.
-            let seen = Seen {
-                at: opened::now(),
-                who: opened::reviewer(context).unwrap_or_else(|_| "somebody".to_owned()),
-                what: "case".to_owned(),
-                item: Some(item.id.clone()),
-                session: Some(item.key.session.to_string()),
-                origin: "terminal".to_owned(),
-            };
+            let seen = Seen::at_terminal(&item, &opened::looker(context), "case", opened::now());
             opened.wait(opened.store.seen(&seen))?;
             opened.wait(opened.store.content(digest))?
         }

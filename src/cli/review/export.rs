@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use super::opened::{Opened, now, reviewer};
+use super::opened::{Opened, looker, now, reviewer};
 use super::which;
 use crate::cli::context::{Context, Failure};
 use crate::cli::sessions;
@@ -54,11 +54,7 @@ pub struct Args {
 pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     let status = which::statuses(&args.status)?;
     let opened = Opened::new(context)?;
-    let who = match reviewer(context) {
-        Ok(who) => who,
-        Err(why) if args.content => return Err(why),
-        Err(_) => "somebody".to_owned(),
-    };
+    let who = if args.content { reviewer(context)? } else { looker(context) };
     if args.blind && args.format == "a2i" {
         return Err(Failure::usage("`--blind` does not go with `--format a2i`, which writes what people say"));
     }

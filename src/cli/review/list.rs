@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::opened::{Opened, now, reviewer};
+use super::opened::{Opened, looker, now};
 use super::{empty, which};
 use crate::cli::context::{Context, Failure};
 use crate::eval::exit;
@@ -47,9 +47,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     let counts = opened.wait(opened.store.counts(&any, now))?;
     // Of those that are decided it is said what was decided.
     let decided = items.iter().filter(|item| item.decision.is_some());
-    if let Ok(who) = reviewer(context) {
-        opened.revealed(decided, &who)?;
-    }
+    opened.revealed(decided, &looker(context))?;
     if args.json {
         let by_status: serde_json::Map<_, _> =
             ItemStatus::ALL.iter().map(|s| (s.name().to_owned(), counts.of(*s).into())).collect();

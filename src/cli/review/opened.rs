@@ -49,15 +49,7 @@ impl Opened {
     /// answer blind.
     pub fn revealed<'i>(&self, items: impl Iterator<Item = &'i Item>, who: &str) -> Result<(), Failure> {
         let at = now();
-        let seen = |item: &Item| Seen {
-            at,
-            who: who.to_owned(),
-            what: REVEALED.to_owned(),
-            item: Some(item.id.clone()),
-            session: Some(item.key.session.to_string()),
-            origin: "terminal".to_owned(),
-        };
-        let all: Vec<Seen> = items.map(seen).collect();
+        let all: Vec<Seen> = items.map(|item| Seen::at_terminal(item, who, REVEALED, at)).collect();
         self.wait(self.store.seen_all(&all))
     }
 
@@ -125,6 +117,11 @@ pub fn submission(answer: Answer, comment: &str) -> Result<Submission, Failure> 
         // The store knows better what was seen before.
         shown_proposal: None,
     })
+}
+
+/// Who is looking: to look one need not say who one is, and is written down all the same.
+pub fn looker(context: &Context) -> String {
+    reviewer(context).unwrap_or_else(|_| "somebody".to_owned())
 }
 
 /// Who is speaking: as the settings say, else as git knows the person, as of commits.

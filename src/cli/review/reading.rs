@@ -22,15 +22,7 @@ impl Reading {
             None => Ok(None),
         };
         if item.content.is_some() || item.baseline.is_some() {
-            let seen = Seen {
-                at: now,
-                who: who.to_owned(),
-                what: "read".to_owned(),
-                item: Some(item.id.clone()),
-                session: Some(item.key.session.to_string()),
-                origin: "terminal".to_owned(),
-            };
-            opened.wait(opened.store.seen(&seen))?;
+            opened.wait(opened.store.seen(&Seen::at_terminal(item, who, "read", now)))?;
         }
         let session = content(&item.content)?.ok_or_else(|| {
             let why = if item.content.is_some() { "is kept no longer" } else { "was not kept with the run (`keep`)" };

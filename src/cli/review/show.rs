@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal};
 
 use serde_json::json;
 
-use super::opened::{Opened, now, reviewer};
+use super::opened::{Opened, looker, now, reviewer};
 use super::reading::{self, Reading};
 use crate::cli::context::{Context, Failure};
 use crate::eval::exit;
@@ -44,11 +44,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     let opened = Opened::new(context)?;
     let item = opened.item(&args.item)?;
     // Whoever looks is written down. To look one need not say who one is, but to be told what others are not told yet.
-    let who = match reviewer(context) {
-        Ok(who) => who,
-        Err(why) if args.reveal => return Err(why),
-        Err(_) => "somebody".to_owned(),
-    };
+    let who = if args.reveal { reviewer(context)? } else { looker(context) };
     let labels = opened.wait(opened.store.labels(std::slice::from_ref(&item.id)))?;
     let answered = counting(&labels).iter().any(|label| label.reviewer == who);
     let reveal = args.reveal || answered || item.decision.is_some();

@@ -63,8 +63,8 @@ pub async fn each<E>(
         // Written down before it is handed out.
         if let Some(who) = how.who {
             let reads = |item: &&Item| how.content && item.content.is_some();
-            let read = items.iter().filter(reads).map(|item| seen(item, who, "export", now));
-            let told = items.iter().filter(|_| !how.blind).map(|item| seen(item, who, REVEALED, now));
+            let read = items.iter().filter(reads).map(|item| Seen::at_terminal(item, who, "export", now));
+            let told = items.iter().filter(|_| !how.blind).map(|item| Seen::at_terminal(item, who, REVEALED, now));
             store.seen_all(&read.chain(told).collect::<Vec<_>>()).await?;
         }
         for item in &items {
@@ -91,18 +91,6 @@ async fn all_ids(store: &Store, filter: &ItemFilter, now: Millis) -> Result<Vec<
         if last {
             return Ok(ids);
         }
-    }
-}
-
-/// A row of the trail.
-fn seen(item: &Item, who: &str, what: &str, at: Millis) -> Seen {
-    Seen {
-        at,
-        who: who.to_owned(),
-        what: what.to_owned(),
-        item: Some(item.id.clone()),
-        session: Some(item.key.session.to_string()),
-        origin: "terminal".to_owned(),
     }
 }
 

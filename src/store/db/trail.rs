@@ -5,7 +5,7 @@ use sqlx::any::AnyRow;
 
 use super::sql::{Arg, Sql};
 use super::{Page, Store, StoreError};
-use crate::ledger::{ItemId, Millis};
+use crate::ledger::{Item, ItemId, Millis};
 
 /// In the audit log: that somebody was shown what the check says of an item, with whatever was said and decided of it.
 /// Who answers afterwards does not answer blind.
@@ -30,6 +30,20 @@ pub struct Seen {
     pub session: Option<String>,
     /// From where: an address, or `terminal`.
     pub origin: String,
+}
+
+impl Seen {
+    /// That somebody at a terminal looks at an item.
+    pub fn at_terminal(item: &Item, who: &str, what: &str, at: Millis) -> Self {
+        Self {
+            at,
+            who: who.to_owned(),
+            what: what.to_owned(),
+            item: Some(item.id.clone()),
+            session: Some(item.key.session.to_string()),
+            origin: "terminal".to_owned(),
+        }
+    }
 }
 
 /// Which rows.
