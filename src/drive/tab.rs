@@ -70,7 +70,7 @@ impl Tabs {
         let mut next = 0;
         // A line that was cut is of a session that was noted before, or of which nothing was said yet.
         for Line { session, note } in text.lines().filter_map(|line| serde_json::from_str(line).ok()) {
-            next = next.max(session + 1);
+            next = next.max(session.saturating_add(1));
             match note {
                 Note::Saved => drop(begun.remove(&session)),
                 Note::Counts { cost_usd: cost, tokens } => {

@@ -103,7 +103,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
             "there are no users to let in: `seatrial review user add NAME --role admin` adds the first",
         ));
     }
-    opened.runtime().block_on(serve(args, context, (access, suites), opened.store.clone()))
+    opened.runtime().block_on(serve(args, context, access, suites, opened.store.clone()))
 }
 
 fn access(args: &Args, context: &Context) -> Result<Access, Failure> {
@@ -131,7 +131,8 @@ fn access(args: &Args, context: &Context) -> Result<Access, Failure> {
 async fn serve(
     args: &Args,
     context: &Context,
-    (access, suites): (Access, Option<Suites>),
+    access: Access,
+    suites: Option<Suites>,
     store: Store,
 ) -> Result<u8, Failure> {
     let token = match &access {

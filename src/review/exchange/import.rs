@@ -109,14 +109,13 @@ fn pass_over(from: &mut dyn BufRead) -> io::Result<()> {
 /// # Errors
 /// The store cannot be written; then nothing was.
 pub async fn take_in(store: &Store, read: &mut Found, keep: Keep, now: Millis) -> Result<Imported, StoreError> {
-    // A line that cannot be read is one that does not fit.
-    let keep = if keep == Keep::Whole && read.wrong_in_all > 0 { Keep::Nothing } else { keep };
     let mut labels = std::mem::take(&mut read.labels);
     let in_future = |label: &Incoming| label.at.is_some_and(|at| at > now + LATE_CLOCK);
     let late: Vec<u64> = labels.iter().filter(|label| in_future(label)).map(|label| label.line).collect();
     late.iter().for_each(|line| read.wrong(*line, "its time is in the future".to_owned()));
     labels.retain(|label| !in_future(label));
-    let keep = if keep == Keep::Whole && !late.is_empty() { Keep::Nothing } else { keep };
+    // A line that cannot be read is one that does not fit.
+    let keep = if keep == Keep::Whole && read.wrong_in_all > 0 { Keep::Nothing } else { keep };
 
     let rows: Vec<Brought> = labels.iter().map(|label| brought(label, now)).collect();
     let mut done = Imported::default();

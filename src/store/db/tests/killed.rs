@@ -60,7 +60,7 @@ fn tell(line: &str) {
 }
 
 #[tokio::test]
-#[ignore = "a process of another test"]
+#[ignore = "a process that is killed; run by: cargo test --lib killed::what_was_told"]
 async fn writer() {
     let (store, name) = given().await;
     for n in 0.. {
@@ -79,7 +79,7 @@ async fn writer() {
 }
 
 #[tokio::test]
-#[ignore = "a process of another test"]
+#[ignore = "a process of many at once; run by: cargo test --lib killed::processes"]
 async fn claimer() {
     let (store, name) = given().await;
     for n in 0.. {
