@@ -139,6 +139,9 @@ impl Store {
     /// Lets go of it. What was told to be written is written with or without this.
     pub async fn close(&self) {
         self.0.pool.close().await;
+        if let Some(file) = &self.0.file {
+            open::put_away(file).await;
+        }
     }
 
     fn told(&self, why: sqlx::Error) -> StoreError {

@@ -141,6 +141,22 @@ fn make(path: &Path) -> io::Result<PathBuf> {
     }
 }
 
+/// Puts the log of a SQLite file away where it was left. The last connection that closes does it, but of two that close
+/// at the same moment each takes the other for one that goes on. Where it cannot be done now, whoever opens it next does.
+pub(super) async fn put_away(file: &Path) {
+    let mut log = file.as_os_str().to_owned();
+    log.push("-wal");
+    if !Path::new(&log).exists() {
+        return;
+    }
+    let Ok(options) = AnyConnectOptions::from_str(&sqlite_url(file)) else { return };
+    if let Ok(mut last) = AnyConnection::connect_with(&options.disable_statement_logging()).await {
+        // The log is looked at with the first thing that is read.
+        let _ = last.execute(sqlx::raw_sql("SELECT 1 FROM sqlite_schema LIMIT 1")).await;
+        let _ = last.close().await;
+    }
+}
+
 /// Keeps databases out of the repository: sessions of customers are in them. Whatever the folder says already stands.
 fn ignored(folder: &Path) {
     let path = folder.join(".gitignore");
