@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::path::PathBuf;
 
-use super::context::Context;
+use super::context::{Context, Failure};
 use super::decisions;
 use super::labels;
 use crate::eval::baseline::{Found, Wanted};
@@ -56,21 +56,26 @@ pub fn read(planned: &[Planned<'_>], own: Option<&str>, context: &Context) -> Ve
     runs.chain(labels).collect()
 }
 
+/// The rules of redaction of the suites of a recorded run, which earlier runs are read by.
+pub fn redactors(suites: &[SuitePlan], context: &Context) -> Result<Vec<Redactor>, Failure> {
+    suites.iter().map(|suite| context.redactor(&suite.redact)).collect()
+}
+
 /// Reads the run that the gates of a recorded run name by now, and keeps what was recorded of the runs that system checks
-/// name themselves. `planned` are the suites whose system checks are asked again.
+/// name themselves. `planned` are the suites whose system checks are asked again; `redactors` are those of the suites
+/// ([`redactors`]).
 pub fn read_again(
     suites: &[SuitePlan],
     planned: &[Option<Planned<'_>>],
     recorded: &[BaselineEvent],
     own: Option<&str>,
-    context: &Context,
+    (context, redactors): (&Context, &[Redactor]),
 ) -> Vec<Redacted<BaselineEvent>> {
     // What people said is as it was when the run began.
     let labels = recorded.iter().filter(|e| e.name == calibration::NAME).cloned();
     let mut events: Vec<Redacted<BaselineEvent>> = labels.map(Redacted::drawn).collect();
-    for (index, suite) in suites.iter().enumerate() {
-        // Named as the cases of the record are.
-        let redactor = context.redactor(&suite.redact);
+    // Named as the cases of the record are.
+    for (index, (suite, redactor)) in suites.iter().zip(redactors).enumerate() {
         let Some(bar) = &suite.gate.baseline else { continue };
         let kept = |name: &str| recorded.iter().find(|e| e.suite as usize == index && e.name == name).cloned();
         let runs = match planned.get(index).and_then(Option::as_ref) {
@@ -79,7 +84,7 @@ pub fn read_again(
         };
         events.extend(runs.into_iter().map(|run| match kept(&run.name).filter(|_| run.name != bar.run) {
             Some(recorded) => Redacted::drawn(recorded.only(&run.wanted)),
-            None => event(index, &suite.name, run, own, (context, &redactor)),
+            None => event(index, &suite.name, run, own, (context, redactor)),
         }));
     }
     events

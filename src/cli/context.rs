@@ -12,7 +12,7 @@ use crate::checks::detect::Detectors;
 use crate::checks::prices::Prices;
 use crate::eval::exit;
 use crate::net::scrub::Secrets;
-use crate::redact::{KEY_VARIABLE, RedactPlan, Redactor, Rules};
+use crate::redact::{KEY_VARIABLE, RedactPlan, Redactor, Redactors};
 use crate::report::safe;
 use crate::suite::problems::{Problem, Problems, Severity};
 use crate::suite::redact::Given;
@@ -134,12 +134,17 @@ impl Context {
         Self { settings, cwd, quiet, kit, redact, color, flags: Flags::default() }
     }
 
+    /// The rules of redaction that hold for every suite, to be put together with those of suites.
+    pub fn redactors(&self) -> Redactors {
+        Redactors::new(self.redact.rules.clone(), self.kit.detectors.clone(), self.redact.key.clone())
+    }
+
     /// The rules of redaction that hold for every suite, and those of some suites with them.
-    pub fn redactor<'p>(&self, suites: impl IntoIterator<Item = &'p RedactPlan>) -> Redactor {
-        let rules = suites.into_iter().fold(self.redact.rules.clone(), |rules, suite| rules.union(&suite.rules));
-        // What is wrong with any of them was reported where it stands.
-        let rules = Rules::compile(&rules, &self.kit.detectors, self.redact.key.as_deref());
-        rules.map(Redactor::new).unwrap_or_default()
+    ///
+    /// # Errors
+    /// A suite, or the record of one, names what these settings do not declare.
+    pub fn redactor<'p>(&self, suites: impl IntoIterator<Item = &'p RedactPlan>) -> Result<Redactor, Failure> {
+        self.redactors().with(suites).map_err(Failure::usage)
     }
 
     /// Prints a result to standard output. A closed pipe ends the printing and changes nothing else; any other failure

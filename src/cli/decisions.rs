@@ -106,7 +106,7 @@ impl Labels<'_> {
             Source::Store(opened) => opened.wait(Decisions::fetch(opened.store(), &self.keys))?,
         };
         // What people wrote is written out with the rest: it goes through the rules of the run's suites.
-        let redactor = self.context.redactor(self.plan.suites.iter().filter_map(|s| s.redact.as_ref()));
+        let redactor = self.context.redactor(self.plan.suites.iter().filter_map(|s| s.redact.as_ref()))?;
         Ok(found.with_comments(|comment| redactor.pass(&comment).map(std::borrow::Cow::into_owned).into_inner()))
     }
 

@@ -177,11 +177,12 @@ fn against_another(
     let mut planned = again::planned(&plan, &suites, filter.as_ref(), &has_compared_checks, "the run")?;
     planned.iter_mut().flatten().for_each(|p| args.baseline.apply(&mut p.plan, context));
     let named = plan.suites.clone();
+    let redactors = baselines::redactors(&named, context)?;
     let instead = Instead {
         plan,
         columns: &|suite| planned.get(suite).and_then(Option::as_ref).map_or(0, |p| p.columns.len()),
         baselines: &|recorded, own| {
-            let read = baselines::read_again(&named, &planned, recorded, own, context);
+            let read = baselines::read_again(&named, &planned, recorded, own, (context, &redactors));
             read.into_iter().map(Redacted::into_inner).collect()
         },
         ask: &|suite, fold| {

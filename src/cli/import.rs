@@ -56,7 +56,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
         sessions::open(&args.files, args.format.as_deref(), args.session_attribute.as_deref(), context, &mut err)?;
     let next = &mut |buffer| found.recorded.next(buffer);
     let form = args.form;
-    let redactor = context.redactor([]);
+    let redactor = context.redactor([])?;
     if args.form == Form::Otlp && redactor.is_on() {
         context.note(
             "seatrial: OTLP has no place for what says which fields were redacted; sessions to be judged again are \

@@ -29,7 +29,7 @@ pub struct Queued {
 
 /// Puts the verdicts of a run that go to people into the queue.
 pub fn enqueue(record: &Path, context: &Context, opened: &Opened, now: Millis) -> Result<Queued, Failure> {
-    let redactor = |suite: &SuitePlan| context.redactor(&suite.redact);
+    let redactor = |suite: &SuitePlan| context.redactor(&suite.redact).ok();
     let sending = Sending { record, root: &context.cwd, now, redactor: &redactor };
     let mut new = 0;
     let sent = enqueue::send::<StoreError>(&sending, &mut |items| {
@@ -129,6 +129,7 @@ fn store_run(record: &Path, context: &Context) -> Result<Option<(Opened, Millis)
     let (Some(opened), now) = (context.store()?, now()) else { return Ok(None) };
     let replayed = replay::fold(record).map_err(Failure::usage)?;
     keep(record, &replayed, true, (context, &opened), now)?;
+    opened.wait(context.retain(opened.store()))?;
     Ok(Some((opened, now)))
 }
 

@@ -247,10 +247,13 @@ fn decide(
 ) -> Result<u8, Failure> {
     let recorded = records.first().map(|r| r.baselines.clone()).unwrap_or_default();
     let baselines = match args.baseline.is_given() {
-        true => baselines::read_again(&plan.suites, planned, &recorded, None, context),
+        true => {
+            let redactors = baselines::redactors(&plan.suites, context)?;
+            baselines::read_again(&plan.suites, planned, &recorded, None, (context, &redactors))
+        }
         false => recorded.into_iter().map(Redacted::drawn).collect(),
     };
-    let redactor = context.redactor(plan.suites.iter().filter_map(|s| s.redact.as_ref()));
+    let redactor = context.redactor(plan.suites.iter().filter_map(|s| s.redact.as_ref()))?;
     let mut output = Output::begin(context, plan, redactor, &baselines, jiff::Timestamp::now())?;
     let baselines: Vec<BaselineEvent> = baselines.into_iter().map(Redacted::into_inner).collect();
     // What the shards have written has been through the rules.

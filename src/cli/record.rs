@@ -108,7 +108,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     };
     let patience = Patience { idle: args.idle, open: args.give_up.max(args.idle) };
     let (mut recorder, recovered) =
-        Recorder::open(&out, &spool, limits, patience, context.redactor([])).map_err(failure)?;
+        Recorder::open(&out, &spool, limits, patience, context.redactor([])?).map_err(failure)?;
     context.note(&told_of(recovered));
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)

@@ -51,7 +51,7 @@ pub fn open(
         return Err(Failure::usage(format_args!("no file matches `{}`", safe::line(pattern))));
     }
     let mut unread = Unread::default();
-    unread.redact(context.redactor([]));
+    unread.redact(context.redactor([])?);
     for (name, problem) in &found.problems {
         unread.add(name, None, problem, err);
     }

@@ -96,7 +96,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     )?;
     let mut out = context.stdout();
     let next = &mut |buffer| found.recorded.next(buffer);
-    let screen = Screen { redactor: context.redactor([]), ..Screen::stdout() };
+    let screen = Screen { redactor: context.redactor([])?, ..Screen::stdout() };
     show(args, &screen, &found.files, next, &mut found.unread, &mut out, &mut err)
 }
 

@@ -85,13 +85,18 @@ impl Context {
         let store = runtime.block_on(Store::open(&url)).map_err(|why| Failure::store(&why))?;
         // Without anybody to tell, nothing is put down to be told.
         let store = if self.settings.review.value.webhooks.is_empty() { store } else { store.posting() };
-        let opened = Opened { store, runtime };
-        // What must not be kept is not there for anybody who looks.
-        if let Some(kept) = self.settings.keep_content.value {
-            let now = jiff::Timestamp::now().as_millisecond();
-            opened.wait(opened.store().purge(super::store::before(now, kept), true, false, now))?;
-        }
-        Ok(Some(opened))
+        Ok(Some(Opened { store: store.hiding(self.redactors()), runtime }))
+    }
+
+    /// Takes sessions out that are older than `keep_content` says and that nobody has to read any more: what runs and pages
+    /// do, which bring them in and show them. Whoever only looks changes nothing.
+    ///
+    /// # Errors
+    /// The store cannot be written.
+    pub async fn retain(&self, store: &Store) -> Result<(), StoreError> {
+        let Some(kept) = self.settings.keep_content.value else { return Ok(()) };
+        let now = jiff::Timestamp::now().as_millisecond();
+        store.purge(super::store::before(now, kept), false, false, now).await.map(drop)
     }
 
     /// The same for a command that is nothing without it.

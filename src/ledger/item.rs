@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{DecidedBy, Millis, token};
 use crate::model::digest::Digest;
 use crate::model::{Evidence, Level, Routed, Severity, Status, SubjectRef};
+use crate::redact::RedactPlan;
 
 /// What a person's decision is keyed by: one subject of one check of one session of one case. Whoever evaluates the same
 /// session with the same check and the same expectations again finds the decision again.
@@ -23,8 +24,9 @@ pub struct ItemKey {
     pub session: Digest,
     /// The subject within the session.
     pub subject: SubjectRef,
-    /// Digest of what the suite says of the case, expectations and variables included: what a person decided holds as long
-    /// as that is the same. `None` where no case is declared.
+    /// Digest of what the check was told beside the recording: what the suite says of the case, expectations and variables
+    /// included, and the earlier reply that a judge compares with. What a person decided holds as long as that is the same.
+    /// `None` where there is none of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub case_digest: Option<Digest>,
 }
@@ -125,6 +127,10 @@ pub struct Asked {
     pub expires: bool,
     /// Risk times uncertainty, from 0 to 1. How long it has waited is added when the next item is chosen.
     pub priority: f64,
+    /// What the suite takes out of everything that is written, with what the settings did when it was sent: what people write
+    /// of the item goes through the same rules. `None` where nothing is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub redact: Option<RedactPlan>,
 }
 
 /// A session to read, in seatrial's own format.

@@ -58,6 +58,13 @@ pub enum Refused {
         /// Where it stands.
         status: ItemStatus,
     },
+    /// What is asked about is not there to be read any more.
+    #[error("the session of this item was taken out of the store {}, and nobody can read what is asked about: it can only be \
+             skipped", since(*purged))]
+    Purged {
+        /// When.
+        purged: Millis,
+    },
     /// As many people work on it as are wanted.
     #[error("this item is taken by {}", names(holders))]
     Taken {
@@ -72,6 +79,10 @@ fn by_now(status: ItemStatus, holders: &[(String, Millis)]) -> String {
         ItemStatus::Pending | ItemStatus::NeedsMore | ItemStatus::Leased => "; take it again to answer it".to_owned(),
         other => format!(", and it is {} now", other.name()),
     }
+}
+
+fn since(purged: Millis) -> String {
+    jiff::Timestamp::from_millisecond(purged).map_or_else(|_| "earlier".to_owned(), |at| format!("at {at:.0}"))
 }
 
 fn names(holders: &[(String, Millis)]) -> String {

@@ -45,6 +45,7 @@ pub fn item(n: u32) -> NewItem {
             due: None,
             expires: false,
             priority: 0.5,
+            redact: None,
         },
         content: None,
         baseline: None,

@@ -11,9 +11,11 @@
 //!   (`json`).
 //! - `session`: a session, field by field, with the flags that say what was taken out where.
 //! - `hidden`: words about a session, which quote and cut what was taken out of it.
+//! - `redactors`: the rules of the settings, put together with those of suites.
 
 mod hidden;
 mod json;
+mod redactors;
 mod rules;
 mod search;
 mod session;
@@ -25,6 +27,7 @@ use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
 
+pub use redactors::{Redactors, Unknown};
 pub use rules::{KEY_VARIABLE, Pseudonym, RedactPlan, RedactTable, RuleProblem, Rules};
 pub use session::Seen;
 

@@ -30,8 +30,9 @@ pub struct Sending<'s> {
     pub root: &'s Path,
     /// What time it is.
     pub now: Millis,
-    /// The rules of a suite: a session of an earlier run may have been written without them.
-    pub redactor: &'s dyn Fn(&SuitePlan) -> Redactor,
+    /// The rules of a suite: a session of an earlier run may have been written without them. `None` where they cannot be
+    /// applied; then no such session is shown.
+    pub redactor: &'s dyn Fn(&SuitePlan) -> Option<Redactor>,
 }
 
 /// Why items could not be sent.
@@ -208,6 +209,7 @@ fn asked(
         reviewers: review.map_or(1, |review| review.reviewers()),
         due: review.and_then(|review| review.due_ms()).map(|due| now.saturating_add(due)),
         expires: review.is_some_and(|review| review.expire == Some(true)),
+        redact: suite.redact.clone(),
     })
 }
 
@@ -261,7 +263,7 @@ impl Earlier {
             }
         })
         .ok()?;
-        Some(Self { kept, places, redactor: (sending.redactor)(suite) })
+        Some(Self { kept, places, redactor: (sending.redactor)(suite)? })
     }
 
     /// The first session of a case, as it may be written by now.

@@ -239,6 +239,7 @@ fn item(i: usize, digest: &str) -> NewItem {
         due: None,
         expires: false,
         priority: 0.5,
+        redact: None,
     };
     NewItem { asked, content: None, baseline: None }
 }

@@ -86,6 +86,10 @@ pub fn refused(item: &ItemId, why: &Refused) -> Failure {
         Refused::Closed { status: ItemStatus::Resolved } | Refused::Undisputed { .. } => {
             "\nhelp: `seatrial review adjudicate --overrule` decides it all the same, and reports say so".to_owned()
         }
+        Refused::Purged { .. } => format!(
+            "\nhelp: `seatrial review skip {item} missing-context`; where its run is kept, `seatrial review add RUN` \
+             brings the session back"
+        ),
         Refused::Taken { .. } => "\nhelp: wait until they are done, or take another".to_owned(),
         Refused::Closed { .. } | Refused::Stale { .. } | Refused::Unknown { .. } | Refused::Forbidden { .. } => {
             String::new()

@@ -25,6 +25,9 @@ use crate::store::db::{Role, Store};
 /// How often it is looked whether something is to be told to others.
 const TELL: Duration = Duration::from_secs(20);
 
+/// How often it is looked whether sessions were kept for long enough.
+const RETAIN: Duration = Duration::from_secs(3600);
+
 /// Arguments of `seatrial review serve`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -141,7 +144,7 @@ async fn serve(
     };
     let shown = store.shown().to_owned();
     let mut interrupt = Interrupt::new().map_err(|why| Failure::new(exit::BUG, why))?;
-    let telling = tell(context, store.clone());
+    let (telling, retaining) = (tell(context, store.clone()), retain(context, store.clone()));
     let is_users = matches!(access, Access::Users);
     let (url, proxies) = (args.url.clone(), args.proxy_from.clone());
     let setup = Setup { store, access, url, proxies, lease: args.lease, suites, clock: Arc::new(now) };
@@ -170,6 +173,7 @@ async fn serve(
     tokio::select! {
         served = server.serve(async move { interrupt.wait().await }) => served.map_err(failure)?,
         () = telling => {}
+        () = retaining => {}
     }
     Ok(exit::PASSED)
 }
@@ -194,6 +198,18 @@ async fn tell(context: &Context, store: Store) {
             Err(why) => vec![why.to_string()],
         };
         troubles.iter().for_each(|why| eprint(&format!("seatrial: not sent: {}\n", safe::line(why))));
+    }
+}
+
+/// Takes sessions out that have been kept for long enough, again and again: pages may be served for weeks.
+async fn retain(context: &Context, store: Store) {
+    let mut tick = tokio::time::interval(RETAIN);
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tick.tick().await;
+        if let Err(why) = context.retain(&store).await {
+            eprint(&format!("seatrial: nothing was purged: {}\n", safe::line(&why.to_string())));
+        }
     }
 }
 

@@ -86,7 +86,7 @@ impl<'r> Execution<'r> {
             suites: planned.iter().map(|p| p.suite.redactor.pass(&p.plan).into_inner().into_owned()).collect(),
         };
         // What belongs to no suite goes through the rules of all.
-        let redactor = context.redactor(planned.iter().filter_map(|p| p.plan.redact.as_ref()));
+        let redactor = context.redactor(planned.iter().filter_map(|p| p.plan.redact.as_ref()))?;
         let plan = redactor.pass(&plan).into_inner().into_owned();
         if let Some(shard) = args.shard {
             tell_what_a_shard_does(context, shard);

@@ -168,6 +168,7 @@ fn told(refused: &Refused, row: &Label) -> String {
         (Refused::Undisputed { .. }, _) => {
             format!("{refused}; `overrule` as its `act` decides nevertheless, and says so")
         }
+        (Refused::Purged { .. }, _) => format!("{refused}; where it was read before, `at` says when"),
         (Refused::Closed { status }, _) => format!("the item {item} is {}", status.name()),
         _ => refused.to_string(),
     }

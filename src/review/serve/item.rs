@@ -110,6 +110,8 @@ struct Page {
     wanted: Wanted,
     /// Why the session cannot be read here.
     missing: Option<String>,
+    /// Whether it was there once, so that nobody can say anything of it any more.
+    purged: bool,
     baseline: bool,
     blocks: Vec<Value>,
 }
@@ -187,6 +189,7 @@ pub(super) async fn show(
     let text = outcome.trouble.or(lost.filter(|_| view.mine.is_none()));
     let status = outcome.status.unwrap_or(StatusCode::OK);
     let content = content(app, item.content.as_deref()).await?;
+    let purged = app.store.purged(&item.content.as_deref().into_iter().collect::<Vec<_>>()).await?;
     let baseline = match &item.baseline {
         Some(digest) => self::content(app, Some(digest)).await?.ok(),
         None => None,
@@ -221,6 +224,7 @@ pub(super) async fn show(
         query: wanted.address(),
         wanted: wanted.clone(),
         missing: content.as_ref().err().cloned(),
+        purged: !purged.is_empty(),
         baseline: baseline.is_some(),
         blocks: blocks(app, &item, &view, content.ok().as_deref(), baseline.as_deref(), visitor),
         id: item.id.to_string(),

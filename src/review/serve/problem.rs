@@ -90,6 +90,7 @@ impl From<Refused> for Problem {
             Refused::Answered { .. } => (StatusCode::CONFLICT, "Already answered"),
             Refused::Closed { .. } => (StatusCode::CONFLICT, "Already closed"),
             Refused::Undisputed { .. } => (StatusCode::CONFLICT, "Nobody disagrees"),
+            Refused::Purged { .. } => (StatusCode::CONFLICT, "Not there to be read"),
             Refused::Unknown { .. } => (StatusCode::NOT_FOUND, "Nothing here"),
             Refused::Forbidden { .. } => (StatusCode::FORBIDDEN, "Not permitted"),
         };

@@ -1,5 +1,7 @@
 //! Sessions to read: each kept once, under the digest of its line, until retention takes it.
 
+use std::collections::BTreeMap;
+
 use sqlx::Row;
 
 use super::sql::{Arg, Sql, strange};
@@ -40,6 +42,24 @@ impl Store {
             return Err(self.told(strange(format!("session {digest} is not what its digest says"))));
         }
         Ok(Some(line))
+    }
+}
+
+impl Store {
+    /// When each of these sessions was taken out; those that can be read, or were never kept, are not there.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn purged(&self, digests: &[&str]) -> Result<BTreeMap<String, Millis>, StoreError> {
+        let mut found = BTreeMap::new();
+        for some in digests.chunks(10_000) {
+            let mut sql = Sql::new(
+                "SELECT digest, purged FROM contents WHERE bytes IS NULL AND purged IS NOT NULL AND digest IN ",
+            );
+            sql.list(some.iter().copied());
+            found.extend(self.all(&sql, |row| Ok((row.try_get("digest")?, row.try_get("purged")?))).await?);
+        }
+        Ok(found)
     }
 }
 

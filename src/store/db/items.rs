@@ -111,7 +111,7 @@ impl Counts {
 const COLUMNS: &str = "id, suite, check_id, check_digest, session, subject, run, session_id, case_id, trial, level, \
                        severity, tags, why, inclusion, holds, proposal, score, confidence, reason, evidence, judge, \
                        judge_version, rubric, question, content, baseline, against, reviewers, due, expires, priority, \
-                       created, rank, status, decision, decided, wanted, resolved, fence, case_digest";
+                       created, rank, status, decision, decided, wanted, resolved, fence, case_digest, redact";
 
 /// The status of an item `i` by now: whether it is leased or expired is a matter of time.
 pub(super) fn status(sql: &mut Sql, now: Millis) {
@@ -224,6 +224,7 @@ pub(super) fn item(row: &AnyRow) -> Result<Item, sqlx::Error> {
         due: row.try_get("due")?,
         expires: row.try_get::<i64, _>("expires")? != 0,
         priority: row.try_get("priority")?,
+        redact: json_or_none(row, "redact")?,
     };
     Ok(Item {
         id: ItemId(row.try_get("id")?),
@@ -287,16 +288,18 @@ fn row_of(id: &ItemId, item: &NewItem, now: Millis) -> Vec<Arg> {
         Arg::Int(None),
         0i64.into(),
         key.case_digest.map(|digest| digest.to_string()).into(),
+        asked.redact.as_ref().map(to_json).into(),
     ]
 }
 
 /// What an item that is there learns from a run that sends it again: that a gate waits for it now, and the sessions to
-/// read if they were not kept before, and that more people are to answer. All else stays as it was sent first, for that is
+/// read if they were not kept before, what is hidden of them by now, and that more people are to answer. All else stays as it was sent first, for that is
 /// what people answered; and what was cancelled is wanted again.
 const AGAIN: &str = " ON CONFLICT (id) DO UPDATE SET \
     holds = CASE WHEN excluded.holds > items.holds THEN excluded.holds ELSE items.holds END, \
     content = COALESCE(items.content, excluded.content), \
     baseline = COALESCE(items.baseline, excluded.baseline), \
+    redact = COALESCE(excluded.redact, items.redact), \
     reviewers = CASE WHEN excluded.reviewers > items.reviewers THEN excluded.reviewers ELSE items.reviewers END, \
     wanted = CASE WHEN items.status = 'cancelled' THEN items.reviewers ELSE items.wanted END, \
     status = CASE WHEN items.status = 'cancelled' THEN 'pending' ELSE items.status END";

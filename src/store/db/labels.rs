@@ -15,6 +15,7 @@ use crate::ledger::{
     Standing, Submission, counting, standing,
 };
 use crate::model::Status;
+use crate::redact::Redacted;
 
 /// What was decided of a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -145,7 +146,21 @@ impl Store {
             found.extend(self.all(&sql, label).await?);
         }
         found.sort_by(|a, b| (&a.item, a.seq).cmp(&(&b.item, b.seq)));
+        // The settings may hide more than they did when it was written.
+        if let Ok(redactor) = self.0.hiding.with(None)
+            && redactor.is_on()
+        {
+            for row in found.iter_mut().filter(|row| !row.comment.is_empty()) {
+                row.comment = redactor.pass(&row.comment).into_inner().into_owned();
+            }
+        }
         Ok(found)
+    }
+
+    /// A comment on an item as it may be written.
+    fn written(&self, item: &Item, comment: &str) -> Result<String, Refused> {
+        let unknown = |why| Refused::Forbidden { why: format!("the comment is not taken: {why}") };
+        self.0.hiding.words(comment, item.redact.as_ref()).map(Redacted::into_inner).map_err(unknown)
     }
 
     /// What people decided of these keys; those that are not decided are not there.
@@ -391,6 +406,13 @@ impl Tx {
         if let Some(why) = too_long(who, said) {
             return Ok(Err(Refused::Forbidden { why }));
         }
+        if let Some(refused) = self.unreadable(&item, &act, now).await? {
+            return Ok(Err(refused));
+        }
+        let comment = match self.store.written(&item, &said.comment) {
+            Ok(comment) => comment,
+            Err(refused) => return Ok(Err(refused)),
+        };
         let mut rows = self.rows(&item.id).await?;
         let shown_proposal = self.shown(&item.id, who, &act, said, &rows, now).await?;
         let row = Label {
@@ -399,7 +421,7 @@ impl Tx {
             item: item.id.clone(),
             reviewer: who.to_owned(),
             act,
-            comment: said.comment.clone(),
+            comment,
             at: now,
             seconds: said.seconds,
             source: said.source,
@@ -451,6 +473,15 @@ impl Tx {
             (false, true) => said.shown_proposal,
             (false, false) => Some(false),
         })
+    }
+
+    /// That somebody passes or fails what could not be read any more when they did.
+    async fn unreadable(&mut self, item: &Item, act: &Act, at: Millis) -> Result<Option<Refused>, StoreError> {
+        let (Some(digest), Some(_)) = (&item.content, act.answer().and_then(Answer::status)) else { return Ok(None) };
+        let mut sql = Sql::new("SELECT purged FROM contents WHERE bytes IS NULL AND digest = ");
+        sql.arg(digest);
+        let purged: Option<Millis> = self.one(&sql, |row| row.try_get("purged")).await?.flatten();
+        Ok(purged.filter(|purged| at >= *purged).map(|purged| Refused::Purged { purged }))
     }
 
     async fn insert(&mut self, row: &Label) -> Result<(), StoreError> {

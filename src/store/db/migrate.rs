@@ -16,6 +16,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0002_promotions.sql"),
     include_str!("migrations/0003_case.sql"),
     include_str!("migrations/0004_blind.sql"),
+    include_str!("migrations/0005_redact.sql"),
 ];
 
 /// The form that this version knows.

@@ -58,6 +58,7 @@ pub use url::StoreUrl;
 pub use users::{Login, Role, User};
 
 use crate::ledger::Refused;
+use crate::redact::Redactors;
 use sql::Sql;
 
 /// Which of the two databases it is, for the few words in which they differ.
@@ -101,6 +102,7 @@ impl Dialect {
 #[derive(Clone)]
 pub struct Store(Arc<Inner>);
 
+#[derive(Clone)]
 struct Inner {
     pool: AnyPool,
     dialect: Dialect,
@@ -112,6 +114,8 @@ struct Inner {
     file: Option<PathBuf>,
     /// Whether what happens to items is put into the outbox.
     posting: bool,
+    /// What is taken out of what people write, beside what the suite of an item says.
+    hiding: Redactors,
 }
 
 impl std::fmt::Debug for Store {

@@ -14,6 +14,7 @@ use tokio::sync::Mutex;
 use super::migrate::{self, Unmigrated};
 use super::{Dialect, Inner, Store, StoreError, StoreUrl, Trouble};
 use crate::net::percent;
+use crate::redact::Redactors;
 
 /// How long a process that writes is waited for, in SQLite.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -82,21 +83,20 @@ impl Store {
             .connect_lazy_with(options);
         drop(first.close().await);
         let turn = Arc::new(Mutex::new(()));
-        Ok(Self(Arc::new(Inner { pool, dialect, turn, shown, file, posting: false })))
+        Ok(Self(Arc::new(Inner { pool, dialect, turn, shown, file, posting: false, hiding: Redactors::default() })))
     }
 
     /// The same database, where what happens to items is put into the outbox, to be told to others.
     #[must_use]
     pub fn posting(&self) -> Self {
-        let Inner { pool, dialect, turn, shown, file, .. } = &*self.0;
-        Self(Arc::new(Inner {
-            pool: pool.clone(),
-            dialect: *dialect,
-            turn: turn.clone(),
-            shown: shown.clone(),
-            file: file.clone(),
-            posting: true,
-        }))
+        Self(Arc::new(Inner { posting: true, ..(*self.0).clone() }))
+    }
+
+    /// The same database, where what people write goes through these rules, too: comments and drafts, before they are stored
+    /// and when they are read. What the suite of an item takes out, and the secrets of this process, are taken out in any case.
+    #[must_use]
+    pub fn hiding(&self, rules: Redactors) -> Self {
+        Self(Arc::new(Inner { hiding: rules, ..(*self.0).clone() }))
     }
 }
 

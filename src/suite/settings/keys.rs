@@ -76,8 +76,8 @@ pub static KEYS: &[KeyDoc] = &[
         "keep_content",
         "a duration such as `90d`, or `forever`",
         "\"forever\"",
-        "How long sessions are kept in the store for people to read, whether they were read or not. After that they are \
-         taken out; verdicts, labels and digests stay.",
+        "How long sessions are kept in the store for people to read. When a run ends, and while pages are served, older ones \
+         are taken out, except what somebody has yet to read; verdicts, labels and digests stay.",
     ),
     key(
         "max_cost_usd",

@@ -3,7 +3,7 @@
 
 mod again;
 mod env;
-mod plant;
+pub mod plant;
 
 use std::collections::BTreeMap;
 

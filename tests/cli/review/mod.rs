@@ -4,6 +4,7 @@ mod desk;
 mod exchange;
 mod hooks;
 mod minute;
+mod secrets;
 mod words;
 
 use std::path::Path;
@@ -59,6 +60,7 @@ pub fn waiting(n: u32) -> NewItem {
             due: None,
             expires: false,
             priority: 1.0 / f64::from(n),
+            redact: None,
         },
         content: Some(Content::pack(session.to_string().as_bytes()).expect("packed")),
         baseline: None,

@@ -194,6 +194,7 @@ pub fn item(n: u32) -> NewItem {
             due: None,
             expires: false,
             priority: 1.0 - f64::from(n) / 100.0,
+            redact: None,
         },
         content: Some(pack(&session(n, REPLY))),
         baseline: Some(pack(&session(n, "That fare cannot be changed. I can cancel it within 24 hours, or connect you with a colleague."))),

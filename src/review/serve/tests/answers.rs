@@ -32,6 +32,47 @@ async fn an_item_is_shown_blind_and_answered_once() {
 }
 
 #[tokio::test]
+async fn what_must_not_be_written_is_neither_in_a_draft_nor_in_an_answer() {
+    let site = site(local()).await;
+    let cookie = site.enter().await;
+    let mut item = hostile(1);
+    let rules = serde_json::json!({ "detectors": ["email"], "key": "" });
+    item.asked.redact = Some(serde_json::from_value(rules).expect("rules"));
+    let id = site.add(vec![item]).await.remove(0);
+    let place = site.take(&cookie).await;
+    let (csrf, fields) =
+        (site.get(&place, &cookie).await.field("csrf"), [("answer", "fail"), ("comment", "ask eve@example.com")]);
+    let draft = [&[("csrf", csrf.as_str())][..], &fields].concat();
+    assert_eq!(site.post(&format!("/item/{id}/draft"), &cookie, &draft).await.status, 204);
+    let kept = site.store.draft(&id, "ann").await.expect("read").expect("a draft");
+    assert!(kept.contains("ask [redacted:email]") && kept.contains("fail"), "{kept}");
+    assert!(site.get(&place, &cookie).await.body.contains("ask [redacted:email]</textarea>"));
+    assert_eq!(site.answer(&cookie, &place, &fields).await.status, 303);
+    let labels = site.store.labels(std::slice::from_ref(&id)).await.expect("read");
+    assert_eq!(labels[0].comment, "ask [redacted:email]");
+    let page = site.get(&format!("/item/{id}"), &cookie).await;
+    assert!(page.body.contains("[redacted:email]") && !page.body.contains("eve@example.com"));
+}
+
+#[tokio::test]
+async fn what_was_purged_can_only_be_skipped() {
+    let site = site(local()).await;
+    let cookie = site.enter().await;
+    let id = site.add(vec![hostile(1)]).await.remove(0);
+    let place = site.take(&cookie).await;
+    let now = site.clock.load(Ordering::Relaxed);
+    site.store.purge(Millis::MAX, true, false, now).await.expect("purged");
+    let page = site.get(&place, &cookie).await;
+    assert!(page.body.contains("it can only be skipped"), "{}", page.body);
+    assert_eq!(page.body.matches(" disabled>").count(), 2, "{}", page.body);
+    let said = site.answer(&cookie, &place, &[("answer", "pass"), ("comment", "my words")]).await;
+    assert_eq!(said.status, 409);
+    assert!(said.body.contains("can only be skipped") && said.body.contains("Your draft is kept"), "{}", said.body);
+    assert!(site.store.labels(std::slice::from_ref(&id)).await.expect("read").is_empty());
+    assert_eq!(site.answer(&cookie, &place, &[("answer", "skip"), ("reason", "missing_context")]).await.status, 303);
+}
+
+#[tokio::test]
 async fn the_same_form_sent_twice_is_one_answer() {
     let site = site(local()).await;
     let cookie = site.enter().await;
