@@ -225,6 +225,11 @@ pub trait AskingCheck: Send + Sync {
     fn rubric(&self) -> Option<&str> {
         None
     }
+    /// What it is told of a subject beside its session and its case, such as what an earlier run replied: a decision over
+    /// the verdict holds as long as that is the same.
+    fn beside(&self, _subject: &Subject<'_>) -> Option<String> {
+        None
+    }
     /// How sure it can be of every verdict.
     fn reach(&self) -> Reach {
         Reach { confidence: 1.0, why: String::new() }

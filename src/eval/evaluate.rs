@@ -11,7 +11,7 @@ use crate::checks::select::Selector;
 use crate::checks::subject::{Scene, SessionSubject, SpanSubject, TurnSubject};
 use crate::checks::withheld::{self, Parts, Reads};
 use crate::checks::{Compiled, context};
-use crate::model::digest::Digest;
+use crate::model::digest::{Builder, Digest};
 use crate::model::{Finding, Level, Session, Status, SubjectRef, Tally, Verdict};
 use crate::suite::review::Around;
 use crate::suite::{CheckDef, Program, Suite};
@@ -179,7 +179,7 @@ fn apply(check: &CheckDef, views: &Views<'_>, edge: &dyn Edge, rolled: &mut Roll
             );
         }
         if let Some(routed) = &mut finding.routed {
-            routed.case_digest = (views.case)();
+            routed.case_digest = told((views.case)(), beside(check, &subject));
         }
         finding
     };
@@ -227,6 +227,28 @@ fn apply(check: &CheckDef, views: &Views<'_>, edge: &dyn Edge, rolled: &mut Roll
         }
         Level::System => {}
     }
+}
+
+/// What a check is told of a subject beside its session and its case.
+fn beside(check: &CheckDef, subject: &Subject<'_>) -> Option<String> {
+    let told = |compiled: &Compiled| match compiled {
+        Compiled::Asking(asking) => asking.beside(subject),
+        Compiled::Span(_) | Compiled::Turn(_) | Compiled::Session(_) | Compiled::System(_) => None,
+    };
+    match &check.program {
+        Program::Fixed(compiled) => told(compiled),
+        Program::Templated(templated) => told(&*templated.resolve(&context_of(subject)).ok()?),
+    }
+}
+
+/// The digest of all that a check was told beside the recording: that of the case, and with what an earlier run replied
+/// one over both.
+fn told(case: Option<Digest>, beside: Option<String>) -> Option<Digest> {
+    let Some(beside) = beside else { return case };
+    let mut digest = Builder::new("seatrial case 1 and an earlier reply");
+    digest.part("case", case.map(|case| case.to_string()).unwrap_or_default().as_bytes());
+    digest.part("reply", beside.as_bytes());
+    Some(digest.finish())
 }
 
 /// What a check says of one subject. A check that asks models judges it as it is shown to them.

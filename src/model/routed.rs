@@ -70,8 +70,8 @@ pub struct Routed {
     pub inclusion: f64,
     /// Whether the verdict waits for the person's decision.
     pub holds: bool,
-    /// Digest of what the suite says of the case: what the check was told beside the recording. `None` where no case is
-    /// declared.
+    /// Digest of what the check was told beside the recording: what the suite says of the case, and the earlier reply that
+    /// it compares with. `None` where no case is declared, and nothing compared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub case_digest: Option<Digest>,
 }

@@ -305,6 +305,10 @@ impl AskingCheck for Asks {
         Some(self.rubric.source())
     }
 
+    fn beside(&self, subject: &Subject<'_>) -> Option<String> {
+        (self.against.as_deref() == Some(BASELINE)).then(|| earlier_reply(subject).ok()).flatten()
+    }
+
     fn reach(&self) -> Reach {
         self.poll.reach()
     }

@@ -113,6 +113,34 @@ fn a_reply_is_compared_with_that_of_an_earlier_run() {
 }
 
 #[test]
+fn a_decision_over_a_comparison_holds_for_the_earlier_reply_that_it_was_made_over_alone() {
+    let stub = Stub::new(|_| {
+        completion(&serde_json::json!({ "reason": "So it is.", "quotes": [], "winner": "neither" }).to_string())
+    });
+    let check = "[[session]]\nid = \"better\"\ncheck = \"judge\"\nrubric = \"It says more.\"\nagainst = \"baseline\"\n\
+                 review = { always = true }\n[[session]]\nid = \"says\"\ncheck = \"length\"\nmin = 1\n";
+    let project = project(&stub, 0, check, "");
+    for (run, reply) in [("one", "Come at noon."), ("two", "Come at one.")] {
+        project.file("sessions.jsonl", replies("a", reply) + "\n");
+        project.run_with(&["--keep", "all", "--out", run]).code(4);
+    }
+    project.file("sessions.jsonl", replies("a", "Come later.") + "\n");
+    let against = |run: &str| project.run_with(&["--baseline", &format!("{run}/latest")]);
+    against("one").complains("1 new in the queue");
+    let listed = project.seatrial(&["review", "list", "--json"]).code(0).out;
+    let listed: serde_json::Value = serde_json::from_str(&listed).expect("JSON");
+    let item = listed["items"][0]["item"].as_str().expect("an item");
+    project.seatrial(&["review", "label", item, "pass", "--as", "ann"]).code(0);
+    project.seatrial(&["gate", "reports/latest"]).says("1 verdict decided by people");
+    against("two").complains("1 new in the queue");
+    let gate =
+        project.seatrial(&["gate", "reports/latest"]).complains("over another version of a check or of its case");
+    assert!(!gate.out.contains("decided by people"), "{}", gate.out);
+    against("one").complains("1 decided already");
+    project.seatrial(&["gate", "reports/latest"]).says("1 verdict decided by people");
+}
+
+#[test]
 fn a_secret_that_is_not_set_or_a_judge_that_is_not_defined_is_told_before_anything_is_run() {
     let stub = Stub::says(&verdict(1.0));
     let with_key = project(&stub, 1, CHECK, "api_key = \"{{ env.NOT_SET }}\"\n");
