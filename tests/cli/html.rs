@@ -321,3 +321,16 @@ fn what_changed_against_the_baseline_is_in_the_report() {
     assert!(said.contains("passing as before"), "{said}");
     no_complaints(&mut browser);
 }
+
+#[test]
+fn a_verdict_that_goes_to_a_person_says_why() {
+    let check = format!("{GOOD}tags = [\"money\"]\nreview = {{ always = true, tags = [\"money\"] }}\n");
+    let project = Project::with(&check, &[&replies("a", "good")]);
+    project.run().code(3);
+    let Some(mut browser) = Browser::start() else { return };
+    browser.open(&project.path("reports/latest/index.html"), "#/s/a");
+    browser.wait("document.querySelector('#pane .routed') !== null");
+    let said = text(&mut browser, "#pane .routed");
+    assert!(said.starts_with("waits for a person: ") && said.contains("every verdict of this check does"), "{said}");
+    no_complaints(&mut browser);
+}

@@ -77,6 +77,24 @@ function certainty(finding) {
   return said.length > 0 && el("span", { class: "dim" }, ` ${said.join(", ")}`);
 }
 
+// Why a verdict goes to a person, in words.
+const WHY = {
+  below: (w) => `less sure than ${short(w.threshold)}`,
+  always: () => "every verdict of this check does",
+  tag: (w) => `the tag ${line(w.tag)}`,
+  severity: (w) => `its severity is ${line(w.severity)}`,
+  disagreement: (w) => `the opinions differ: ${line(w.votes)}`,
+  detector: (w) => `the detector ${line(w.detector)} found something`,
+  audit: (w) => `drawn at random, as ${short(w.rate * 100)} in 100 are`,
+};
+
+function sentTo(finding) {
+  const { routed } = finding;
+  if (!routed || !routed.why || !routed.why.length) return false;
+  const why = routed.why.map((w) => (WHY[w.why] ? WHY[w.why](w) : line(w.why)));
+  return el("p", { class: "routed dim" }, `${finding.status === "held" ? "waits for a person" : "sent to a person"}: ${why.join("; ")}`);
+}
+
 function verdictList(one, trial, verdicts, goTo) {
   const { suite } = one;
   const said = new Map(verdicts.map((v) => [v.check, v]));
@@ -91,7 +109,7 @@ function verdictList(one, trial, verdicts, goTo) {
         el("span", { class: "dim" }, ` ${check.level} ${line(check.check)}, ${line(check.location)}`),
         verdict && verdict.score !== undefined && el("span", { class: "dim" }, `, score ${short(verdict.score)}`)),
       verdict && verdict.reason && reason(verdict.reason),
-      findings.length > 0 && el("ul", { class: "findings" }, findings.map((f) => el("li", {}, sign(LETTERS[f.status]), " ", where(f, goTo, trial.kept), certainty(f), f.reason && reason(f.reason)))));
+      findings.length > 0 && el("ul", { class: "findings" }, findings.map((f) => el("li", {}, sign(LETTERS[f.status]), " ", where(f, goTo, trial.kept), certainty(f), sentTo(f), f.reason && reason(f.reason)))));
   };
   const bad = sorted.filter(([, letter]) => letter !== "p" && letter !== "s");
   const good = sorted.filter(([, letter]) => letter === "p" || letter === "s");
