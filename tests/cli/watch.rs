@@ -81,6 +81,23 @@ fn a_change_of_suite_recording_or_settings_runs_again_and_an_interrupt_ends_orde
     assert_eq!(watch.child.wait().expect("ends").code(), Some(1), "the exit code of the last run");
 }
 
+#[test]
+fn a_change_of_the_labels_that_a_pass_rate_is_corrected_by_runs_again() {
+    let judge = "[[session]]\nid = \"polite\"\ncheck = \"judge\"\nrubric = \"It is polite.\"\n";
+    let gate = "[gate]\nlabels = \"labels.jsonl\"\npass_rate = { min = 0.8, correct = \"ppi\" }\n";
+    let stub = crate::judges::stub::Stub::says(&crate::judges::stub::verdict(1.0));
+    let project = Project::with(&format!("{judge}{gate}"), &[&replies("a", "good")]);
+    let url = &stub.url;
+    project.file(
+        "seatrial.toml",
+        format!("[judge.default]\nendpoint = \"openai\"\nmodel = \"gpt-4o-mini\"\nurl = \"{url}/v1\"\n"),
+    );
+    let watch = Watch::begin(&project);
+    watch.ended(4);
+    project.file("labels.jsonl", "");
+    watch.ended(4);
+}
+
 /// Sixty sessions recorded anew that go well, but for some.
 fn sessions(bad: usize) -> String {
     let session = |i: usize| again(&replies(&format!("c{i}"), if i < bad { "bad" } else { "good" })) + "\n";

@@ -70,6 +70,8 @@ impl Inputs {
             self.files.insert(context.cwd.join(&suite.path));
             self.files.extend(suite.files.keys().map(|name| context.cwd.join(name)).filter(|p| p.is_file()));
             let patterns = suite.recorded.paths.iter().filter(|p| *p != "-").cloned().collect();
+            // Whose labels correct the pass rate decides with it.
+            self.files.extend(suite.gate.labels.iter().map(|labels| context.cwd.join(&labels.path)));
             self.recordings.push((patterns, args.load.base(suite, context)));
         }
         let named = args.baseline.path();
