@@ -98,7 +98,7 @@ fn event(
     (context, redactor): (&Context, &Redactor),
 ) -> Redacted<BaselineEvent> {
     let path = context.cwd.join(&run.path);
-    let found = match decisions::earlier(&path, context) {
+    let found = match decisions::Args::default().earlier(&path, context) {
         Ok(decided) => baseline::read(&path, suite, &run.wanted, own, &|key| decided.of(key)),
         // What is recorded once is never asked again: without people's word it would be another baseline, for good. Also
         // where one that is missing is skipped. Why it cannot be read is not for the record: it may name a place.

@@ -53,11 +53,32 @@ impl Args {
             return Ok(nowhere(Vec::new()));
         }
         let keys = rulings::keys(path, plan).map_err(Failure::usage)?;
-        let source = match &self.labels {
-            Some(file) => Source::File(context.cwd.join(file)),
-            None => of_store(&keys, context)?,
-        };
+        let source = self.source(&keys, context)?;
         Ok(Labels { source, ..nowhere(keys) })
+    }
+
+    fn source(&self, keys: &[ItemKey], context: &Context) -> Result<Source, Failure> {
+        match &self.labels {
+            Some(file) => Ok(Source::File(context.cwd.join(file))),
+            None => of_store(keys, context),
+        }
+    }
+
+    /// What people decided over a run that is only looked into, such as a baseline. Nothing is asked where none of its
+    /// verdicts could go to a person. Of a record that cannot be read nothing is known here: whoever reads it says why.
+    ///
+    /// # Errors
+    /// What was decided cannot be read: that is not the same as that nothing was.
+    pub fn earlier(&self, path: &Path, context: &Context) -> Result<Decisions, Failure> {
+        let path = record::locate(path);
+        let Ok(plan) = record::plan(&path) else { return Ok(Decisions::default()) };
+        let reviewed = plan.suites.iter().flat_map(|suite| &suite.checks).any(|check| check.review.is_some());
+        if self.no_labels || !reviewed {
+            return Ok(Decisions::default());
+        }
+        let Ok(keys) = rulings::keys(&path, &plan) else { return Ok(Decisions::default()) };
+        let source = self.source(&keys, context)?;
+        Labels { context, keys, source, plan: &plan }.decisions()
     }
 }
 
@@ -122,15 +143,12 @@ impl Labels<'_> {
     }
 }
 
-/// How many decisions were laid over a suite, and the digest over them, whatever their order.
-pub type Applied = (u64, Digest);
-
 /// A run, decided again.
 pub struct Decided {
     /// With what people decided.
     pub replayed: Replayed,
-    /// By suite, what was laid over; `None` where nothing was.
-    pub applied: Vec<Option<Applied>>,
+    /// By suite, the digest over what people have said that decides or contests, whatever its order; `None` where nothing was.
+    pub said: Vec<Option<Digest>>,
 }
 
 /// A run, decided again with what people have decided by now; `None` where they decided nothing.
@@ -144,24 +162,25 @@ pub fn decided(path: &Path, context: &Context) -> Result<Option<Decided>, Failur
     let of = |key: &ItemKey| decisions.of(key);
     let instead = Instead { rulings: Some(&of), revise: &system::decide_again, ..Instead::nothing(plan.clone()) };
     let replayed = replay::fold_instead(path, instead).map_err(Failure::usage)?;
-    let applied = plan.suites.iter().map(|suite| over(&suite.name, &labels.keys, &decisions)).collect();
-    Ok(Some(Decided { replayed, applied }))
+    let said = plan.suites.iter().map(|suite| over(&suite.name, &labels.keys, &decisions)).collect();
+    Ok(Some(Decided { replayed, said }))
 }
 
-/// What people decided of a suite's verdicts; `None` where they decided nothing.
-fn over(suite: &str, keys: &[ItemKey], decisions: &Decisions) -> Option<Applied> {
+/// The digest over what people decided of a suite's verdicts, and over whose fail stands where it is not decided; `None` of
+/// neither.
+fn over(suite: &str, keys: &[ItemKey], decisions: &Decisions) -> Option<Digest> {
     let line = |key: &ItemKey| {
         let ruling = decisions.of(key)?;
         Some(format!("{} {} {}\n", key.id(), ruling.status.name(), ruling.by.join(",")))
     };
     let mut lines: Vec<String> = keys.iter().filter(|key| key.suite == suite).filter_map(line).collect();
     lines.sort();
-    (!lines.is_empty()).then(|| (lines.len() as u64, Digest::of(lines.concat().as_bytes())))
+    (!lines.is_empty()).then(|| Digest::of(lines.concat().as_bytes()))
 }
 
 /// What people have decided of a run's verdicts by now, by suite; `None` where verdicts went to them and there is no store
 /// to ask, or `ask` says that it is not asked.
-pub fn applied(path: &Path, ask: bool, context: &Context) -> Result<Option<BTreeMap<String, Applied>>, Failure> {
+pub fn applied(path: &Path, ask: bool, context: &Context) -> Result<Option<BTreeMap<String, Digest>>, Failure> {
     let plan = record::plan(path).map_err(Failure::usage)?;
     let labels = match ask {
         true => Args::default().open(path, &plan, context)?,
@@ -178,20 +197,4 @@ pub fn applied(path: &Path, ask: bool, context: &Context) -> Result<Option<BTree
     let decisions = labels.decisions()?;
     let of = |suite: &SuitePlan| Some((suite.name.clone(), over(&suite.name, &labels.keys, &decisions)?));
     Ok(Some(plan.suites.iter().filter_map(of).collect()))
-}
-
-/// What people decided over a run that is only looked into, such as a baseline. Nothing is asked where none of its verdicts
-/// could go to a person. Of a record that cannot be read nothing is known here: whoever reads it says why.
-///
-/// # Errors
-/// What was decided cannot be read: that is not the same as that nothing was.
-pub fn earlier(path: &Path, context: &Context) -> Result<Decisions, Failure> {
-    let path = record::locate(path);
-    let Ok(plan) = record::plan(&path) else { return Ok(Decisions::default()) };
-    if plan.suites.iter().flat_map(|suite| &suite.checks).all(|check| check.review.is_none()) {
-        return Ok(Decisions::default());
-    }
-    let Ok(keys) = rulings::keys(&path, &plan) else { return Ok(Decisions::default()) };
-    let source = of_store(&keys, context)?;
-    Labels { context, keys, source, plan: &plan }.decisions()
 }

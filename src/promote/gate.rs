@@ -125,7 +125,8 @@ pub struct Labels {
     pub applied: u64,
     /// Who decided how many, by name.
     pub by: BTreeMap<String, u64>,
-    /// SHA-256 over them: verdict, decision and names, sorted, one a line.
+    /// SHA-256 over them, and over those that are not decided although somebody's fail stands (`held`): verdict, decision and
+    /// names, sorted, one a line.
     pub digest: Digest,
 }
 

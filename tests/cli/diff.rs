@@ -127,3 +127,26 @@ fn what_an_agent_said_cannot_move_the_cursor() {
     let project = runs([GOOD, GOOD], [&before, &after]);
     assert!(!diff(&project, &["--color", "always"]).code(0).says("newly fails").out.contains("\u{1b}[2J"));
 }
+
+#[test]
+fn what_people_decided_is_laid_over_both_runs_from_the_store_or_from_an_export() {
+    let reviewed = format!("{GOOD}review = {{ always = true }}\n");
+    let project = runs([&reviewed, &reviewed], [&said(&[("a", "good")]), &said(&[("a", "good too")])]);
+    let listed = project.seatrial(&["review", "list", "--json"]).code(0).out;
+    let listed: serde_json::Value = serde_json::from_str(&listed).expect("JSON");
+    for item in listed["items"].as_array().expect("items") {
+        let shown = project.seatrial(&["review", "show", item["item"].as_str().expect("a name")]).code(0).out;
+        let answer = if shown.contains("good too") { "fail" } else { "pass" };
+        project.seatrial(&["review", "label", item["item"].as_str().expect("a name"), answer, "--as", "ann"]).code(0);
+    }
+    let newly = |more: &[&str]| {
+        let mut command = project.command(&[&["diff", "a/latest", "b/latest", "--exit-code"], more].concat());
+        command.env("SEATRIAL_STORE", if more.is_empty() { ".seatrial/seatrial.db" } else { "off" });
+        crate::project::Said::of(command).code
+    };
+    project.seatrial(&["review", "export", "--out", "labels.jsonl"]).code(0);
+    assert_eq!(newly(&[]), 1);
+    assert_eq!(newly(&["--labels", "labels.jsonl"]), 1);
+    assert_eq!(newly(&["--no-labels"]), 0);
+    assert_eq!(newly(&["--labels", "nowhere.jsonl"]), 2);
+}

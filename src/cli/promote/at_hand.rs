@@ -62,9 +62,7 @@ impl AtHand for Here<'_> {
         if !path.is_file() {
             return Ok(None);
         }
-        let applied =
-            decisions::applied(&path, self.store, self.context).map_err(|why| why.message.trim().to_owned())?;
-        Ok(applied.map(|all| all.into_iter().map(|(suite, (_, digest))| (suite, digest)).collect()))
+        decisions::applied(&path, self.store, self.context).map_err(|why| why.message.trim().to_owned())
     }
 }
 

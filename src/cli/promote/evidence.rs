@@ -3,13 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use super::super::context::{Context, Failure};
-use super::super::decisions::{self, Applied, Decided};
+use super::super::decisions::{self, Decided};
 use super::super::gate::locate;
 use super::at_hand::{Here, differences};
 use super::data;
 use super::desk::Desk;
 use crate::eval::exit;
 use crate::eval::overlay::Laid;
+use crate::model::digest::Digest;
 use crate::promote::event::Version;
 use crate::promote::gate::{self, Labels, Refusal, Run};
 use crate::promote::moment::Moment;
@@ -131,11 +132,12 @@ fn hold(taken: &Taken, context: &Context, faults: &mut Vec<Refusal>) -> Result<(
 /// The record decided with what people decided over it; `None` where they decided nothing.
 fn overlay(context: &Context, path: &Path) -> Result<Option<Overlaid>, String> {
     let decided = decisions::decided(path, context).map_err(|failure| failure.message.trim().to_owned())?;
-    Ok(decided.map(|Decided { replayed, applied }| {
-        let of_suite = |(applied, laid): (Option<Applied>, &Laid)| {
-            applied.map(|(applied, digest)| Labels { applied, by: laid.by.clone(), digest })
+    Ok(decided.map(|Decided { replayed, said }| {
+        // What is contested, or answered by too few, decides nothing; and that it is so is in the digest.
+        let of_suite = |(said, laid): (Option<Digest>, &Laid)| {
+            said.map(|digest| Labels { applied: laid.decided, by: laid.by.clone(), digest })
         };
-        let labels = applied.into_iter().zip(&replayed.laid).map(of_suite).collect();
+        let labels = said.into_iter().zip(&replayed.laid).map(of_suite).collect();
         Overlaid { replayed, labels }
     }))
 }

@@ -61,7 +61,8 @@ fn spoken(by: &str, at: Moment, reason: &str) -> String {
 /// The evidence in words.
 pub fn evidence(gate: &Gate, out: &mut String) {
     for (run, suite) in all(&gate.runs) {
-        let labels = suite.labels.as_ref().map_or(String::new(), |l| format!(", {} decided by people", l.applied));
+        let labels = suite.labels.as_ref().filter(|labels| labels.applied > 0);
+        let labels = labels.map_or(String::new(), |l| format!(", {} decided by people", l.applied));
         let text = format!(
             "suite {} {} (run {}, {}, {} sessions{labels})",
             suite.name,

@@ -1,5 +1,6 @@
 //! `seatrial promote`: from the evidence to an approval that can be verified, and everything that is refused on the way.
 
+mod ages;
 mod examples;
 mod hooks;
 mod keys;

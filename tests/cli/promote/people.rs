@@ -68,3 +68,21 @@ fn an_answer_that_is_taken_back_is_approved_by_nobody_and_voids_what_was() {
     undo(&project);
     verify(&project, &[]).code(1).says("VOID          decisions of people over suite `s`");
 }
+
+#[test]
+fn what_people_contest_is_held_and_counts_as_no_decision() {
+    let project = held(&["a", "b"]);
+    let items = items(&project);
+    items.iter().for_each(|item| pass(&project, item));
+    let label = serde_json::json!({ "item": items[1], "reviewer": "bob", "answer": "fail" });
+    project.file("labels.jsonl", label.to_string());
+    project.seatrial(&["review", "import", "labels.jsonl"]).code(0);
+    let said = submit(&project, &[]).code(3).says("DRAFT  p1").says("suite `s` is held").says("1 decided by people");
+    assert!(!said.out.contains("2 decided"), "{}", said.out);
+    project.seatrial(&["review", "adjudicate", &items[1], "pass", "--as", "cat"]).code(0);
+    submit(&project, &[]).code(3).says("PENDING  p1").says("2 decided by people");
+    // What is contested after it was submitted is not what was submitted.
+    let undo = ["review", "undo", &items[1], "--as", "cat"];
+    project.seatrial(&undo).code(0);
+    promote(&project, &["approve", "p1", "--by", "jan"]).code(1).complains("decisions of people over suite `s`");
+}
