@@ -254,7 +254,8 @@ impl<'p> SuiteFold<'p> {
         let (worst, best) = (at(|ends| ends.worst), at(|ends| ends.best));
         // It is an error where one check is and none fails, which each can avoid only at its best.
         let may_err = best.0 != Status::Fail && blocking().any(|(_, ends)| ends.may_err);
-        Some(Open { worst, best, may_err })
+        let erring = ends.iter().filter(|(_, ends)| ends.may_err).map(|(check, _)| *check).collect();
+        Some(Open { worst, best, may_err, erring })
     }
 
     /// What is known of this way for a trial to go.

@@ -255,6 +255,7 @@ mod tests {
     /// One session with a certain pass, two turns that wait, and one of the audit sample.
     fn event() -> SessionEvent<'static> {
         let why = "2 of the verdicts of `a` wait for a person".to_owned();
+        let subjects = Tally { pass: 2, held: 2, ..Tally::default() };
         SessionEvent {
             suite: 0,
             at: (0, 0),
@@ -268,7 +269,7 @@ mod tests {
             verdicts: vec![Verdict {
                 check: 0,
                 status: Status::Held,
-                subjects: Tally { pass: 2, held: 2, ..Tally::default() },
+                subjects,
                 score: Some(0.95),
                 confidence: 0.5,
                 reason: String::new(),
@@ -278,7 +279,7 @@ mod tests {
                     finding(3, Status::Pass, None, false),
                 ],
             }],
-            row: vec![Cell::Waiting(Waiting { why, groups: vec![Vec::new()] })],
+            row: vec![Cell::Waiting(Waiting { why, groups: vec![Vec::new()], subjects: Some(subjects) })],
         }
     }
 

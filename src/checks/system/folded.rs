@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::{Cell, Waiting};
-use crate::model::Status;
+use super::{Cell, Sample, Waiting};
+use crate::model::{Status, Tally};
 use crate::stats::samples::Samples;
 
 /// The most groups of a column. What comes after them makes the check an error.
@@ -18,6 +18,16 @@ const BUDGET: u64 = 1 << 20;
 /// A group with so few samples takes less room than a summary of it.
 const FEW: u64 = 1 << 10;
 
+/// What a session will contribute once people have decided over the subjects of a verdict.
+#[derive(Debug, Clone)]
+struct Open {
+    /// Which of the sessions that were asked, from 0: the same in every column over the same sessions.
+    at: u64,
+    case: u32,
+    groups: Vec<Vec<String>>,
+    subjects: Tally,
+}
+
 /// A column over a window.
 #[derive(Debug, Clone)]
 pub struct Folded {
@@ -29,6 +39,8 @@ pub struct Folded {
     pub missing: u64,
     /// How many of these only wait for a person.
     pub waiting: u64,
+    /// Those of the waiting ones of which is known what they wait for.
+    open: Vec<Open>,
     /// Why the first of those could not.
     pub first_missing: Option<String>,
     /// There are more groups than can be told apart.
@@ -46,6 +58,7 @@ impl Default for Folded {
             sessions: 0,
             missing: 0,
             waiting: 0,
+            open: Vec::new(),
             first_missing: None,
             crowded: false,
             kept: 0,
@@ -59,33 +72,68 @@ impl Folded {
     pub fn add(&mut self, case: u32, cell: Cell) {
         match cell {
             Cell::Unselected => {}
-            Cell::Missing(ref why) | Cell::Waiting(Waiting { ref why, .. }) => {
-                self.waiting += u64::from(matches!(cell, Cell::Waiting(_)));
-                self.sessions += 1;
-                self.missing += 1;
-                self.first_missing.get_or_insert_with(|| why.clone());
+            Cell::Missing(why) => self.miss(why),
+            Cell::Waiting(Waiting { why, groups, subjects }) => {
+                self.open.extend(subjects.map(|subjects| Open { at: self.sessions, case, groups, subjects }));
+                self.waiting += 1;
+                self.miss(why);
             }
             Cell::Samples(samples) => {
                 self.sessions += 1;
-                for sample in samples {
-                    if self.groups.len() >= MAX_GROUPS && !self.groups.contains_key(&sample.group) {
-                        self.crowded = true;
-                        continue;
-                    }
-                    let group = self.groups.entry(sample.group).or_default();
-                    group.push(case, &sample.values);
-                    if !group.is_exact() {
-                        continue;
-                    }
-                    self.kept += 1;
-                    if group.len() > self.limit {
-                        self.kept -= group.len();
-                        group.summarise();
-                    }
-                }
-                self.make_room();
+                self.count(case, samples);
             }
         }
+    }
+
+    fn miss(&mut self, why: String) {
+        self.sessions += 1;
+        self.missing += 1;
+        self.first_missing.get_or_insert(why);
+    }
+
+    fn count(&mut self, case: u32, samples: Vec<Sample>) {
+        for sample in samples {
+            if self.groups.len() >= MAX_GROUPS && !self.groups.contains_key(&sample.group) {
+                self.crowded = true;
+                continue;
+            }
+            let group = self.groups.entry(sample.group).or_default();
+            group.push(case, &sample.values);
+            if !group.is_exact() {
+                continue;
+            }
+            self.kept += 1;
+            if group.len() > self.limit {
+                self.kept -= group.len();
+                group.summarise();
+            }
+        }
+        self.make_room();
+    }
+
+    /// The sessions of which people decide over so many subjects each, by their positions; `None` where it is not known of
+    /// some.
+    pub fn open(&self) -> Option<Vec<(u64, u64)>> {
+        let known = self.open.len() as u64 == self.waiting;
+        known.then(|| self.open.iter().map(|open| (open.at, open.subjects.held)).collect())
+    }
+
+    /// The column once people have decided over all that is open: `fails` says of how many subjects of the session at a
+    /// position they decide that they fail, given over how many they decide.
+    #[must_use]
+    pub fn settled(&self, fails: &dyn Fn(u64, u64) -> u64) -> Self {
+        let mut settled = Self { open: Vec::new(), ..self.clone() };
+        for Open { at, case, groups, subjects } in &self.open {
+            let failed = (subjects.fail + fails(*at, subjects.held)) as f64;
+            let values = vec![failed, (subjects.pass + subjects.fail + subjects.held) as f64];
+            let sample = |group: &Vec<String>| Sample { group: group.clone(), values: values.clone() };
+            settled.count(*case, groups.iter().map(sample).collect());
+            (settled.waiting, settled.missing) = (settled.waiting - 1, settled.missing - 1);
+        }
+        if settled.missing == 0 {
+            settled.first_missing = None;
+        }
+        settled
     }
 
     /// What a check ends with that needs what is missing: it is held where a person decides over all of that.

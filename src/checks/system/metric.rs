@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::columns::{self, Shape};
 use super::compare::{Compared, compare};
+use super::decided;
 use super::past::{Against, Past};
 use super::statistic::Stat;
 use super::{Bound, Column, Folded, GroupFinding, SystemFinding, Window, words};
@@ -25,9 +26,10 @@ use crate::stats::samples::Samples;
 /// `tool_error_rate`, `escalation_rate`, `first_contact_resolution` (of the boolean attribute of that name) and
 /// `detection_rate` (how often the check `of` fails among the subjects it measured).
 ///
-/// A session in which the value is missing makes the check an error, unless `min_coverage` allows it; held, where all that
-/// is missing are verdicts of `of` that a person decides over. An error are fewer
-/// samples than `min_count`. When there is nothing to measure in any session, the check is unexercised. Percentiles
+/// A session in which the value is missing makes the check an error, unless `min_coverage` allows it. Where verdicts of `of`
+/// wait for a person, the rate is taken at both ends of what people may decide: the check is held where that makes a
+/// difference. (With `max_ratio`, or `max` and `min` together, also where more than 256 ways of deciding are between two ends
+/// that do not keep the bound: what is between them may.) An error are fewer samples than `min_count`. When there is nothing to measure in any session, the check is unexercised. Percentiles
 /// are by nearest rank, `stddev` is that of a sample (n - 1), sums are exact. `on` selects the sessions that count, as
 /// for a session check.
 ///
@@ -212,17 +214,25 @@ impl SystemCheck for Measured {
         if let Some(of) = self.params.of.as_deref().filter(|of| (window.check_index)(of).is_none()) {
             return SystemFinding { reason: format!("no check has the id `{of}`"), ..blank };
         }
-        let (Some(whole), Some(column)) = (window.columns.first(), window.columns.last()) else {
+        let Some(column) = window.columns.last() else {
             return SystemFinding { reason: "the window carries no column for it".to_owned(), ..blank };
         };
-        let unmeasured = column.unmeasured();
-        // What people may still decide, this check does not take both ways: it waits for them, unless it has no bound.
+        // What only reports has nothing that people could change.
         if column.waiting > 0 && bound.is_some() && self.covers(column, column.unknown()) && !column.crowded {
-            let why = column.first_missing.as_deref().unwrap_or_default();
-            let reason =
-                format!("{} of {} sessions wait for a person (the first: {why})", column.waiting, column.sessions);
-            return SystemFinding { status: Status::Held, reason, ..blank };
+            let one_way = self.params.max_ratio.is_none() && !(self.params.max.is_some() && self.params.min.is_some());
+            return decided::as_people_may(window, one_way, blank.clone(), &|window| {
+                self.measure(window, blank.clone())
+            });
         }
+        self.measure(window, blank)
+    }
+}
+
+impl Measured {
+    /// Holds what was measured to the bound; what waits for people is missing.
+    fn measure(&self, window: &Window<'_>, blank: SystemFinding) -> SystemFinding {
+        let (Some(whole), Some(column)) = (window.columns.first(), window.columns.last()) else { return blank };
+        let unmeasured = column.unmeasured();
         if let Some(reason) = self.uncovered(column) {
             return SystemFinding { status: unmeasured, reason, ..blank };
         }
@@ -258,9 +268,7 @@ impl SystemCheck for Measured {
         let inconclusive = groups.iter().filter(|g| g.status == Status::Error).all(|g| g.inconclusive);
         SystemFinding { status, inconclusive: inconclusive && status == Status::Error, groups, reason, ..blank }
     }
-}
 
-impl Measured {
     /// Why too few sessions have the value.
     fn uncovered(&self, column: &Folded) -> Option<String> {
         if column.crowded {

@@ -3,6 +3,7 @@
 pub mod budget;
 pub mod columns;
 mod compare;
+mod decided;
 pub mod drift;
 pub mod folded;
 pub mod metric;
@@ -24,9 +25,9 @@ use smallvec::SmallVec;
 use serde::{Deserialize, Serialize};
 
 pub use folded::Folded;
-pub use way::{End, Open, Way};
+pub use way::{End, Open, Prospect, Way};
 
-use crate::model::Status;
+use crate::model::{Status, Tally};
 
 /// A column: one number (or several) per session, grouped. What it is called in suites and how it is taken from a
 /// session is `columns.rs`.
@@ -64,6 +65,9 @@ pub struct Waiting {
     /// The groups in which its values will count.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub groups: Vec<Vec<String>>,
+    /// The subjects behind the verdict; `None` in records that do not say, where it may be anything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subjects: Option<Tally>,
 }
 
 /// Values of one group.
@@ -192,6 +196,9 @@ pub struct SystemFinding {
     /// Nothing in the window was a subject of it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unexercised: bool,
+    /// It is held, and as people decide it could not be measured at all.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub may_err: bool,
 }
 
 impl SystemFinding {
@@ -209,6 +216,7 @@ impl SystemFinding {
             bound: None,
             reason: reason.into(),
             unexercised: false,
+            may_err: false,
         }
     }
 }

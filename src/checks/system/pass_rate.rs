@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::trials::{self, Trials};
-use super::{Bound, SystemFinding, Window, words};
+use super::{Bound, End, SystemFinding, Window, words};
 use crate::checks::build::{Build, Example, Params};
 use crate::checks::{Compiled, SystemCheck};
 use crate::model::{Level, Status};
@@ -12,9 +12,12 @@ use crate::model::{Level, Status};
 /// The share of cases that pass a check (`of`), or pass as a whole; with `tag`, among the cases that have it.
 ///
 /// A case passes when all its trials do. Cases to which the check never applied, or that are skipped, do not count. A
-/// case with a trial that could not be measured, or waits for a person, is unknown: the verdict is pass or fail only
-/// when it would be so whichever way the unknown cases fell, and the value then counts them as not passed. Otherwise
-/// it is an error, or held when every unknown case only waits.
+/// case with a trial that could not be measured is unknown: the verdict is pass or fail only when it would be so whichever
+/// way the unknown cases fell, and the value then counts them as not passed; otherwise it is an error. What waits for a
+/// person is taken as people may decide, against the agent and for it: where that makes a difference the verdict is held.
+///
+/// The share is that of what the verdicts say. One that is corrected for the errors of a judge (`correct`) is a rule of
+/// `[gate]` or of a `[[gate.group]]`, which know the labels.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PassRate {
@@ -44,10 +47,10 @@ impl Params for PassRate {
     }
 }
 
-/// How a case went.
-fn outcome(trials: &Trials<'_>) -> Status {
+/// How a case went, by how many of its trials have a verdict.
+fn outcome(count: impl Fn(Status) -> u64) -> Status {
     let worst = [Status::Fail, Status::Error, Status::Held];
-    worst.into_iter().find(|s| trials.count(*s) > 0).unwrap_or(Status::Pass)
+    worst.into_iter().find(|s| count(*s) > 0).unwrap_or(Status::Pass)
 }
 
 impl SystemCheck for PassRate {
@@ -65,18 +68,16 @@ impl SystemCheck for PassRate {
             let blank = SystemFinding::error("no case was a subject of it");
             return SystemFinding { bound, unexercised: true, ..blank };
         }
-        let with =
-            |status| -> Vec<&str> { cases.iter().filter(|t| outcome(t) == status).map(|t| &*t.case.id).collect() };
+        let with = |status| -> Vec<&str> {
+            cases.iter().filter(|t| outcome(|s| t.count(s)) == status).map(|t| &*t.case.id).collect()
+        };
         let (failed, erred, held) = (with(Status::Fail), with(Status::Error), with(Status::Held));
         let count = cases.len();
         let passed = count - failed.len() - erred.len() - held.len();
-        let (low, high) = (passed as f64 / count as f64, (count - failed.len()) as f64 / count as f64);
-        let status = match (low >= self.min, high < self.min) {
-            (true, _) => Status::Pass,
-            (_, true) => Status::Fail,
-            _ if !erred.is_empty() => Status::Error,
-            _ => Status::Held,
-        };
+        let low = passed as f64 / count as f64;
+        // A case only rises with what people decide for the agent, from fail over error to pass, and the verdict with it.
+        let (worst, best) = (self.at(&cases, End::Worst), self.at(&cases, End::Best));
+        let status = if worst == best { worst } else { Status::Held };
         let decided = matches!(status, Status::Pass | Status::Fail);
         let reason =
             if status == Status::Pass { String::new() } else { self.reason(passed, count, &failed, &erred, &held) };
@@ -86,6 +87,17 @@ impl SystemCheck for PassRate {
 }
 
 impl PassRate {
+    /// The verdict as people may decide.
+    fn at(&self, cases: &[Trials<'_>], end: End) -> Status {
+        let with = |status| cases.iter().filter(|t| outcome(|s| t.count_at(end, s)) == status).count() as f64;
+        let all = cases.len() as f64;
+        match (with(Status::Pass) / all >= self.min, (all - with(Status::Fail)) / all < self.min) {
+            (true, _) => Status::Pass,
+            (_, true) => Status::Fail,
+            _ => Status::Error,
+        }
+    }
+
     fn reason(&self, passed: usize, count: usize, failed: &[&str], erred: &[&str], held: &[&str]) -> String {
         let what = self.of.as_deref().map(|of| format!(" {of}")).unwrap_or_default();
         let tag = self.tag.as_deref().map(|tag| format!(" with the tag {tag}")).unwrap_or_default();
@@ -139,7 +151,10 @@ mod tests {
         assert_eq!(status("of = 'c'\nmin = 0.5", &["a:p", "b:e"]), (Status::Pass, Some(0.5)));
         assert_eq!(status("of = 'c'\nmin = 0.6", &["a:p", "b:e"]), (Status::Error, None));
         assert_eq!(status("of = 'c'\nmin = 0.6", &["a:p", "b:h"]), (Status::Held, None));
-        assert_eq!(status("of = 'c'\nmin = 0.6", &["a:p", "b:h", "d:e"]), (Status::Error, None));
+        // Two of three pass where people let the second pass, whatever the third would have been.
+        assert_eq!(status("of = 'c'\nmin = 0.6", &["a:p", "b:h", "d:e"]), (Status::Held, None));
+        assert_eq!(status("of = 'c'\nmin = 0.7", &["a:p", "b:p", "d:eh"]), (Status::Held, None));
+        assert_eq!(status("of = 'c'\nmin = 0.9", &["a:p", "b:h", "d:f"]), (Status::Fail, Some(1.0 / 3.0)));
         assert_eq!(status("of = 'c'\nmin = 0.9", &["a:f", "b:e"]), (Status::Fail, Some(0.0)));
         // A failed trial decides its case, whatever the others would have said.
         assert_eq!(status("of = 'c'\nmin = 0.6", &["a:p", "b:ef"]), (Status::Fail, Some(0.5)));

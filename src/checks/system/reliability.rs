@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::trials::{self, Trials};
-use super::{Bound, SystemFinding, Window, words};
+use super::{Bound, End, SystemFinding, Window, words};
 use crate::checks::build::{Build, Example, Params};
 use crate::checks::{Compiled, SystemCheck};
 use crate::model::{Level, Status};
@@ -15,8 +15,9 @@ use crate::stats::{reliability, sum};
 /// reports.
 ///
 /// With c of a case's n trials passed, pass^k is C(c,k) / C(n,k) and pass@k is 1 - C(n-c,k) / C(n,k). A case with
-/// fewer trials than k is an error of that case. Such a case, and trials that could not be measured or wait for a
-/// person, leave a range of possible values: the verdict is pass or fail only when it would be so anywhere in it.
+/// fewer trials than k is an error of that case. Such a case, and trials that could not be measured, leave a range of
+/// possible values: the verdict is pass or fail only when it would be so anywhere in it, else an error. What waits for a
+/// person is taken as people may decide, against the agent and for it: where that makes a difference the verdict is held.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Reliability {
@@ -63,13 +64,21 @@ impl Params for Reliability {
 }
 
 /// What a case's value lies between.
+#[derive(Clone, Copy)]
 struct Range {
     low: f64,
     high: f64,
+}
+
+/// A case, by what is known of its trials.
+struct Case {
+    /// As people may decide: against the agent, and for it.
+    ends: [Range; 2],
     /// Fewer trials than k.
     few: bool,
-    /// Some trials could not be measured.
-    erred: bool,
+    /// It may end as one that could not be measured, and does however people decide.
+    may_err: bool,
+    must_err: bool,
 }
 
 impl SystemCheck for Reliability {
@@ -87,44 +96,61 @@ impl SystemCheck for Reliability {
             let blank = SystemFinding::error("no case was a subject of it");
             return SystemFinding { bound, unexercised: true, ..blank };
         }
-        let ranges: Vec<Range> = cases.iter().map(|case| self.range(case)).collect();
-        let mean = |of: fn(&Range) -> f64| sum::mean(&ranges.iter().map(of).collect::<Vec<_>>());
-        let (Some(low), Some(high)) = (mean(|r| r.low), mean(|r| r.high)) else {
+        let ranges: Vec<Case> = cases.iter().map(|case| self.case(case)).collect();
+        let mean = |of: fn(&Case) -> f64| sum::mean(&ranges.iter().map(of).collect::<Vec<_>>());
+        let lows = (mean(|c| c.ends[0].low), mean(|c| c.ends[1].low));
+        let highs = (mean(|c| c.ends[0].high), mean(|c| c.ends[1].high));
+        let ((Some(low), Some(low_best)), (Some(high_worst), Some(high))) = (lows, highs) else {
             return SystemFinding { bound, ..SystemFinding::error("the mean over the cases is not a number") };
         };
-        let known = low == high && ranges.iter().all(|r| !r.few);
-        let broken = ranges.iter().any(|r| r.few || r.erred);
-        let status = match self.min {
-            Some(min) if low >= min => Status::Pass,
-            Some(min) if high < min => Status::Fail,
-            None if known => Status::Pass,
-            _ if broken => Status::Error,
-            _ => Status::Held,
+        let known = low == high && ranges.iter().all(|c| !c.few);
+        let (status, may_err) = match self.min {
+            Some(min) => {
+                let at = |low: f64, high: f64| match (low >= min, high < min) {
+                    (true, _) => Status::Pass,
+                    (_, true) => Status::Fail,
+                    _ => Status::Error,
+                };
+                let (worst, best) = (at(low, high_worst), at(low_best, high));
+                (if worst == best { worst } else { Status::Held }, false)
+            }
+            None if known => (Status::Pass, false),
+            None if ranges.iter().any(|c| c.few || c.must_err) => (Status::Error, false),
+            None => (Status::Held, ranges.iter().any(|c| c.may_err)),
         };
         let quiet = status == Status::Pass && self.min.is_some() && known;
         let reason = if quiet { String::new() } else { self.reason(&cases, &ranges, low, high) };
         let value = known.then_some(low);
-        SystemFinding { status, value, count: cases.len() as u64, bound, ..SystemFinding::error(reason) }
+        SystemFinding { status, value, count: cases.len() as u64, bound, may_err, ..SystemFinding::error(reason) }
     }
 }
 
 impl Reliability {
-    fn range(&self, trials: &Trials<'_>) -> Range {
-        let n = trials.statuses.len() as u64;
-        let passed = trials.count(Status::Pass);
-        let unknown = n - passed - trials.count(Status::Fail);
-        let value = |c| match self.stat {
-            ReliabilityStat::PassHatK => reliability::pass_hat_k(n, c, self.k),
-            ReliabilityStat::PassAtK => reliability::pass_at_k(n, c, self.k),
+    fn case(&self, trials: &Trials<'_>) -> Case {
+        let n = trials.each.len() as u64;
+        let range = |end: End, unknown: u64| {
+            let passed = trials.count_at(end, Status::Pass);
+            let value = |c| match self.stat {
+                ReliabilityStat::PassHatK => reliability::pass_hat_k(n, c, self.k),
+                ReliabilityStat::PassAtK => reliability::pass_at_k(n, c, self.k),
+            };
+            value(passed).ok().zip(value(passed + unknown).ok()).map(|(low, high)| Range { low, high })
         };
-        let erred = trials.count(Status::Error) > 0;
-        match (value(passed), value(passed + unknown)) {
-            (Ok(low), Ok(high)) => Range { low, high, few: false, erred },
-            _ => Range { low: 0.0, high: 1.0, few: true, erred },
+        let ends = [End::Worst, End::Best].map(|end| range(end, trials.count_at(end, Status::Error)));
+        let may_err = trials.each.iter().any(|trial| trial.may_err);
+        // An error that stays leaves a range wherever the others do not settle the value without it.
+        let stays = trials.each.iter().filter(|trial| trial.must_err()).count() as u64;
+        let wide = |end| range(end, stays).is_some_and(|range| range.low < range.high);
+        match ends {
+            [Some(worst), Some(best)] => {
+                let must_err = wide(End::Worst) && wide(End::Best);
+                Case { ends: [worst, best], few: false, may_err, must_err }
+            }
+            _ => Case { ends: [Range { low: 0.0, high: 1.0 }; 2], few: true, may_err: true, must_err: true },
         }
     }
 
-    fn reason(&self, cases: &[Trials<'_>], ranges: &[Range], low: f64, high: f64) -> String {
+    fn reason(&self, cases: &[Trials<'_>], ranges: &[Case], low: f64, high: f64) -> String {
         let stat = match self.stat {
             ReliabilityStat::PassHatK => format!("pass^{}", self.k),
             ReliabilityStat::PassAtK => format!("pass@{}", self.k),
@@ -139,11 +165,12 @@ impl Reliability {
         if let Some(min) = self.min {
             text.push_str(&format!(", min {}", words::number(min)));
         }
-        let named = |with: fn(&Range) -> bool| -> Vec<&str> {
+        let named = |with: fn(&Case) -> bool| -> Vec<&str> {
             cases.iter().zip(ranges).filter(|(_, r)| with(r)).map(|(c, _)| &*c.case.id).collect()
         };
         let few = format!("fewer than {} trials", self.k);
-        let lists = [(few.as_str(), named(|r| r.few)), ("not measured or held", named(|r| !r.few && r.low != r.high))];
+        let open = named(|c| !c.few && c.ends[0].low != c.ends[1].high);
+        let lists = [(few.as_str(), named(|c| c.few)), ("not measured or held", open)];
         for (label, names) in lists.into_iter().filter(|(_, names)| !names.is_empty()) {
             text.push_str(&format!("; {label}: {}", words::listed(&names)));
         }
@@ -201,6 +228,8 @@ mod tests {
     fn unknown_trials_leave_it_open_unless_it_is_decided_either_way() {
         assert_eq!(status("k = 2\nmin = 0.9", &["a:pppe"]), (Status::Error, None));
         assert_eq!(status("k = 2\nmin = 0.9", &["a:ppph"]), (Status::Held, None));
+        // People may settle it against the agent whatever the trial would have said that was not measured.
+        assert_eq!(status("k = 2\nmin = 0.4", &["a:pehh"]), (Status::Held, None));
         assert_eq!(status("k = 2\nmin = 0.5", &["a:pppe"]).0, Status::Pass);
         assert_eq!(status("k = 2\nmin = 0.9", &["a:pffe"]).0, Status::Fail);
         assert_eq!(status("k = 2", &["a:pppe"]), (Status::Error, None));

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Bound, End, GroupFinding, SystemFinding, Window, words};
+use super::{Bound, End, GroupFinding, Prospect, SystemFinding, Window, words};
 use crate::checks::build::{Build, Example, Params};
 use crate::checks::{Compiled, SystemCheck};
 use crate::model::{Level, Status};
@@ -64,16 +64,20 @@ struct Count {
     /// Those that people may still decide to have failed are among them.
     may_fail: u64,
     measured: u64,
+    /// People may decide that something is measured; something is, whatever they decide.
+    may_measure: bool,
+    is_measured: bool,
 }
 
 impl Count {
-    /// Adds a verdict, with what it is when people decide against the agent.
-    fn add(&mut self, status: Status, worst: Status) {
-        // One that waits may come from anywhere: what is known only of the verdict itself may be either.
-        let worst = if status == Status::Held { Status::Fail } else { worst };
-        self.failed += u64::from(status == Status::Fail);
-        self.may_fail += u64::from(worst == Status::Fail);
-        self.measured += u64::from(matches!(status, Status::Fail | Status::Pass));
+    fn add(&mut self, trial: Prospect) {
+        let measured = |status| matches!(status, Status::Fail | Status::Pass);
+        let ends = [End::Worst, End::Best].map(|end| trial.at(end));
+        self.failed += u64::from(trial.now == Status::Fail);
+        self.may_fail += u64::from(ends[0] == Status::Fail);
+        self.measured += u64::from(measured(trial.now));
+        self.may_measure |= ends.into_iter().any(measured);
+        self.is_measured |= trial.is_measured();
     }
 }
 
@@ -87,36 +91,44 @@ impl SystemCheck for TopFailures {
         let mut counts: BTreeMap<&str, Count> = BTreeMap::new();
         for case in window.cases {
             for trial in &case.trials {
-                let (status, worst) = (trial.status, trial.at(End::Worst));
+                let whole = || trial.prospect(None).into_iter();
                 match self.by {
-                    By::Case => counts.entry(&case.id).or_default().add(status, worst),
-                    By::Tag => case.tags.iter().for_each(|tag| counts.entry(tag).or_default().add(status, worst)),
+                    By::Case => whole().for_each(|found| counts.entry(&case.id).or_default().add(found)),
+                    By::Tag => case
+                        .tags
+                        .iter()
+                        .for_each(|tag| whole().for_each(|found| counts.entry(tag).or_default().add(found))),
                     By::Check => {
-                        for ((check, status), (_, worst)) in trial.checks.iter().zip(trial.checks.at(End::Worst)) {
-                            if let Some(id) = window.around.check_id(*check) {
-                                counts.entry(id).or_default().add(*status, *worst);
+                        for (check, _) in &**trial.checks {
+                            let found = window.around.check_id(*check).zip(trial.prospect(Some(*check)));
+                            if let Some((id, found)) = found {
+                                counts.entry(id).or_default().add(found);
                             }
                         }
                     }
                 }
             }
         }
-        counts.retain(|_, count| count.measured > 0 || count.may_fail > 0);
+        counts.retain(|_, count| count.may_measure);
         if counts.is_empty() {
             let nothing = SystemFinding::error("no trial was measured that could have failed");
             return SystemFinding { bound, unexercised: true, ..nothing };
         }
         let most = counts.values().map(|c| c.failed).max().unwrap_or_default();
         let measured = counts.values().map(|c| c.measured).sum();
+        // Where people may decide all of it away there may be nothing to count.
+        let is_measured = counts.values().any(|c| c.is_measured);
         let may = counts.values().map(|c| c.may_fail).max().unwrap_or_default();
         let mut worst: Vec<(&str, Count)> = counts.into_iter().filter(|(_, c)| c.failed > 0).collect();
         worst.sort_by_key(|(name, count)| (std::cmp::Reverse(count.failed), *name));
         let status = match self.max {
             Some(max) if most > max => Status::Fail,
-            Some(max) if may > max => Status::Held,
+            Some(max) if may > max || !is_measured => Status::Held,
             _ => Status::Pass,
         };
-        let waits = if status == Status::Held {
+        let waits = if status == Status::Held && !is_measured {
+            "; as people may decide, nothing could be measured".to_owned()
+        } else if status == Status::Held {
             format!("; as people may decide, up to {may} of one of them")
         } else {
             String::new()

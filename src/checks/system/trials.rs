@@ -1,20 +1,25 @@
 //! Which trials of which cases a system check is about.
 
-use super::{CaseOutcome, TrialOutcome, Window};
+use super::{CaseOutcome, End, Prospect, Window};
 use crate::model::Status;
 
 /// A case's trials, as far as a check is about them.
 pub struct Trials<'w> {
     /// The case.
     pub case: &'w CaseOutcome,
-    /// The verdict of each trial that counts; a skipped one does not.
-    pub statuses: Vec<Status>,
+    /// Each trial that counts; a skipped one does not.
+    pub each: Vec<Prospect>,
 }
 
 impl Trials<'_> {
-    /// How many of them have this verdict.
+    /// How many of them have this verdict now.
     pub fn count(&self, status: Status) -> u64 {
-        self.statuses.iter().filter(|s| **s == status).count() as u64
+        self.each.iter().filter(|trial| trial.now == status).count() as u64
+    }
+
+    /// How many of them have it as people may decide.
+    pub fn count_at(&self, end: End, status: Status) -> u64 {
+        self.each.iter().filter(|trial| trial.at(end) == status).count() as u64
     }
 }
 
@@ -34,16 +39,8 @@ pub fn select<'w>(window: &Window<'w>, of: Option<&str>, tag: Option<&str>) -> R
         return Err(format!("no case has the tag `{tag}`"));
     }
     let trials = cases.into_iter().map(|case| {
-        let verdicts = case.trials.iter().filter_map(|trial| verdict(trial, check));
-        Trials { case, statuses: verdicts.filter(|s| *s != Status::Skip).collect() }
+        let prospects = case.trials.iter().filter_map(|trial| trial.prospect(check));
+        Trials { case, each: prospects.filter(|trial| trial.now != Status::Skip).collect() }
     });
-    Ok(trials.filter(|t| !t.statuses.is_empty()).collect())
-}
-
-/// The verdict of one trial; `None` when the check did not apply to it.
-fn verdict(trial: &TrialOutcome, check: Option<u32>) -> Option<Status> {
-    let Some(check) = check else { return Some(trial.status) };
-    let found = trial.checks.iter().find(|(index, _)| *index == check).map(|(_, status)| *status);
-    // Nothing at all could be said of a trial that is missing or could not be read, so nor of this check.
-    found.or_else(|| (trial.checks.is_empty() && trial.status == Status::Error).then_some(Status::Error))
+    Ok(trials.filter(|t| !t.each.is_empty()).collect())
 }

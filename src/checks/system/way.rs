@@ -34,6 +34,8 @@ pub struct Open {
     pub best: (Status, Vec<(u32, Status)>),
     /// Whether it may end as one that could not be measured, by what they decide.
     pub may_err: bool,
+    /// The checks of which the same is so.
+    pub erring: Vec<u32>,
 }
 
 impl Way {
@@ -71,7 +73,61 @@ impl Deref for Way {
     }
 }
 
+/// What a check says of one trial, now and as people may decide.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Prospect {
+    /// Now.
+    pub now: Status,
+    worst: Status,
+    best: Status,
+    /// Whether it may end as one that could not be measured.
+    pub may_err: bool,
+}
+
+impl Prospect {
+    /// As people may decide. One that waits, of which no more is known, is as they decide.
+    pub fn at(self, end: End) -> Status {
+        let (status, decided) = match end {
+            End::Worst => (self.worst, Status::Fail),
+            End::Best => (self.best, Status::Pass),
+        };
+        if status == Status::Held { decided } else { status }
+    }
+
+    /// Whether it could not be measured however they decide.
+    pub fn must_err(self) -> bool {
+        self.worst == Status::Error && self.best == Status::Error
+    }
+
+    /// Whether it is a pass or a fail however they decide.
+    pub fn is_measured(self) -> bool {
+        !self.may_err && [End::Worst, End::Best].iter().all(|e| matches!(self.at(*e), Status::Pass | Status::Fail))
+    }
+}
+
 impl TrialOutcome {
+    /// What a check says of the trial, or all blocking checks together where none is named; `None` where the check did not
+    /// apply.
+    pub fn prospect(&self, check: Option<u32>) -> Option<Prospect> {
+        let Some(check) = check else {
+            let [worst, best] = [End::Worst, End::Best].map(|end| self.at(end));
+            return Some(Prospect { now: self.status, worst, best, may_err: self.may_err() });
+        };
+        let of = |verdicts: &[(u32, Status)]| verdicts.iter().find(|(index, _)| *index == check).map(|(_, s)| *s);
+        match of(&self.checks) {
+            Some(now) => {
+                let [worst, best] = [End::Worst, End::Best].map(|end| of(self.checks.at(end)).unwrap_or(now));
+                let may_err = self.checks.open().map_or(now == Status::Error, |open| open.erring.contains(&check));
+                Some(Prospect { now, worst, best, may_err })
+            }
+            // Nothing at all could be said of a trial that is missing or could not be read, so nor of this check.
+            None if self.checks.is_empty() && self.status == Status::Error => {
+                Some(Prospect { now: Status::Error, worst: Status::Error, best: Status::Error, may_err: true })
+            }
+            None => None,
+        }
+    }
+
     /// All blocking checks together, as people may decide.
     pub fn at(&self, end: End) -> Status {
         match (self.checks.open(), end) {

@@ -238,7 +238,7 @@ fn system_checks(plan: &SuitePlan, checks: &[CheckSummary], system: &[(u32, Syst
         };
         // Without a bound a system check only reports, also once people have decided over what it waits for; without
         // severity to block it never decides.
-        let reports = finding.bound.is_none() && finding.status == Status::Held;
+        let reports = finding.bound.is_none() && finding.status == Status::Held && !finding.may_err;
         if !check.severity.blocks() || finding.unexercised || reports {
             continue;
         }

@@ -28,9 +28,9 @@ pub fn project(
     verdict: &dyn Fn(&str) -> Option<Tally>,
 ) -> Cell {
     let by = Grouping { by: &column.by, session, tags };
-    if let Some(why) = values::waiting(column, verdict) {
+    if let Some((of, tally)) = values::waiting(column, verdict) {
         return match by.whole(Vec::new()) {
-            Ok(samples) => Cell::Waiting(Waiting { why, groups: samples.into_iter().map(|s| s.group).collect() }),
+            Ok(samples) => waiting(of, &tally, samples.into_iter().map(|s| s.group).collect()),
             Err(why) => Cell::Missing(why),
         };
     }
@@ -50,7 +50,7 @@ pub fn again(cell: &Cell, of: &str, tally: &Tally) -> Cell {
         Cell::Missing(_) | Cell::Unselected => return cell.clone(),
     };
     if tally.held > 0 && tally.error == 0 {
-        return Cell::Waiting(Waiting { why: values::wait(of, tally), groups });
+        return waiting(of, tally, groups);
     }
     match values::detected(of, tally) {
         Ok(values) => {
@@ -61,6 +61,12 @@ pub fn again(cell: &Cell, of: &str, tally: &Tally) -> Cell {
         }
         Err(why) => Cell::Missing(why),
     }
+}
+
+/// A cell that waits for people to decide over the verdicts of a check.
+fn waiting(of: &str, tally: &Tally, groups: Vec<Vec<String>>) -> Cell {
+    let why = format!("{} of the verdicts of `{of}` wait for a person", tally.held);
+    Cell::Waiting(Waiting { why, groups, subjects: Some(*tally) })
 }
 
 /// The samples of one session, or why it has none.

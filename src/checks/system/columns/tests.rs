@@ -94,7 +94,7 @@ fn a_detection_that_waits_for_a_person_is_not_one_that_could_not_be_measured() {
     let held = Tally { pass: 3, held: 2, ..Tally::default() };
     let why = "2 of the verdicts of `c` wait for a person".to_owned();
     let waiting = cell(held);
-    assert_eq!(waiting, Cell::Waiting(Waiting { why, groups: vec![Vec::new()] }));
+    assert_eq!(waiting, Cell::Waiting(Waiting { why, groups: vec![Vec::new()], subjects: Some(held) }));
     let decided = Tally { fail: held.fail + 2, held: 0, ..held };
     assert_eq!(again(&waiting, "c", &decided), cell(decided), "as if it had never waited");
     assert_eq!(again(&cell(decided), "c", &held), waiting);

@@ -150,16 +150,11 @@ fn accesses(session: &Session<'_>, wanted: Access) -> Result<f64, String> {
     Ok(count)
 }
 
-/// What the value waits for: a person who decides over a verdict.
-pub(super) fn waiting(column: &Column, verdict: &dyn Fn(&str) -> Option<Tally>) -> Option<String> {
+/// What the value waits for: the verdict of a check, over whose subjects people decide.
+pub(super) fn waiting<'c>(column: &'c Column, verdict: &dyn Fn(&str) -> Option<Tally>) -> Option<(&'c str, Tally)> {
     let of = column.of.as_deref().filter(|_| column.metric == "detection_rate")?;
     let tally = verdict(of).filter(|tally| tally.held > 0 && tally.error == 0)?;
-    Some(wait(of, &tally))
-}
-
-/// That a cell waits for a person, in words.
-pub(super) fn wait(of: &str, tally: &Tally) -> String {
-    format!("{} of the verdicts of `{of}` wait for a person", tally.held)
+    Some((of, tally))
 }
 
 fn detections(column: &Column, by: &Grouping<'_>, verdict: &dyn Fn(&str) -> Option<Tally>) -> Samples {
