@@ -3,7 +3,7 @@
 use super::event::{Ordinal, SessionEvent};
 use crate::checks::system::Cell;
 use crate::model::digest::Digest;
-use crate::model::{Status, SubjectRef, Tally, Verdict, Why};
+use crate::model::{Status, SubjectRef, Tally, Verdict};
 
 /// A session, as the fold sees it.
 #[derive(Debug, Clone)]
@@ -35,16 +35,16 @@ pub struct Row {
 pub struct Said {
     /// What it says.
     pub status: Status,
-    /// Whether it waits for a person for another reason than that the check is not sure: how sure it is does not settle it.
-    pub asked: bool,
+    /// Whether a person is to decide.
+    pub waits: bool,
     /// Whether a person decided that it fails.
     pub failed: bool,
 }
 
 impl Said {
-    /// A verdict that people have nothing to do with.
+    /// A verdict that nobody has decided.
     pub fn alone(status: Status) -> Self {
-        Self { status, asked: false, failed: false }
+        Self { status, waits: status == Status::Held, failed: false }
     }
 }
 
@@ -70,19 +70,13 @@ impl Row {
 fn said(verdict: &Verdict) -> Option<Said> {
     let [finding] = &verdict.findings[..] else { return None };
     let status = finding.proposal.filter(|_| finding.subject == SubjectRef::Session)?;
-    let unsure = |why: &Why| matches!(why, Why::Below { .. } | Why::Audit { .. });
-    let why = finding.routed.as_ref().map_or(&[][..], |routed| &routed.why);
-    Some(Said {
-        status,
-        asked: finding.status == Status::Held && !why.iter().all(unsure),
-        failed: finding.status == Status::Fail,
-    })
+    Some(Said { status, waits: finding.status == Status::Held, failed: finding.status == Status::Fail })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Routed, SubjectFinding, Tally};
+    use crate::model::{Routed, SubjectFinding, Tally, Why};
 
     /// What is said of a verdict whose check says pass, as it stands by now.
     fn now(status: Status, why: Vec<Why>) -> Option<Said> {
@@ -108,12 +102,10 @@ mod tests {
     }
 
     #[test]
-    fn only_being_unsure_leaves_the_word_to_the_check() {
-        let below = Why::Below { threshold: 0.8 };
-        let unsure = Said::alone(Status::Pass);
-        assert_eq!(now(Status::Held, vec![below.clone()]), Some(unsure));
-        assert_eq!(now(Status::Held, vec![below, Why::Always]), Some(Said { asked: true, ..unsure }));
-        assert_eq!(now(Status::Pass, vec![Why::Always]), Some(unsure));
-        assert_eq!(now(Status::Fail, vec![Why::Always]), Some(Said { failed: true, ..unsure }));
+    fn what_a_check_says_by_itself_stays_beside_what_people_decide() {
+        let passes = Said::alone(Status::Pass);
+        assert_eq!(now(Status::Held, vec![Why::Below { threshold: 0.8 }]), Some(Said { waits: true, ..passes }));
+        assert_eq!(now(Status::Pass, vec![Why::Always]), Some(passes));
+        assert_eq!(now(Status::Fail, vec![Why::Always]), Some(Said { failed: true, ..passes }));
     }
 }

@@ -38,8 +38,9 @@ pass_rate = { min = 0.9, correct = "ppi" }      or "rogan_gladen"; labels = "lab
   The share is corrected for the errors of the judge behind it, by what people said of its verdicts (`seatrial calibrate`):
   the lower limit of the corrected share, one-sided at `confidence` (0.95 unless given), is at least 0.9. What counts is
   what the judge says by itself of every case, also where a person let it pass. Cases that a person or another blocking
-  check fails are failed; one that a person is asked of for another reason than that the judge is unsure holds the suite
-  where it depends on it. Labels are those of the check as it is (rubric, files, judge), drawn at random from all its verdicts
+  check fails are failed; as long as a person may yet fail some, the suite is held where it depends on that. (A `pass_rate`
+  among system checks knows no labels and cannot be corrected.) Labels are those of the check as it is (rubric, files,
+  judge), drawn at random from all its verdicts
   (`review.audit`, or `always`); the record holds their counts, so that `seatrial gate RUN` decides again without them.
   rogan_gladen  by sensitivity and specificity: it supposes that the judge errs as often on good and on bad cases as on the
                 labelled ones, however many of each there are now. Ten labels that people pass and ten that they fail are

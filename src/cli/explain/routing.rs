@@ -53,6 +53,10 @@ Back into the gate
 
 Who is waited for
   Each rule of the gate is taken at both ends of what people may decide. One that comes out the same is final, and nobody is
-  waited for; another is held (exit code 3), and says which cases it depends on. Where an order of decisions is not shown
-  (a case that is expected to fail may drop out of a comparison; a rate of detections), the rule is held, too.
+  waited for; another is held (exit code 3), and says which cases it depends on. What is inconclusive or unmeasured whatever
+  they decide is so now: nobody could turn it into a pass. It never decides before people could change it, and waits although
+  they cannot only where that is not worked out: a case that is expected to fail may drop out of a comparison or a rate;
+  whether errors are tolerated depends on what they decide; rules that pull in opposite directions over the same verdicts
+  (a `detection_rate` with `min`) might never pass together; a rate that is corrected with more than 262,144 ways to count
+  it; `max_ratio`, or `max` with `min`, of a `detection_rate` that neither end keeps, with more than 256 ways.
 "#;

@@ -3,14 +3,15 @@
 //!
 //! What the judge says by itself counts, also where a person let the case pass: the error rates are those of the judge over
 //! all its verdicts, and a mixture of both has others. A case that a person fails is failed: that never makes the sum larger.
-//! What is not known of a case (a person is asked for another reason than that the judge is unsure, another blocking check
-//! waits or could not be measured, or the judge could not) is taken both ways.
+//! What waits for a person is taken as people may decide, and what could not be measured both ways ([`prospects`]).
 
 use super::cases::Judged;
-use super::measured::Measured;
+use super::measured::{Measured, WAITS};
+use super::prospects::{Counts, May, Prospects};
 use super::rates::{counted, percent, unequal};
 use super::rules::rule;
 use super::{Decision, RuleOutcome};
+use crate::checks::system::{End, TrialOutcome};
 use crate::eval::baseline::Found;
 use crate::eval::calibration::{self, Calibration};
 use crate::eval::fold::SuiteFold;
@@ -18,21 +19,6 @@ use crate::eval::rollup;
 use crate::model::{Level, Status};
 use crate::stats::corrected::{Cases, Corrected, Method, NotCorrectable, correct};
 use crate::suite::PassRate;
-
-/// What is known of a case.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    /// Another check fails it.
-    Fails,
-    /// A person fails it, and the judge says so.
-    Failed(bool),
-    /// Only the judge decides, and says so.
-    Judged(bool),
-    /// The judge says so, and a person is to decide whatever it says.
-    Asked(bool),
-    /// Whether only the judge decides is not known, or what it says; whether a person can tell.
-    Unknown { says: Option<bool>, waits: bool },
-}
 
 /// The corrected share of cases that pass.
 pub(super) fn pass_rate(
@@ -50,28 +36,36 @@ pub(super) fn pass_rate(
     if unequal(counted(cases)) {
         return unmeasured("`correct` counts cases, and these have different weights".to_owned());
     }
-    let mut kinds = Vec::new();
+    let (mut prospects, mut passed) = (Prospects::default(), 0);
+    // A case that fails as is expected is not counted: whether one is that people may decide, no order of theirs shows.
+    let mut shown = !cases.iter().any(|case| case.excusable && case.is_open());
     for case in counted(cases) {
-        match kind(case, check, fold) {
-            Ok(kind) => kinds.push(kind),
-            Err(why) => return unmeasured(why),
+        match options(case, (check, method), fold) {
+            Ok(options) => prospects.add(options),
+            Err(Unfit::Waits) => shown = false,
+            Err(Unfit::Why(why)) => return unmeasured(why),
         }
+        passed += u64::from(passes(case, check, fold));
     }
-    let read = |best: bool| correct(method, count(&kinds, method, best), labels.labels);
-    let (worst, best) = match (read(false), read(true)) {
-        (Ok(worst), Ok(best)) => (worst, best),
-        (Err(why), _) | (_, Err(why)) => return unmeasured(refused(&why, labels)),
-    };
     let confidence = bar.confidence.unwrap_or(crate::suite::correct::CONFIDENCE);
-    let (at_worst, at_best) = (decide(&worst, bar.min, confidence), decide(&best, bar.min, confidence));
-    let waits = kinds.iter().all(|k| !matches!(k, Kind::Unknown { waits: false, .. }));
-    let (decision, why) = match at_worst == at_best {
-        true => (at_worst, ""),
-        false if waits => (Decision::Held, "; it depends on cases that wait for a person"),
-        false => (Decision::Unmeasured, "; it depends on cases that could not be measured"),
+    let decides = |cases: Cases| {
+        let found = correct(method, cases, labels.labels);
+        found.map_or(Decision::Unmeasured, |found| decide(&found, bar.min, confidence))
     };
-    let n = kinds.len() as u64;
-    let passed = kinds.iter().filter(|k| matches!(k, Kind::Judged(true) | Kind::Asked(true))).count();
+    let decision = prospects.settle(method, &decides).filter(|_| shown).unwrap_or(Decision::Held);
+    let why = match decision {
+        Decision::Held => format!("; {WAITS}"),
+        Decision::Unmeasured => "; it depends on cases that could not be measured".to_owned(),
+        _ => String::new(),
+    };
+    let worst = match correct(method, prospects.extreme(method, false), labels.labels) {
+        Ok(worst) => worst,
+        Err(refused) if decision == Decision::Held => {
+            return rule(name, decision, format!("{name}: {}{why}", self::refused(&refused, labels)));
+        }
+        Err(refused) => return unmeasured(self::refused(&refused, labels)),
+    };
+    let n = prospects.len();
     let mut measured = Measured::new(worst.value, Some(bar.min), n);
     measured.method = Some(method.name().to_owned());
     measured.confidence = Some(confidence);
@@ -94,7 +88,7 @@ pub(super) fn pass_rate(
     if decision == Decision::Inconclusive {
         text.push_str("; more cases or more labels would settle it");
     }
-    rule(name, decision, text + why).with(measured)
+    rule(name, decision, text + &why).with(measured)
 }
 
 /// The labels that the record embeds, with the position of their check.
@@ -113,73 +107,109 @@ fn labels<'f>(fold: &'f SuiteFold<'_>) -> Result<(u32, &'f Calibration), String>
     }
 }
 
-fn kind(case: &Judged<'_>, judge: u32, fold: &SuiteFold<'_>) -> Result<Kind, String> {
+/// Why a case cannot be counted.
+enum Unfit {
+    /// However people decide.
+    Why(String),
+    /// Whether it can depends on what they decide.
+    Waits,
+}
+
+/// Everything that people may make of a case.
+fn options(case: &Judged<'_>, (judge, method): (u32, Method), fold: &SuiteFold<'_>) -> Result<Vec<May>, Unfit> {
     let id = &case.outcome.id;
     let trials = &case.outcome.trials;
     let n = trials.len() as u64 + case.missing;
     if n != 1 {
-        return Err(format!("`correct` needs one trial of every case, and {id} has {n}"));
+        return Err(Unfit::Why(format!("`correct` needs one trial of every case, and {id} has {n}")));
     }
-    let Some(trial) = trials.first() else {
-        return Ok(Kind::Unknown { says: None, waits: false });
-    };
-    let blocks = |check: &u32| {
-        let plan = fold.plan.checks.get(*check as usize);
-        plan.is_some_and(|c| c.severity.blocks() && !c.inactive && c.level != Level::System)
-    };
-    let others = trial.checks.iter().filter(|(check, _)| *check != judge && blocks(check));
-    let others = rollup::all(others.map(|(_, status)| *status));
-    let said = fold.said.get(case.index).copied().flatten();
-    let says = match said.map(|said| said.status) {
-        Some(Status::Pass) => Some(true),
-        Some(Status::Fail) => Some(false),
-        _ => None,
-    };
-    Ok(match (others, says) {
-        (Status::Fail, _) => Kind::Fails,
-        (_, Some(says)) if said.is_some_and(|said| said.failed) => Kind::Failed(says),
-        (Status::Pass | Status::Skip, Some(says)) if said.is_some_and(|said| said.asked) => Kind::Asked(says),
-        (Status::Pass | Status::Skip, Some(says)) => Kind::Judged(says),
-        (Status::Held, Some(_)) => Kind::Unknown { says, waits: true },
-        _ if said.is_none() && trial.status != Status::Error => {
-            return Err(format!(
+    let Some(trial) = trials.first() else { return Ok(vec![May::anything()]) };
+    let others = others(trial, judge, fold);
+    if others == [Status::Fail] {
+        return Ok(vec![May::of([Counts::Anyway])]);
+    }
+    let Some(said) = fold.said.get(case.index).copied().flatten() else {
+        return match trial.prospect(None) {
+            Some(whole) if whole.must_err() => Ok(vec![May::anything()]),
+            Some(whole) if whole.may_err || others.contains(&Status::Fail) => Err(Unfit::Waits),
+            _ => Err(Unfit::Why(format!(
                 "{} did not judge {id}, and only what it judges can be corrected",
                 judge_name(judge, fold)
-            ));
+            ))),
+        };
+    };
+    let says = match said.status {
+        Status::Pass => Some(Counts::Passed),
+        Status::Fail => Some(Counts::Failed),
+        _ => None,
+    };
+    let mut options = Vec::new();
+    for other in others {
+        let with_errors = |counts: &[Counts]| {
+            let anyway = (other == Status::Error).then_some(Counts::Anyway);
+            May::of(counts.iter().copied().chain(anyway))
+        };
+        // Failed by a person, a case counts as failed anyway or as the judge fails it, whichever is less.
+        let failed =
+            if (method, says) == (Method::RoganGladen, Some(Counts::Failed)) { Counts::Failed } else { Counts::Anyway };
+        match (other, says) {
+            (Status::Fail, _) => options.push(May::of([Counts::Anyway])),
+            (_, Some(says)) => {
+                if said.waits || said.failed {
+                    options.push(with_errors(&[failed]));
+                }
+                if said.waits || !said.failed {
+                    options.push(with_errors(&[says]));
+                }
+            }
+            // What the judge says by itself is not known, and people decide it.
+            (_, None) if said.waits => {
+                options.extend([Counts::Anyway, Counts::Failed, Counts::Passed].map(|counts| with_errors(&[counts])));
+            }
+            (_, None) => options.push(May::anything()),
         }
-        _ => Kind::Unknown {
-            says,
-            waits: said.is_some_and(|said| said.status == Status::Held) && others != Status::Error,
-        },
-    })
+    }
+    Ok(options)
+}
+
+/// Every way in which the blocking checks beside the judge's may come out together, by what people decide: fail, error or
+/// pass.
+fn others(trial: &TrialOutcome, judge: u32, fold: &SuiteFold<'_>) -> Vec<Status> {
+    let ends = [End::Worst, End::Best].map(|end| {
+        let status = rollup::all(blocking(trial.checks.at(end), judge, fold));
+        if status == Status::Skip { Status::Pass } else { status }
+    });
+    let erring = |check: &u32| blocks(*check, judge, fold);
+    let may_err = ends[1] != Status::Fail && trial.checks.open().is_some_and(|open| open.erring.iter().any(erring));
+    let mut all = Vec::with_capacity(3);
+    for status in ends.into_iter().chain(may_err.then_some(Status::Error)) {
+        if !all.contains(&status) {
+            all.push(status);
+        }
+    }
+    all
+}
+
+fn blocking(verdicts: &[(u32, Status)], judge: u32, fold: &SuiteFold<'_>) -> impl Iterator<Item = Status> {
+    verdicts.iter().filter(move |(check, _)| blocks(*check, judge, fold)).map(|(_, status)| *status)
+}
+
+/// Whether a check beside the judge's blocks a case.
+fn blocks(check: u32, judge: u32, fold: &SuiteFold<'_>) -> bool {
+    let plan = fold.plan.checks.get(check as usize);
+    check != judge && plan.is_some_and(|c| c.severity.blocks() && !c.inactive && c.level != Level::System)
+}
+
+/// Whether a case passes by what the judge says of it.
+fn passes(case: &Judged<'_>, judge: u32, fold: &SuiteFold<'_>) -> bool {
+    let said = fold.said.get(case.index).copied().flatten();
+    let mut trials = case.outcome.trials.iter();
+    said.is_some_and(|said| said.status == Status::Pass && !said.failed)
+        && trials.all(|t| matches!(rollup::all(blocking(&t.checks, judge, fold)), Status::Pass | Status::Skip))
 }
 
 fn judge_name<'f>(judge: u32, fold: &'f SuiteFold<'_>) -> &'f str {
     fold.plan.checks.get(judge as usize).map_or("the judge", |c| &c.id)
-}
-
-/// The counts, with what is not known taken against the agent or for it.
-fn count(kinds: &[Kind], method: Method, best: bool) -> Cases {
-    let mut cases = Cases { all: kinds.len() as f64, open: 0.0, passed: 0.0 };
-    for kind in kinds {
-        let judged = match *kind {
-            Kind::Fails => None,
-            Kind::Judged(says) => Some(says),
-            // As what follows: one that the judge fails, too, counts for less than one that fails anyway, or for more.
-            Kind::Failed(says) => (method == Method::RoganGladen && !says).then_some(false),
-            Kind::Asked(true) => best.then_some(true),
-            Kind::Asked(false) => (best || method == Method::RoganGladen).then_some(false),
-            // The sum of a case that the judge fails is below that of one that fails anyway by sensitivity and specificity,
-            // and not below it by shares.
-            Kind::Unknown { says: Some(false), .. } => ((method == Method::Ppi) == best).then_some(false),
-            Kind::Unknown { says: Some(true), .. } => best.then_some(true),
-            Kind::Unknown { says: None, .. } if best => Some(true),
-            Kind::Unknown { says: None, .. } => (method == Method::RoganGladen).then_some(false),
-        };
-        cases.open += f64::from(u8::from(judged.is_some()));
-        cases.passed += f64::from(u8::from(judged == Some(true)));
-    }
-    cases
 }
 
 fn decide(found: &Corrected, min: f64, confidence: f64) -> Decision {

@@ -106,12 +106,10 @@ fn value(method: Method, more: (f64, f64, f64)) -> f64 {
 }
 
 #[test]
-fn a_verdict_that_waits_since_the_judge_is_unsure_or_that_a_person_passes_counts_as_the_judge_says_it() {
+fn a_verdict_that_a_person_passes_counts_as_the_judge_says_it() {
     for (said, more) in [(Pass, (1.0, 0.0, 0.0)), (Fail, (0.0, 1.0, 0.0))] {
-        for verdict in [Held, Pass] {
-            let found = with_one_more("ppi", 0.5, verdict, Said::alone(said));
-            assert_eq!((found.decision, found.measured.unwrap().value), (Decision::Passed, value(Method::Ppi, more)));
-        }
+        let found = with_one_more("ppi", 0.5, Pass, Said::alone(said));
+        assert_eq!((found.decision, found.measured.unwrap().value), (Decision::Passed, value(Method::Ppi, more)));
     }
 }
 
@@ -119,7 +117,7 @@ fn a_verdict_that_waits_since_the_judge_is_unsure_or_that_a_person_passes_counts
 fn a_case_that_a_person_fails_is_failed_and_never_makes_the_sum_larger() {
     for (name, method) in [("ppi", Method::Ppi), ("rogan_gladen", Method::RoganGladen)] {
         for says in [Pass, Fail] {
-            let judged = with_one_more(name, 0.5, Held, Said::alone(says)).measured.unwrap().value;
+            let judged = with_one_more(name, 0.5, Pass, Said::alone(says)).measured.unwrap().value;
             let failed = with_one_more(name, 0.5, Fail, Said { failed: true, ..Said::alone(says) });
             let least = match (says, method) {
                 (Fail, Method::RoganGladen) => value(method, (0.0, 1.0, 0.0)),
@@ -133,8 +131,8 @@ fn a_case_that_a_person_fails_is_failed_and_never_makes_the_sum_larger() {
 }
 
 #[test]
-fn one_that_a_person_is_asked_of_whatever_the_judge_says_holds_what_depends_on_it() {
-    let asked = Said { asked: true, ..Said::alone(Pass) };
+fn a_verdict_that_a_person_may_fail_holds_what_depends_on_it() {
+    let asked = Said { waits: true, ..Said::alone(Pass) };
     let (worst, best) = (value(Method::Ppi, (0.0, 0.0, 1.0)), value(Method::Ppi, (1.0, 0.0, 0.0)));
     assert_eq!(with_one_more("ppi", 0.5, Held, asked).decision, Decision::Passed);
     assert_eq!(with_one_more("ppi", 0.99, Held, asked).decision, Decision::Failed);

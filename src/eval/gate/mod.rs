@@ -11,6 +11,7 @@ mod corrected;
 #[cfg(test)]
 mod corrected_tests;
 mod measured;
+mod prospects;
 mod rates;
 mod rules;
 mod summary;
