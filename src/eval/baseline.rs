@@ -11,7 +11,7 @@ use super::prints::Prints;
 use super::remembered::{CaseMean, OfCase};
 use super::rollup;
 use crate::checks::system::past::Past;
-use crate::checks::system::{CaseOutcome, End, TrialOutcome};
+use crate::checks::system::{Case, End, TrialOutcome};
 use crate::model::digest::Digest;
 use crate::model::{Level, Status};
 use crate::suite::{BaselineBar, Subject};
@@ -130,9 +130,9 @@ impl Baseline {
         let checks: Vec<PastCheck> = checks.collect();
         let remembered = fold.remembered.as_ref();
         let mut of_cases = remembered.map(|r| r.cases(fold.cases.len())).unwrap_or_default().into_iter();
-        let cases = fold.cases.iter().enumerate().filter_map(|(i, case)| {
+        let cases = fold.cases.iter().filter_map(|case| {
             let of_case = of_cases.next().unwrap_or_default();
-            past_case((plan, i), &checks, case, of_case, end)
+            past_case(plan, &checks, case, of_case, end)
         });
         let cases: Vec<PastCase> = cases.collect();
         let columns = plan.columns.iter().zip(&fold.columns).filter(|(c, _)| wanted.contains(c));
@@ -164,24 +164,24 @@ impl Baseline {
 
 /// A case of the run; `None` for one that the filter or the suite takes out.
 fn past_case(
-    (plan, index): (&SuitePlan, usize),
+    plan: &SuitePlan,
     checks: &[PastCheck],
-    case: &CaseOutcome,
+    case: Case<'_>,
     of_case: OfCase,
     end: Option<End>,
 ) -> Option<PastCase> {
-    let declared = plan.cases.as_ref().and_then(|c| c.get(index));
+    let declared = plan.cases.as_ref().and_then(|c| c.get(case.index()));
     if declared.is_some_and(|c| c.filtered || c.skip.is_some()) {
         return None;
     }
     let wanted = plan.wanted(declared);
-    let missing = wanted.saturating_sub(case.trials.len() as u64);
-    if case.trials.is_empty() && missing == 0 {
+    let missing = wanted.saturating_sub(case.trials().count() as u64);
+    if case.trials().next().is_none() && missing == 0 {
         return None;
     }
     Some(PastCase {
-        id: case.id.to_string(),
-        trials: case.trials.iter().map(|trial| PastTrial::of(trial, checks, end)).collect(),
+        id: case.id().to_owned(),
+        trials: case.trials().map(|trial| PastTrial::of(trial, checks, end)).collect(),
         missing,
         sessions: of_case.sessions,
         means: of_case.means,
@@ -191,7 +191,7 @@ fn past_case(
 impl PastTrial {
     fn of(trial: &TrialOutcome, checks: &[PastCheck], end: Option<End>) -> Self {
         let mut letters = vec![b'-'; checks.len()];
-        for (check, status) in end.map_or(&**trial.checks, |end| trial.checks.at(end)) {
+        for (check, status) in end.map_or(&*trial.checks, |end| trial.checks.at(end)) {
             if let Some(letter) = letters.get_mut(*check as usize) {
                 *letter = letter_of(*status);
             }

@@ -1,12 +1,8 @@
 //! All sessions of a suite, added up in ordinal order: counts, cases and their trials, and the columns of system
 //! checks. The gate decides from this alone.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::hash::{BuildHasher, RandomState};
-use std::sync::Arc;
-
-use hashbrown::HashTable;
-use smallvec::SmallVec;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 
 use super::baseline::Found;
 use super::driven::Driven;
@@ -17,7 +13,7 @@ use super::row::{Row, Said};
 pub use super::seen::Admission;
 use super::seen::Seen;
 use super::spend::Spend;
-use crate::checks::system::{CaseOutcome, Folded, Open, TrialOutcome, Way};
+use crate::checks::system::{Cases, Folded, Open, TrialOutcome, Way};
 use crate::model::{LeftOut, Status, Tally};
 
 /// What is known of one check so far.
@@ -43,7 +39,7 @@ pub struct SuiteFold<'p> {
     /// The suite.
     pub plan: &'p SuitePlan,
     /// Declared cases first, in order, then the others by first appearance.
-    pub cases: Vec<CaseOutcome>,
+    pub cases: Cases,
     /// By position of the check.
     pub checks: Vec<CheckFold>,
     /// By position of the column.
@@ -71,9 +67,6 @@ pub struct SuiteFold<'p> {
     pub said: Vec<Option<Said>>,
     /// Which check that judge is behind.
     pub corrects: Option<u32>,
-    index: CaseIndex,
-    /// The ways in which trials went.
-    ways: HashSet<Arc<Way>>,
     seen: Seen,
     /// Several sessions are wanted of some case.
     several: bool,
@@ -106,7 +99,7 @@ impl<'p> SuiteFold<'p> {
     pub fn new(plan: &'p SuitePlan, columns: usize) -> Self {
         let mut fold = Self {
             plan,
-            cases: Vec::new(),
+            cases: Cases::default(),
             checks: vec![CheckFold::default(); plan.checks.len()],
             columns: vec![Folded::default(); columns],
             spent: Vec::new(),
@@ -120,8 +113,6 @@ impl<'p> SuiteFold<'p> {
             remembered: None,
             said: Vec::new(),
             corrects: plan.corrects(),
-            index: CaseIndex::default(),
-            ways: HashSet::new(),
             seen: Seen::default(),
             several: plan.has_trials(),
             blocking: plan.checks.iter().map(|c| c.severity.blocks()).collect(),
@@ -130,7 +121,7 @@ impl<'p> SuiteFold<'p> {
             critical_failures: 0,
         };
         for case in plan.cases.iter().flatten() {
-            fold.case(&case.id, &case.tags);
+            fold.cases.position(&case.id, &case.tags);
         }
         let means = plan.gate.baseline.iter().flat_map(|bar| &bar.means);
         if plan.gate.baseline.is_some() || plan.checks.iter().any(|c| c.against.is_some()) {
@@ -141,8 +132,7 @@ impl<'p> SuiteFold<'p> {
 
     /// The sessions are over: what was kept to tell them apart is given up, before the decision needs room of its own.
     pub fn close(&mut self) {
-        self.index = CaseIndex::default();
-        self.ways = HashSet::new();
+        self.cases.close();
         self.seen = Seen::default();
     }
 
@@ -151,16 +141,20 @@ impl<'p> SuiteFold<'p> {
         self.remembered = Some(Remembered::of(self.plan, metrics));
     }
 
-    /// Whether a row counts, and notes that it was read. Called once per row, in ordinal order.
-    pub fn admit(&mut self, row: &Row) -> Admission {
-        let case = self.case(&row.case, &row.tags);
+    /// Whether a row counts, and notes that it was read. Called once per row of what is read, in ordinal order; what a
+    /// record holds was admitted before.
+    ///
+    /// # Errors
+    /// What was read before could not be kept, or not be read back.
+    pub fn admit(&mut self, row: &Row) -> io::Result<Admission> {
+        let case = self.cases.position(&row.case, &row.tags);
         self.seen.admit(row, case, self.several)
     }
 
     /// Adds a row that counts.
     pub fn add(&mut self, row: Row) {
         self.evaluated += 1;
-        let case = self.case(&row.case, &row.tags);
+        let case = self.cases.position(&row.case, &row.tags);
         let waits = row.verdicts.iter().any(|(.., subjects)| subjects.held > 0);
         let mut ends = Vec::with_capacity(if waits { row.verdicts.len() } else { 0 });
         for (check, status, subjects) in &row.verdicts {
@@ -185,7 +179,7 @@ impl<'p> SuiteFold<'p> {
         }
         let blocking = row.verdicts.iter().filter(|v| self.blocking.get(v.0 as usize) == Some(&true)).map(|v| v.1);
         let status = if row.error { Status::Error } else { rollup::all(blocking) };
-        let first_failure = || self.cases[case].trials.iter().all(|t| t.status != Status::Fail);
+        let first_failure = || self.cases.at(case).trials().all(|t| t.status != Status::Fail);
         if status == Status::Fail && first_failure() {
             let declared = self.plan.cases.as_ref().and_then(|c| c.get(case));
             if declared.is_none_or(|c| c.expected_fail.is_none()) {
@@ -199,8 +193,8 @@ impl<'p> SuiteFold<'p> {
             self.said[case] = by_itself.or_else(verdict);
         }
         let open = if row.error { None } else { self.open(&ends) };
-        let checks = self.way(Way::new(row.verdicts.iter().map(|v| (v.0, v.1)).collect(), open));
-        self.cases[case].trials.push(TrialOutcome { status, checks });
+        let checks = Way::new(row.verdicts.iter().map(|v| (v.0, v.1)).collect(), open);
+        self.cases.add(case, TrialOutcome { status, checks });
         if let Some(remembered) = &mut self.remembered {
             remembered.add(case, &row);
         }
@@ -257,49 +251,6 @@ impl<'p> SuiteFold<'p> {
         let erring = ends.iter().filter(|(_, ends)| ends.may_err).map(|(check, _)| *check).collect();
         Some(Open { worst, best, may_err, erring })
     }
-
-    /// What is known of this way for a trial to go.
-    fn way(&mut self, way: Way) -> Arc<Way> {
-        if let Some(known) = self.ways.get(&way) {
-            return Arc::clone(known);
-        }
-        let new = Arc::new(way);
-        self.ways.insert(Arc::clone(&new));
-        new
-    }
-
-    fn case(&mut self, id: &str, tags: &[String]) -> usize {
-        let (index, new) = self.index.of(id, &self.cases);
-        if new {
-            // Doubling would hold twice of what is there while it is copied, and half of it in vain.
-            if self.cases.len() == self.cases.capacity() {
-                self.cases.reserve_exact((self.cases.len() / 4).max(64));
-            }
-            self.cases.push(CaseOutcome { id: id.into(), tags: tags.into(), trials: SmallVec::new() });
-        }
-        index
-    }
-}
-
-/// The positions of cases, found by the hashes of their ids: the ids themselves are with the cases.
-#[derive(Default)]
-struct CaseIndex {
-    positions: HashTable<u32>,
-    hasher: RandomState,
-}
-
-impl CaseIndex {
-    /// The position of a case among those known, or that of a new one behind them; and whether it is new.
-    fn of(&mut self, id: &str, cases: &[CaseOutcome]) -> (usize, bool) {
-        let hash = self.hasher.hash_one(id);
-        let named = |position: &u32| cases.get(*position as usize).is_some_and(|case| &*case.id == id);
-        if let Some(position) = self.positions.find(hash, named) {
-            return (*position as usize, false);
-        }
-        let hashed = |position: &u32| self.hasher.hash_one(cases.get(*position as usize).map_or("", |case| &*case.id));
-        self.positions.insert_unique(hash, cases.len() as u32, hashed);
-        (cases.len(), true)
-    }
 }
 
 #[cfg(test)]
@@ -311,6 +262,10 @@ mod tests {
     const TWO: &str = "[[session]]\nid = \"a\"\ncheck = \"contains\"\nvalue = \"x\"\n\
                        [[session]]\nid = \"w\"\nseverity = \"warn\"\ncheck = \"contains\"\nvalue = \"y\"\n";
 
+    fn status(fold: &SuiteFold<'_>) -> crate::model::Status {
+        fold.cases.at(0).trials().next().unwrap().status
+    }
+
     #[test]
     fn a_trial_is_as_its_blocking_checks_are_and_held_only_when_nothing_is_worse() {
         let plan = plan(&format!("{TWO}{}", TWO.replace("\"a\"", "\"b\"").replace("\"w\"", "\"v\"")));
@@ -319,7 +274,7 @@ mod tests {
         {
             let mut fold = SuiteFold::new(&plan, 0);
             add(&mut fold, "c", &[blocking[0], Fail, blocking[1], Held]);
-            assert_eq!(fold.cases[0].trials[0].status, expected, "{blocking:?}");
+            assert_eq!(status(&fold), expected, "{blocking:?}");
         }
     }
 
@@ -340,6 +295,6 @@ mod tests {
         let plan = plan(TWO);
         let mut fold = SuiteFold::new(&plan, 0);
         add(&mut fold, "c", &[Pass, Pass, Fail]);
-        assert_eq!((fold.evaluated, fold.cases[0].trials[0].status), (1, Pass));
+        assert_eq!((fold.evaluated, status(&fold)), (1, Pass));
     }
 }

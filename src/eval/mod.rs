@@ -20,6 +20,7 @@ pub mod facts;
 pub mod fold;
 pub mod gate;
 pub mod keep;
+pub mod keys;
 pub mod overlay;
 pub mod plan;
 pub mod prints;

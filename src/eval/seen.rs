@@ -1,11 +1,8 @@
 //! What was read before: the same session twice, an id used for two sessions, a trial recorded twice.
-//!
-//! Ids are kept as 64-bit hashes, so that a run of a million sessions stays small. Two ids with one hash would make an
-//! error of a session that is none; they never make a pass.
 
-use std::collections::{HashMap, HashSet};
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io;
 
+use super::keys::{Keys, key};
 use super::row::Row;
 use crate::model::digest::Digest;
 
@@ -23,50 +20,58 @@ pub enum Admission {
 /// Every session read so far.
 #[derive(Default)]
 pub struct Seen {
-    digests: HashSet<[u8; 16]>,
-    /// Session id to the case and trial it was last read for.
-    ids: HashMap<u64, (u32, u32)>,
-    /// Case and named trial.
-    trials: HashSet<u64>,
+    /// Apart from the others: they are as good as no two sessions have the same, whatever ids somebody makes up.
+    digests: Keys,
+    /// Session ids; with the case that the id was first read for; case and named trial.
+    names: Keys,
+}
+
+/// What a name is.
+#[derive(Hash)]
+enum Name<'n> {
+    Id(&'n str),
+    OfCase(&'n str, usize),
+    Trial(usize, &'n str),
 }
 
 impl Seen {
     /// Whether a row counts, and notes it. `case` is the position of its case; `several` says that the suite wants
     /// several sessions of a case, which then may share an id without trial numbers.
-    pub fn admit(&mut self, row: &Row, case: usize, several: bool) -> Admission {
-        if !self.digests.insert(short(&row.digest)) {
-            return Admission::Duplicate;
+    ///
+    /// # Errors
+    /// What was read before could not be kept, or not be read back.
+    pub fn admit(&mut self, row: &Row, case: usize, several: bool) -> io::Result<Admission> {
+        if !self.digests.insert(short(&row.digest))? {
+            return Ok(Admission::Duplicate);
         }
-        let this = (case as u32, hash(&row.trial) as u32);
-        if let Some(&(other_case, other_trial)) = self.ids.get(&hash(&row.id)) {
-            let apart = if row.trial.is_some() { this.1 != other_trial } else { several };
-            if other_case != this.0 || !apart {
-                return Admission::Conflict(format!(
-                    "the session id `{}` was already used by another session with different content; \
-                     trials of one case need different trial numbers",
-                    row.id
-                ));
-            }
+        let used = || {
+            Admission::Conflict(format!(
+                "the session id `{}` was already used by another session with different content; \
+                 trials of one case need different trial numbers",
+                row.id
+            ))
+        };
+        let (id, of_case) = (key(&Name::Id(&row.id)), key(&Name::OfCase(&row.id, case)));
+        let new = self.names.insert(id)?;
+        if new {
+            self.names.insert(of_case)?;
+        } else if !self.names.contains(of_case)? || (row.trial.is_none() && !several) {
+            return Ok(used());
         }
-        self.ids.insert(hash(&row.id), this);
         match &row.trial {
-            Some(trial) if !self.trials.insert(hash(&(case, trial))) => Admission::Conflict(format!(
-                "trial `{trial}` of case `{}` was already read from another session",
-                row.case
-            )),
-            _ => Admission::Counts,
+            Some(trial) if !self.names.insert(key(&Name::Trial(case, trial)))? => Ok(if new {
+                Admission::Conflict(format!(
+                    "trial `{trial}` of case `{}` was already read from another session",
+                    row.case
+                ))
+            } else {
+                used()
+            }),
+            _ => Ok(Admission::Counts),
         }
     }
 }
 
-fn short(digest: &Digest) -> [u8; 16] {
-    let mut short = [0; 16];
-    short.copy_from_slice(&digest.bytes[..16]);
-    short
-}
-
-fn hash(value: &impl Hash) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    value.hash(&mut hasher);
-    hasher.finish()
+fn short(digest: &Digest) -> u128 {
+    digest.bytes.iter().take(16).fold(0, |all, byte| all << 8 | u128::from(*byte))
 }

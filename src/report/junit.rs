@@ -14,9 +14,8 @@
 
 mod xml;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::fs::File;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
 
 use super::late::Late;
@@ -24,6 +23,7 @@ use super::reasons::message;
 use super::{Drawn, Kept, Line, RunSummary, Sink};
 use crate::eval::event::{CheckPlan, LeftOutEvent, Plan, SessionEvent, SuiteEnd, SuitePlan};
 use crate::eval::gate::{Decision, SuiteSummary};
+use crate::eval::keys::{Keys, key};
 use crate::model::{Level, Status, Verdict};
 use crate::suite::ExpectedFail;
 use xml::escaped;
@@ -51,10 +51,10 @@ pub struct JUnit<'d> {
     suites: Vec<Totals>,
     /// By check of the suite, how the line of a test case begins: up to the case in its name.
     heads: Vec<String>,
-    /// The names of the current suite, by their hashes.
-    names: HashSet<u64>,
+    /// The names of the current suite.
+    names: Keys,
     /// How often one was wanted that was wanted before.
-    again: HashMap<u64, u64>,
+    again: HashMap<u128, u64>,
     /// The cases of the suite that are expected to fail.
     expected: HashMap<&'d str, &'d ExpectedFail>,
 }
@@ -158,7 +158,7 @@ impl Totals {
 impl<'d> JUnit<'d> {
     /// A report to be written to `out`; `decided` where the run is over.
     pub fn new(plan: &'d Plan, decided: Option<&'d RunSummary>, out: Late) -> Self {
-        let (names, again, expected) = (HashSet::new(), HashMap::new(), HashMap::new());
+        let (names, again, expected) = (Keys::default(), HashMap::new(), HashMap::new());
         let (line, suites, heads) = (String::new(), Vec::new(), Vec::new());
         let (held, room, others) = (Vec::new(), None, None);
         Self { plan, decided, out, held, room, others, line, suites, heads, names, again, expected }
@@ -231,30 +231,25 @@ impl<'d> JUnit<'d> {
     }
 
     /// A name for the session's trial, unique within the suite together with the case.
-    fn trial(&mut self, event: &SessionEvent<'_>) -> String {
+    fn trial(&mut self, event: &SessionEvent<'_>) -> io::Result<String> {
         let label = event.trial.as_ref().map_or_else(|| event.id.to_string(), ToString::to_string);
         self.unique(&event.case, label)
     }
 
     /// A label that nothing else of this kind has in the suite: readers such as GitLab keep only one of several test
     /// cases with the same name.
-    fn unique(&mut self, kind: &str, label: String) -> String {
-        let hash = |label: &str| {
-            let mut hash = DefaultHasher::new();
-            (kind, label).hash(&mut hash);
-            hash.finish()
-        };
-        let wanted = hash(&label);
-        if self.names.insert(wanted) {
-            return label;
+    fn unique(&mut self, kind: &str, label: String) -> io::Result<String> {
+        let wanted = key(&(kind, &label));
+        if self.names.insert(wanted)? {
+            return Ok(label);
         }
         // Numbered from where the last of the same label ended: many sessions may have the same id.
         let n = self.again.entry(wanted).or_insert(1);
         loop {
             *n += 1;
             let unique = format!("{label} ({n})");
-            if self.names.insert(hash(&unique)) {
-                return unique;
+            if self.names.insert(key(&(kind, &unique)))? {
+                return Ok(unique);
             }
         }
     }
@@ -280,7 +275,7 @@ impl Sink for JUnit<'_> {
     fn session(&mut self, line: &Line<'_>, _: Option<&mut Kept<'_>>) -> io::Result<()> {
         let event = line.event;
         let Some((plan, summary)) = self.suite_at_hand() else { return Ok(()) };
-        let trial = self.trial(event);
+        let trial = self.trial(event)?;
         let excuse = summary.map(|s| excuse(s, self.expected.get(event.case.as_str()).copied())).unwrap_or_default();
         let mut whose = String::with_capacity(event.case.len() + trial.len() + 16);
         escaped(&mut whose, &event.case);
@@ -307,7 +302,7 @@ impl Sink for JUnit<'_> {
         let Some((plan, summary)) = self.suite_at_hand() else { return Ok(()) };
         use crate::model::LeftOut::{Duplicate, Filtered};
         let what = event.id.clone().unwrap_or_else(|| format!("element {}", event.at.1));
-        let label = self.unique("", format!("{} {what} #{}", event.file, event.at.1));
+        let label = self.unique("", format!("{} {what} #{}", event.file, event.at.1))?;
         let name = format!("read [{label}]");
         let message = format!("{}: {}", event.kind.name(), event.message);
         let status = match event.kind {

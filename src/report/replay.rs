@@ -101,9 +101,7 @@ pub fn fold_instead(path: &Path, instead: Instead<'_>) -> Result<Replayed, Recor
                 overlay::lay(plan, &mut event, rulings, laid);
             }
             if let Some(fold) = folds.get_mut(event.suite as usize) {
-                let row = Row::of(&event);
-                fold.admit(&row);
-                fold.add(row);
+                fold.add(Row::of(&event));
             }
         }
         RunEvent::LeftOut(event) => {

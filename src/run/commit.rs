@@ -241,7 +241,11 @@ impl<'c, 'p, 'w> Commit<'c, 'p, 'w> {
     }
 
     fn session(&mut self, row: Row, line: &[u8], whole: Whole, out: &mut Vec<u8>, file: u32) {
-        match self.fold.admit(&row) {
+        let admission = match self.fold.admit(&row) {
+            Ok(admission) => admission,
+            Err(why) => return self.stop(Early::Write(why)),
+        };
+        match admission {
             // Two sessions of different shards may contradict each other, too: `merge` sees all of them.
             Admission::Conflict(_) if self.desk.shard.is_some() => self.counts(row, line, whole, out),
             Admission::Counts => self.counts(row, line, whole, out),

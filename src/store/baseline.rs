@@ -81,9 +81,7 @@ pub fn whole(
         RunEvent::Session(mut event) if is_wanted(event.suite) => match folds.get_mut(event.suite as usize) {
             Some(fold) if event.verdicts.iter().all(|v| (v.check as usize) < fold.plan.checks.len()) => {
                 overlay::lay(fold.plan, &mut event, rulings, &mut Laid::default());
-                let row = Row::of(&event);
-                fold.admit(&row);
-                fold.add(row);
+                fold.add(Row::of(&event));
             }
             _ => stray = true,
         },

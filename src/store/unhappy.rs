@@ -38,9 +38,7 @@ pub fn cases(path: &Path, which: Which) -> Result<Unhappy, RecordError> {
         RunEvent::Started(started) => run = started.run,
         RunEvent::Session(event) => {
             if let Some(fold) = folds.get_mut(event.suite as usize) {
-                let row = Row::of(&event);
-                fold.admit(&row);
-                fold.add(row);
+                fold.add(Row::of(&event));
             }
         }
         RunEvent::SuiteEnd(end) => {
@@ -55,22 +53,22 @@ pub fn cases(path: &Path, which: Which) -> Result<Unhappy, RecordError> {
 }
 
 fn of_suite(fold: &SuiteFold<'_>, plan: &SuitePlan, which: Which) -> HashSet<String> {
-    let unhappy = fold.cases.iter().enumerate().filter(|(index, case)| {
-        let declared = plan.cases.as_ref().and_then(|cases| cases.get(*index));
+    let unhappy = fold.cases.iter().filter(|case| {
+        let declared = plan.cases.as_ref().and_then(|cases| cases.get(case.index()));
         if declared.is_some_and(|c| c.filtered || c.skip.is_some()) {
             return false;
         }
-        let wanted = plan.trials.map_or(u64::from(declared.is_some()), u64::from);
-        let missing = fold.end.is_some() && (case.trials.len() as u64) < wanted;
-        let status = rollup::all(case.trials.iter().map(|t| t.status));
+        let wanted = plan.wanted(declared);
+        let missing = fold.end.is_some() && (case.trials().count() as u64) < wanted;
+        let status = rollup::all(case.trials().map(|t| t.status));
         let failed = status == Status::Fail;
         // A trial that failed does not hide another that could not be measured.
-        let erred = missing || case.trials.iter().any(|t| t.status == Status::Error);
+        let erred = missing || case.trials().any(|t| t.status == Status::Error);
         match which {
             Which::Failed => failed,
             Which::Errors => erred,
             Which::Both => failed || erred,
         }
     });
-    unhappy.map(|(_, case)| case.id.to_string()).collect()
+    unhappy.map(|case| case.id().to_owned()).collect()
 }

@@ -91,7 +91,7 @@ fn together(least: SystemFinding, most: SystemFinding, between: &str) -> SystemF
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Around, Cell, Column, Sample, Waiting, past::Past};
+    use super::super::{Around, Cases, Cell, Column, Sample, Waiting, past::Past};
     use super::*;
     use crate::model::Tally;
 
@@ -122,7 +122,8 @@ mod tests {
 
     /// A check that passes where the share of failures is within a range.
     fn within(column: &Folded, [low, high]: [f64; 2], one_way: bool) -> SystemFinding {
-        let window = Window { columns: vec![column], cases: &[], check_index: &|_| None, around: &Nothing };
+        let window =
+            Window { columns: vec![column], cases: &Cases::default(), check_index: &|_| None, around: &Nothing };
         as_people_may(&window, one_way, SystemFinding::error("blank"), &|window| {
             assert_eq!((window.columns[0].missing, window.columns[0].waiting), (0, 0));
             let samples = &window.columns[0].groups[&Vec::new()];

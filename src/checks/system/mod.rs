@@ -1,6 +1,7 @@
 //! Checks over all sessions of a window: they see compact rows of declared columns and the outcomes of cases.
 
 pub mod budget;
+pub mod cases;
 pub mod columns;
 mod compare;
 mod decided;
@@ -18,12 +19,9 @@ mod trials;
 mod way;
 pub(crate) mod words;
 
-use std::sync::Arc;
-
-use smallvec::SmallVec;
-
 use serde::{Deserialize, Serialize};
 
+pub use cases::{Case, Cases};
 pub use folded::Folded;
 pub use way::{End, Open, Prospect, Way};
 
@@ -80,25 +78,13 @@ pub struct Sample {
     pub values: Vec<f64>,
 }
 
-/// How one case went. There may be millions of them: nothing in it is larger than it must be.
-#[derive(Debug, Clone)]
-pub struct CaseOutcome {
-    /// The case.
-    pub id: Box<str>,
-    /// Its tags.
-    pub tags: Box<[String]>,
-    /// Its trials in ordinal order, most cases have one. A trial that is missing or could not be read is an `error`.
-    pub trials: SmallVec<[TrialOutcome; 1]>,
-}
-
 /// How one trial went.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct TrialOutcome {
     /// All blocking checks together.
     pub status: Status,
-    /// Each check that applied. Shared by all trials that went the same way, of which there are few kinds: a window may
-    /// hold millions of trials.
-    pub checks: Arc<Way>,
+    /// Each check that applied.
+    pub checks: Way,
 }
 
 /// What a system check sees.
@@ -106,7 +92,7 @@ pub struct Window<'w> {
     /// The columns it declared.
     pub columns: Vec<&'w Folded>,
     /// The cases, in order of first appearance (declared ones first).
-    pub cases: &'w [CaseOutcome],
+    pub cases: &'w Cases,
     /// The position of a check in the suite.
     pub check_index: &'w dyn Fn(&str) -> Option<u32>,
     /// What else it may ask for.

@@ -69,7 +69,7 @@ impl SystemCheck for PassRate {
             return SystemFinding { bound, unexercised: true, ..blank };
         }
         let with = |status| -> Vec<&str> {
-            cases.iter().filter(|t| outcome(|s| t.count(s)) == status).map(|t| &*t.case.id).collect()
+            cases.iter().filter(|t| outcome(|s| t.count(s)) == status).map(|t| t.case.id()).collect()
         };
         let (failed, erred, held) = (with(Status::Fail), with(Status::Error), with(Status::Held));
         let count = cases.len();

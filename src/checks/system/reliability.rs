@@ -166,7 +166,7 @@ impl Reliability {
             text.push_str(&format!(", min {}", words::number(min)));
         }
         let named = |with: fn(&Case) -> bool| -> Vec<&str> {
-            cases.iter().zip(ranges).filter(|(_, r)| with(r)).map(|(c, _)| &*c.case.id).collect()
+            cases.iter().zip(ranges).filter(|(_, r)| with(r)).map(|(c, _)| c.case.id()).collect()
         };
         let few = format!("fewer than {} trials", self.k);
         let open = named(|c| !c.few && c.ends[0].low != c.ends[1].high);

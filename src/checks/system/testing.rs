@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::past::Past;
-use super::{Around, CaseOutcome, Column, Folded, SystemFinding, TrialOutcome, Window, columns};
+use super::{Around, Cases, Column, Folded, SystemFinding, TrialOutcome, Window, columns};
 use crate::checks::build::{Build, Files, Kit, Params};
 use crate::checks::session::testing::apply;
 use crate::checks::{Compiled, SystemCheck};
@@ -100,17 +100,18 @@ fn decide(check: &dyn SystemCheck, lines: &str, others: &[toml::Table], earlier:
 /// passed, failed, passed, erred; `h` is held, `s` skipped, `-` a trial in which `c` did not apply and all else
 /// passed, `?` one that could not be read.
 pub fn over_cases<P: Params>(toml: &str, cases: &[&str]) -> SystemFinding {
-    let cases: Vec<CaseOutcome> = cases.iter().map(|c| case(c)).collect();
+    let mut all = Cases::default();
+    cases.iter().for_each(|c| case(&mut all, c));
     let index = |id: &str| (id == "c").then_some(7);
     build::<P>(toml).0.unwrap().decide(&Window {
         columns: Vec::new(),
-        cases: &cases,
+        cases: &all,
         check_index: &index,
         around: &Near { ids: vec![("c".to_owned(), 7)], columns: Vec::new(), past: None },
     })
 }
 
-fn case(text: &str) -> CaseOutcome {
+fn case(cases: &mut Cases, text: &str) {
     let (names, trials) = text.split_once(':').unwrap();
     let mut names = names.split(' ').map(str::to_owned);
     let trial = |letter: char| {
@@ -127,13 +128,11 @@ fn case(text: &str) -> CaseOutcome {
             '?' => Vec::new(),
             _ => vec![(3, Status::Pass), (7, status)],
         };
-        TrialOutcome { status, checks: std::sync::Arc::new(checks.into()) }
+        TrialOutcome { status, checks: checks.into() }
     };
-    CaseOutcome {
-        id: names.next().unwrap().into(),
-        tags: names.collect(),
-        trials: trials.trim().chars().map(trial).collect(),
-    }
+    let id = names.next().unwrap();
+    let case = cases.position(&id, &names.collect::<Vec<_>>());
+    trials.trim().chars().map(trial).for_each(|trial| cases.add(case, trial));
 }
 
 /// Every documented example passes where it says it passes and fails where it says it fails. Checks of sessions that
@@ -163,8 +162,8 @@ pub fn examples_hold<P: Params>() {
 }
 
 /// The cases of some sessions under session checks without parameters of their own.
-fn outcomes(lines: &str, checks: &[toml::Table]) -> Vec<CaseOutcome> {
-    let mut cases: Vec<CaseOutcome> = Vec::new();
+fn outcomes(lines: &str, checks: &[toml::Table]) -> Cases {
+    let mut cases = Cases::default();
     for line in lines.lines() {
         let session: Session<'_> = serde_json::from_str(line).unwrap();
         let id = session.case.as_ref().unwrap_or(&session.id).to_string();
@@ -177,11 +176,8 @@ fn outcomes(lines: &str, checks: &[toml::Table]) -> Vec<CaseOutcome> {
         };
         let checks: Vec<(u32, Status)> = checks.iter().enumerate().map(verdict).collect();
         let status = checks.iter().map(|c| c.1).find(|s| *s != Status::Pass).unwrap_or(Status::Pass);
-        let trial = TrialOutcome { status, checks: std::sync::Arc::new(checks.into()) };
-        match cases.iter_mut().find(|c| *c.id == *id) {
-            Some(case) => case.trials.push(trial),
-            None => cases.push(CaseOutcome { id: id.into(), tags: Box::default(), trials: [trial].into() }),
-        }
+        let case = cases.position(&id, &[]);
+        cases.add(case, TrialOutcome { status, checks: checks.into() });
     }
     cases
 }

@@ -89,17 +89,17 @@ impl SystemCheck for TopFailures {
     fn decide(&self, window: &Window<'_>) -> SystemFinding {
         let bound = self.max.map(|max| Bound { max: Some(max as f64), ..Bound::default() });
         let mut counts: BTreeMap<&str, Count> = BTreeMap::new();
-        for case in window.cases {
-            for trial in &case.trials {
+        for case in window.cases.iter() {
+            for trial in case.trials() {
                 let whole = || trial.prospect(None).into_iter();
                 match self.by {
-                    By::Case => whole().for_each(|found| counts.entry(&case.id).or_default().add(found)),
+                    By::Case => whole().for_each(|found| counts.entry(case.id()).or_default().add(found)),
                     By::Tag => case
-                        .tags
+                        .tags()
                         .iter()
                         .for_each(|tag| whole().for_each(|found| counts.entry(tag).or_default().add(found))),
                     By::Check => {
-                        for (check, _) in &**trial.checks {
+                        for (check, _) in &*trial.checks {
                             let found = window.around.check_id(*check).zip(trial.prospect(Some(*check)));
                             if let Some((id, found)) = found {
                                 counts.entry(id).or_default().add(found);

@@ -1,12 +1,12 @@
 //! Which trials of which cases a system check is about.
 
-use super::{CaseOutcome, End, Prospect, Window};
+use super::{Case, End, Prospect, Window};
 use crate::model::Status;
 
 /// A case's trials, as far as a check is about them.
 pub struct Trials<'w> {
     /// The case.
-    pub case: &'w CaseOutcome,
+    pub case: Case<'w>,
     /// Each trial that counts; a skipped one does not.
     pub each: Vec<Prospect>,
 }
@@ -33,13 +33,13 @@ pub fn select<'w>(window: &Window<'w>, of: Option<&str>, tag: Option<&str>) -> R
         Some(id) => Some((window.check_index)(id).ok_or_else(|| format!("no check has the id `{id}`"))?),
         None => None,
     };
-    let tagged = |case: &&CaseOutcome| tag.is_none_or(|tag| case.tags.iter().any(|t| t == tag));
-    let cases: Vec<&'w CaseOutcome> = window.cases.iter().filter(tagged).collect();
-    if let (Some(tag), true) = (tag, cases.is_empty()) {
+    let tagged = |case: &Case<'_>| tag.is_none_or(|tag| case.tags().iter().any(|t| t == tag));
+    let mut cases = window.cases.iter().filter(tagged).peekable();
+    if let (Some(tag), None) = (tag, cases.peek()) {
         return Err(format!("no case has the tag `{tag}`"));
     }
-    let trials = cases.into_iter().map(|case| {
-        let prospects = case.trials.iter().filter_map(|trial| trial.prospect(check));
+    let trials = cases.map(|case| {
+        let prospects = case.trials().filter_map(|trial| trial.prospect(check));
         Trials { case, each: prospects.filter(|trial| trial.now != Status::Skip).collect() }
     });
     Ok(trials.filter(|t| !t.each.is_empty()).collect())

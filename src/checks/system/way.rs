@@ -19,14 +19,14 @@ pub enum End {
 }
 
 /// Each check that applied: its position in the suite and its verdict, by position.
-#[derive(Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Way {
     now: Vec<(u32, Status)>,
     open: Option<Box<Open>>,
 }
 
 /// What becomes of a trial of which something waits for a person.
-#[derive(Debug, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Open {
     /// When people decide against the agent: all blocking checks together, and each check.
     pub worst: (Status, Vec<(u32, Status)>),

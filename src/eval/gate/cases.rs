@@ -1,17 +1,18 @@
 //! How each case went: from its trials to one status, what the plan excuses, and what is missing.
 
 use super::summary::CaseCounts;
-use crate::checks::system::{CaseOutcome, End};
+use crate::checks::system::{Case, End, TrialOutcome};
 use crate::eval::event::CasePlan;
 use crate::eval::fold::SuiteFold;
 use crate::eval::rollup;
 use crate::model::Status;
 
-/// How a case went, with what the plan says of it.
-pub(super) struct Judged<'c> {
+/// How a case went, with what the plan says of it. There may be millions of them: the rest is with the case.
+pub(super) struct Judged {
     /// Its position in the fold.
-    pub index: usize,
-    pub outcome: &'c CaseOutcome,
+    pub index: u32,
+    /// How many trials are missing; each is an error.
+    pub missing: u32,
     pub weight: f64,
     pub status: Status,
     /// How it goes when people decide against the agent over all that waits for them.
@@ -26,11 +27,14 @@ pub(super) struct Judged<'c> {
     pub may_err: bool,
     /// They turn out so whatever people decide.
     pub must_err: bool,
-    /// How many trials are missing; each is an error.
-    pub missing: u64,
 }
 
-impl Judged<'_> {
+impl Judged {
+    /// The case.
+    pub fn of<'f>(&self, fold: &'f SuiteFold<'_>) -> Case<'f> {
+        fold.cases.at(self.index as usize)
+    }
+
     /// Whether it depends on what people decide.
     pub fn is_open(&self) -> bool {
         self.worst != self.best
@@ -64,8 +68,8 @@ impl Judged<'_> {
 }
 
 /// All cases of the run, judged.
-pub(super) struct Cases<'c> {
-    pub judged: Vec<Judged<'c>>,
+pub(super) struct Cases {
+    pub judged: Vec<Judged>,
     pub counts: CaseCounts,
     pub flaky: Vec<String>,
     pub surprises: Vec<String>,
@@ -75,7 +79,7 @@ pub(super) struct Cases<'c> {
 
 /// Judges every case that is part of the run. `as_of` is the day for `expected_fail`; missing trials are known when
 /// `all` sessions were read.
-pub(super) fn judge<'f>(fold: &'f SuiteFold<'_>, as_of: Option<&str>, all: bool) -> Cases<'f> {
+pub(super) fn judge(fold: &SuiteFold<'_>, as_of: Option<&str>, all: bool) -> Cases {
     let plan = fold.plan;
     let mut cases = Cases {
         judged: Vec::with_capacity(fold.cases.len()),
@@ -84,16 +88,17 @@ pub(super) fn judge<'f>(fold: &'f SuiteFold<'_>, as_of: Option<&str>, all: bool)
         surprises: Vec::new(),
         missing: Vec::new(),
     };
-    for (index, outcome) in fold.cases.iter().enumerate() {
-        let declared = plan.cases.as_ref().and_then(|c| c.get(index));
+    for outcome in fold.cases.iter() {
+        let declared = plan.cases.as_ref().and_then(|c| c.get(outcome.index()));
         let skipped = declared.is_some_and(|c| c.skip.is_some());
         // An undeclared case is there because a session of it was read.
         let wanted = plan.wanted(declared);
-        let missing = if all && !skipped { wanted.saturating_sub(outcome.trials.len() as u64) } else { 0 };
-        if declared.is_some_and(|c| c.filtered) || (outcome.trials.is_empty() && missing == 0 && !skipped) {
+        let recorded = outcome.trials().count() as u64;
+        let missing = if all && !skipped { wanted.saturating_sub(recorded) } else { 0 };
+        if declared.is_some_and(|c| c.filtered) || (recorded == 0 && missing == 0 && !skipped) {
             continue;
         }
-        let case = Judged { index, ..one(outcome, missing, declared, as_of) };
+        let case = one(outcome, missing, declared, as_of);
         let counts = &mut cases.counts;
         counts.total += 1;
         match case.status {
@@ -106,13 +111,13 @@ pub(super) fn judge<'f>(fold: &'f SuiteFold<'_>, as_of: Option<&str>, all: bool)
             Status::Skip => counts.idle += 1,
         }
         if case.status == Status::Pass && declared.is_some_and(|c| c.expected_fail.is_some()) {
-            cases.surprises.push(outcome.id.to_string());
+            cases.surprises.push(outcome.id().to_owned());
         }
         if is_flaky(outcome) {
-            cases.flaky.push(outcome.id.to_string());
+            cases.flaky.push(outcome.id().to_owned());
         }
         if missing > 0 {
-            cases.missing.push(outcome.id.to_string());
+            cases.missing.push(outcome.id().to_owned());
         }
         cases.judged.push(case);
     }
@@ -122,10 +127,10 @@ pub(super) fn judge<'f>(fold: &'f SuiteFold<'_>, as_of: Option<&str>, all: bool)
     cases
 }
 
-fn one<'c>(outcome: &'c CaseOutcome, missing: u64, declared: Option<&CasePlan>, as_of: Option<&str>) -> Judged<'c> {
-    let recorded = rollup::all(outcome.trials.iter().map(|t| t.status));
+fn one(outcome: Case<'_>, missing: u64, declared: Option<&CasePlan>, as_of: Option<&str>) -> Judged {
+    let recorded = rollup::all(outcome.trials().map(|t| t.status));
     let with_missing = |status| if missing > 0 { rollup::all([status, Status::Error]) } else { status };
-    let at = |end| rollup::all(outcome.trials.iter().map(|t| t.at(end)));
+    let at = |end| rollup::all(outcome.trials().map(|t| t.at(end)));
     let (worst, best) = (at(End::Worst), at(End::Best));
     let status = with_missing(recorded);
     let excused = declared.and_then(|c| c.expected_fail.as_ref()).is_some_and(|x| {
@@ -133,8 +138,9 @@ fn one<'c>(outcome: &'c CaseOutcome, missing: u64, declared: Option<&CasePlan>, 
         as_of.is_some_and(|today| today <= x.until.as_str())
     });
     Judged {
-        index: 0,
-        outcome,
+        index: outcome.index() as u32,
+        // Of more trials than that, none would be wanted: what a suite asks for is no more.
+        missing: u32::try_from(missing).unwrap_or(u32::MAX),
         weight: declared.map_or(1.0, |c| c.weight),
         status,
         worst: with_missing(worst),
@@ -142,19 +148,18 @@ fn one<'c>(outcome: &'c CaseOutcome, missing: u64, declared: Option<&CasePlan>, 
         excused: excused && status == Status::Fail,
         excusable: excused,
         // Where any trial may be an error and none has to fail.
-        may_err: best != Status::Fail && outcome.trials.iter().any(crate::checks::system::TrialOutcome::may_err),
+        may_err: best != Status::Fail && outcome.trials().any(TrialOutcome::may_err),
         must_err: worst == Status::Error && best == Status::Error,
-        missing,
     }
 }
 
 /// Whether the suite skips it: its sessions have skipped verdicts, where one that no check applied to has none.
-fn is_skipped(outcome: &CaseOutcome) -> bool {
-    outcome.trials.iter().all(|t| t.checks.iter().any(|(_, s)| *s == Status::Skip))
+fn is_skipped(outcome: Case<'_>) -> bool {
+    outcome.trials().all(|t| t.checks.iter().any(|(_, s)| *s == Status::Skip))
 }
 
 /// Whether trials of the case disagree.
-fn is_flaky(outcome: &CaseOutcome) -> bool {
-    let has = |status| outcome.trials.iter().any(|t| t.status == status);
+fn is_flaky(outcome: Case<'_>) -> bool {
+    let has = |status| outcome.trials().any(|t| t.status == status);
     has(Status::Pass) && has(Status::Fail)
 }

@@ -5,6 +5,8 @@
 //! all its verdicts, and a mixture of both has others. A case that a person fails is failed: that never makes the sum larger.
 //! What waits for a person is taken as people may decide, and what could not be measured both ways ([`prospects`]).
 
+use std::borrow::Borrow;
+
 use super::cases::Judged;
 use super::measured::{Measured, WAITS};
 use super::prospects::{Counts, May, Prospects};
@@ -25,7 +27,7 @@ pub(super) fn pass_rate(
     name: &str,
     bar: &PassRate,
     method: Method,
-    cases: &[&Judged<'_>],
+    cases: &[impl Borrow<Judged>],
     fold: &SuiteFold<'_>,
 ) -> RuleOutcome {
     let unmeasured = |why: String| rule(name, Decision::Unmeasured, format!("{name}: {why}"));
@@ -38,7 +40,7 @@ pub(super) fn pass_rate(
     }
     let (mut prospects, mut passed) = (Prospects::default(), 0);
     // A case that fails as is expected is not counted: whether one is that people may decide, no order of theirs shows.
-    let mut shown = !cases.iter().any(|case| case.excusable && case.is_open());
+    let mut shown = !cases.iter().map(Borrow::borrow).any(|case: &Judged| case.excusable && case.is_open());
     for case in counted(cases) {
         match options(case, (check, method), fold) {
             Ok(options) => prospects.add(options),
@@ -116,19 +118,19 @@ enum Unfit {
 }
 
 /// Everything that people may make of a case.
-fn options(case: &Judged<'_>, (judge, method): (u32, Method), fold: &SuiteFold<'_>) -> Result<Vec<May>, Unfit> {
-    let id = &case.outcome.id;
-    let trials = &case.outcome.trials;
-    let n = trials.len() as u64 + case.missing;
+fn options(case: &Judged, (judge, method): (u32, Method), fold: &SuiteFold<'_>) -> Result<Vec<May>, Unfit> {
+    let outcome = case.of(fold);
+    let id = outcome.id();
+    let n = outcome.trials().count() as u64 + u64::from(case.missing);
     if n != 1 {
         return Err(Unfit::Why(format!("`correct` needs one trial of every case, and {id} has {n}")));
     }
-    let Some(trial) = trials.first() else { return Ok(vec![May::anything()]) };
+    let Some(trial) = outcome.trials().next() else { return Ok(vec![May::anything()]) };
     let others = others(trial, judge, fold);
     if others == [Status::Fail] {
         return Ok(vec![May::of([Counts::Anyway])]);
     }
-    let Some(said) = fold.said.get(case.index).copied().flatten() else {
+    let Some(said) = fold.said.get(case.index as usize).copied().flatten() else {
         return match trial.prospect(None) {
             Some(whole) if whole.must_err() => Ok(vec![May::anything()]),
             Some(whole) if whole.may_err || others.contains(&Status::Fail) => Err(Unfit::Waits),
@@ -201,9 +203,9 @@ fn blocks(check: u32, judge: u32, fold: &SuiteFold<'_>) -> bool {
 }
 
 /// Whether a case passes by what the judge says of it.
-fn passes(case: &Judged<'_>, judge: u32, fold: &SuiteFold<'_>) -> bool {
-    let said = fold.said.get(case.index).copied().flatten();
-    let mut trials = case.outcome.trials.iter();
+fn passes(case: &Judged, judge: u32, fold: &SuiteFold<'_>) -> bool {
+    let said = fold.said.get(case.index as usize).copied().flatten();
+    let mut trials = case.of(fold).trials();
     said.is_some_and(|said| said.status == Status::Pass && !said.failed)
         && trials.all(|t| matches!(rollup::all(blocking(&t.checks, judge, fold)), Status::Pass | Status::Skip))
 }

@@ -216,16 +216,15 @@ mod tests {
 
     #[test]
     fn what_could_not_be_measured_is_unmeasured_where_it_matters_and_waits_where_people_settle_that() {
-        let erred = May::of([Failed, Passed]);
+        let (passed, erred) = ([May::of([Passed])], [May::of([Failed, Passed])]);
         let bar = |cases: Cases| if cases.passed >= 2.0 { Decision::Passed } else { Decision::Failed };
         let settle = |sorts: &[(u64, &[May])]| prospects(sorts).settle(Method::Ppi, &bar);
-        let passed = May::of([Passed]);
-        assert_eq!(settle(&[(1, &[passed.clone()]), (1, &[erred.clone()])]), Some(Decision::Unmeasured));
-        assert_eq!(settle(&[(2, &[passed.clone()]), (1, &[erred.clone()])]), Some(Decision::Passed));
+        assert_eq!(settle(&[(1, &passed), (1, &erred)]), Some(Decision::Unmeasured));
+        assert_eq!(settle(&[(2, &passed), (1, &erred)]), Some(Decision::Passed));
         // Failed by a person it is failed, whatever would have been measured.
-        let held = [May::of([Anyway]), erred];
-        assert_eq!(settle(&[(1, &[passed.clone()]), (1, &held)]), None);
-        assert_eq!(settle(&[(2, &[passed]), (1, &held)]), Some(Decision::Passed));
+        let held = [May::of([Anyway]), May::of([Failed, Passed])];
+        assert_eq!(settle(&[(1, &passed), (1, &held)]), None);
+        assert_eq!(settle(&[(2, &passed), (1, &held)]), Some(Decision::Passed));
     }
 
     #[test]

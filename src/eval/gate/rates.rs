@@ -10,14 +10,14 @@ use super::measured::{Measured, Reached, Reading, Tolerated, WAITS, settle};
 use super::rules::{listed, rule};
 use super::{Decision, RuleOutcome};
 use crate::checks::system::{End, words};
+use crate::eval::fold::SuiteFold;
 use crate::model::Status;
-use crate::stats::{needed, proportion, reliability, sum};
+use crate::stats::sum::ExactSum;
+use crate::stats::{needed, proportion, reliability};
 use crate::suite::{PassRate, Reliability};
 
 /// The cases that a rate is about: neither skipped nor excused.
-pub(super) fn counted<'c, 'j: 'c>(
-    cases: &'c [impl Borrow<Judged<'j>> + 'c],
-) -> impl Iterator<Item = &'c Judged<'j>> + Clone {
+pub(super) fn counted<'c>(cases: &'c [impl Borrow<Judged> + 'c]) -> impl Iterator<Item = &'c Judged> + Clone {
     cases.iter().map(Borrow::borrow).filter(|c| c.status != Status::Skip && !c.excused)
 }
 
@@ -34,23 +34,20 @@ struct Count {
 }
 
 impl Count {
-    fn of<'c, 'j: 'c>(
-        cases: impl Iterator<Item = &'c Judged<'j>>,
-        counts: impl Fn(&Judged<'_>) -> Option<bool>,
-    ) -> Self {
-        let (mut weights, mut passing) = (Vec::new(), Vec::new());
+    fn of<'c>(cases: impl Iterator<Item = &'c Judged>, counts: impl Fn(&Judged) -> Option<bool>) -> Self {
+        let (mut weights, mut passing) = (ExactSum::default(), ExactSum::default());
         let mut count = Count { passed: 0.0, total: 0.0, n: 0, cases: 0, all: true };
         for (case, passes) in cases.filter_map(|case| Some((case, counts(case)?))) {
-            weights.push(case.weight);
+            weights.add(case.weight);
             count.cases += 1;
             if passes {
-                passing.push(case.weight);
+                passing.add(case.weight);
                 count.n += 1;
             } else {
                 count.all &= case.weight == 0.0;
             }
         }
-        let exact = |weights: &[f64]| sum::exact(weights).unwrap_or(f64::NAN);
+        let exact = |sum: &ExactSum| sum.value().unwrap_or(f64::NAN);
         Count { passed: exact(&passing), total: exact(&weights), ..count }
     }
 
@@ -62,10 +59,10 @@ impl Count {
 }
 
 /// The share of cases that pass.
-pub(super) fn pass_rate<'c>(
+pub(super) fn pass_rate(
     name: &str,
     bar: &PassRate,
-    cases: &[impl Borrow<Judged<'c>>],
+    cases: &[impl Borrow<Judged>],
     tolerated: Tolerated,
 ) -> RuleOutcome {
     let now = Count::of(counted(cases), |case| Some(case.status == Status::Pass));
@@ -100,48 +97,49 @@ pub(super) fn pass_rate<'c>(
 }
 
 /// Whether the cases do not all count alike.
-pub(super) fn unequal<'c, 'j: 'c>(mut cases: impl Iterator<Item = &'c Judged<'j>>) -> bool {
+pub(super) fn unequal<'c>(mut cases: impl Iterator<Item = &'c Judged>) -> bool {
     let first = cases.next().map_or(1.0, |c| c.weight);
     cases.any(|c| c.weight != first)
 }
 
 /// The mean of pass^k over the cases.
-pub(super) fn reliable<'c>(
+pub(super) fn reliable(
     name: &str,
     bar: &Reliability,
-    cases: &[impl Borrow<Judged<'c>>],
+    cases: &[impl Borrow<Judged>],
+    fold: &SuiteFold<'_>,
     tolerated: Tolerated,
 ) -> RuleOutcome {
     let k = u64::from(bar.k);
     // By end, and by whether errors are taken as passed.
-    let mut rates: [[Vec<f64>; 2]; 2] = Default::default();
-    let (mut short, mut shown) = (Vec::new(), true);
+    let mut rates: [[ExactSum; 2]; 2] = Default::default();
+    let (mut short, mut shown, mut n) = (Vec::new(), true, 0_u64);
     for case in counted(cases) {
         // Whether it counts at all depends on what people decide: no order of their decisions is shown.
         shown &= !(case.excusable && case.is_open());
-        let trials = &case.outcome.trials;
-        let total = trials.len() as u64 + case.missing;
-        let count = |end, status| trials.iter().filter(|t| t.at(end) == status).count() as u64;
+        let outcome = case.of(fold);
+        let missing = u64::from(case.missing);
+        let total = outcome.trials().count() as u64 + missing;
+        let count = |end, status| outcome.trials().filter(|t| t.at(end) == status).count() as u64;
         let rate = |end, errors| {
-            let error = if errors { count(end, Status::Error) + case.missing } else { 0 };
+            let error = if errors { count(end, Status::Error) + missing } else { 0 };
             reliability::pass_hat_k(total, count(end, Status::Pass) + error, k)
         };
         let all = [End::Worst, End::Best].map(|end| [false, true].map(|errors| rate(end, errors)));
         if all.iter().flatten().any(Result::is_err) {
-            short.push(case.outcome.id.to_string());
+            short.push(outcome.id().to_owned());
             continue;
         }
-        for (rates, found) in rates.iter_mut().flatten().zip(all.into_iter().flatten()) {
-            rates.extend(found);
+        n += 1;
+        for (sum, found) in rates.iter_mut().flatten().zip(all.into_iter().flatten()) {
+            found.into_iter().for_each(|rate| sum.add(rate));
         }
     }
-    let low = &rates[0][0];
-    let n = low.len() as u64;
     if !short.is_empty() {
         let reason = format!("{name}: pass^{k} needs {k} trials; fewer in {}", listed(&short));
         return rule(name, Decision::Unmeasured, reason);
     }
-    let sums = rates.each_ref().map(|end| end.each_ref().map(|rates| sum::exact(rates)));
+    let sums = rates.each_ref().map(|end| end.each_ref().map(ExactSum::value));
     let (true, [[Some(low), Some(low_best)], [Some(high), Some(high_best)]]) = (n > 0, sums) else {
         return rule(name, Decision::Unmeasured, format!("{name}: no case to measure it on"));
     };

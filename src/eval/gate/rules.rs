@@ -3,6 +3,7 @@
 //!
 //! Held verdicts are taken both ways: a rule that they cannot change is final, one that they can is held.
 
+use std::borrow::Borrow;
 use std::collections::HashSet;
 
 use super::baseline;
@@ -23,7 +24,7 @@ use crate::suite::PassRate;
 /// Every rule of a suite's gate, decided. What makes a check itself an error is noted in `checks`.
 pub(super) fn all(
     fold: &SuiteFold<'_>,
-    cases: &Cases<'_>,
+    cases: &Cases,
     checks: &mut [CheckSummary],
     system: &[(u32, SystemFinding)],
     stopped: Stopped,
@@ -36,25 +37,20 @@ pub(super) fn all(
     rules.push(left_out(fold, plan));
     rules.push(exercised(plan, checks, stopped));
     rules.extend(critical(fold));
-    let limits = limits(plan, cases);
+    let limits = limits(fold, cases);
     // Tolerated errors count as not passed; errors that are not tolerated leave undecided what they would decide.
     let tolerated = Tolerated::by(limits.iter());
     rules.extend(limits);
     let judged = &cases.judged;
-    let pass_rate = |name: &str, bar: &PassRate, cases: &[&Judged<'_>]| match bar.correct {
-        Some(method) => corrected::pass_rate(name, bar, method, cases, fold),
-        None => pass_rate(name, bar, cases, tolerated),
-    };
     if !only_system(plan, checks) {
-        let all: Vec<&Judged<'_>> = judged.iter().collect();
-        rules.push(pass_rate("pass_rate", &plan.gate.pass_rate, &all));
+        rules.push(passing("pass_rate", &plan.gate.pass_rate, judged, fold, tolerated));
     }
-    rules.extend(plan.gate.reliability.iter().map(|r| reliable("reliability", r, judged, tolerated)));
+    rules.extend(plan.gate.reliability.iter().map(|r| reliable("reliability", r, judged, fold, tolerated)));
     for group in &plan.gate.groups {
-        let members: Vec<&Judged<'_>> = judged.iter().filter(|c| c.outcome.tags.contains(&group.tag)).collect();
+        let members: Vec<&Judged> = judged.iter().filter(|c| c.of(fold).tags().contains(&group.tag)).collect();
         let name = |rule: &str| format!("{rule} of {}", group.tag);
-        rules.extend(group.pass_rate.iter().map(|bar| pass_rate(&name("pass_rate"), bar, &members)));
-        rules.extend(group.reliability.iter().map(|r| reliable(&name("reliability"), r, &members, tolerated)));
+        rules.extend(group.pass_rate.iter().map(|bar| passing(&name("pass_rate"), bar, &members, fold, tolerated)));
+        rules.extend(group.reliability.iter().map(|r| reliable(&name("reliability"), r, &members, fold, tolerated)));
     }
     rules.extend(system_checks(plan, checks, system));
     // What is absent is known when all sessions were read.
@@ -63,6 +59,20 @@ pub(super) fn all(
     }
     rules.extend(misnamed);
     rules
+}
+
+/// The share of cases that pass, corrected where the bar asks for it.
+fn passing(
+    name: &str,
+    bar: &PassRate,
+    cases: &[impl Borrow<Judged>],
+    fold: &SuiteFold<'_>,
+    tolerated: Tolerated,
+) -> RuleOutcome {
+    match bar.correct {
+        Some(method) => corrected::pass_rate(name, bar, method, cases, fold),
+        None => pass_rate(name, bar, cases, tolerated),
+    }
 }
 
 /// Whether system checks with a bound are all that can block, so that there is no case to count. A pass rate that the
@@ -163,8 +173,8 @@ fn critical(fold: &SuiteFold<'_>) -> Option<RuleOutcome> {
     })
 }
 
-fn limits(plan: &SuitePlan, cases: &Cases<'_>) -> Vec<RuleOutcome> {
-    let mut rules = Vec::new();
+fn limits(fold: &SuiteFold<'_>, cases: &Cases) -> Vec<RuleOutcome> {
+    let (plan, mut rules) = (fold.plan, Vec::new());
     let total = cases.counts.total;
     let gate = &plan.gate;
     if plan.cases.is_some() || plan.trials.is_some() {
@@ -184,7 +194,7 @@ fn limits(plan: &SuitePlan, cases: &Cases<'_>) -> Vec<RuleOutcome> {
     // Missing trials have their own limit; here count the cases whose recorded sessions could not be measured. One that
     // people decide to have failed is none of them: how many there are may fall with that, and rise.
     let errors = cases.judged.iter().filter(|c| c.may_err);
-    let errors: Vec<String> = errors.map(|c| c.outcome.id.to_string()).collect();
+    let errors: Vec<String> = errors.map(|c| c.of(fold).id().to_owned()).collect();
     let (least, most) = (cases.judged.iter().filter(|c| c.must_err).count() as u64, errors.len() as u64);
     let allows = |n| if gate.max_error_rate.allows(n, total) { Decision::Passed } else { Decision::Unmeasured };
     let decision = between(allows(least), allows(most));
@@ -203,7 +213,7 @@ fn limits(plan: &SuitePlan, cases: &Cases<'_>) -> Vec<RuleOutcome> {
 
 /// Cases that the suite skips, and declared ones that no blocking check applied to: neither shows anything of the
 /// agent. A session that is its own case, and that no check has a subject in, is reported and does not count.
-fn skip_rate(plan: &SuitePlan, cases: &Cases<'_>) -> Option<RuleOutcome> {
+fn skip_rate(plan: &SuitePlan, cases: &Cases) -> Option<RuleOutcome> {
     let blocks = |c: &CheckPlan| c.severity.blocks() && !c.inactive && c.level != Level::System;
     let (total, skipped) = (cases.counts.total, cases.counts.skipped);
     // Without checks of cases there is no case to show anything of.

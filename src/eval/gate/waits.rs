@@ -38,7 +38,7 @@ pub struct WaitingCheck {
 
 impl Waiting {
     /// What waits; `None` where nothing does. Rules that are held say which cases they depend on.
-    pub(super) fn of(fold: &SuiteFold<'_>, judged: &[Judged<'_>], rules: &mut [RuleOutcome]) -> Option<Self> {
+    pub(super) fn of(fold: &SuiteFold<'_>, judged: &[Judged], rules: &mut [RuleOutcome]) -> Option<Self> {
         let verdicts = fold.checks.iter().map(|check| check.subjects.held).sum();
         if verdicts == 0 {
             return None;
@@ -62,7 +62,7 @@ impl Waiting {
             sessions: fold.open,
         };
         waiting.checks = open.map(check).collect();
-        let cases: Vec<String> = judged.iter().filter(|c| c.is_open()).map(|c| c.outcome.id.to_string()).collect();
+        let cases: Vec<String> = judged.iter().filter(|c| c.is_open()).map(|c| c.of(fold).id().to_owned()).collect();
         waiting.open_cases = cases.len() as u64;
         for rule in rules.iter_mut().filter(|rule| rule.decision == Decision::Held && !cases.is_empty()) {
             rule.reason.push_str(&format!(" ({})", listed(&cases)));

@@ -27,16 +27,20 @@ impl Commit<'_, '_, '_> {
             if let Some(past) = &mut self.sinks.past {
                 past.pass();
             }
-            // It was admitted before.
-            let _ = self.fold.admit(&recorded);
+            // It was admitted before; what comes now may not be.
+            if let Err(why) = self.fold.admit(&recorded) {
+                return self.stop(Early::Write(why));
+            }
             if let Some(entry) = kept {
                 self.keep(row.at, &entry, is_sampled(&entry));
             }
             self.fold.add(recorded);
-        } else if self.fold.admit(&row) == Admission::Duplicate {
-            self.duplicate(&row, out, file);
-        } else {
-            self.differs(&format!("session `{}`", row.id));
+            return;
+        }
+        match self.fold.admit(&row) {
+            Ok(Admission::Duplicate) => self.duplicate(&row, out, file),
+            Ok(_) => self.differs(&format!("session `{}`", row.id)),
+            Err(why) => self.stop(Early::Write(why)),
         }
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use seatrial::checks::build::{Build, Files, Kit};
 use seatrial::checks::system::past::Past;
-use seatrial::checks::system::{Around, Cell, Column, Folded, Sample, SystemFinding, Window};
+use seatrial::checks::system::{Around, Cases, Cell, Column, Folded, Sample, SystemFinding, Window};
 use seatrial::checks::{self, Compiled, SystemCheck};
 use seatrial::model::{Level, Status};
 
@@ -175,7 +175,7 @@ impl Check {
         let columns = self.0.columns().len();
         self.0.decide(&Window {
             columns: vec![now; columns],
-            cases: &[],
+            cases: &Cases::default(),
             check_index: &|_| None,
             around: &Earlier(before.map(Past::of)),
         })

@@ -30,7 +30,7 @@ use rates::Rates;
 use sides::{Ends, Sided, Sides};
 
 /// The rules of the comparison; none where the suite has no baseline.
-pub(super) fn rules(fold: &SuiteFold<'_>, judged: &[Judged<'_>]) -> Vec<RuleOutcome> {
+pub(super) fn rules(fold: &SuiteFold<'_>, judged: &[Judged]) -> Vec<RuleOutcome> {
     let Some(bar) = &fold.plan.gate.baseline else { return Vec::new() };
     let of = &bar.run;
     let one = |decision, reason: String| vec![rule("baseline", decision, reason)];
@@ -91,7 +91,7 @@ fn worse(p: f64, test: &str, several: usize, alpha: f64) -> String {
     format!("; it is worse: p = {p:.2e} ({test}{holm}), at most {alpha} wanted")
 }
 
-fn compared(fold: &SuiteFold<'_>, bar: &BaselineBar, before: &Baseline, judged: &[Judged<'_>]) -> Vec<RuleOutcome> {
+fn compared(fold: &SuiteFold<'_>, bar: &BaselineBar, before: &Baseline, judged: &[Judged]) -> Vec<RuleOutcome> {
     let after = Baseline::of(fold, "", &[]);
     let subject = before.subject.as_ref().map(|s| format!(" of {s}")).unwrap_or_default();
     let who = format!("baseline {}{subject}", before.run);
@@ -113,7 +113,7 @@ fn compared(fold: &SuiteFold<'_>, bar: &BaselineBar, before: &Baseline, judged: 
         for group in &fold.plan.gate.groups {
             let Some(margin) = group.margin else { continue };
             let members: HashSet<&str> =
-                judged.iter().filter(|c| c.outcome.tags.contains(&group.tag)).map(|c| &*c.outcome.id).collect();
+                judged.iter().map(|c| c.of(fold)).filter(|c| c.tags().contains(&group.tag)).map(|c| c.id()).collect();
             let pairs: Vec<&Sided<'_>> = sides.pairs.iter().filter(|p| members.contains(p.case)).collect();
             wanted.push((format!("baseline of {}", group.tag), Box::new(Rates::of(&pairs, margin))));
         }

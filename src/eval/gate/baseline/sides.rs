@@ -56,11 +56,11 @@ pub(super) struct Ends {
 
 impl Ends {
     /// Those of a run.
-    pub(super) fn of(fold: &SuiteFold<'_>, judged: &[Judged<'_>]) -> Option<Self> {
-        judged.iter().any(|case| case.outcome.trials.iter().any(|t| t.checks.open().is_some())).then(|| Self {
+    pub(super) fn of(fold: &SuiteFold<'_>, judged: &[Judged]) -> Option<Self> {
+        judged.iter().any(|case| case.of(fold).trials().any(|t| t.checks.open().is_some())).then(|| Self {
             worst: Baseline::at(fold, Some(End::Worst), "", &[]),
             best: Baseline::at(fold, Some(End::Best), "", &[]),
-            may_err: judged.iter().filter(|c| c.may_err).map(|c| c.outcome.id.to_string()).collect(),
+            may_err: judged.iter().filter(|c| c.may_err).map(|c| c.of(fold).id().to_owned()).collect(),
         })
     }
 }
@@ -73,9 +73,9 @@ impl<'b> Sides<'b> {
         after: &'b Baseline,
         ends: Option<&Ends>,
         same: &[SameCheck],
-        judged: &[Judged<'_>],
+        judged: &[Judged],
     ) -> Self {
-        let excused: HashSet<&str> = judged.iter().filter(|c| c.excused).map(|c| &*c.outcome.id).collect();
+        let excused: HashSet<&str> = judged.iter().filter(|c| c.excused).map(|c| c.of(fold).id()).collect();
         let (paired, known) = (compare::pair(before, after), prints::known(before));
         let mut sides = Sides { new: paired.new.len(), ..Sides::default() };
         let at = |run: &Baseline| -> Vec<Status> {
