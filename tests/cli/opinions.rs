@@ -53,15 +53,19 @@ fn a_gate_that_no_held_verdict_can_tip_is_final() {
 fn how_often_a_check_fails_is_held_while_a_person_has_to_decide_over_its_verdicts() {
     let model =
         Model::new(|prompt| opinion(1.0, if prompt.contains("| rude") { "nowhere to be found" } else { "please" }));
-    let check = format!(
-        "{CHECK}review = {{ below = 0.5 }}\nseverity = \"warn\"\n[[system]]\nid = \"caught\"\ncheck = \"metric\"\n\
-         metric = \"detection_rate\"\nof = \"polite\"\nmax = 0.5\n"
-    );
-    let held = project(&model, &["Wait, please.", "rude"], &check);
+    let check = |max: &str| {
+        format!(
+            "{CHECK}review = {{ below = 0.5 }}\nseverity = \"warn\"\n[[system]]\nid = \"caught\"\n\
+             check = \"metric\"\nmetric = \"detection_rate\"\nof = \"polite\"\nmax = {max}\n"
+        )
+    };
+    let held = project(&model, &["Wait, please.", "rude"], &check("0.4"));
     held.run().code(3).says("1 of the verdicts of `polite` wait for a person");
     assert_eq!(held.check("caught")["held"], 1);
     held.seatrial(&["gate", "reports/latest"]).code(3);
-    project(&model, &["Wait, please.", "Thanks, please."], &check).run().code(0);
+    // Of two verdicts one may be a failure: the most that people can bring about is a half.
+    project(&model, &["Wait, please.", "rude"], &check("0.5")).run().code(0);
+    project(&model, &["Wait, please.", "Thanks, please."], &check("0.4")).run().code(0);
 }
 
 #[test]
