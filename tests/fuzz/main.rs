@@ -20,6 +20,7 @@
 mod corpus;
 mod guard;
 mod mutate;
+mod said;
 mod targets;
 mod tree;
 

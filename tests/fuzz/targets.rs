@@ -24,8 +24,8 @@ use seatrial::suite::load::{self, Env};
 use seatrial::suite::settings::{Flags, Settings};
 use serde_json::Value;
 
-use super::corpus;
 use super::tree::Syntax;
+use super::{corpus, said};
 
 /// What is done with an input.
 type Try = Box<dyn Fn(&[u8]) + Send + Sync>;
@@ -59,10 +59,12 @@ pub fn all() -> Vec<Target> {
         target("selector", Syntax::Json, strings(SELECTORS), selector),
         target("filter", Syntax::Bytes, strings(FILTERS), filter),
     ]);
+    targets.extend(said::all());
     targets
 }
 
-fn target(
+/// A target.
+pub fn target(
     name: &'static str,
     syntax: Syntax,
     seeds: Vec<Vec<u8>>,
@@ -80,7 +82,7 @@ thread_local! {
 }
 
 /// A file of this thread's own with the input in it.
-fn written(name: &str, input: &[u8]) -> PathBuf {
+pub fn written(name: &str, input: &[u8]) -> PathBuf {
     FOLDER.with_borrow_mut(|folder| {
         let path = folder.get_or_insert_with(|| tempfile::tempdir().unwrap()).path().join(name);
         std::fs::write(&path, input).unwrap();
