@@ -6,6 +6,7 @@ mod by_keyboard;
 mod case;
 mod killed;
 mod looks;
+mod whole_loop;
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, ChildStderr, Stdio};
