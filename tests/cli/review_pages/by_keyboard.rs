@@ -1,32 +1,10 @@
 //! A reviewer's work in a real browser, by the keyboard alone.
 
-use std::time::Duration;
-
 use seatrial::ledger::{Act, Answer, SkipReason};
 
-use super::{Served, enqueue, item, now, password, user, with_store};
+use super::{Served, enqueue, item, no_complaints, password, text, user, with_store};
 use crate::browser::Browser;
 use crate::project::Project;
-
-fn text(browser: &mut Browser, selector: &str) -> String {
-    let found = browser.eval(&format!("document.querySelector('{selector}')?.innerText ?? '(nothing)'"));
-    found.as_str().expect("text").to_owned()
-}
-
-/// No error in the console, and nothing asked of anybody but the server. A refusal that was meant is told in the console
-/// as an error, too: its status is given.
-fn no_complaints(browser: &mut Browser, server: &Served, meant: &[u16]) {
-    let is_meant = |e: &serde_json::Value| {
-        let text = e["params"]["entry"]["text"].as_str().unwrap_or_default();
-        meant.iter().any(|status| text.contains(&format!("status of {status}")))
-    };
-    let complaints: Vec<_> = browser.complaints().into_iter().filter(|e| !is_meant(e)).collect();
-    assert_eq!(complaints, Vec::<serde_json::Value>::new());
-    let origin = server.at("/");
-    let foreign: Vec<_> =
-        browser.requests().into_iter().filter(|u| u != "about:blank" && !u.starts_with(&origin)).collect();
-    assert!(foreign.is_empty(), "{foreign:?}");
-}
 
 #[test]
 fn an_item_is_taken_read_answered_undone_and_answered_again_by_keys_alone() {
@@ -122,41 +100,6 @@ fn an_item_is_taken_read_answered_undone_and_answered_again_by_keys_alone() {
     let skip = Answer::Skip { reason: SkipReason::MissingContext };
     assert_eq!(acts, [Act::Label(Answer::Fail), Act::Label(skip)]);
     assert!(labels.iter().all(|l| l.reviewer == "ann"));
-}
-
-#[test]
-fn a_lease_that_ends_while_the_page_is_open_keeps_what_was_written() {
-    let project = Project::new();
-    let ids = enqueue(&project, vec![item(1)]);
-    let server = Served::start(&project, &["--as", "ann", "--lease", "2s"]);
-    let Some(mut browser) = Browser::start() else { return };
-    browser.go_to(&server.entry);
-    browser.key("n");
-    browser.wait("location.pathname.startsWith('/item/')");
-    browser.ready();
-    // While it is open the page keeps it.
-    std::thread::sleep(Duration::from_secs(4));
-    let holders = with_store(&project, async |store| store.holders(&ids[0], now()).await.expect("read"));
-    assert_eq!(holders.len(), 1, "{holders:?}");
-    browser.key("c");
-    browser.write("half a thought");
-    browser.press("Escape", 27);
-    browser.key("f");
-    // The page sleeps, as on a phone in a pocket, and somebody else takes the item.
-    browser.eval("for (let i = 0; i < 10000; i += 1) clearInterval(i)");
-    std::thread::sleep(Duration::from_secs(3));
-    with_store(&project, async |store| {
-        store.claim_item(&ids[0], "bob", now(), 60_000).await.expect("stored").expect("free");
-    });
-    browser.press("Enter", 13);
-    browser.wait("document.getElementById('trouble') !== null");
-    browser.ready();
-    let trouble = text(&mut browser, "#trouble");
-    assert!(trouble.contains("bob has it now") && trouble.contains("Your draft is kept"), "{trouble}");
-    assert!(text(&mut browser, "#ask").contains("half a thought"));
-    no_complaints(&mut browser, &server, &[409]);
-    let labels = with_store(&project, async |store| store.labels(&ids).await.expect("read"));
-    assert!(labels.is_empty());
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod by_keyboard;
 mod case;
 mod killed;
 mod looks;
+mod lost;
 mod whole_loop;
 
 use std::io::{BufRead, BufReader, Read};
@@ -18,6 +19,7 @@ use seatrial::redact::Redacted;
 use seatrial::store::db::{Store, StoreUrl};
 use serde_json::{Value, json};
 
+use crate::browser::Browser;
 use crate::project::Project;
 
 /// A server that runs in a project.
@@ -75,6 +77,27 @@ impl Drop for Served {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// What can be read of an element.
+pub fn text(browser: &mut Browser, selector: &str) -> String {
+    let found = browser.eval(&format!("document.querySelector('{selector}')?.innerText ?? '(nothing)'"));
+    found.as_str().expect("text").to_owned()
+}
+
+/// No error in the console, and nothing asked of anybody but the server. A refusal that was meant is told in the console
+/// as an error, too: its status is given.
+pub fn no_complaints(browser: &mut Browser, server: &Served, meant: &[u16]) {
+    let is_meant = |e: &Value| {
+        let text = e["params"]["entry"]["text"].as_str().unwrap_or_default();
+        meant.iter().any(|status| text.contains(&format!("status of {status}")))
+    };
+    let complaints: Vec<_> = browser.complaints().into_iter().filter(|e| !is_meant(e)).collect();
+    assert_eq!(complaints, Vec::<Value>::new());
+    let origin = server.at("/");
+    let foreign: Vec<_> =
+        browser.requests().into_iter().filter(|u| u != "about:blank" && !u.starts_with(&origin)).collect();
+    assert!(foreign.is_empty(), "{foreign:?}");
 }
 
 /// Something done with the store of a project, from outside of any server.

@@ -48,16 +48,18 @@ function showReason() {
   document.querySelector(".why-skip").hidden = !skips;
 }
 
-// The lease is not in force any more: what was written stays, and can be taken up again.
+// The lease is not in force any more: what was written stays, and can be taken up again; or one goes on to the next.
 function lose(why) {
   work.lost = true;
   clearInterval(work.beat);
+  const ofAnswer = ["fence", "submission", "seconds"];
+  const hidden = [...work.form.querySelectorAll("input[type=hidden]")].filter((input) => !ofAnswer.includes(input.name));
+  const form = (id, action, key, text, more) => el("form", { method: "post", action, id }, hidden.map((input) => input.cloneNode()),
+    el("button", { "aria-keyshortcuts": key, ...more }, text, " ", el("kbd", { "aria-hidden": "true" }, key)));
   const note = byId("lost");
-  const again = el("form", { method: "post", action: `/item/${work.data.item}/take` },
-    el("input", { type: "hidden", name: "csrf", value: work.data.csrf }),
-    el("button", { class: "main", id: "again" }, "Take it again"));
-  note.replaceChildren(why, " ", "Your draft is kept.", " ");
-  note.after(again);
+  note.replaceChildren(why, " ", "Your draft is kept.");
+  note.after(el("div", { class: "actions" },
+    form("take", `/item/${work.data.item}/take`, "Enter", "Take it again", { class: "main" }), form("next", "/next", "n", "Next")));
   note.hidden = false;
   byId("save").disabled = true;
   saveDraft();
