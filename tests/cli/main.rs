@@ -12,6 +12,7 @@ mod ci;
 mod command;
 mod diff;
 mod endings;
+mod enqueued;
 mod examples;
 mod exports;
 mod gate;
