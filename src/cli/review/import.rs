@@ -29,7 +29,8 @@ gets an id that follows from what it says. So a file can be imported again. `sho
 was seen before: where a line does not say, that is not known, and `seatrial calibrate` holds no judge against the label.
 
 A file is one transaction: where a line is wrong, nothing is written, unless --partial, which writes the others. Where the
-store has users, who imports must be one of them, and an adjudicator where a line has `act` adjudicate or overrule.
+store has users, who imports must be one of them, and an adjudicator where a line has `act` adjudicate or overrule, or takes
+back what somebody else said (`act` undo).
 Exit codes: 0; 2 when a line is wrong; 5 when the store cannot be written, and then nothing was.")]
 pub struct Args {
     /// The file; `-` is standard input.
@@ -60,15 +61,16 @@ pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     let decides = found.labels.iter().any(|label| label.act.adjudicates());
     // Who imports vouches for it; nobody has to say who they are where that makes no difference.
     let who = reviewer(context);
-    let may =
-        opened.may(who.as_ref().map_or("", String::as_str), if decides { Role::Adjudicator } else { Role::Reviewer });
+    let name = who.as_ref().map_or("", String::as_str);
+    let adjudicates = opened.may(name, Role::Adjudicator).is_ok();
+    let may = opened.may(name, if decides { Role::Adjudicator } else { Role::Reviewer });
     may.map_err(|refused| who.err().unwrap_or(refused))?;
     let keep = match (args.dry_run, args.partial) {
         (true, _) => Keep::Nothing,
         (false, true) => Keep::Right,
         (false, false) => Keep::Whole,
     };
-    let done = opened.wait(import::take_in(&opened.store, &mut found, keep, now()))?;
+    let done = opened.wait(import::take_in(&opened.store, &mut found, keep, adjudicates, now()))?;
     tell(args, &found, done, context)
 }
 

@@ -104,11 +104,18 @@ fn pass_over(from: &mut dyn BufRead) -> io::Result<()> {
 }
 
 /// Takes what was read into the ledger, all of it in one transaction: what does not fit is told with its line, and `keep` says
-/// what becomes of the rest. What is in the ledger already is counted and not written again.
+/// what becomes of the rest. What is in the ledger already is counted and not written again. `adjudicates` is whether who takes
+/// it in may take back what somebody else said, as rows of an adjudicator do.
 ///
 /// # Errors
 /// The store cannot be written; then nothing was.
-pub async fn take_in(store: &Store, read: &mut Found, keep: Keep, now: Millis) -> Result<Imported, StoreError> {
+pub async fn take_in(
+    store: &Store,
+    read: &mut Found,
+    keep: Keep,
+    adjudicates: bool,
+    now: Millis,
+) -> Result<Imported, StoreError> {
     let mut labels = std::mem::take(&mut read.labels);
     let in_future = |label: &Incoming| label.at.is_some_and(|at| at > now + LATE_CLOCK);
     let late: Vec<u64> = labels.iter().filter(|label| in_future(label)).map(|label| label.line).collect();
@@ -120,7 +127,7 @@ pub async fn take_in(store: &Store, read: &mut Found, keep: Keep, now: Millis) -
     let rows: Vec<Brought> = labels.iter().map(|label| brought(label, now)).collect();
     let mut done = Imported::default();
     let mut resolved: BTreeMap<&ItemId, bool> = BTreeMap::new();
-    for ((label, row), taken) in labels.iter().zip(&rows).zip(store.bring_in(&rows, keep).await?) {
+    for ((label, row), taken) in labels.iter().zip(&rows).zip(store.bring_in(&rows, keep, adjudicates).await?) {
         match taken {
             Ok(Taken::Known) => done.known += 1,
             Ok(Taken::New(status)) => {

@@ -35,7 +35,7 @@ fn text(lines: &[ItemLine]) -> String {
 async fn take_in(into: &Testing, text: &str) -> (Found, Imported) {
     let now = 1_700_001_000_000;
     let mut found = import::read(&mut text.as_bytes()).unwrap();
-    let done = import::take_in(&into.store, &mut found, Keep::Whole, now).await.unwrap();
+    let done = import::take_in(&into.store, &mut found, Keep::Whole, true, now).await.unwrap();
     (found, done)
 }
 
@@ -51,12 +51,15 @@ async fn what_goes_out_of_one_ledger_comes_into_another_as_it_was() {
     from.store.import(&id(3), "ann", &said("e", Answer::Fail), at).await.unwrap().unwrap();
     from.store.import(&id(3), "bob", &said("f", Answer::Pass), at).await.unwrap().unwrap();
     from.store.adjudicate(&id(3), "cat", false, &said("g", Answer::Pass), at + 5).await.unwrap().unwrap();
+    // An adjudicator takes back what somebody else said.
+    from.store.import(&id(4), "ann", &said("h", Answer::Fail), at).await.unwrap().unwrap();
+    from.store.undo("h", "cat", true, &said("i", Answer::Pass), at + 1).await.unwrap().unwrap();
     let lines = exported(&from).await;
     assert_eq!(lines.len(), 4);
 
     let (found, done) = take_in(&into, &text(&lines)).await;
     assert_eq!(found.wrong, []);
-    assert_eq!(done, Imported { new: 7, known: 0, items: 3, resolved: 2, written: true });
+    assert_eq!(done, Imported { new: 9, known: 0, items: 4, resolved: 2, written: true });
     let copied = exported(&into).await;
     for (there, here) in lines.iter().zip(&copied) {
         let rows =
@@ -67,7 +70,7 @@ async fn what_goes_out_of_one_ledger_comes_into_another_as_it_was() {
 
     // Once more is as good as once.
     let (found, done) = take_in(&into, &text(&lines)).await;
-    assert_eq!((found.wrong_in_all, done), (0, Imported { known: 7, written: true, ..Imported::default() }));
+    assert_eq!((found.wrong_in_all, done), (0, Imported { known: 9, written: true, ..Imported::default() }));
 }
 
 #[tokio::test]
@@ -89,7 +92,7 @@ async fn what_does_not_fit_the_ledger_is_told_with_its_line_before_anything_is_w
         format!(r#"{{"item":"{two}","reviewer":"cat","answer":"pass","at":"2100-01-01T00:00:00Z"}}"#),
     ];
     let mut found = import::read(&mut lines.join("\n").as_bytes()).unwrap();
-    let done = import::take_in(&into.store, &mut found, Keep::Whole, 1_700_001_000_000).await.unwrap();
+    let done = import::take_in(&into.store, &mut found, Keep::Whole, false, 1_700_001_000_000).await.unwrap();
     let told: Vec<(u64, &str)> = found.wrong.iter().map(|w| (w.line, w.message.as_str())).collect();
     for (line, part) in [
         (2, "there is no item"),

@@ -35,18 +35,24 @@ pub enum Taken {
 
 impl Store {
     /// Brings rows in, each as if it were given at its time, those of an item in their order. What became of each, in the same
-    /// order. Others who write wait until all are looked at.
+    /// order. Others who write wait until all are looked at. Whoever brings them in vouches for them: with `may_undo_others`
+    /// also for those by which an adjudicator took back what somebody else had said.
     ///
     /// # Errors
     /// The store cannot be written; then nothing was.
-    pub async fn bring_in(&self, rows: &[Brought], keep: Keep) -> Result<Vec<Result<Taken, Refused>>, StoreError> {
+    pub async fn bring_in(
+        &self,
+        rows: &[Brought],
+        keep: Keep,
+        may_undo_others: bool,
+    ) -> Result<Vec<Result<Taken, Refused>>, StoreError> {
         let mut tx = self.begin().await?;
         // By item, so that two who bring in the same do not wait for each other in a circle.
         let mut order: Vec<usize> = (0..rows.len()).collect();
         order.sort_by_key(|at| &rows[*at].row.item);
         let mut taken = Vec::with_capacity(rows.len());
         for at in order {
-            taken.push((at, tx.bring_in(&rows[at]).await?));
+            taken.push((at, tx.bring_in(&rows[at], may_undo_others).await?));
         }
         taken.sort_by_key(|(at, _)| *at);
         let taken: Vec<_> = taken.into_iter().map(|(_, taken)| taken).collect();
@@ -60,7 +66,11 @@ impl Store {
 }
 
 impl Tx {
-    async fn bring_in(&mut self, brought: &Brought) -> Result<Result<Taken, Refused>, StoreError> {
+    async fn bring_in(
+        &mut self,
+        brought: &Brought,
+        may_undo_others: bool,
+    ) -> Result<Result<Taken, Refused>, StoreError> {
         let row = &brought.row;
         if self.locked(&row.item, row.at).await?.is_none() {
             return Ok(Err(unknown(&row.item)));
@@ -86,7 +96,7 @@ impl Tx {
                 if self.row(label).await?.is_none_or(|undone| undone.item != *item) {
                     return Ok(Err(Refused::Unknown { what: format!("label {label} of {item} to take back") }));
                 }
-                self.undo(label, who, false, &said, at).await?
+                self.undo(label, who, may_undo_others, &said, at).await?
             }
         };
         Ok(written.map(|(_, standing)| Taken::New(standing.status)))

@@ -156,21 +156,21 @@ on_both! {
             assert_eq!(found[2..], [Ok(Taken::New(ItemStatus::Pending)), Ok(Taken::New(ItemStatus::Resolved))]);
         };
         for keep in [Keep::Whole, Keep::Nothing] {
-            expected(&on.store.bring_in(&rows, keep).await.unwrap());
+            expected(&on.store.bring_in(&rows, keep, false).await.unwrap());
             assert_eq!(on.store.labels(&[id(1)]).await.unwrap(), [], "{keep:?}");
             assert_eq!(on.store.item(&id(1), 60).await.unwrap().unwrap().status, ItemStatus::Pending);
         }
-        expected(&on.store.bring_in(&rows, Keep::Right).await.unwrap());
+        expected(&on.store.bring_in(&rows, Keep::Right, false).await.unwrap());
         assert_eq!(on.store.labels(&[id(1)]).await.unwrap().len(), 3);
         // What was there is there, in whatever way it is brought again.
-        let again = on.store.bring_in(&[rows[0].clone(), rows[3].clone()], Keep::Whole).await.unwrap();
+        let again = on.store.bring_in(&[rows[0].clone(), rows[3].clone()], Keep::Whole, false).await.unwrap();
         assert_eq!(again, [Ok(Taken::Known), Ok(Taken::Known)]);
     }
 
     async fn an_answer_that_was_taken_back_is_not_taken_for_the_one_that_is_brought_again(on) {
         on.store.enqueue(&items(1, |_, _| ()), 0).await.unwrap();
         let nameless = brought("made up", "ann", Act::Label(Answer::Pass), false);
-        let bring = async |one: &Brought| on.store.bring_in(std::slice::from_ref(one), Keep::Whole).await.unwrap().remove(0);
+        let bring = async |one: &Brought| on.store.bring_in(std::slice::from_ref(one), Keep::Whole, false).await.unwrap().remove(0);
         assert_eq!(bring(&nameless).await, Ok(Taken::New(ItemStatus::Resolved)));
         assert_eq!(bring(&nameless).await, Ok(Taken::Known));
         on.store.undo("made up", "ann", false, &said("u", Answer::Pass), 60).await.unwrap().unwrap();
