@@ -17,7 +17,7 @@ use super::problem::Problem;
 use super::who::{Form, cookie, fields, set_cookie};
 use super::{App, pages, secret};
 use crate::ledger::Millis;
-use crate::store::db::Login;
+use crate::store::db::{LOGIN, Login, StoreError};
 
 /// How long somebody stays signed in, in seconds.
 const SIGNED_IN: i64 = 12 * 3600;
@@ -25,10 +25,13 @@ const SIGNED_IN: i64 = 12 * 3600;
 const SIGNING_IN: i64 = 12 * 3600;
 /// How long an attempt in vain counts, in milliseconds.
 const COUNTS: Millis = 15 * 60 * 1000;
-/// Attempts in vain, under one name and from one address, after which nobody may try for a while. They are counted in
-/// the store, so that a second server or a restart gives no more of them.
-const BY_NAME: u64 = 10;
+/// Attempts in vain under one name from one address, and from one address under any name, after which nobody may try so
+/// for a while. They are counted in the store, so that a second server or a restart gives no more of them.
+const BY_BOTH: u64 = 10;
 const BY_ADDRESS: u64 = 50;
+/// Attempts in vain under one name from everywhere, after which it may be tried only from where the person has signed in
+/// before: whoever guesses from many addresses guesses no faster, and keeps nobody out of where they work.
+const BY_NAME: u64 = 100;
 /// Passwords that are looked at at once: each takes 19 MiB.
 pub(super) const AT_ONCE: usize = 2;
 /// Most characters of a name that is tried and written down.
@@ -142,8 +145,7 @@ pub(super) async fn login(
     let now = (app.clock)();
     // One at a time is counted and then tried, so that many at once are not counted as one.
     let Ok(_permit) = app.passwords.acquire().await else { return Err(Problem::too_often(1)) };
-    let (named, from) = app.store.failed_logins(&name, &place, now - COUNTS).await?;
-    if named >= BY_NAME || from >= BY_ADDRESS {
+    if is_too_often(&app, &name, &place, &origin, now).await? {
         return Err(Problem::too_often(60));
     }
     let user = app.store.user(&name).await?.filter(|user| !user.disabled);
@@ -172,11 +174,20 @@ pub(super) async fn login(
         until: now + SIGNED_IN * 1000,
     };
     app.store.add_login(&login).await?;
-    app.seen(&user.name, "login", None, None, &origin).await?;
+    app.seen(&user.name, LOGIN, None, None, &origin).await?;
     let mut response = Redirect::to(inside(get("to"))).into_response();
     set(&mut response, &set_cookie(&app, &app.cookie, token.as_str(), SIGNED_IN))?;
     set(&mut response, &set_cookie(&app, &Browser::name(&app), "", 0))?;
     Ok(response)
+}
+
+/// Whether too many attempts were in vain of late for another one.
+async fn is_too_often(app: &App, name: &str, place: &str, origin: &str, now: Millis) -> Result<bool, StoreError> {
+    let failed = app.store.failed_logins(name, place, now - COUNTS).await?;
+    if failed.both >= BY_BOTH || failed.from >= BY_ADDRESS {
+        return Ok(true);
+    }
+    Ok(failed.named >= BY_NAME && !app.store.has_signed_in(name, origin).await?)
 }
 
 /// `POST /logout`

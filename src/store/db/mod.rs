@@ -55,7 +55,7 @@ pub use runs::{CheckRow, NewRun, Run, RunFilter, RunRow, SessionRow, SuiteRow, V
 pub use trail::{ANSWERS, REVEALED, Seen, TrailFilter};
 pub use transfer::Untaken;
 pub use url::StoreUrl;
-pub use users::{Login, Role, User};
+pub use users::{Failed, LOGIN, Login, Role, User};
 
 use crate::ledger::Refused;
 use crate::redact::Redactors;

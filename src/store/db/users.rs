@@ -53,6 +53,20 @@ pub struct User {
     pub created: Millis,
 }
 
+/// In the audit log: that somebody signed in.
+pub const LOGIN: &str = "login";
+
+/// Attempts to log in that were in vain.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Failed {
+    /// Under a name, from anywhere.
+    pub named: u64,
+    /// From a place, under any name.
+    pub from: u64,
+    /// Under the name and from the place.
+    pub both: u64,
+}
+
 /// Somebody who has logged in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Login {
@@ -274,18 +288,27 @@ impl Store {
         self.run(&sql).await.map(|_| ())
     }
 
-    /// How often somebody tried in vain since then: under this name, and from there.
+    /// How often somebody tried in vain since then.
     ///
     /// # Errors
     /// The store cannot be read.
-    pub async fn failed_logins(&self, name: &str, origin: &str, since: Millis) -> Result<(u64, u64), StoreError> {
-        let of = |column: &str, value: &str| {
-            let mut sql = Sql::new("SELECT count(*) AS n FROM failed_logins WHERE at >= ");
-            sql.arg(since).add(" AND ").add(column).add(" = ").arg(value);
-            sql
-        };
-        let named = self.one(&of("name", name), |row| count(row, "n")).await?.unwrap_or(0);
-        let from = self.one(&of("origin", origin), |row| count(row, "n")).await?.unwrap_or(0);
-        Ok((named, from))
+    pub async fn failed_logins(&self, name: &str, origin: &str, since: Millis) -> Result<Failed, StoreError> {
+        let mut sql = Sql::new("SELECT count(*) AS n, CAST(COALESCE(SUM(CASE WHEN name = ");
+        sql.arg(name).add(" THEN 1 ELSE 0 END), 0) AS BIGINT) AS named, CAST(COALESCE(SUM(CASE WHEN origin = ");
+        sql.arg(origin).add(" THEN 1 ELSE 0 END), 0) AS BIGINT) AS origin_n FROM failed_logins WHERE at >= ");
+        sql.arg(since).add(" AND (name = ").arg(name).add(" OR origin = ").arg(origin).add(")");
+        let counted = |row: &AnyRow| Ok((count(row, "n")?, count(row, "named")?, count(row, "origin_n")?));
+        let (either, named, from) = self.one(&sql, counted).await?.unwrap_or_default();
+        Ok(Failed { named, from, both: (named + from).saturating_sub(either) })
+    }
+
+    /// Whether somebody has ever signed in under a name from an address, as the audit log has it.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn has_signed_in(&self, name: &str, origin: &str) -> Result<bool, StoreError> {
+        let mut sql = Sql::new("SELECT n FROM trail WHERE item IS NULL AND who = ");
+        sql.arg(name).add(" AND what = ").arg(LOGIN).add(" AND origin = ").arg(origin).add(" LIMIT 1");
+        Ok(self.one(&sql, |_| Ok(())).await?.is_some())
     }
 }

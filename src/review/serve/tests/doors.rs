@@ -119,7 +119,33 @@ async fn behind_a_proxy_attempts_are_counted_by_where_they_come_from() {
     assert_eq!(from("x-forwarded-for: 198.51.100.1\r\n").await.status, 401);
     let trail = site.store.trail(&Default::default(), Default::default()).await.expect("read");
     assert_eq!((trail[0].what.as_str(), trail[0].origin.as_str()), ("login refused", "198.51.100.1"));
-    assert_eq!(site.store.failed_logins("nobody", "198.51.100.1", START).await.expect("read"), (1, 1));
+    let failed = site.store.failed_logins("nobody", "198.51.100.1", START).await.expect("read");
+    assert_eq!((failed.named, failed.from, failed.both), (1, 1, 1));
+}
+
+#[tokio::test]
+async fn who_tries_in_vain_from_elsewhere_keeps_nobody_out_of_where_they_work() {
+    let site = site(Access::Users).await;
+    site.user("ann", Role::Reviewer).await;
+    let fail = async |times: u32, from: &str| {
+        for _ in 0..times {
+            site.store.failed_login("ann", from, START).await.expect("stored");
+        }
+    };
+    let from = async |address: &str| {
+        let header = format!("x-forwarded-for: {address}\r\n");
+        site.try_login("ann", "password of ann", &header).await.status
+    };
+    fail(10, "203.0.113.1").await;
+    assert_eq!(from("203.0.113.1").await, 429);
+    assert_eq!(from("198.51.100.1").await, 303);
+    // From many addresses nobody tries without end either; but where she has signed in before, ann still can.
+    for n in 2..12 {
+        fail(9, &format!("203.0.113.{n}")).await;
+    }
+    assert_eq!(from("203.0.113.99").await, 429);
+    assert_eq!(from("198.51.100.1").await, 303);
+    assert!(site.login("ann", "password of ann").await.is_ok());
 }
 
 #[tokio::test]
