@@ -9,6 +9,8 @@ use super::{Context, Failure};
 use crate::eval::exit;
 use crate::ledger::Millis;
 use crate::model::duration;
+use crate::promote::book::unbelievable;
+use crate::report::safe;
 use crate::store::db::{Info, Seen};
 
 /// Arguments of `seatrial store`.
@@ -23,7 +25,9 @@ use crate::store::db::{Info, Seen};
 The store holds runs with their verdicts, what goes to people, what they say, and what was promoted: a SQLite file beside
 seatrial.toml, or a PostgreSQL database (`store`, SEATRIAL_STORE, --store). A backup is made while others go on reading
 and writing, and is a store itself. An export holds everything but people and their logins, sessions included; it goes
-from SQLite to PostgreSQL and back. Purging takes out the sessions, and leaves verdicts, labels and digests; with the
+from SQLite to PostgreSQL and back. What is taken in is held against itself first: decisions against the labels behind them,
+names against what they follow from, promotions against their chain. Who gave a label nobody can tell from it: whoever takes
+an export in vouches for that. Purging takes out the sessions, and leaves verdicts, labels and digests; with the
 setting `keep_content` it happens by itself.")]
 pub struct Args {
     #[command(subcommand)]
@@ -37,7 +41,7 @@ pub struct Args {
 enum What {
     /// Say what is in it.
     Info {
-        /// Look through all of it for damage.
+        /// Look through all of it for damage, and for what does not add up.
         #[arg(long)]
         check: bool,
         /// Print one machine-readable line.
@@ -56,7 +60,7 @@ enum What {
         /// The new file; standard output without it.
         file: Option<PathBuf>,
     },
-    /// Take an export into an empty store.
+    /// Take an export into an empty store, all of it or nothing: what does not add up is refused.
     Import {
         /// The export.
         file: PathBuf,
@@ -124,7 +128,10 @@ fn note(opened: &Opened, what: &str, now: Millis) -> Result<(), Failure> {
 
 fn info(opened: &Opened, check: bool, json: bool, context: &Context) -> Result<u8, Failure> {
     let info = opened.wait(opened.store().info())?;
-    let damage = if check { opened.wait(opened.store().damage())? } else { Vec::new() };
+    let mut damage = if check { opened.wait(opened.store().damage())? } else { Vec::new() };
+    if check && damage.is_empty() {
+        damage.extend(unbelievable(opened.wait(opened.store().promotion_log())?));
+    }
     let code = if damage.is_empty() { exit::PASSED } else { exit::INCOMPLETE };
     let Info { form, rows, bytes, sessions, purged } = info;
     if json {
@@ -209,8 +216,15 @@ fn export(opened: &Opened, file: Option<&Path>, now: Millis, context: &Context) 
 fn import(opened: &Opened, file: &Path, context: &Context) -> Result<u8, Failure> {
     let shown = file.display();
     let lines = File::open(file).map_err(|why| Failure::usage(format_args!("{shown}: {why}")))?;
-    let taken = opened.wait(opened.store().take_in(&mut BufReader::with_capacity(1 << 20, lines)))?;
-    let rows = taken.map_err(|why| Failure::usage(format_args!("{shown}: {why}; nothing of it was taken in")))?;
+    let taken = opened.wait(opened.store().take_in(&mut BufReader::with_capacity(1 << 20, lines), unbelievable))?;
+    let rows = taken.map_err(|why| {
+        let nothing = "help: nothing of it was taken in";
+        Failure::usage(format_args!(
+            "{}: {}\n{nothing}",
+            safe::line(&shown.to_string()),
+            safe::terminal(&why.to_string())
+        ))
+    })?;
     context.note(&format!("{rows} rows of {shown} are in {}\n", opened.store().shown()));
     Ok(exit::PASSED)
 }

@@ -109,16 +109,24 @@ pub async fn write(
     Err(BookError::Busy)
 }
 
+/// An entry as the store has it.
+fn sealed(row: LogRow) -> Result<Sealed, Broken> {
+    let seq = u64::try_from(row.seq).unwrap_or(0);
+    let signatures = serde_json::from_value(row.signatures);
+    let signatures = signatures.map_err(|why| Broken::new(seq, format!("its signatures are none: {why}")))?;
+    Ok(Sealed { seq, hash: row.hash, body: row.body, signatures })
+}
+
+/// Why a log that somebody wants to put into a store is not to be believed; `None` where it is.
+pub fn unbelievable(rows: Vec<LogRow>) -> Option<String> {
+    let log: Result<Vec<Sealed>, Broken> = rows.into_iter().map(sealed).collect();
+    log.and_then(|log| State::of(&log)).err().map(|why| format!("promotions: {why}"))
+}
+
 impl Shelf for Store {
     async fn log(&self) -> Result<Vec<Sealed>, BookError> {
         let rows = self.promotion_log().await.map_err(|why| BookError::Shelf(why.to_string()))?;
-        let sealed = |row: LogRow| {
-            let seq = u64::try_from(row.seq).unwrap_or(0);
-            let signatures = serde_json::from_value(row.signatures);
-            let signatures = signatures.map_err(|why| Broken::new(seq, format!("its signatures are none: {why}")))?;
-            Ok(Sealed { seq, hash: row.hash, body: row.body, signatures })
-        };
-        rows.into_iter().map(sealed).collect()
+        Ok(rows.into_iter().map(sealed).collect::<Result<_, _>>()?)
     }
 
     async fn append(&self, entries: &[Sealed], evidence: &BTreeMap<Digest, String>) -> Result<bool, BookError> {

@@ -5,7 +5,7 @@ use std::path::Path;
 use sqlx::Row;
 
 use super::sql::{Arg, Sql, count};
-use super::{Dialect, Store, StoreError, Trouble, migrate};
+use super::{Dialect, Store, StoreError, Trouble, migrate, sound};
 use crate::ledger::Millis;
 
 /// What is in a store.
@@ -147,15 +147,23 @@ impl Store {
         sql.query().execute(&self.0.pool).await.map(|_| ()).map_err(|e| self.told(e))
     }
 
-    /// Looks through all of a SQLite store for damage; what was found, and nothing where all is well.
+    /// Looks through all of it for damage: of a SQLite file, and whether its rows add up ([`super::sound`]). What was found,
+    /// the first of it, and nothing where all is well.
     ///
     /// # Errors
     /// It cannot be read at all.
     pub async fn damage(&self) -> Result<Vec<String>, StoreError> {
-        if self.0.dialect == Dialect::Postgres {
-            return Ok(Vec::new());
+        if self.0.dialect == Dialect::Sqlite {
+            let found = self.all(&Sql::new("PRAGMA integrity_check"), |row| row.try_get::<String, _>(0)).await?;
+            let found: Vec<String> = found.into_iter().filter(|line| line != "ok").collect();
+            if !found.is_empty() {
+                return Ok(found);
+            }
         }
-        let found = self.all(&Sql::new("PRAGMA integrity_check"), |row| row.try_get::<String, _>(0)).await?;
-        Ok(found.into_iter().filter(|line| line != "ok").collect())
+        let told = |why| self.told(why);
+        let mut begun = self.0.pool.begin_with(self.0.dialect.one_moment()).await.map_err(told)?;
+        let unsound = sound::look(&mut begun).await.map_err(told)?;
+        begun.rollback().await.map_err(told)?;
+        Ok(unsound.told)
     }
 }

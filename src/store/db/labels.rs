@@ -36,10 +36,12 @@ pub(super) fn standing_of(sql: &mut Sql, reviewer: &str) {
     sql.add(" AND NOT EXISTS (SELECT 1 FROM labels u WHERE u.undoes = l.id))");
 }
 
-const SELECT: &str = "SELECT id, item, seq, reviewer, act, answer, skip_reason, undoes, comment, at, seconds, source, \
+/// `SELECT` of whole rows, up to `WHERE`.
+pub(super) const SELECT: &str = "SELECT id, item, seq, reviewer, act, answer, skip_reason, undoes, comment, at, seconds, source, \
                       shown_proposal FROM labels ";
 
-fn label(row: &AnyRow) -> Result<Label, sqlx::Error> {
+/// A row of [`SELECT`].
+pub(super) fn label(row: &AnyRow) -> Result<Label, sqlx::Error> {
     let reason: Option<String> = row.try_get("skip_reason")?;
     let reason = reason.map(|name| SkipReason::named(&name).ok_or_else(|| strange(format!("skipped for `{name}`"))));
     let reason = reason.transpose()?;
@@ -236,7 +238,7 @@ impl Store {
 }
 
 /// The longest name of a person or a submission, in bytes, and the longest comment.
-const LONGEST: (usize, usize) = (256, 64 << 10);
+pub(super) const LONGEST: (usize, usize) = (256, 64 << 10);
 
 /// What of a submission is longer than can be kept.
 fn too_long(who: &str, said: &Submission) -> Option<String> {

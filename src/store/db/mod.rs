@@ -10,7 +10,7 @@
 //!   written.
 //! - `promotions`: the log of promotions and its evidence.
 //! - `users`: who may log in. `trail`: who looked at what. `outbox`: what is to be told to others.
-//! - `keep`: retention, backup, numbers. `transfer`: everything as lines, and back.
+//! - `keep`: retention, backup, numbers. `transfer`: everything as lines, and back. `sound`: whether it all adds up.
 //!
 //! No clock in here: callers say what time it is.
 
@@ -29,6 +29,7 @@ mod open;
 mod outbox;
 mod promotions;
 mod runs;
+mod sound;
 mod sql;
 mod trail;
 mod transfer;
@@ -52,6 +53,7 @@ pub use lines::Line;
 pub use outbox::{Outcome, Post};
 pub use promotions::LogRow;
 pub use runs::{CheckRow, NewRun, Run, RunFilter, RunRow, SessionRow, SuiteRow, VerdictRow};
+pub use sound::Unsound;
 pub use trail::{ANSWERS, REVEALED, Seen, TrailFilter};
 pub use transfer::Untaken;
 pub use url::StoreUrl;
@@ -94,6 +96,14 @@ impl Dialect {
         match self {
             Self::Sqlite => "BEGIN IMMEDIATE",
             Self::Postgres => "BEGIN",
+        }
+    }
+
+    /// What begins a transaction that reads, and sees one moment of all tables.
+    const fn one_moment(self) -> &'static str {
+        match self {
+            Self::Sqlite => "BEGIN",
+            Self::Postgres => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
         }
     }
 }

@@ -26,8 +26,7 @@ impl Store {
     /// # Errors
     /// The store cannot be read.
     pub async fn promotion_log(&self) -> Result<Vec<LogRow>, StoreError> {
-        let sql = Sql::new("SELECT seq, hash, body, signatures FROM promotion_log ORDER BY seq");
-        self.all(&sql, row_of).await
+        self.all(&log(), row_of).await
     }
 
     /// Adds entries at the end of the log, with their evidence: all of it, or nothing and `false` when the log has another
@@ -79,7 +78,13 @@ impl Store {
     }
 }
 
-fn row_of(row: &AnyRow) -> Result<LogRow, sqlx::Error> {
+/// The whole log, in order.
+pub(super) fn log() -> Sql {
+    Sql::new("SELECT seq, hash, body, signatures FROM promotion_log ORDER BY seq")
+}
+
+/// An entry of a row.
+pub(super) fn row_of(row: &AnyRow) -> Result<LogRow, sqlx::Error> {
     Ok(LogRow {
         seq: row.try_get("seq")?,
         hash: named(row, "hash", |text| serde_json::from_value(text.into()).ok())?,

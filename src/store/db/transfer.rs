@@ -3,6 +3,8 @@
 //! The first line says what it is, every other one is a row with its table, the last one how many rows there are; what was
 //! cut short is not taken in. Tables and columns are those that the database has. People are left out: their passwords
 //! and logins are nobody else's, and they are added anew.
+//!
+//! What is taken in comes from outside: it is held against itself ([`super::sound`]) before any of it is true.
 
 use std::io::{self, BufRead, Write};
 
@@ -12,13 +14,17 @@ use futures_util::TryStreamExt;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sqlx::any::{AnyRow, AnyTypeInfoKind};
+use sqlx::error::ErrorKind;
 use sqlx::{Column, Row, ValueRef};
 
 use super::sql::{Arg, Sql, count, strange};
-use super::{Dialect, Store, StoreError, Tx, migrate};
+use super::{Dialect, LogRow, Store, StoreError, Tx, Unsound, migrate, promotions, sound};
 
 /// The version of the lines.
 const VERSION: u32 = 1;
+
+/// The oldest form whose rows still mean what they say: before it, an answer counted as blind of which that is not known.
+const OLDEST: i64 = 4;
 
 /// Tables that stay where they are: what is being worked on now, and who people are.
 const LEFT_OUT: [&str; 7] = ["seatrial_schema", "users", "logins", "failed_logins", "leases", "drafts", "outbox"];
@@ -63,6 +69,9 @@ pub enum Untaken {
         /// What is wrong with it.
         why: String,
     },
+    /// It does not add up: no store would hold it.
+    #[error(transparent)]
+    Unsound(#[from] Unsound),
     /// The store is not empty.
     #[error("the store has something in it already; name a new one with `--store`")]
     NotEmpty,
@@ -168,12 +177,7 @@ impl Store {
     /// The store cannot be read; within, the lines cannot be written.
     pub async fn export(&self, out: &mut (dyn Write + Send)) -> Result<io::Result<u64>, StoreError> {
         let told = |error| self.told(error);
-        // One moment for all tables.
-        let begin = match self.0.dialect {
-            Dialect::Sqlite => "BEGIN",
-            Dialect::Postgres => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
-        };
-        let mut begun = self.0.pool.begin_with(begin).await.map_err(told)?;
+        let mut begun = self.0.pool.begin_with(self.0.dialect.one_moment()).await.map_err(told)?;
         let list = Sql::new(columns(self.0.dialect));
         let list = list.query().fetch_all(&mut *begun).await.map_err(told)?;
         let list = list.iter().map(column).collect::<Result<_, _>>().map_err(told)?;
@@ -198,13 +202,21 @@ impl Store {
         Ok(line(out, &End { rows }).and_then(|()| out.flush()).map(|()| rows))
     }
 
-    /// Takes in what [`Store::export`] wrote, all of it or nothing, into a store that is empty; how many rows.
+    /// Takes in what [`Store::export`] wrote, all of it or nothing, into a store that is empty; how many rows. `chain` says
+    /// what is wrong with a log of promotions, which means nothing here.
     ///
     /// # Errors
-    /// The store cannot be written; within, the lines are not what they must be.
-    pub async fn take_in(&self, lines: &mut (dyn BufRead + Send)) -> Result<Result<u64, Untaken>, StoreError> {
+    /// The store cannot be written; within, the lines are not what they must be, or do not add up.
+    pub async fn take_in(
+        &self,
+        lines: &mut (dyn BufRead + Send),
+        chain: fn(Vec<LogRow>) -> Option<String>,
+    ) -> Result<Result<u64, Untaken>, StoreError> {
         let mut tx = self.begin().await?;
-        let taken = tx.take_in(lines).await?;
+        let taken = match tx.take_in(lines).await? {
+            Ok(rows) => tx.sound(chain).await?.map(|()| rows),
+            Err(why) => Err(why),
+        };
         match taken {
             Ok(_) => tx.commit().await?,
             Err(_) => tx.end().await?,
@@ -230,6 +242,18 @@ fn next(lines: &mut (dyn BufRead + Send), at: u64) -> Result<Option<Vec<u8>>, Un
 }
 
 impl Tx {
+    /// That what is there by now adds up.
+    async fn sound(&mut self, chain: fn(Vec<LogRow>) -> Option<String>) -> Result<Result<(), Untaken>, StoreError> {
+        let mut found = sound::look(self.connection()).await.map_err(|why| self.store.told(why))?;
+        // A log of which a row cannot be read has been told already.
+        if found.all == 0
+            && let Some(why) = chain(self.all(&promotions::log(), promotions::row_of).await?)
+        {
+            found.add(why);
+        }
+        Ok(if found.all == 0 { Ok(()) } else { Err(found.into()) })
+    }
+
     async fn take_in(&mut self, lines: &mut (dyn BufRead + Send)) -> Result<Result<u64, Untaken>, StoreError> {
         let tables = Table::of(self.all(&Sql::new(columns(self.dialect())), column).await?);
         for table in &tables {
@@ -245,31 +269,51 @@ impl Tx {
             let (table, args, bytes) = match step {
                 Err(why) => return Ok(Err(why)),
                 Ok(Step::Head) => continue,
-                Ok(Step::End) => break,
+                Ok(Step::End) => match next(lines, at + 1) {
+                    Ok(None) => break,
+                    Ok(Some(_)) => {
+                        let why = "it goes on after its last line".to_owned();
+                        return Ok(Err(Untaken::Line { line: at + 1, why }));
+                    }
+                    Err(why) => return Ok(Err(why)),
+                },
                 Ok(Step::Row(table, args, bytes)) => (table, args, bytes),
             };
             rows += 1;
-            if portion.table != Some(table) || portion.bytes > PORTION {
-                self.put(&tables, std::mem::take(&mut portion)).await?;
+            let is_full = portion.table != Some(table) || portion.bytes > PORTION;
+            if is_full && let Err(why) = self.put(&tables, std::mem::take(&mut portion)).await? {
+                return Ok(Err(why));
             }
             portion.table = Some(table);
+            portion.last = at;
             portion.bytes += bytes;
             portion.rows.push(args);
         }
-        self.put(&tables, portion).await?;
+        if let Err(why) = self.put(&tables, portion).await? {
+            return Ok(Err(why));
+        }
         self.count_on(&tables).await?;
         Ok(Ok(rows))
     }
 
-    async fn put(&mut self, tables: &[Table], portion: Portion) -> Result<(), StoreError> {
-        let Some(table) = portion.table.and_then(|at| tables.get(at)) else { return Ok(()) };
+    /// Puts rows in; within, why they do not go together.
+    async fn put(&mut self, tables: &[Table], portion: Portion) -> Result<Result<(), Untaken>, StoreError> {
+        let Some(table) = portion.table.and_then(|at| tables.get(at)) else { return Ok(Ok(())) };
         let names: Vec<&str> = table.columns.iter().map(|(name, _)| name.as_str()).collect();
         let statements =
             Sql::inserts(self.dialect(), &format!("{} ({})", table.name, names.join(", ")), portion.rows, "");
         for sql in &statements {
-            self.run(sql).await?;
+            match sql.query().execute(self.connection()).await {
+                Ok(_) => {}
+                Err(sqlx::Error::Database(why)) if !matches!(why.kind(), ErrorKind::Other) => {
+                    let name = &table.name;
+                    let why = format!("the rows of `{name}` up to here do not go together: {}", why.message());
+                    return Ok(Err(Untaken::Line { line: portion.last, why }));
+                }
+                Err(why) => return Err(self.store.told(why)),
+            }
         }
-        Ok(())
+        Ok(Ok(()))
     }
 
     /// Lets keys that count by themselves go on after those that were taken in. SQLite does so by itself.
@@ -295,6 +339,8 @@ struct Portion {
     table: Option<usize>,
     rows: Vec<Vec<Arg>>,
     bytes: usize,
+    /// The line of the last one.
+    last: u64,
 }
 
 enum Step {
@@ -313,6 +359,14 @@ fn step(found: Option<Vec<u8>>, at: u64, rows: u64, tables: &[Table]) -> Result<
         let head: Head = serde_json::from_slice(&found).map_err(|e| wrong(format!("not an export of a store: {e}")))?;
         if head.seatrial_store > VERSION || head.form > migrate::KNOWN {
             return Err(wrong(format!("it was written by a later seatrial (form {})", head.form)));
+        }
+        if head.seatrial_store < VERSION || head.form < OLDEST {
+            let form = head.form;
+            let why = format!(
+                "it was written by an earlier seatrial (form {form}), whose rows do not say whether answers were blind: \
+                 open that store with this seatrial and export it again"
+            );
+            return Err(wrong(why));
         }
         return Ok(Step::Head);
     }

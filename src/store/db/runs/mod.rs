@@ -4,6 +4,8 @@
 mod read;
 mod write;
 
+pub(super) use read::READERS;
+
 use crate::ledger::Millis;
 use crate::model::digest::Digest;
 use crate::model::{Level, Severity, Status};

@@ -125,6 +125,18 @@ impl Store {
     }
 }
 
+/// What reads a row of a table.
+type Reader = fn(&AnyRow) -> Result<(), sqlx::Error>;
+
+/// The tables of runs, each with what reads its rows.
+pub(in crate::store::db) const READERS: [(&str, Reader); 5] = [
+    ("runs", |row| run_of(row).map(drop)),
+    ("run_suites", |row| suite_of(row).map(drop)),
+    ("run_checks", |row| check_of(row).map(drop)),
+    ("run_sessions", |row| session_of(row).map(drop)),
+    ("verdicts", |row| verdict_of(row).map(drop)),
+];
+
 fn place<T>(all: &mut [T], at: u32) -> Result<&mut T, sqlx::Error> {
     all.get_mut(at as usize).ok_or_else(|| strange(format!("a run has a part without its whole ({at})")))
 }

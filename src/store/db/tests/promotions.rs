@@ -4,7 +4,7 @@ use crate::model::digest::Digest;
 use crate::store::db::LogRow;
 use crate::store::db::testing::on_both;
 
-fn row(seq: i64, text: &str) -> LogRow {
+pub fn row(seq: i64, text: &str) -> LogRow {
     let body = format!("{{\"text\":\"{text}\"}}");
     LogRow {
         seq,
