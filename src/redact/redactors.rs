@@ -39,15 +39,19 @@ impl Redactors {
         })
     }
 
-    /// Words that somebody wrote about something, as they may be written where `plan` is what its suite hides.
+    /// Words that somebody wrote about something, as they may be written where `suites` is what its suites hide.
     ///
     /// # Errors
     /// As [`Redactors::with`]; never of no words.
-    pub fn words(&self, text: &str, plan: Option<&RedactPlan>) -> Result<Redacted<String>, Unknown> {
+    pub fn words<'p>(
+        &self,
+        text: &str,
+        suites: impl IntoIterator<Item = &'p RedactPlan>,
+    ) -> Result<Redacted<String>, Unknown> {
         if text.is_empty() {
             return Ok(Redacted::of(String::new()));
         }
-        Ok(self.with(plan)?.pass(&text.to_owned()).map(Cow::into_owned))
+        Ok(self.with(suites)?.pass(&text.to_owned()).map(Cow::into_owned))
     }
 }
 
@@ -66,7 +70,8 @@ mod tests {
     fn words_go_through_the_rules_of_the_settings_and_of_the_suite() {
         let settings = RedactTable { detectors: vec!["iban".into()], ..RedactTable::default() };
         let redactors = Redactors::new(settings, Detectors::builtin(), None);
-        let said = |plan| redactors.words("ask ann@example.com of DE89370400440532013000", plan).unwrap().into_inner();
+        let text = "ask ann@example.com of DE89370400440532013000";
+        let said = |plan: Option<&RedactPlan>| redactors.words(text, plan).unwrap().into_inner();
         assert_eq!(said(None), "ask ann@example.com of [redacted:iban]");
         assert_eq!(said(Some(&plan("email"))), "ask [redacted:email] of [redacted:iban]");
     }

@@ -48,6 +48,8 @@ What is kept
   ci.pub.pem (`trusted_keys`). A name (--by) is a claim that nothing authenticates: `approvers` and `self_approval` keep
   honest people from mistakes, and nobody from taking another's name. That an entry is from one who holds a key,
   `trusted_keys` shows; who may write to the store, and has the key, can approve.
+  Reasons and what hooks say go through the rules of redaction first, those of the settings and of the suites of the
+  evidence: the log keeps them for ever.
 
 seatrial promote verify AGENT@VERSION --to TARGET --artifact FILE
   holds an approval against what is there now, offline: the chain (and --head), signatures, expiry, and every digest it is

@@ -9,7 +9,7 @@ use super::desk::Desk;
 use super::{desk, hooks, words};
 use crate::eval::exit;
 use crate::promote::event::{Event, Version};
-use crate::promote::state::State;
+use crate::promote::state::{Promotion, State, Status};
 use crate::report::safe;
 
 /// Arguments of `seatrial promote rollback`.
@@ -73,6 +73,10 @@ pub fn rollback(args: &Rollback, context: &Context) -> Result<u8, Failure> {
     }
     let key = target.map(desk::Keys::of).transpose()?.and_then(|keys| keys.secret);
     let none = || format!("{} is not live at `{}`", args.agent, args.at);
+    let said = match before.state.live(&args.agent, &args.at) {
+        Some(live) => desk.words_if_known(&args.reason, &live.submission),
+        None => args.reason.clone(),
+    };
     let book = desk.write(key.as_ref(), &BTreeMap::new(), &|book, now| {
         let state = &book.state;
         let from = state.live(&args.agent, &args.at).ok_or_else(none)?;
@@ -88,10 +92,13 @@ pub fn rollback(args: &Rollback, context: &Context) -> Result<u8, Failure> {
                 "no version was live at `{}` before {} that is still approved",
                 args.at, from.submission.version
             ),
-            Some(version) => format!("{}@{version} is not approved for `{}`", args.agent, args.at),
+            Some(version) => {
+                let version = Version { agent: args.agent.clone(), version: version.clone() };
+                unapproved(state, &version, Some(&args.at))
+            }
         })?;
         let (promotion, to) = (from.submission.promotion.clone(), to.submission.promotion.clone());
-        let (reason, alert) = (args.reason.clone(), args.alert.clone());
+        let (reason, alert) = (said.clone(), args.alert.clone());
         Ok(vec![(by.clone(), Event::RolledBack { promotion, to, reason, alert })])
     })?;
     let rolled = book.log.last().map(|last| last.seq);
@@ -136,15 +143,18 @@ pub fn alias(args: &Alias, context: &Context) -> Result<u8, Failure> {
     {
         return Err(Failure::usage("a name has no white space, and is no longer than 100 bytes"));
     }
-    let target_of =
-        |state: &State| state.approved(&args.version, None, desk::now()).map(|p| p.submission.target.clone());
-    let target = target_of(&before.state).and_then(|name| context.settings.targets.get(&name));
+    let approved = before.state.approved(&args.version, None, desk::now());
+    let target = approved.and_then(|p| context.settings.targets.get(&p.submission.target));
+    let said = match approved {
+        Some(promotion) => desk.words(&args.reason, &promotion.submission)?,
+        None => args.reason.clone(),
+    };
     let key = target.map(desk::Keys::of).transpose()?.and_then(|keys| keys.secret);
     let book = desk.write(key.as_ref(), &BTreeMap::new(), &|book, now| {
         let approved = book.state.approved(&args.version, None, now);
-        let approved = approved.ok_or_else(|| format!("{} is not approved for any target", args.version))?;
+        let approved = approved.ok_or_else(|| unapproved(&book.state, &args.version, None))?;
         let promotion = approved.submission.promotion.clone();
-        let (alias, reason) = (args.name.clone(), args.reason.clone());
+        let (alias, reason) = (args.name.clone(), said.clone());
         Ok(vec![(by.clone(), Event::Aliased { alias, promotion, reason })])
     })?;
     let mut out = String::new();
@@ -159,6 +169,26 @@ pub fn alias(args: &Alias, context: &Context) -> Result<u8, Failure> {
         out = words::line(exit::PASSED, None, &more);
     }
     context.print(out.as_bytes(), exit::PASSED)
+}
+
+/// Why a version counts as approved nowhere, or not for one target: how its newest promotion stands, and since when.
+fn unapproved(state: &State, version: &Version, target: Option<&str>) -> String {
+    let of = |p: &&Promotion| p.submission.version == *version && target.is_none_or(|t| p.submission.target == t);
+    let place = target.map_or("any target".to_owned(), |target| format!("`{target}`"));
+    let Some(newest) = state.promotions.iter().rev().find(of) else {
+        return format!("{version} is not approved for {place}: nobody has submitted it");
+    };
+    let submission = &newest.submission;
+    let id = &submission.promotion;
+    match (newest.status, newest.expires) {
+        (Status::Approved, Some(end)) => format!(
+            "{version} is approved for {place} no more: its approval for `{}` ({id}) ended at {end}; submit it again",
+            submission.target
+        ),
+        (status, _) => {
+            format!("{version} is not approved for {place}: {id} to `{}` is {}", submission.target, status.name())
+        }
+    }
 }
 
 fn is_target(name: &str, state: &State, context: &Context) -> bool {

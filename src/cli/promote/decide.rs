@@ -61,10 +61,11 @@ pub fn approve(args: &Approve, context: &Context) -> Result<u8, Failure> {
     if promotion.status == Status::Pending {
         stands(promotion, target, &keys, &desk)?;
     }
+    let said = desk.words(&args.reason, &promotion.submission)?;
     let id = promotion.submission.promotion.clone();
     let book = desk.write(keys.secret.as_ref(), &BTreeMap::new(), &|book, now| {
         let (granted, expires) = book.state.grant(&id, now);
-        let (promotion, reason) = (id.clone(), args.reason.clone());
+        let (promotion, reason) = (id.clone(), said.clone());
         Ok(vec![(by.clone(), Event::Approved { promotion, reason, automatic: false, granted, expires })])
     })?;
     let ran = hooks::run_due(&desk, &by, Some(&id), &book)?;
@@ -80,9 +81,10 @@ pub fn reject(args: &Reject, context: &Context) -> Result<u8, Failure> {
     // What belongs to no target any more can still be rejected.
     let target = context.settings.targets.get(&promotion.submission.target);
     let key = target.map(desk::Keys::of).transpose()?.and_then(|keys| keys.secret);
+    let said = desk.words(&args.reason, &promotion.submission)?;
     let id = promotion.submission.promotion.clone();
     desk.write(key.as_ref(), &BTreeMap::new(), &|_, _| {
-        Ok(vec![(by.clone(), Event::Rejected { promotion: id.clone(), reason: args.reason.clone() })])
+        Ok(vec![(by.clone(), Event::Rejected { promotion: id.clone(), reason: said.clone() })])
     })?;
     tell(&desk, args.json, &id, &[])
 }

@@ -12,11 +12,13 @@ use crate::eval::exit;
 use crate::model::digest::Digest;
 use crate::net::secret;
 use crate::promote::book::{self, Book, BookError, Shelf, Wanted};
-use crate::promote::event::Id;
+use crate::promote::event::{Id, Submission};
+use crate::promote::gate::{self, Gate};
 use crate::promote::keys::{Public, Secret};
 use crate::promote::moment::Moment;
 use crate::promote::record::file_digest;
 use crate::promote::state::{Promotion, Refused, State};
+use crate::redact::Redacted;
 use crate::report::safe;
 use crate::store::db::Store;
 use crate::suite::nearest::nearest;
@@ -165,6 +167,11 @@ pub fn artifact(given: &str, context: &Context) -> Result<Digest, Failure> {
     }
 }
 
+/// That what somebody says is not written.
+fn untaken(why: impl std::fmt::Display) -> Failure {
+    Failure::usage(format_args!("the reason is not taken: {why}"))
+}
+
 /// A promotion by its name.
 pub fn promotion<'s>(state: &'s State, id: &str) -> Result<&'s Promotion, Failure> {
     let known = || state.promotions.iter().map(|p| p.submission.promotion.0.as_str());
@@ -206,6 +213,42 @@ impl<'c> Desk<'c> {
     /// Evidence by its digest.
     pub fn evidence(&self, digest: &Digest) -> Result<Option<String>, Failure> {
         self.wait(Shelf::evidence(self.store(), digest)).map_err(failure)
+    }
+
+    /// What somebody says of a promotion, as it may be written: the log keeps it for ever, so it goes through the rules of the
+    /// settings, and of the suites whose evidence the promotion rests on.
+    ///
+    /// # Errors
+    /// What those suites hide is not known here.
+    pub fn words(&self, text: &str, of: &Submission) -> Result<String, Failure> {
+        if text.is_empty() {
+            return Ok(String::new());
+        }
+        let gate = self.evidence(&of.gate)?.and_then(|text| serde_json::from_str::<Gate>(&text).ok());
+        let Some(gate) = gate else {
+            let id = &of.promotion;
+            let why =
+                format!("the evidence of {id} is not there, and with it what its suites take out of what is written");
+            return Err(untaken(why));
+        };
+        self.words_of(text, &gate)
+    }
+
+    /// The same where something has to go on also when it is not known what must not be written: then nothing of it is.
+    pub fn words_if_known(&self, text: &str, of: &Submission) -> String {
+        self.words(text, of).unwrap_or_else(|why| {
+            self.context.note(&format!("seatrial: {}\n", why.message.trim_end()));
+            "not written: what must be hidden of it is not known".to_owned()
+        })
+    }
+
+    /// The same, of evidence that is not written yet.
+    ///
+    /// # Errors
+    /// As [`Desk::words`].
+    pub fn words_of(&self, text: &str, gate: &Gate) -> Result<String, Failure> {
+        let plans = gate::all(&gate.runs).filter_map(|(_, suite)| suite.redact.as_ref());
+        self.context.redactors().words(text, plans).map(Redacted::into_inner).map_err(untaken)
     }
 
     /// The store.

@@ -149,6 +149,8 @@ pub fn run_due(desk: &Desk<'_>, by: &str, only: Option<&Id>, book: &Book) -> Res
         let env = |name: &str| secret::of_environment(name);
         let edge = Edge { seconds: &seconds, env: &env };
         let said = desk.wait(hooks::run(target, hook, &due, &told, &edge));
+        let words = |text: String| desk.words_if_known(&text, &promotion.submission);
+        let said = said.map(words).map_err(words);
         let key = desk::secret_key(Some(target))?;
         let written = desk.write(key.as_ref(), &BTreeMap::new(), &|_, _| {
             let event = Event::Hooked {

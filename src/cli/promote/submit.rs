@@ -96,7 +96,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
         gate: &gate,
         of,
         statement: Digest::of(statement.as_bytes()),
-        overrides: args.overrides.clone().zip(until),
+        overrides: args.overrides.as_deref().map(|said| desk.words_of(said, &gate)).transpose()?.zip(until),
         draft: args.draft,
         by,
     };

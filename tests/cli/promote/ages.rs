@@ -47,7 +47,9 @@ fn an_approval_that_ended_is_verified_by_nobody_and_nothing_goes_back_to_it() {
     promote(&project, &["approve", "p1", "--by", "jan"]).code(0).says("expires");
     wait(1);
     verify(&project, &[]).code(1).says("it is expired since");
-    promote(&project, &["alias", "champion", VERSION]).code(1).complains("is not approved");
+    let ended = "is approved for any target no more: its approval for `prod` (p1) ended at";
+    promote(&project, &["alias", "champion", VERSION]).code(1).complains(ended).complains("submit it again");
+    promote(&project, &["alias", "champion", "airline@9"]).code(1).complains("nobody has submitted it");
     // A longer one takes its place, and is taken back: there is no way back to what has ended.
     project.file("seatrial.toml", "[promote.prod]\nexpires = \"24h\"\nrollback_on = [\"burn\"]\n");
     next_version(&project, "1.5");

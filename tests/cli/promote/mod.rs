@@ -7,6 +7,7 @@ mod keys;
 mod log;
 mod people;
 mod refused;
+mod secrets;
 mod states;
 mod void;
 
