@@ -22,7 +22,7 @@ use super::late::Late;
 use super::reasons::message;
 use super::{Drawn, Kept, Line, RunSummary, Sink};
 use crate::eval::event::{CheckPlan, LeftOutEvent, Plan, SessionEvent, SuiteEnd, SuitePlan};
-use crate::eval::gate::{Decision, SuiteSummary};
+use crate::eval::gate::{CheckSummary, Decision, SuiteSummary};
 use crate::eval::keys::{Keys, key};
 use crate::model::{Level, Status, Verdict};
 use crate::suite::ExpectedFail;
@@ -120,7 +120,11 @@ impl Totals {
                 case(level, &check.id, non_success(check, ERROR, why));
             } else if check.level == Level::System {
                 let status = if !seen.exercised {
-                    unexercised(check)
+                    unexercised(check, seen)
+                } else if seen.held > 0 {
+                    skipped("held for review")
+                } else if seen.error > 0 && seen.only_reports() {
+                    tolerated(&seen.reason)
                 } else if seen.error > 0 {
                     non_success(check, ERROR, &seen.reason)
                 } else if seen.fail > 0 {
@@ -130,7 +134,7 @@ impl Totals {
                 };
                 case(level, &check.id, status);
             } else if !seen.exercised {
-                case(level, &check.id, unexercised(check));
+                case(level, &check.id, unexercised(check, seen));
             }
         }
         for id in &summary.missing {
@@ -447,11 +451,12 @@ fn status(check: &CheckPlan, verdict: &Verdict, excuse: &Excuse) -> Outcome {
     }
 }
 
-fn unexercised(check: &CheckPlan) -> Outcome {
-    if check.optional {
-        skipped("unexercised (optional)")
-    } else {
-        non_success(check, ERROR, "unexercised: it was applied to nothing in the whole run")
+fn unexercised(check: &CheckPlan, seen: &CheckSummary) -> Outcome {
+    const NOTHING: &str = "unexercised: it was applied to nothing in the whole run";
+    match check.optional {
+        true => skipped("unexercised (optional)"),
+        false if seen.only_reports() => tolerated(NOTHING),
+        false => non_success(check, ERROR, NOTHING),
     }
 }
 

@@ -300,7 +300,7 @@ pub(super) fn decision_style(decision: Decision) -> Style {
 
 /// How much a check deserves to be looked at; 0 when all is well.
 fn gravity(check: &CheckSummary) -> u8 {
-    let blocks = u8::from(check.severity.blocks());
+    let blocks = u8::from(check.severity.blocks() && !check.only_reports());
     if check.sessions.fail > 0 {
         4 + blocks * 4
     } else if errs(check) {
@@ -313,7 +313,7 @@ fn gravity(check: &CheckSummary) -> u8 {
 }
 
 fn word(check: &CheckSummary) -> (&'static str, Style) {
-    let blocks = check.severity.blocks();
+    let blocks = check.severity.blocks() && !check.only_reports();
     if check.sessions.fail > 0 {
         ("fail", if blocks { BAD } else { UNSURE })
     } else if errs(check) {

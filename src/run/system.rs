@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::checks::build::{Build, Files, Kit};
 use crate::checks::system::past::{Against, Past};
-use crate::checks::system::{Around, Column, SystemFinding, Window};
+use crate::checks::system::{Around, Bound, Column, SystemFinding, Window};
 use crate::checks::{self, Compiled, SystemCheck};
 use crate::eval::baseline::{Baseline, Found};
 use crate::eval::evaluate;
@@ -51,7 +51,7 @@ pub fn decide_again(plan: &SuitePlan, fold: &SuiteFold<'_>) -> (Vec<(u32, System
     });
     let (mut found, panicked) = ask(plan, asked.collect(), fold);
     let unbuilt = built.iter().filter_map(|(index, _, built)| Some((*index as u32, built.as_ref().err()?.clone())));
-    found.extend(unbuilt.map(|(index, why)| (index, SystemFinding::error(why))));
+    found.extend(unbuilt.map(|(index, why)| (index, unknown(why))));
     (found, panicked)
 }
 
@@ -86,11 +86,16 @@ fn ask(plan: &SuitePlan, asked: Vec<Asked<'_>>, fold: &SuiteFold<'_>) -> (Vec<(u
         let window = Window { columns, cases, check_index: &check_index, around: &around };
         let finding = catch_unwind(AssertUnwindSafe(|| check.decide(&window))).unwrap_or_else(|_| {
             panicked = true;
-            SystemFinding::error(format!("a bug in seatrial: the check panicked: {}", evaluate::last_panic()))
+            unknown(format!("a bug in seatrial: the check panicked: {}", evaluate::last_panic()))
         });
         found.push((*index as u32, noted(finding, &around)));
     }
     (found, panicked)
+}
+
+/// Could not be asked. What it is held to is not known: it may not be taken for one that only reports.
+fn unknown(why: String) -> SystemFinding {
+    SystemFinding { bound: Some(Bound::default()), ..SystemFinding::error(why) }
 }
 
 /// With what must be known of the earlier run that the finding is against.

@@ -121,6 +121,24 @@ fn fewer_trials_than_k_are_an_error() {
 }
 
 #[test]
+fn what_has_no_bound_only_reports_also_what_it_could_not_measure() {
+    let rates = "check = \"metric\"\nmetric = \"tokens\"\nstat = \"mean\"\n";
+    let suite = format!(
+        "{GOOD}[gate]\nreliability = {{ k = 3 }}\n[[system]]\nid = \"thrice\"\ncheck = \"reliability\"\nk = 3\n\
+         [[system]]\nid = \"spent\"\n{rates}[[system]]\nid = \"rated\"\n{}",
+        rates.replace("tokens", "csat").replace("mean", "max")
+    );
+    let project = Project::with(&suite, &[&trial("a", 0, "good"), &trial("a", 1, "good")]);
+    project.run().code(0).says("not measured");
+    let found = |id: &str| (project.check(id)["error"].clone(), project.check(id)["value"].clone());
+    for id in ["thrice", "spent", "rated"] {
+        assert_eq!(found(id), (1.into(), serde_json::Value::Null), "{id}: what was not measured is an error");
+    }
+    let junit = project.report("junit.xml");
+    assert!(junit.contains("failures=\"0\" errors=\"0\"") && junit.contains("tolerated: pass^3"), "{junit}");
+}
+
+#[test]
 fn fewer_trials_than_wanted_are_missing() {
     let suite = format!("[suite]\nname = \"s\"\ntrials = 2\n{GOOD}");
     Project::with(&suite, &[&trial("a", 0, "good")]).run().code(4).says("fewer than the 2 trials wanted: a");

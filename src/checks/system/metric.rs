@@ -18,7 +18,7 @@ use crate::model::{Level, Status};
 use crate::stats::samples::Samples;
 
 /// A number over all sessions: a statistic of a metric, or a ratio of sums, held to a bound. Without `max` and `min`
-/// it only reports.
+/// it only reports, also what it could not measure.
 ///
 /// Metrics with one value per turn are `ttft_ms` and `turn_ms`; per session `session_ms`, `tokens_in`, `tokens_out`,
 /// `tokens`, `cost_usd`, `tool_calls`, `tool_errors`, `turns`, `memory_reads`, `memory_writes` (counted as by the check

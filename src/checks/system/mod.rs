@@ -173,7 +173,7 @@ pub struct SystemFinding {
     /// By group, when `by` is given, in order of the group.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub groups: Vec<GroupFinding>,
-    /// The bound; `None` when the check only reports.
+    /// The bound; `None` when the check only reports, so that one that is not known is no `None`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bound: Option<Bound>,
     /// Why, when it did not pass; what was measured, when it only reports.
@@ -182,9 +182,6 @@ pub struct SystemFinding {
     /// Nothing in the window was a subject of it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unexercised: bool,
-    /// It is held, and as people decide it could not be measured at all.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub may_err: bool,
 }
 
 impl SystemFinding {
@@ -202,7 +199,6 @@ impl SystemFinding {
             bound: None,
             reason: reason.into(),
             unexercised: false,
-            may_err: false,
         }
     }
 }

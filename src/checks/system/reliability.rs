@@ -12,7 +12,7 @@ use crate::stats::{reliability, sum};
 
 /// How reliably cases pass when they are tried again: the mean over the cases of pass^k (the chance that k trials all
 /// pass) or pass@k (that at least one of k does), of one check (`of`) or of the whole case. Without `min` it only
-/// reports.
+/// reports, also what it could not measure.
 ///
 /// With c of a case's n trials passed, pass^k is C(c,k) / C(n,k) and pass@k is 1 - C(n-c,k) / C(n,k). A case with
 /// fewer trials than k is an error of that case. Such a case, and trials that could not be measured, leave a range of
@@ -76,9 +76,6 @@ struct Case {
     ends: [Range; 2],
     /// Fewer trials than k.
     few: bool,
-    /// It may end as one that could not be measured, and does however people decide.
-    may_err: bool,
-    must_err: bool,
 }
 
 impl SystemCheck for Reliability {
@@ -103,25 +100,24 @@ impl SystemCheck for Reliability {
         let ((Some(low), Some(low_best)), (Some(high_worst), Some(high))) = (lows, highs) else {
             return SystemFinding { bound, ..SystemFinding::error("the mean over the cases is not a number") };
         };
-        let known = low == high && ranges.iter().all(|c| !c.few);
-        let (status, may_err) = match self.min {
-            Some(min) => {
-                let at = |low: f64, high: f64| match (low >= min, high < min) {
-                    (true, _) => Status::Pass,
-                    (_, true) => Status::Fail,
-                    _ => Status::Error,
-                };
-                let (worst, best) = (at(low, high_worst), at(low_best, high));
-                (if worst == best { worst } else { Status::Held }, false)
-            }
-            None if known => (Status::Pass, false),
-            None if ranges.iter().any(|c| c.few || c.must_err) => (Status::Error, false),
-            None => (Status::Held, ranges.iter().any(|c| c.may_err)),
+        let few = ranges.iter().any(|c| c.few);
+        let known = low == high && !few;
+        let at = |low: f64, high: f64| match self.min {
+            Some(min) if low >= min => Status::Pass,
+            Some(min) if high < min => Status::Fail,
+            // Nothing to hold it against, and one number.
+            None if low == high && !few => Status::Pass,
+            _ => Status::Error,
+        };
+        let status = match (at(low, high_worst), at(low_best, high)) {
+            (worst, best) if worst != best => Status::Held,
+            (Status::Pass, _) if self.min.is_none() && !known => Status::Held,
+            (same, _) => same,
         };
         let quiet = status == Status::Pass && self.min.is_some() && known;
         let reason = if quiet { String::new() } else { self.reason(&cases, &ranges, low, high) };
         let value = known.then_some(low);
-        SystemFinding { status, value, count: cases.len() as u64, bound, may_err, ..SystemFinding::error(reason) }
+        SystemFinding { status, value, count: cases.len() as u64, bound, ..SystemFinding::error(reason) }
     }
 }
 
@@ -137,16 +133,9 @@ impl Reliability {
             value(passed).ok().zip(value(passed + unknown).ok()).map(|(low, high)| Range { low, high })
         };
         let ends = [End::Worst, End::Best].map(|end| range(end, trials.count_at(end, Status::Error)));
-        let may_err = trials.each.iter().any(|trial| trial.may_err);
-        // An error that stays leaves a range wherever the others do not settle the value without it.
-        let stays = trials.each.iter().filter(|trial| trial.must_err()).count() as u64;
-        let wide = |end| range(end, stays).is_some_and(|range| range.low < range.high);
         match ends {
-            [Some(worst), Some(best)] => {
-                let must_err = wide(End::Worst) && wide(End::Best);
-                Case { ends: [worst, best], few: false, may_err, must_err }
-            }
-            _ => Case { ends: [Range { low: 0.0, high: 1.0 }; 2], few: true, may_err: true, must_err: true },
+            [Some(worst), Some(best)] => Case { ends: [worst, best], few: false },
+            _ => Case { ends: [Range { low: 0.0, high: 1.0 }; 2], few: true },
         }
     }
 

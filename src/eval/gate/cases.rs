@@ -40,6 +40,11 @@ impl Judged {
         self.worst != self.best
     }
 
+    /// Whether people may decide that it fails as is expected for now, so that it is not counted.
+    pub fn may_go(&self) -> bool {
+        self.excusable && self.is_open() && self.worst == Status::Fail
+    }
+
     /// Whether it is counted as one that passed, at one end of what people may decide; `None` where it is not counted: it
     /// is skipped, or fails as is expected for now. Errors count as `errors` says.
     pub fn counts(&self, end: End, errors: bool) -> Option<bool> {

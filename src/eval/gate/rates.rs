@@ -113,10 +113,10 @@ pub(super) fn reliable(
     let k = u64::from(bar.k);
     // By end, and by whether errors are taken as passed.
     let mut rates: [[ExactSum; 2]; 2] = Default::default();
-    let (mut short, mut shown, mut n) = (Vec::new(), true, 0_u64);
+    let (mut short, mut short_for_sure, mut shown, mut n) = (Vec::new(), false, true, 0_u64);
     for case in counted(cases) {
         // Whether it counts at all depends on what people decide: no order of their decisions is shown.
-        shown &= !(case.excusable && case.is_open());
+        shown &= !case.may_go();
         let outcome = case.of(fold);
         let missing = u64::from(case.missing);
         let total = outcome.trials().count() as u64 + missing;
@@ -128,6 +128,7 @@ pub(super) fn reliable(
         let all = [End::Worst, End::Best].map(|end| [false, true].map(|errors| rate(end, errors)));
         if all.iter().flatten().any(Result::is_err) {
             short.push(outcome.id().to_owned());
+            short_for_sure |= !case.may_go();
             continue;
         }
         n += 1;
@@ -137,15 +138,26 @@ pub(super) fn reliable(
     }
     if !short.is_empty() {
         let reason = format!("{name}: pass^{k} needs {k} trials; fewer in {}", listed(&short));
-        return rule(name, Decision::Unmeasured, reason);
+        return match (short_for_sure, bar.min) {
+            (_, None) => rule(name, Decision::Passed, reason),
+            (false, Some(_)) => rule(name, Decision::Held, format!("{reason}; {WAITS}")),
+            (true, Some(_)) => rule(name, Decision::Unmeasured, reason),
+        };
     }
     let sums = rates.each_ref().map(|end| end.each_ref().map(ExactSum::value));
     let (true, [[Some(low), Some(low_best)], [Some(high), Some(high_best)]]) = (n > 0, sums) else {
-        return rule(name, Decision::Unmeasured, format!("{name}: no case to measure it on"));
+        let decision = if bar.min.is_some() { Decision::Unmeasured } else { Decision::Passed };
+        return rule(name, decision, format!("{name}: no case to measure it on"));
     };
     let mean = low / n as f64;
     let mut measured = Measured::new(mean, bar.min, n);
+    // Without a bound it only reports, whatever it could not measure.
     let Some(min) = bar.min else {
+        if low < high_best {
+            let most = high_best / n as f64;
+            let range = format!("is between {mean:.4} and {most:.4} over {n} cases, of which not all is known");
+            return rule(name, Decision::Passed, format!("{name}: pass^{k} {range}"));
+        }
         let limits = bar.confidence.map(|confidence| Limits { sum: low, n, min: 0.0, confidence });
         let sure = limits.map(|limits| limits.say(Decision::Passed, &mut measured)).unwrap_or_default();
         let reason = format!("{name}: pass^{k} is {mean:.4} over {n} cases{sure}");

@@ -122,10 +122,8 @@ fn left_out(fold: &SuiteFold<'_>, plan: &SuitePlan) -> RuleOutcome {
 }
 
 fn exercised(plan: &SuitePlan, checks: &[CheckSummary], stopped: Stopped) -> RuleOutcome {
-    // A system check without a bound only reports.
-    let reports =
-        |s: &CheckSummary| s.level == Level::System && s.bound.is_none() && s.error == 0 && s.invalid.is_none();
-    let blocking = || plan.checks.iter().zip(checks).filter(|(c, s)| c.severity.blocks() && !c.inactive && !reports(s));
+    let blocks = |c: &CheckPlan, s: &CheckSummary| c.severity.blocks() && !c.inactive && !s.only_reports();
+    let blocking = || plan.checks.iter().zip(checks).filter(|(c, s)| blocks(c, s));
     let out: HashSet<&str> =
         plan.cases.iter().flatten().filter(|c| c.skip.is_some() || c.filtered).map(|c| c.id.as_str()).collect();
     let unexercised: Vec<&str> = blocking()
@@ -246,22 +244,18 @@ fn system_checks(plan: &SuitePlan, checks: &[CheckSummary], system: &[(u32, Syst
         let (Some(check), Some(summary)) = (plan.checks.get(*index as usize), checks.get(*index as usize)) else {
             continue;
         };
-        // Without a bound a system check only reports, also once people have decided over what it waits for; without
-        // severity to block it never decides.
-        let reports = finding.bound.is_none() && finding.status == Status::Held && !finding.may_err;
-        if !check.severity.blocks() || finding.unexercised || reports {
+        // Without a bound a system check only reports, whatever it could not measure; without severity to block it never
+        // decides.
+        if !check.severity.blocks() || finding.unexercised || finding.bound.is_none() {
             continue;
         }
         let decision = match finding.status {
-            Status::Fail if finding.bound.is_some() => Decision::Failed,
+            Status::Fail => Decision::Failed,
             Status::Error if finding.inconclusive => Decision::Inconclusive,
             Status::Error => Decision::Unmeasured,
             Status::Held => Decision::Held,
             _ => Decision::Passed,
         };
-        if finding.bound.is_none() && decision == Decision::Passed {
-            continue;
-        }
         let reason = if summary.reason.is_empty() { "kept".to_owned() } else { summary.reason.clone() };
         rules.push(rule(format!("system {}", check.id), decision, format!("{}: {reason}", check.id)));
     }

@@ -109,6 +109,13 @@ pub struct CheckSummary {
     pub invalid: Option<String>,
 }
 
+impl CheckSummary {
+    /// Whether it decides nothing whatever it finds: a system check without a bound. One that is itself an error is none.
+    pub fn only_reports(&self) -> bool {
+        self.level == Level::System && self.bound.is_none() && self.invalid.is_none()
+    }
+}
+
 /// A suite of `summary.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SuiteSummary {
