@@ -151,7 +151,7 @@ pub fn fold_instead(path: &Path, instead: Instead<'_>) -> Result<Replayed, Recor
     let mut bug = false;
     for (index, (fold, system)) in folds.iter().zip(&mut system).enumerate().filter(|(_, (f, _))| f.end.is_some()) {
         let (mut again, mut panicked) = (instead.ask)(index, fold);
-        if laid[index].decided > 0 {
+        if !laid[index].checks.is_empty() {
             let (revised, bug) = (instead.revise)(&plan.suites[index], fold);
             again.extend(revised);
             panicked |= bug;

@@ -192,6 +192,19 @@ fn an_audit_item_that_people_contest_is_no_pass_of_the_machine() {
 }
 
 #[test]
+fn what_people_contest_is_counted_again_by_system_checks_though_nothing_is_decided() {
+    let counts = "severity = \"warn\"\n[[system]]\nid = \"all\"\ncheck = \"pass_rate\"\nof = \"asks\"\nmin = 1.0\n";
+    let suite = format!("{CHECK}review = {{ audit = 1.0 }}\n{counts}");
+    let project = Project::with(&suite, &[&replies("s0", "Wait, please.")]);
+    project.run().code(0);
+    let desk = Desk::of(&project);
+    desk.decide("s0", Answer::Fail);
+    project.seatrial(&["gate", "reports/latest"]).code(1);
+    desk.decide_as("bob", "s0", Answer::Pass);
+    project.seatrial(&["gate", "reports/latest"]).code(3).says("waits for a person: s0");
+}
+
+#[test]
 fn system_checks_that_count_verdicts_are_asked_again_from_the_record_alone() {
     let more = "severity = \"warn\"\n[[system]]\nid = \"caught\"\ncheck = \"metric\"\nmetric = \"detection_rate\"\n\
                 of = \"asks\"\nmax = 0.4\n[[system]]\nid = \"most\"\ncheck = \"pass_rate\"\nof = \"asks\"\nmin = 0.6\n";
