@@ -38,6 +38,17 @@ pub struct Baseline {
     pub columns: Vec<PastColumn>,
 }
 
+/// How what waits for people is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum View {
+    /// As waiting.
+    Now,
+    /// As they decide.
+    Decided(End),
+    /// As they decide for the agent, but that what may turn out as not measured by what they decide does so.
+    Erring,
+}
+
 /// What is wanted of an earlier run beside how its trials went.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Wanted {
@@ -116,11 +127,11 @@ pub enum Found {
 impl Baseline {
     /// What a run leaves of a suite for a comparison. Of its columns, `wanted` are kept.
     pub fn of(fold: &SuiteFold<'_>, run: &str, wanted: &[ColumnPlan]) -> Self {
-        Self::at(fold, None, run, wanted)
+        Self::at(fold, View::Now, run, wanted)
     }
 
-    /// The same as people may decide over what waits for them; as it is where no end is named.
-    pub fn at(fold: &SuiteFold<'_>, end: Option<End>, run: &str, wanted: &[ColumnPlan]) -> Self {
+    /// The same as people may decide over what waits for them.
+    pub fn at(fold: &SuiteFold<'_>, view: View, run: &str, wanted: &[ColumnPlan]) -> Self {
         let plan = fold.plan;
         let checks = plan.checks.iter().map(|c| PastCheck {
             id: c.id.clone(),
@@ -132,7 +143,7 @@ impl Baseline {
         let mut of_cases = remembered.map(|r| r.cases(fold.cases.len())).unwrap_or_default().into_iter();
         let cases = fold.cases.iter().filter_map(|case| {
             let of_case = of_cases.next().unwrap_or_default();
-            past_case(plan, &checks, case, of_case, end)
+            past_case(plan, &checks, case, of_case, view)
         });
         let cases: Vec<PastCase> = cases.collect();
         let columns = plan.columns.iter().zip(&fold.columns).filter(|(c, _)| wanted.contains(c));
@@ -163,13 +174,7 @@ impl Baseline {
 }
 
 /// A case of the run; `None` for one that the filter or the suite takes out.
-fn past_case(
-    plan: &SuitePlan,
-    checks: &[PastCheck],
-    case: Case<'_>,
-    of_case: OfCase,
-    end: Option<End>,
-) -> Option<PastCase> {
+fn past_case(plan: &SuitePlan, checks: &[PastCheck], case: Case<'_>, of_case: OfCase, view: View) -> Option<PastCase> {
     let declared = plan.cases.as_ref().and_then(|c| c.get(case.index()));
     if declared.is_some_and(|c| c.filtered || c.skip.is_some()) {
         return None;
@@ -181,7 +186,7 @@ fn past_case(
     }
     Some(PastCase {
         id: case.id().to_owned(),
-        trials: case.trials().map(|trial| PastTrial::of(trial, checks, end)).collect(),
+        trials: case.trials().map(|trial| PastTrial::of(trial, checks, view)).collect(),
         missing,
         sessions: of_case.sessions,
         means: of_case.means,
@@ -189,17 +194,22 @@ fn past_case(
 }
 
 impl PastTrial {
-    fn of(trial: &TrialOutcome, checks: &[PastCheck], end: Option<End>) -> Self {
+    fn of(trial: &TrialOutcome, checks: &[PastCheck], view: View) -> Self {
         let mut letters = vec![b'-'; checks.len()];
-        for (check, status) in end.map_or(&*trial.checks, |end| trial.checks.at(end)) {
+        let (verdicts, status, erring): (_, _, &[u32]) = match (view, trial.checks.open()) {
+            (View::Now, _) | (_, None) => (&*trial.checks, trial.status, &[]),
+            (View::Decided(end), Some(_)) => (trial.checks.at(end), trial.at(end), &[]),
+            (View::Erring, Some(open)) => (trial.checks.at(End::Best), trial.at(End::Best), &open.erring),
+        };
+        for (check, status) in verdicts {
             if let Some(letter) = letters.get_mut(*check as usize) {
-                *letter = letter_of(*status);
+                *letter = letter_of(if erring.contains(check) { Status::Error } else { *status });
             }
         }
         let blocking = checks.iter().zip(&letters).filter(|(c, _)| c.blocks);
         // An error that no verdict explains is one of the session as a whole.
         let explained = blocking.clone().any(|(_, letter)| *letter == letter_of(Status::Error));
-        let whole = end.map_or(trial.status, |end| trial.at(end)) == Status::Error && !explained;
+        let whole = status == Status::Error && !explained;
         Self(whole.then_some('!').into_iter().chain(letters.into_iter().map(char::from)).collect())
     }
 
@@ -264,7 +274,7 @@ mod tests {
     #[test]
     fn a_trial_that_could_not_be_measured_as_a_whole_is_an_error_of_every_check() {
         let checks = [PastCheck { id: "a".into(), digest: Digest::of(b""), blocks: true }];
-        let broken = PastTrial::of(&TrialOutcome { status: Error, checks: Default::default() }, &checks, None);
+        let broken = PastTrial::of(&TrialOutcome { status: Error, checks: Default::default() }, &checks, View::Now);
         assert_eq!((broken.verdict(0), broken.status([0]), broken.status([])), (Some(Error), Error, Error));
     }
 

@@ -2,10 +2,9 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::event::{CheckPlan, SuitePlan};
+use super::event::SuitePlan;
 use super::fold::SuiteFold;
 use super::plan::Planned;
-use super::rollup;
 use super::row::Row;
 use crate::model::digest::Digest;
 use crate::model::{Status, Tally};
@@ -43,20 +42,7 @@ pub fn add(fold: &mut SuiteFold<'_>, case: &str, verdicts: &[Status]) {
         subjects.add(*status);
         (check as u32, *status, subjects)
     };
-    add_verdicts(fold, case, verdicts.iter().enumerate().map(verdict).collect());
-}
-
-/// Adds a session of a case, with the subjects of each check by position, rolled up as the check requires.
-pub fn add_subjects(fold: &mut SuiteFold<'_>, case: &str, subjects: &[Tally]) {
-    let checks = subjects.iter().zip(&fold.plan.checks).enumerate();
-    let verdict = |(check, (tally, plan)): (usize, (&Tally, &CheckPlan))| {
-        (check as u32, rollup::decide(tally, plan.require).0, *tally)
-    };
-    let verdicts = checks.filter(|(_, (tally, _))| tally.total() > 0).map(verdict).collect();
-    add_verdicts(fold, case, verdicts);
-}
-
-fn add_verdicts(fold: &mut SuiteFold<'_>, case: &str, verdicts: Vec<(u32, Status, Tally)>) {
+    let verdicts = verdicts.iter().enumerate().map(verdict).collect();
     let n = fold.evaluated;
     let row = Row {
         at: (0, n),

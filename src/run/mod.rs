@@ -9,3 +9,6 @@ pub mod engine;
 pub mod merge;
 pub mod past;
 pub mod system;
+
+#[cfg(test)]
+mod hold_tests;

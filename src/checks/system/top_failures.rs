@@ -64,6 +64,8 @@ struct Count {
     /// Those that people may still decide to have failed are among them.
     may_fail: u64,
     measured: u64,
+    /// Some were not skipped.
+    asked: bool,
     /// People may decide that something is measured; something is, whatever they decide.
     may_measure: bool,
     is_measured: bool,
@@ -76,6 +78,7 @@ impl Count {
         self.failed += u64::from(trial.now == Status::Fail);
         self.may_fail += u64::from(ends[0] == Status::Fail);
         self.measured += u64::from(measured(trial.now));
+        self.asked |= trial.now != Status::Skip;
         self.may_measure |= ends.into_iter().any(measured);
         self.is_measured |= trial.is_measured();
     }
@@ -109,10 +112,12 @@ impl SystemCheck for TopFailures {
                 }
             }
         }
+        // Trials of which none could be measured are something to look at all the same.
+        let unexercised = !counts.values().any(|count| count.asked);
         counts.retain(|_, count| count.may_measure);
         if counts.is_empty() {
             let nothing = SystemFinding::error("no trial was measured that could have failed");
-            return SystemFinding { bound, unexercised: true, ..nothing };
+            return SystemFinding { bound, unexercised, ..nothing };
         }
         let most = counts.values().map(|c| c.failed).max().unwrap_or_default();
         let measured = counts.values().map(|c| c.measured).sum();
@@ -217,8 +222,10 @@ mod tests {
         let found = over_cases::<TopFailures>("by = 'case'\nmax = 0", &["a:e", "b:p"]);
         assert_eq!((found.status, found.count), (Status::Pass, 1));
         let nothing = over_cases::<TopFailures>("by = 'case'\nmax = 0", &["a:e"]);
-        assert!(nothing.unexercised && nothing.status == Status::Error);
-        assert!(over_cases::<TopFailures>("by = 'tag'", &["a:f"]).unexercised);
+        assert_eq!((nothing.status, nothing.unexercised), (Status::Error, false));
+        for nobody in [over_cases::<TopFailures>("by = 'tag'", &["a:f"]), over_cases::<TopFailures>("", &["a:s"])] {
+            assert!(nobody.unexercised && nobody.status == Status::Error);
+        }
     }
 
     #[test]

@@ -36,31 +36,33 @@ pub(super) fn pass_rate(
         Err(why) => return unmeasured(why),
     };
     if unequal(counted(cases)) {
-        return unmeasured("`correct` counts cases, and these have different weights".to_owned());
+        let why = "`correct` counts cases, and these have different weights";
+        return match counted(cases).any(Judged::may_go) {
+            true => rule(name, Decision::Held, format!("{name}: {why}; {WAITS}")),
+            false => unmeasured(why.to_owned()),
+        };
     }
     let (mut prospects, mut passed) = (Prospects::default(), 0);
-    // A case that fails as is expected is not counted: whether one is that people may decide, no order of theirs shows.
-    let mut shown = !cases.iter().map(Borrow::borrow).any(|case: &Judged| case.excusable && case.is_open());
     for case in counted(cases) {
         match options(case, (check, method), fold) {
             Ok(options) => prospects.add(options),
-            Err(Unfit::Waits) => shown = false,
-            Err(Unfit::Why(why)) => return unmeasured(why),
+            Err(why) => return unmeasured(why),
         }
         passed += u64::from(passes(case, check, fold));
     }
     let confidence = bar.confidence.unwrap_or(crate::suite::correct::CONFIDENCE);
-    let decides = |cases: Cases| {
-        let found = correct(method, cases, labels.labels);
+    let decides = |cases: Option<Cases>| {
+        let found = cases.and_then(|cases| correct(method, cases, labels.labels).ok());
         found.map_or(Decision::Unmeasured, |found| decide(&found, bar.min, confidence))
     };
-    let decision = prospects.settle(method, &decides).filter(|_| shown).unwrap_or(Decision::Held);
+    let decision = prospects.settle(method, &decides).unwrap_or(Decision::Held);
     let why = match decision {
         Decision::Held => format!("; {WAITS}"),
         Decision::Unmeasured => "; it depends on cases that could not be measured".to_owned(),
         _ => String::new(),
     };
-    let worst = match correct(method, prospects.extreme(method, false), labels.labels) {
+    let worst = prospects.extreme(method, false).ok_or(NotCorrectable::NoCases);
+    let worst = match worst.and_then(|worst| correct(method, worst, labels.labels)) {
         Ok(worst) => worst,
         Err(refused) if decision == Decision::Held => {
             return rule(name, decision, format!("{name}: {}{why}", self::refused(&refused, labels)));
@@ -109,37 +111,34 @@ fn labels<'f>(fold: &'f SuiteFold<'_>) -> Result<(u32, &'f Calibration), String>
     }
 }
 
-/// Why a case cannot be counted.
-enum Unfit {
-    /// However people decide.
-    Why(String),
-    /// Whether it can depends on what they decide.
-    Waits,
-}
-
-/// Everything that people may make of a case.
-fn options(case: &Judged, (judge, method): (u32, Method), fold: &SuiteFold<'_>) -> Result<Vec<May>, Unfit> {
+/// Everything that people may make of a case; `Err` says why it cannot be counted however they decide.
+fn options(case: &Judged, (judge, method): (u32, Method), fold: &SuiteFold<'_>) -> Result<Vec<May>, String> {
     let outcome = case.of(fold);
     let id = outcome.id();
     let n = outcome.trials().count() as u64 + u64::from(case.missing);
     if n != 1 {
-        return Err(Unfit::Why(format!("`correct` needs one trial of every case, and {id} has {n}")));
+        return match case.may_go() {
+            true => Ok(vec![May::of([Counts::Out]), May::of([Counts::Unfit])]),
+            false => Err(format!("`correct` needs one trial of every case, and {id} has {n}")),
+        };
     }
     let Some(trial) = outcome.trials().next() else { return Ok(vec![May::anything()]) };
     let others = others(trial, judge, fold);
-    if others == [Status::Fail] {
-        return Ok(vec![May::of([Counts::Anyway])]);
-    }
+    // A case that fails as is expected is not counted.
+    let failing = |counts: Counts| if case.excusable { Counts::Out } else { counts };
     let Some(said) = fold.said.get(case.index as usize).copied().flatten() else {
-        return match trial.prospect(None) {
-            Some(whole) if whole.must_err() => Ok(vec![May::anything()]),
-            Some(whole) if whole.may_err || others.contains(&Status::Fail) => Err(Unfit::Waits),
-            _ => Err(Unfit::Why(format!(
-                "{} did not judge {id}, and only what it judges can be corrected",
-                judge_name(judge, fold)
-            ))),
+        if others == [Status::Pass] {
+            let judge = judge_name(judge, fold);
+            return Err(format!("{judge} did not judge {id}, and only what it judges can be corrected"));
+        }
+        let unjudged = |other: &Status| match other {
+            Status::Fail => May::of([failing(Counts::Anyway)]),
+            Status::Error => May::anything(),
+            _ => May::of([Counts::Unfit]),
         };
+        return Ok(others.iter().map(unjudged).collect());
     };
+    let failed_now = trial.checks.iter().any(|(check, status)| *check == judge && *status == Status::Fail);
     let says = match said.status {
         Status::Pass => Some(Counts::Passed),
         Status::Fail => Some(Counts::Failed),
@@ -154,11 +153,13 @@ fn options(case: &Judged, (judge, method): (u32, Method), fold: &SuiteFold<'_>) 
         // Failed by a person, a case counts as failed anyway or as the judge fails it, whichever is less.
         let failed =
             if (method, says) == (Method::RoganGladen, Some(Counts::Failed)) { Counts::Failed } else { Counts::Anyway };
+        let out = May::of([Counts::Out]);
         match (other, says) {
-            (Status::Fail, _) => options.push(May::of([Counts::Anyway])),
+            (Status::Fail, _) => options.push(May::of([failing(Counts::Anyway)])),
+            (_, Some(_)) if case.excusable && failed_now => options.push(out),
             (_, Some(says)) => {
                 if said.waits || said.failed {
-                    options.push(with_errors(&[failed]));
+                    options.push(if case.excusable { out } else { with_errors(&[failed]) });
                 }
                 if said.waits || !said.failed {
                     options.push(with_errors(&[says]));
@@ -167,6 +168,7 @@ fn options(case: &Judged, (judge, method): (u32, Method), fold: &SuiteFold<'_>) 
             // What the judge says by itself is not known, and people decide it.
             (_, None) if said.waits => {
                 options.extend([Counts::Anyway, Counts::Failed, Counts::Passed].map(|counts| with_errors(&[counts])));
+                options.extend(case.excusable.then_some(out));
             }
             (_, None) => options.push(May::anything()),
         }

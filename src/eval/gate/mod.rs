@@ -18,8 +18,6 @@ mod summary;
 #[cfg(test)]
 mod tests;
 mod waits;
-#[cfg(test)]
-mod waits_tests;
 
 use serde::{Deserialize, Serialize};
 

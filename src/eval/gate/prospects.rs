@@ -17,8 +17,12 @@ pub(super) enum Counts {
     Anyway,
     /// The judge fails it.
     Failed,
+    /// It is not counted: it fails as is expected for now.
+    Out,
     /// The judge passes it.
     Passed,
+    /// Nothing can be made of it: the judge did not judge it, or it has several trials.
+    Unfit,
 }
 
 /// As what a case may count for all that is known: one way, or several where it could not be measured.
@@ -62,9 +66,10 @@ impl Prospects {
         self.sorts.values().sum()
     }
 
-    /// What it comes to however people decide: `judge` decides over counts. What could not be measured has to make no
-    /// difference, else it comes to unmeasured. `None` where people make one, or where it takes too long to tell.
-    pub fn settle(&self, method: Method, judge: &dyn Fn(Cases) -> Decision) -> Option<Decision> {
+    /// What it comes to however people decide: `judge` decides over counts, and over none where one of the cases is unfit.
+    /// What could not be measured has to make no difference, else it comes to unmeasured. `None` where people make one, or
+    /// where it takes too long to tell.
+    pub fn settle(&self, method: Method, judge: &dyn Fn(Option<Cases>) -> Decision) -> Option<Decision> {
         let waits = self.sorts.keys().any(|options| options.len() > 1);
         let errs = self.sorts.keys().flatten().any(|may| may.0.len() > 1);
         let [worst, best] = [false, true].map(|best| judge(self.extreme(method, best)));
@@ -83,24 +88,25 @@ impl Prospects {
         if differs.is_break() { None } else { all }
     }
 
-    /// The counts that give the least, or the most.
-    pub fn extreme(&self, method: Method, best: bool) -> Cases {
+    /// The counts that give the least, or the most; none where a case is unfit in any case.
+    pub fn extreme(&self, method: Method, best: bool) -> Option<Cases> {
         // By sensitivity and specificity a case that the judge fails lowers the sum, by shares it lifts it by a little.
         let order = match method {
-            Method::RoganGladen => [Counts::Failed, Counts::Anyway, Counts::Passed],
-            Method::Ppi => [Counts::Anyway, Counts::Failed, Counts::Passed],
+            Method::RoganGladen => [Counts::Failed, Counts::Anyway, Counts::Out, Counts::Passed],
+            Method::Ppi => [Counts::Anyway, Counts::Failed, Counts::Out, Counts::Passed],
         };
         let rank = |counts: &&Counts| order.iter().position(|c| c == *counts);
-        let chosen = self.sorts.iter().filter_map(|(options, n)| {
+        let chosen = self.sorts.iter().map(|(options, n)| {
             let all = options.iter().flat_map(|may| &may.0);
-            let end = if best { all.max_by_key(rank) } else { all.min_by_key(rank) };
-            Some((*end?, *n))
+            let fit = all.filter(|counts| **counts != Counts::Unfit);
+            let end = if best { fit.max_by_key(rank) } else { fit.min_by_key(rank) };
+            (end.copied().unwrap_or(Counts::Unfit), *n)
         });
         cases(chosen)
     }
 
     /// What it comes to whatever would have become of what could not be measured.
-    fn whatever_erred(&self, chosen: &BTreeMap<&May, u64>, judge: &dyn Fn(Cases) -> Decision) -> Decision {
+    fn whatever_erred(&self, chosen: &BTreeMap<&May, u64>, judge: &dyn Fn(Option<Cases>) -> Decision) -> Decision {
         let sorts: Vec<(&[Counts], u64)> = chosen.iter().map(|(may, n)| (&may.0[..], *n)).collect();
         let mut all = None;
         let differs = each_way(&sorts, &mut BTreeMap::new(), &mut |counts| {
@@ -128,16 +134,21 @@ fn spreads(n: u64, sorts: usize) -> Option<u64> {
     (1..sorts as u64).try_fold(1u64, |ways, i| Some(ways.checked_mul(n.checked_add(i)?)? / i))
 }
 
-/// Cases, counted.
-fn cases(counts: impl Iterator<Item = (Counts, u64)>) -> Cases {
+/// Cases, counted; `None` where one is unfit.
+fn cases(counts: impl Iterator<Item = (Counts, u64)>) -> Option<Cases> {
     let mut cases = Cases { all: 0.0, open: 0.0, passed: 0.0 };
-    for (counts, n) in counts {
+    for (counts, n) in counts.filter(|(_, n)| *n > 0) {
         let n = n as f64;
-        cases.all += n;
-        cases.open += if counts == Counts::Anyway { 0.0 } else { n };
-        cases.passed += if counts == Counts::Passed { n } else { 0.0 };
+        let (all, open, passed) = match counts {
+            Counts::Anyway => (n, 0.0, 0.0),
+            Counts::Failed => (n, n, 0.0),
+            Counts::Passed => (n, n, n),
+            Counts::Out => (0.0, 0.0, 0.0),
+            Counts::Unfit => return None,
+        };
+        (cases.all, cases.open, cases.passed) = (cases.all + all, cases.open + open, cases.passed + passed);
     }
-    cases
+    Some(cases)
 }
 
 /// Visits every way in which each of so many things is one of its options, by how many are of each.
@@ -183,6 +194,7 @@ mod tests {
     fn asked(sorts: &[(u64, &[May])]) -> Vec<[u64; 3]> {
         let seen = std::cell::RefCell::new(Vec::new());
         prospects(sorts).settle(Method::Ppi, &|cases| {
+            let cases = cases.unwrap();
             seen.borrow_mut().push([cases.all, cases.open, cases.passed].map(|n| n as u64));
             Decision::Passed
         });
@@ -204,8 +216,8 @@ mod tests {
     fn what_lies_between_the_ends_holds_as_well() {
         let open = [May::of([Passed]), May::of([Anyway])];
         let only = |passed: f64| {
-            move |cases: Cases| {
-                if cases.passed == passed { Decision::Inconclusive } else { Decision::Passed }
+            move |cases: Option<Cases>| {
+                if cases.unwrap().passed == passed { Decision::Inconclusive } else { Decision::Passed }
             }
         };
         for middle in [0.0, 1.0, 2.0] {
@@ -217,7 +229,7 @@ mod tests {
     #[test]
     fn what_could_not_be_measured_is_unmeasured_where_it_matters_and_waits_where_people_settle_that() {
         let (passed, erred) = ([May::of([Passed])], [May::of([Failed, Passed])]);
-        let bar = |cases: Cases| if cases.passed >= 2.0 { Decision::Passed } else { Decision::Failed };
+        let bar = |cases: Option<Cases>| if cases.unwrap().passed >= 2.0 { Decision::Passed } else { Decision::Failed };
         let settle = |sorts: &[(u64, &[May])]| prospects(sorts).settle(Method::Ppi, &bar);
         assert_eq!(settle(&[(1, &passed), (1, &erred)]), Some(Decision::Unmeasured));
         assert_eq!(settle(&[(2, &passed), (1, &erred)]), Some(Decision::Passed));
@@ -228,9 +240,25 @@ mod tests {
     }
 
     #[test]
+    fn a_case_that_is_unfit_settles_nothing_and_one_that_is_out_is_not_counted() {
+        let all = |cases: Option<Cases>| match cases {
+            Some(cases) if cases.all >= 2.0 => Decision::Passed,
+            Some(_) => Decision::Failed,
+            None => Decision::Unmeasured,
+        };
+        let settle = |sorts: &[(u64, &[May])]| prospects(sorts).settle(Method::Ppi, &all);
+        let (passed, unfit) = ([May::of([Passed])], [May::of([Counts::Unfit])]);
+        let gone = |or: Counts| [May::of([Counts::Out]), May::of([or])];
+        assert_eq!(settle(&[(2, &passed), (1, &unfit)]), Some(Decision::Unmeasured));
+        assert_eq!(settle(&[(2, &passed), (1, &gone(Counts::Unfit))]), None);
+        assert_eq!(settle(&[(2, &passed), (1, &gone(Passed))]), Some(Decision::Passed));
+        assert_eq!(settle(&[(1, &passed), (1, &gone(Passed))]), None);
+    }
+
+    #[test]
     fn what_takes_too_long_to_tell_waits() {
         let open = [May::of([Passed]), May::of([Anyway]), May::of([Failed])];
-        let always = |_: Cases| Decision::Passed;
+        let always = |_: Option<Cases>| Decision::Passed;
         assert_eq!(prospects(&[(500, &open)]).settle(Method::Ppi, &always), Some(Decision::Passed));
         assert_eq!(prospects(&[(1000, &open)]).settle(Method::Ppi, &always), None, "it need not wait, and does");
         let erred = [May::anything()];

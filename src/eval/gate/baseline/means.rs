@@ -39,6 +39,14 @@ pub(super) struct Means {
     notes: String,
 }
 
+/// Why the means cannot be compared.
+pub(super) enum Unfit {
+    /// By what is measured at all.
+    Whole(String),
+    /// By which cases there are to compare.
+    OfCases(String),
+}
+
 impl Means {
     /// Pairs the values of a metric; else why they could not be.
     pub(super) fn of(
@@ -46,17 +54,17 @@ impl Means {
         mean: &MeanBar,
         (before, after): (&Baseline, &Baseline),
         pairs: &[Pair<'_>],
-    ) -> Result<Self, String> {
+    ) -> Result<Self, Unfit> {
         let metric = &mean.metric;
         let position = |side: &Baseline| side.means.iter().position(|m| m == metric);
         let (Some(then), Some(now)) = (position(before), position(after)) else {
             let which = if position(before).is_none() { "it" } else { "this run" };
-            return Err(format!(
+            return Err(Unfit::Whole(format!(
                 "{which} did not measure {metric} by case; run it again with this suite, then compare"
-            ));
+            )));
         };
         let Some(worse) = mean.worse() else {
-            return Err(format!("the bar for the mean of {metric} does not say which way is worse"));
+            return Err(Unfit::Whole(format!("the bar for the mean of {metric} does not say which way is worse")));
         };
         let (mut values, mut unknown, mut idle) = (Vec::new(), Vec::new(), 0);
         for pair in pairs {
@@ -73,10 +81,10 @@ impl Means {
         }
         let (n, total) = (unknown.len() as u64, before.cases.len() as u64);
         if !bar.max_unpaired.allows(n, total) {
-            return Err(format!(
+            return Err(Unfit::OfCases(format!(
                 "{n} of its {total} cases have no {metric} in one of the runs ({}), more than `max_unpaired` allows",
                 listed(&unknown)
-            ));
+            )));
         }
         let mut notes = String::new();
         if n > 0 {
@@ -85,7 +93,7 @@ impl Means {
         if idle > 0 {
             notes.push_str(&format!("; without {idle} that have nothing to measure"));
         }
-        Self::paired(metric, worse, &values, notes)
+        Self::paired(metric, worse, &values, notes).map_err(Unfit::OfCases)
     }
 
     fn paired(metric: &str, worse: Worse, values: &[(f64, f64)], notes: String) -> Result<Self, String> {
@@ -216,5 +224,34 @@ impl Comparison for Means {
             ..Measured::new(difference, None, self.n)
         };
         (text, Some(measured))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::SAID;
+    use super::*;
+
+    #[test]
+    fn holds_as_the_simulation_counts_over_a_grid_of_means() {
+        const MARGIN: f64 = 1.0;
+        let of = |values: &[(f64, f64)]| {
+            Means::paired("turns", Worse::Up(Amount::Units(MARGIN)), values, String::new()).unwrap()
+        };
+        let mut seen = [false; 2];
+        for n in [3, 5, 20, 60] {
+            for (mean, skew) in (0..12).flat_map(|mean| [0.0, 1.0, 40.0].map(|skew| (f64::from(mean) / 10.0, skew))) {
+                // Evenly about the mean, but for the first.
+                let away = |i: u64| if i == 0 { skew } else { (i as f64 / n as f64 - 0.5) / 2.0 };
+                let values: Vec<(f64, f64)> = (0..n).map(|i| (10.0, 10.0 + mean + away(i))).collect();
+                let excess: Vec<f64> = values.iter().map(|(then, now)| now - then - MARGIN).collect();
+                let found = paired::mean_difference(&excess).unwrap();
+                let below = found.upper(0.95).is_some_and(|upper| upper < 0.0);
+                let counted = below && paired::least_p(n) <= 0.05 && found.doubt().is_none();
+                assert_eq!(of(&values).holds(SAID, 0.05), counted, "{n} of {mean}, {skew}");
+                seen[usize::from(counted)] = true;
+            }
+        }
+        assert_eq!(seen, [true; 2]);
     }
 }

@@ -25,7 +25,7 @@ use crate::eval::fold::SuiteFold;
 use crate::eval::prints;
 use crate::stats::multiple;
 use crate::suite::{BaselineBar, IfMissing};
-use means::Means;
+use means::{Means, Unfit};
 use rates::Rates;
 use sides::{Ends, Sided, Sides};
 
@@ -121,12 +121,17 @@ fn compared(fold: &SuiteFold<'_>, bar: &BaselineBar, before: &Baseline, judged: 
     let tolerated = Tolerated::by(rules.iter());
     // A case that fails as is expected is left out: which pairs there are then depends on what people decide, and no order
     // of their decisions is shown.
-    let shown = !judged.iter().any(|case| case.excusable && case.is_open());
+    let shown = !judged.iter().any(Judged::may_go);
     let mut unmeasured = Vec::new();
     for mean in &bar.means {
         match Means::of(bar, mean, (before, &after), &sides.both) {
             Ok(comparison) => wanted.push((means::name(mean), Box::new(comparison))),
-            Err(why) => unmeasured.push(rule(means::name(mean), Decision::Unmeasured, format!("{who}: {why}"))),
+            Err(Unfit::OfCases(why)) if !shown => {
+                unmeasured.push(rule(means::name(mean), Decision::Held, format!("{who}: {why}; {WAITS}")));
+            }
+            Err(Unfit::OfCases(why) | Unfit::Whole(why)) => {
+                unmeasured.push(rule(means::name(mean), Decision::Unmeasured, format!("{who}: {why}")));
+            }
         }
     }
     rules.extend(decided(&who, &wanted, bar.alpha, tolerated, shown));

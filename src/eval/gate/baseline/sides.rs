@@ -7,7 +7,7 @@ use super::super::measured::{WAITS, between};
 use super::super::rules::{listed, rule};
 use super::super::{Decision, RuleOutcome};
 use crate::checks::system::{End, words};
-use crate::eval::baseline::{Baseline, PastCase};
+use crate::eval::baseline::{Baseline, PastCase, View};
 use crate::eval::compare::{self, Pair, SameCheck};
 use crate::eval::fold::SuiteFold;
 use crate::eval::prints;
@@ -23,10 +23,11 @@ pub(super) struct Sides<'b> {
     pub both: Vec<Pair<'b>>,
     /// Why a case has no pair, and which.
     gone: Vec<String>,
-    /// Those that may turn out as not measured by what people decide, and how many do so whatever they decide.
+    /// Those that may turn out as not measured by what people decide.
     unmeasured_now: Vec<String>,
-    unmeasured_surely: u64,
     unmeasured_then: Vec<String>,
+    /// How many cases have no pair whatever people decide.
+    unpaired_surely: u64,
     new: usize,
     /// Left out of the comparison because the suite expects it to fail.
     excused: usize,
@@ -46,21 +47,21 @@ pub(super) struct Sided<'b> {
     pub best: Status,
 }
 
-/// The run as people may decide over what waits for them, at both ends; `None` where nothing waits.
+/// The run as people may decide over what waits for them, at both ends and with all that may turn out as not measured;
+/// `None` where nothing waits.
 pub(super) struct Ends {
     worst: Baseline,
     best: Baseline,
-    /// Cases that may turn out as not measured.
-    may_err: HashSet<String>,
+    erring: Baseline,
 }
 
 impl Ends {
     /// Those of a run.
     pub(super) fn of(fold: &SuiteFold<'_>, judged: &[Judged]) -> Option<Self> {
         judged.iter().any(|case| case.of(fold).trials().any(|t| t.checks.open().is_some())).then(|| Self {
-            worst: Baseline::at(fold, Some(End::Worst), "", &[]),
-            best: Baseline::at(fold, Some(End::Best), "", &[]),
-            may_err: judged.iter().filter(|c| c.may_err).map(|c| c.of(fold).id().to_owned()).collect(),
+            worst: Baseline::at(fold, View::Decided(End::Worst), "", &[]),
+            best: Baseline::at(fold, View::Decided(End::Best), "", &[]),
+            erring: Baseline::at(fold, View::Erring, "", &[]),
         })
     }
 }
@@ -82,16 +83,14 @@ impl<'b> Sides<'b> {
             // The same cases in the same order: only their verdicts differ.
             compare::pair(before, run).pairs.iter().map(|pair| pair.statuses(same).1).collect()
         };
-        let ends = ends.map(|ends| (at(&ends.worst), at(&ends.best), &ends.may_err));
+        let ends = ends.map(|ends| [at(&ends.worst), at(&ends.best), at(&ends.erring)]);
+        let may_go: HashSet<&str> = judged.iter().filter(|c| c.may_go()).map(|c| c.of(fold).id()).collect();
         for (i, pair) in paired.pairs.iter().enumerate() {
             let id = &*pair.after.id;
             let (then, now) = pair.statuses(same);
-            let (worst, best, may_err) = match &ends {
-                None => (now, now, now == Status::Error),
-                Some((worst, best, may_err)) => {
-                    let (worst, best) = (worst.get(i).copied().unwrap_or(now), best.get(i).copied().unwrap_or(now));
-                    (worst, best, now == Status::Error || (worst != best && may_err.contains(id)))
-                }
+            let [worst, best, erring] = match &ends {
+                None => [now; 3],
+                Some(ends) => ends.each_ref().map(|end| end.get(i).copied().unwrap_or(now)),
             };
             if excused.contains(id) {
                 sides.excused += 1;
@@ -102,19 +101,28 @@ impl<'b> Sides<'b> {
                 continue;
             }
             sides.uneven += usize::from(pair.is_uneven());
+            let mut surely = false;
             match (then, now) {
                 (Status::Skip, Status::Skip) => {}
                 (Status::Skip, _) => sides.new += 1,
-                (Status::Error | Status::Held, _) => sides.unmeasured_then.push(id.to_owned()),
-                (_, Status::Skip) => sides.gone.push(id.to_owned()),
+                (Status::Error | Status::Held, _) => {
+                    sides.unmeasured_then.push(id.to_owned());
+                    surely = true;
+                }
+                (_, Status::Skip) => {
+                    sides.gone.push(id.to_owned());
+                    surely = true;
+                }
                 (then, _) => {
-                    if may_err {
+                    if [worst, best, erring].contains(&Status::Error) {
                         sides.unmeasured_now.push(id.to_owned());
                     }
-                    sides.unmeasured_surely += u64::from(worst == Status::Error && best == Status::Error);
+                    surely = worst == Status::Error && best == Status::Error;
                     sides.pairs.push(Sided { case: id, passed_then: then == Status::Pass, worst, best });
                 }
             }
+            // One that fails as is expected is not compared at all.
+            sides.unpaired_surely += u64::from(surely && !may_go.contains(id));
             sides.both.push(*pair);
         }
         let was = |case: &PastCase| compare::status_of(case, same.iter().map(|c| c.before));
@@ -123,7 +131,9 @@ impl<'b> Sides<'b> {
             || fold.left_out.get(&LeftOut::Filtered).is_some_and(|n| *n > 0);
         if !filtered {
             let gone = paired.gone.iter().filter(|case| was(case) != Status::Skip);
-            sides.gone.extend(gone.map(|case| case.id.clone()));
+            let gone: Vec<String> = gone.map(|case| case.id.clone()).collect();
+            sides.unpaired_surely += gone.len() as u64;
+            sides.gone.extend(gone);
         }
         sides
     }
@@ -143,8 +153,7 @@ impl<'b> Sides<'b> {
         let parts = kinds.iter().filter(|(_, ids)| !ids.is_empty());
         let parts: Vec<String> = parts.map(|(why, ids)| format!("{} {why} ({})", ids.len(), listed(ids))).collect();
         let allows = |n| if bar.max_unpaired.allows(n, total) { Decision::Passed } else { Decision::Unmeasured };
-        let least = n - self.unmeasured_now.len() as u64 + self.unmeasured_surely;
-        let decision = between(allows(least), allows(n));
+        let decision = between(allows(self.unpaired_surely), allows(n));
         let more = match decision {
             Decision::Passed => "which `max_unpaired` allows".to_owned(),
             Decision::Held => format!("more than `max_unpaired` allows; {WAITS}"),
