@@ -6,9 +6,9 @@
 //!
 //! | question | function |
 //! | --- | --- |
-//! | a pass rate over cases, to decide | [`proportion::lower`], [`proportion::clopper_pearson`]; weighted: [`proportion::fractional_lower`] |
+//! | a pass rate over cases, or a mean of shares such as pass^k, to decide | [`proportion::fractional_lower`], of a count [`proportion::lower`]; both limits [`proportion::clopper_pearson`] |
 //! | how many cases it takes to pass at all; how many more at this rate | [`needed::to_pass_at_all`], [`needed::more_at_this_rate`], [`needed::more_passes`], [`needed::failures_allowed`] |
-//! | pass^k, pass@k of a case; their mean over cases | [`reliability::pass_hat_k`], [`reliability::pass_at_k`], [`reliability::over_cases`] |
+//! | pass^k, pass@k of a case | [`reliability::pass_hat_k`], [`reliability::pass_at_k`] |
 //! | no worse than the baseline by the margin | [`tango::non_inferiority`], [`tango::more_pairs`], [`tango::detectable_margin`]; the interval to look at [`tango::interval`] |
 //! | worse than, or different from, the baseline | [`mcnemar::worse`], [`mcnemar::exact`], [`mcnemar::mid_p`] |
 //! | the mean of a metric against the baseline | [`paired::mean_difference`]; nothing where its `doubt` says so |

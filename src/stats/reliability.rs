@@ -1,10 +1,6 @@
 //! Reliability over repeated trials of one case: pass^k (all of k pass) and pass@k (at least one of k passes), each the
 //! unbiased estimate over every way of choosing k of the n trials. Never (c/n)^k, which is biased high.
 
-use super::interval::Interval;
-use super::proportion::{fractional, fractional_lower};
-use super::sum;
-
 /// A case has fewer trials than the question asks about, so there is no answer for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{n} trials cannot say anything about {k}")]
@@ -35,48 +31,6 @@ pub fn pass_at_k(n: u64, c: u64, k: u64) -> Result<f64, TooFewTrials> {
         return Err(TooFewTrials { n, k });
     }
     Ok(1.0 - all_from(n, n - c, k))
-}
-
-/// The mean over cases of what each says of itself (pass^k or pass@k, in [0, 1]), and how far it can be trusted. The
-/// cases are the clusters: however many trials a case has, it is one observation.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct OverCases {
-    /// The mean.
-    pub mean: f64,
-    /// How many cases.
-    pub cases: u64,
-    /// The standard error of the mean over cases; `None` for a single one.
-    pub se: Option<f64>,
-}
-
-/// The mean of one value a case.
-///
-/// `None` when there is no case, or a value is no share.
-pub fn over_cases(values: &[f64]) -> Option<OverCases> {
-    if !values.iter().all(|v| (0.0..=1.0).contains(v)) {
-        return None;
-    }
-    let cases = values.len() as u64;
-    let se = sum::stddev(values).map(|spread| spread / (cases as f64).sqrt());
-    Some(OverCases { mean: sum::mean(values)?, cases, se })
-}
-
-impl OverCases {
-    /// The two-sided interval of the mean: Clopper-Pearson's for as many cases, of which the mean is the share that
-    /// passes. Values between 0 and 1 spread less than that, so it is on the safe side, keeps to 0 and 1, and does not
-    /// shrink to a point when all cases are alike.
-    ///
-    /// `None` when there is no such confidence.
-    pub fn interval(&self, confidence: f64) -> Option<Interval> {
-        let n = self.cases as f64;
-        fractional((self.mean * n).min(n), n, confidence)
-    }
-
-    /// The one-sided lower limit of the mean, as [`OverCases::interval`].
-    pub fn lower(&self, confidence: f64) -> Option<f64> {
-        let n = self.cases as f64;
-        fractional_lower((self.mean * n).min(n), n, confidence)
-    }
 }
 
 /// C(c, k) / C(n, k): exact as a reduced fraction while that fits, else as a product of k factors below 1.
@@ -135,21 +89,6 @@ mod tests {
             assert_eq!(pass_at_k(50, 0, k), Ok(0.0));
             assert_eq!(pass_at_k(50, 50, k), Ok(1.0));
         }
-    }
-
-    #[test]
-    fn the_mean_over_cases_has_an_interval_that_counts_cases() {
-        use crate::stats::proportion::clopper_pearson;
-        // Cases that are all or nothing are as single trials.
-        let found = over_cases(&[1.0, 0.0, 1.0, 1.0]).unwrap();
-        assert_eq!((found.mean, found.interval(0.95)), (0.75, clopper_pearson(3, 4, 0.95)));
-        // numpy.std([.2, .5, 1, .3], ddof=1) / 2
-        let found = over_cases(&[0.2, 0.5, 1.0, 0.3]).unwrap();
-        assert!((found.se.unwrap() - 0.17795130420052185).abs() < 1e-15, "{found:?}");
-        let alike = over_cases(&[1.0; 10]).unwrap();
-        assert!((alike.lower(0.95).unwrap() - 0.05f64.powf(0.1)).abs() < 1e-12);
-        assert_eq!((over_cases(&[]), over_cases(&[1.1])), (None, None));
-        assert_eq!(over_cases(&[0.5]).unwrap().se, None);
     }
 
     proptest! {

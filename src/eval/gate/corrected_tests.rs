@@ -71,6 +71,21 @@ fn the_lower_limit_of_the_corrected_share_is_held_against_the_bar() {
 }
 
 #[test]
+fn passes_as_the_simulation_counts_over_a_grid_of_rates() {
+    for (name, method) in [("ppi", Method::Ppi), ("rogan_gladen", Method::RoganGladen)] {
+        for (passed, anyway) in (0..=5).flat_map(|i| [0, 20].map(|anyway| (100 + 15 * i, anyway))) {
+            let failed = 200 - passed - anyway;
+            let cases = Cases { all: 200.0, open: (passed + failed) as f64, passed: passed as f64 };
+            let low = correct(method, cases, LABELS).unwrap().lower(0.95).unwrap();
+            for min in [0.4, 0.5, 0.6, 0.7, 0.8] {
+                let found = ruled(name, min, &[(passed, Pass, Pass), (failed, Fail, Pass), (anyway, Pass, Fail)]);
+                assert_eq!(found.decision == Decision::Passed, low >= min, "{name} {passed} {anyway} {min}");
+            }
+        }
+    }
+}
+
+#[test]
 fn a_case_that_another_check_fails_is_failed_whatever_the_judge_says() {
     let found = ruled("ppi", 0.5, &[(150, Pass, Pass), (10, Fail, Pass), (40, Pass, Fail)]);
     let expected = correct(Method::Ppi, Cases { all: 200.0, open: 160.0, passed: 150.0 }, LABELS).unwrap();

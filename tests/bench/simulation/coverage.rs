@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use seatrial::stats::cluster::{self, Part};
 use seatrial::stats::quantile::Percentile;
 use seatrial::stats::samples::Samples;
-use seatrial::stats::{Interval, poisson, proportion, reliability, tango};
+use seatrial::stats::{Interval, poisson, proportion, tango};
 
 use crate::draws::CaseRates;
+use crate::gates::Gate;
 use crate::rows::Promise::Covers;
 use crate::rows::{CONFIDENCE, LEVEL, Row};
 
@@ -54,12 +55,16 @@ fn clustered(rows: &mut Vec<Row>) {
             }));
         }
     }
+    // Two limits that each err in half of what both may.
+    let one_sided = f64::midpoint(1.0, CONFIDENCE);
+    let gate = Gate::new(&format!("reliability = {{ k = 2, min = 0.5, confidence = {one_sided:?} }}"));
     for cases in [5, 20, 100] {
         for (name, rates) in [("alike", CaseRates::ALIKE), ("half easy, half hard", CaseRates::SPLIT)] {
             let setting = format!("pass^2 of 4 trials, {cases} cases, {name}");
             rows.push(Row::of(Covers, "pass^k over cases", setting, |dice| {
-                let found = reliability::over_cases(&dice.pass_hat(cases, 4, 2, rates));
-                covers(found.and_then(|f| f.interval(CONFIDENCE)), rates.pass_hat(2))
+                let measured = gate.rule("reliability", &dice.passed(cases, 4, rates)).measured;
+                let limits = measured.and_then(|m| m.interval).map(|[low, high]| Interval { low, high });
+                covers(limits, rates.pass_hat(2))
             }));
         }
     }

@@ -1,7 +1,7 @@
 //! Random draws with a fixed seed, of the kinds that sessions and trials are.
 
 use seatrial::stats::cluster::Part;
-use seatrial::stats::{reliability, special};
+use seatrial::stats::special;
 
 /// A seeded source of draws.
 pub struct Dice(fastrand::Rng);
@@ -159,13 +159,13 @@ impl Dice {
         cuts.windows(2).map(|two| two[1] - two[0]).collect()
     }
 
-    /// pass^k of each case, over some trials each.
-    pub fn pass_hat(&mut self, cases: u32, trials: u64, k: u64, rates: CaseRates) -> Vec<f64> {
-        let one = |dice: &mut Self| {
-            let p = if dice.chance(0.5) { rates.easy } else { rates.hard };
-            let passed = dice.count(trials, p) as u64;
-            reliability::pass_hat_k(trials, passed, k).expect("enough trials")
-        };
-        (0..cases).map(|_| one(self)).collect()
+    /// How many cases passed none of their trials, how many one, and so on.
+    pub fn passed(&mut self, cases: u32, trials: u64, rates: CaseRates) -> Vec<u64> {
+        let mut passed = vec![0; trials as usize + 1];
+        for _ in 0..cases {
+            let p = if self.chance(0.5) { rates.easy } else { rates.hard };
+            passed[self.count(trials, p)] += 1;
+        }
+        passed
     }
 }

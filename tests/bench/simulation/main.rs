@@ -1,6 +1,10 @@
 //! Whether intervals cover as often as they say, and how often a gate promotes what it must not: by simulation, many
 //! times over, with a fixed seed.
 //!
+//! Pass rates, reliability and checks go through the gate and the checks as suites have them. Comparisons with a baseline and
+//! corrected rates, which are too many to fold, take the functions that the gate calls: that it decides as they say is tested
+//! beside it, over grids (`as_the_simulation_counts`).
+//!
 //! `cargo bench --bench simulation` prints the tables, `-- checks` one of them; `-- --write` puts all of them into
 //! src/stats/statistics.md.
 
@@ -13,6 +17,7 @@
 mod checks;
 mod coverage;
 mod draws;
+mod gates;
 mod judges;
 mod means;
 mod promotions;

@@ -52,8 +52,11 @@ fn gates(rows: &mut Vec<Row>) {
     let mut add = |setting: String, margin: f64, difference: &dyn Fn(&mut Dice) -> f64, n: u32| {
         rows.push(Row::doubted("gate on a mean of differences", setting, |dice| {
             let values: Vec<f64> = (0..n).map(|_| difference(dice)).collect();
-            let found = paired::mean_difference(&values).expect("a mean");
-            Said { wrong: found.p_below(margin) <= LEVEL, doubted: found.doubt().is_some() }
+            let excess: Vec<f64> = values.iter().map(|value| value - margin).collect();
+            let found = paired::mean_difference(&excess).expect("a mean");
+            let below = found.upper(1.0 - LEVEL).is_some_and(|upper| upper < 0.0);
+            let wrong = below && paired::least_p(u64::from(n)) <= LEVEL;
+            Said { wrong, doubted: found.doubt().is_some() }
         }));
     };
     for n in [10, 20, 50, 200] {

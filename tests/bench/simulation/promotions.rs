@@ -1,9 +1,10 @@
 //! How often every rule of a gate promotes a candidate that is exactly at the border of what it must refuse, and how
 //! often it calls one worse that is not.
 
-use seatrial::stats::{mcnemar, multiple, proportion, reliability, tango};
+use seatrial::stats::{mcnemar, multiple, tango};
 
 use crate::draws::CaseRates;
+use crate::gates::Gate;
 use crate::rows::Promise::Errs;
 use crate::rows::{LEVEL, Row};
 
@@ -19,24 +20,27 @@ pub fn all() -> Vec<Row> {
 /// `pass_rate` with `confidence`: the true rate is `min` itself.
 fn pass_rate(rows: &mut Vec<Row>) {
     for (n, min) in [(29, 0.9), (59, 0.95), (100, 0.5), (100, 0.9), (300, 0.99), (1000, 0.9)] {
-        let enough: Vec<bool> =
-            (0..=n).map(|k| proportion::lower(k, n, 1.0 - LEVEL).is_some_and(|low| low >= min)).collect();
-        rows.push(Row::of(Errs, "pass_rate", format!("true rate = min = {min}, {n} cases"), |d| {
-            enough[d.count(n, min)]
+        let gate = pass_rate_gate(min);
+        rows.push(Row::of(Errs, "pass_rate", format!("true rate = min = {min}, {n} cases"), |dice| {
+            let passed = dice.count(n, min) as u64;
+            gate.passes(&[n - passed, passed])
         }));
     }
     // A case passes when its four trials do: the share of such cases is what is promised.
     let share: f64 = CaseRates::ALIKE.pass_hat(4);
     for n in [30, 100] {
-        let enough: Vec<bool> =
-            (0..=n).map(|k| proportion::lower(k, n, 1.0 - LEVEL).is_some_and(|low| low >= share)).collect();
-        rows.push(Row::of(
-            Errs,
-            "pass_rate",
-            format!("4 trials a case, true rate = min = {share:.4}, {n} cases"),
-            |dice| enough[(0..n).filter(|_| dice.count(4, 0.8) == 4).count()],
-        ));
+        let gate = pass_rate_gate(share);
+        let setting = format!("4 trials a case, true rate = min = {share:.4}, {n} cases");
+        rows.push(Row::of(Errs, "pass_rate", setting, |dice| {
+            let mut cases = [0; 5];
+            (0..n).for_each(|_| cases[dice.count(4, 0.8)] += 1);
+            gate.passes(&cases)
+        }));
     }
+}
+
+fn pass_rate_gate(min: f64) -> Gate {
+    Gate::new(&format!("pass_rate = {{ min = {min:?}, confidence = {:?} }}", 1.0 - LEVEL))
 }
 
 /// `reliability` with `confidence`: the true mean of pass^k is `min` itself.
@@ -45,11 +49,10 @@ fn reliable(rows: &mut Vec<Row>) {
         for (name, rates) in [("alike", CaseRates::ALIKE), ("half easy, half hard", CaseRates::SPLIT)] {
             for k in [1, 2, 4] {
                 let min = rates.pass_hat(k);
+                let bar = format!("reliability = {{ k = {k}, min = {min:?}, confidence = {:?} }}", 1.0 - LEVEL);
+                let gate = Gate::new(&format!("pass_rate = {{ min = 0.0 }}\n{bar}"));
                 let setting = format!("pass^{k} of 4 trials = min = {min:.4}, {cases} cases, {name}");
-                rows.push(Row::of(Errs, "reliability", setting, |dice| {
-                    let found = reliability::over_cases(&dice.pass_hat(cases, 4, k.unsigned_abs().into(), rates));
-                    found.and_then(|f| f.lower(1.0 - LEVEL)).is_some_and(|low| low >= min)
-                }));
+                rows.push(Row::of(Errs, "reliability", setting, |dice| gate.passes(&dice.passed(cases, 4, rates))));
             }
         }
     }

@@ -5,6 +5,7 @@ use super::*;
 use crate::eval::event::SuitePlan;
 use crate::eval::testing::{add, plan};
 use crate::model::Status::{self, Error, Fail, Held, Pass};
+use crate::stats::{mcnemar, tango};
 
 const CHECK: &str = "[[session]]\nid = \"a\"\ncheck = \"contains\"\nvalue = \"x\"\n";
 
@@ -164,6 +165,53 @@ fn a_group_with_a_margin_is_compared_by_itself() {
     let summary = against(&plan(&toml), &[Pass, Pass], &[Fail, Pass]);
     assert_eq!(rule(&summary, "baseline of refund").decision, Decision::Inconclusive);
     assert_eq!(rule(&summary, "baseline of refund").measured.as_ref().unwrap().count, 1);
+}
+
+/// The simulation counts by the rules of the statistics alone what every gate does here by the cases of two runs.
+#[test]
+fn decides_as_the_simulation_counts_over_a_grid_of_pairs() {
+    for (margin, alpha) in [(0.05, 0.05), (0.2, 0.1)] {
+        let plan = with_bar(&format!(", margin = {margin}, alpha = {alpha}"));
+        for n in [1, 6, 40, 90] {
+            let rule = tango::Rule::new(n, margin, alpha).unwrap();
+            for (wins, losses) in
+                (0..n.min(9)).flat_map(|wins| (0..=(n - wins).min(9)).map(move |losses| (wins, losses)))
+            {
+                let expected = match rule.passes(wins, losses) {
+                    true => Decision::Passed,
+                    false if mcnemar::worse(wins, losses) <= alpha => Decision::Failed,
+                    false => Decision::Inconclusive,
+                };
+                let found = decision(&plan, pairs(n as usize, wins as usize, losses as usize));
+                assert_eq!(found, expected, "margin {margin}, {n} pairs, {wins} win, {losses} lose");
+            }
+        }
+    }
+}
+
+#[test]
+fn several_comparisons_fail_as_the_simulation_counts_over_a_grid_of_losses() {
+    const EACH: usize = 30;
+    let mut toml = String::new();
+    for case in 0..3 * EACH {
+        toml += &format!("[[case]]\nid = \"c{case}\"\ntags = [\"g{}\"]\n", case / EACH);
+    }
+    toml += CHECK;
+    toml += "[gate]\npass_rate = { min = 0.0 }\nbaseline = { run = \"b\", margin = 0.01 }\n";
+    (0..3).for_each(|group| toml += &format!("[[gate.group]]\ntag = \"g{group}\"\nmargin = 0.01\n"));
+    let plan = plan(&toml);
+    for losses in (0..27).map(|i| [i % 3, i / 3 % 3, i / 9].map(|i| [0, 5, 8][i])) {
+        let then = vec![Pass; 3 * EACH];
+        let now: Vec<Status> = (0..3 * EACH).map(|i| if i % EACH < losses[i / EACH] { Fail } else { Pass }).collect();
+        let summary = against(&plan, &then, &now);
+        let all = losses.iter().sum();
+        let p: Vec<f64> = [all, losses[0], losses[1], losses[2]].map(|n| mcnemar::worse(0, n as u64)).to_vec();
+        let adjusted = multiple::holm(&p).unwrap();
+        for (name, p) in ["baseline", "baseline of g0", "baseline of g1", "baseline of g2"].iter().zip(adjusted) {
+            let failed = rule(&summary, name).decision == Decision::Failed;
+            assert_eq!(failed, p <= 0.05, "{name} of {losses:?}: {p}");
+        }
+    }
 }
 
 proptest::proptest! {
