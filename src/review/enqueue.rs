@@ -156,7 +156,7 @@ fn of_session(
         (Some(place), Some(kept)) => Some(Content::pack(&unpack(&kept.packed(place)?)?)?),
         _ => None,
     };
-    let baseline = whole.earlier.as_mut().and_then(|earlier| earlier.session(&event.case));
+    let baseline = whole.earlier.as_mut().and_then(|earlier| earlier.session(&event.case, event.trial.as_deref()));
     let against = place.filter(|place| !place.against.is_empty()).and_then(|p| serde_json::to_string(&p.against).ok());
     let of_case = suite.cases.iter().flatten().find(|case| case.id == event.case.as_str()).map(|case| &case.tags);
     let tags: Vec<String> = of_case.unwrap_or(&event.tags).clone();
@@ -240,7 +240,7 @@ fn unpack(packed: &[u8]) -> io::Result<Vec<u8>> {
 /// The sessions of the baseline's run, by case, as far as it kept them.
 struct Earlier {
     kept: kept::Reader,
-    places: BTreeMap<String, Place>,
+    places: BTreeMap<String, Vec<(Option<String>, Place)>>,
     redactor: Redactor,
 }
 
@@ -259,16 +259,23 @@ impl Earlier {
                 && event.suite == index
                 && wanted.contains(event.case.as_str())
             {
-                places.entry(event.case.to_string()).or_insert(place);
+                let trial = event.trial.as_ref().map(ToString::to_string);
+                let trials: &mut Vec<_> = places.entry(event.case.to_string()).or_default();
+                if !trials.iter().any(|(known, _)| *known == trial) {
+                    trials.push((trial, place));
+                }
             }
         })
         .ok()?;
         Some(Self { kept, places, redactor: (sending.redactor)(suite)? })
     }
 
-    /// The first session of a case, as it may be written by now.
-    fn session(&mut self, case: &str) -> Option<Content> {
-        let packed = self.kept.packed(self.places.get(case)?).ok()?;
+    /// The session of a trial of a case, which is what the reply is compared with, or where there is none the first of the
+    /// case, as it may be written by now.
+    fn session(&mut self, case: &str, trial: Option<&str>) -> Option<Content> {
+        let trials = self.places.get(case)?;
+        let same = trials.iter().find(|(known, _)| known.as_deref() == trial);
+        let packed = self.kept.packed(&same.or_else(|| trials.first())?.1).ok()?;
         let line = unpack(&packed).ok()?;
         let session: Session<'_> = serde_json::from_slice(&line).ok()?;
         let seen = self.redactor.session(&session);

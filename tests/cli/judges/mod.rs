@@ -8,7 +8,10 @@ mod wire;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use crate::project::{Project, replies};
+use seatrial::store::db::{ItemFilter, Page};
+
+use crate::project::{Project, replies, trial};
+use crate::review_pages::with_store;
 use stub::{Stub, completion, verdict};
 
 /// A check of every session by one judge.
@@ -138,6 +141,34 @@ fn a_decision_over_a_comparison_holds_for_the_earlier_reply_that_it_was_made_ove
     assert!(!gate.out.contains("decided by people"), "{}", gate.out);
     against("one").complains("1 decided already");
     project.seatrial(&["gate", "reports/latest"]).says("1 verdict decided by people");
+}
+
+#[test]
+fn whoever_decides_over_a_comparison_is_shown_the_earlier_reply_of_the_same_trial() {
+    let stub = Stub::new(|_| {
+        completion(&serde_json::json!({ "reason": "So it is.", "quotes": [], "winner": "neither" }).to_string())
+    });
+    let check = "[suite]\nname = \"s\"\ntrials = 2\n[[session]]\nid = \"better\"\ncheck = \"judge\"\nagainst = \"baseline\"\n\
+                 rubric = \"It says more.\"\nreview = { always = true }\n";
+    let project = project(&stub, 0, check, "");
+    let sessions = |word: &str| [1, 2].map(|n| trial("a", n, &format!("{word} {n}."))).join("\n") + "\n";
+    project.file("sessions.jsonl", sessions("Earlier"));
+    project.run_with(&["--keep", "all", "--out", "one"]).code(4);
+    project.file("sessions.jsonl", sessions("Later"));
+    project.run_with(&["--baseline", "one/latest"]).complains("2 new in the queue");
+    let shown = with_store(&project, async |store| {
+        let mut shown = Vec::new();
+        for item in store.items(&ItemFilter::default(), Page::ALL, 1).await.expect("items") {
+            let digest = item.baseline.expect("an earlier session");
+            let line = store.content(&digest).await.expect("read").expect("kept");
+            shown.push((item.trial.expect("a trial"), String::from_utf8(line).expect("text")));
+        }
+        shown
+    });
+    assert_eq!(shown.len(), 2);
+    for (trial, session) in shown {
+        assert!(session.contains(&format!("Earlier {trial}.")), "{trial}: {session}");
+    }
 }
 
 #[test]
