@@ -159,9 +159,9 @@ fn whoever_decides_over_a_comparison_is_shown_the_earlier_reply_of_the_same_tria
     let shown = with_store(&project, async |store| {
         let mut shown = Vec::new();
         for item in store.items(&ItemFilter::default(), Page::ALL, 1).await.expect("items") {
-            let digest = item.baseline.expect("an earlier session");
-            let line = store.content(&digest).await.expect("read").expect("kept");
-            shown.push((item.trial.expect("a trial"), String::from_utf8(line).expect("text")));
+            let digest = item.baseline.as_deref().expect("an earlier session");
+            let line = store.content(digest).await.expect("read").expect("kept");
+            shown.push((item.trial.clone().expect("a trial"), String::from_utf8(line).expect("text")));
         }
         shown
     });
