@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use super::confusion::Confusion;
 use super::interval::{Interval, alpha};
+use super::needed::first;
 use super::special::normal_quantile;
 
 /// How a pass rate is corrected.
@@ -181,6 +182,37 @@ impl Corrected {
         self.interval(2.0 * confidence - 1.0).map(|i| i.low)
     }
 
+    /// How many more cases like these would bring the lower limit up to `min`, with the labels as they are; 0 when it is
+    /// there already.
+    ///
+    /// `None` when no number would: so few labels leave more open than that.
+    pub fn more_cases(&self, min: f64, confidence: f64) -> Option<u64> {
+        let Cases { all, open, passed } = self.cases;
+        first(0, |more| {
+            let times = 1.0 + more as f64 / all;
+            let cases = Cases { all: all * times, open: open * times, passed: passed * times };
+            Self { cases, ..*self }.lower(confidence).is_some_and(|low| low >= min)
+        })
+    }
+
+    /// How many more labels like these would, with the cases as they are; 0 when the lower limit is there already.
+    ///
+    /// `None` when no number would: so few cases leave more open than that.
+    pub fn more_labels(&self, min: f64, confidence: f64) -> Option<u64> {
+        let all = self.labels.total();
+        first(0, |more| {
+            let times = |n: u64| (n as f64 * (1.0 + more as f64 / all as f64)).round() as u64;
+            let Confusion { true_pass, false_pass, false_fail, true_fail } = self.labels;
+            let labels = Confusion {
+                true_pass: times(true_pass),
+                false_pass: times(false_pass),
+                false_fail: times(false_fail),
+                true_fail: times(true_fail),
+            };
+            Self { labels, ..*self }.lower(confidence).is_some_and(|low| low >= min)
+        })
+    }
+
     /// Which method it is.
     pub const fn method(&self) -> Method {
         self.method
@@ -334,6 +366,24 @@ mod tests {
         let one_sided = labels(90, 3, 0, 0);
         assert_eq!(correct(Method::Ppi, of(100, 100, 80), one_sided), Err(NotCorrectable::Unseen { passes: false }));
         assert!(correct(Method::Ppi, of(100, 100, 100), one_sided).is_ok());
+    }
+
+    #[test]
+    fn so_many_more_cases_or_labels_reach_the_bar_and_where_none_do_that_is_said() {
+        for method in [Method::RoganGladen, Method::Ppi] {
+            let found = correct(method, of(200, 200, 160), labels(180, 8, 10, 60)).unwrap();
+            let low = found.lower(0.95).unwrap();
+            assert_eq!((found.more_cases(low, 0.95), found.more_labels(low, 0.95)), (Some(0), Some(0)), "{method:?}");
+            let bar = low + 0.005;
+            let more = found.more_cases(bar, 0.95).unwrap();
+            let cases = |n: f64| Cases { all: n, open: n, passed: 0.8 * n };
+            let with = |n: f64| correct(method, cases(n), labels(180, 8, 10, 60)).unwrap().lower(0.95).unwrap();
+            assert!(with(200.0 + more as f64) >= bar && with(199.0 + more as f64) < bar, "{method:?} {more}");
+            assert!(found.more_labels(bar, 0.95).is_some_and(|more| more > 0), "{method:?}");
+            // Above the number itself nothing helps.
+            assert_eq!(found.more_cases(found.value + 0.01, 0.95), None);
+            assert_eq!(found.more_labels(found.value + 0.01, 0.95), None);
+        }
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! Whether two sets of samples have one distribution: the test of Kolmogorov and Smirnov. The distance is the largest
 //! difference of the shares that lie below any value, from 0 to 1, whatever the unit and the shape.
 
+use super::needed::first;
+
 /// How the method is called in reports, by how the p-value is found.
 pub const EXACT: &str = "kolmogorov-smirnov-exact";
 /// As [`EXACT`], by the limiting distribution.
@@ -121,10 +123,35 @@ pub fn critical(n: u64, m: u64, level: f64) -> Option<f64> {
     Some(high)
 }
 
+/// How many more samples on the first side could show a difference, were no two of both sides alike; 0 when so many can.
+///
+/// `None` when no number could: there is none on the other side, or no such level.
+pub fn more_to_show(n: u64, m: u64, level: f64) -> Option<u64> {
+    if m == 0 || level.is_nan() || level <= 0.0 {
+        return None;
+    }
+    first(0, |more| n + more > 0 && p_value(1.0, n + more, m).0 < level)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn so_many_more_samples_can_show_a_difference_and_one_less_cannot() {
+        for (n, m) in [(2, 3), (1, 1), (1, 30), (3, 2)] {
+            let more = more_to_show(n, m, 0.05).unwrap();
+            assert!(
+                more > 0 && p_value(1.0, n + more, m).0 < 0.05 && p_value(1.0, n + more - 1, m).0 >= 0.05,
+                "{n} {m}"
+            );
+        }
+        assert_eq!(
+            (more_to_show(50, 50, 0.05), more_to_show(5, 0, 0.05), more_to_show(5, 5, 0.0)),
+            (Some(0), None, None)
+        );
+    }
 
     fn steps(values: &[f64]) -> Vec<(f64, u64)> {
         let mut values = values.to_vec();

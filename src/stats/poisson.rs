@@ -2,6 +2,7 @@
 //! first rate is r times the second, the first count is binomial among all events.
 
 use super::interval::Interval;
+use super::needed;
 use super::proportion::{fractional, fractional_lower};
 use super::special::beta_cdf;
 
@@ -43,6 +44,18 @@ pub fn p_above(first: Rate, second: Rate, times: f64) -> Option<f64> {
     let share = times * first.exposure / (times * first.exposure + second.exposure);
     // The tail of the binomial distribution, which goes through counts that are not whole.
     Some(if first.events == 0.0 { 1.0 } else { beta_cdf(share, first.events, second.events + 1.0) })
+}
+
+/// How many more observations like the `n` behind the first rate would show, at the level, that it is above the second; 0
+/// when they do.
+///
+/// `None` when no number would: it is not above, or the second says too little of itself.
+pub fn more_to_show_above(first: Rate, second: Rate, n: u64, level: f64) -> Option<u64> {
+    needed::first(0, |more| {
+        let times = (n + more) as f64 / n as f64;
+        let like = Rate { events: first.events * times, exposure: first.exposure * times };
+        p_above(like, second, 1.0).is_some_and(|p| p < level)
+    })
 }
 
 /// The exact two-sided interval of the ratio; its upper end is infinite when the second has no event.

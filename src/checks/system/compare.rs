@@ -57,7 +57,17 @@ pub fn compare(stat: Stat, now: &Samples, before: &Samples, max_ratio: f64) -> C
         let events = words::counted(seen, "event");
         let p_words = format!("p = {p:.2e} that it is no higher ({})", poisson::EXACT_CONDITIONAL);
         if seen < EVENTS || p >= LEVEL {
-            return unsure(format!("{limit}, but by {events}, {p_words}: more sessions would tell"));
+            let known = now.ratio().map_or(0, |ratio| ratio.clusters).max(1);
+            // As many as the events that are wanted take, and as the test does.
+            let wanted = (EVENTS.saturating_sub(seen) as f64 * known as f64 / seen.max(1) as f64).ceil() as u64;
+            let more = poisson::more_to_show_above(first, second, known, LEVEL).map(|more| more.max(wanted));
+            let settles = match more {
+                Some(more) => {
+                    format!("more sessions would tell, such as {} like these", words::counted(more, "more case"))
+                }
+                None => "no number of sessions like these would tell: those of the earlier run are too few".to_owned(),
+            };
+            return unsure(format!("{limit}, but by {events}, {p_words}: {settles}"));
         }
         return Compared {
             status: Status::Fail,
@@ -127,6 +137,15 @@ mod tests {
         assert_eq!(said(&few), (Status::Error, true));
         let chance = compare(Stat::Ratio, &calls(6, 1000), &calls(20, 5000), 1.2);
         assert_eq!(said(&chance), (Status::Error, true));
+        // So many as it says would tell.
+        let more: u32 = chance.reason.split("such as ").nth(1).unwrap().split(' ').next().unwrap().parse().unwrap();
+        let n = 1000 + more;
+        assert_eq!(
+            said(&compare(Stat::Ratio, &calls((0.006 * f64::from(n)).ceil() as u32, n), &calls(20, 5000), 1.2)).0,
+            Status::Fail
+        );
+        let before = compare(Stat::Ratio, &calls(600, 1000), &calls(1, 3), 1.2);
+        assert!(before.reason.contains("those of the earlier run are too few"), "{}", before.reason);
     }
 
     #[test]

@@ -175,7 +175,11 @@ impl Moved {
         let chance = format!("{measured}: p = {p:.2e} ({method}), alpha {}", words::number(alpha));
         let found = match (p < alpha, p_most < alpha, never) {
             (true, ..) => said(Status::Fail, false, chance),
-            (_, _, true) => said(Status::Error, true, format!("{chance}; so few can never show a change")),
+            (_, _, true) => {
+                let more = ks::more_to_show(n, m, alpha).map(|n| words::counted(n, "more case"));
+                let settles = more.map(|more| format!(": {more} could")).unwrap_or_default();
+                said(Status::Error, true, format!("{chance}; so few can never show a change{settles}"))
+            }
             (false, true, false) => {
                 said(Status::Error, true, format!("{chance}; too near to tell over so many samples"))
             }

@@ -13,7 +13,7 @@ use super::prospects::{Counts, May, Prospects};
 use super::rates::{counted, percent, unequal};
 use super::rules::rule;
 use super::{Decision, RuleOutcome};
-use crate::checks::system::{End, TrialOutcome};
+use crate::checks::system::{End, TrialOutcome, words};
 use crate::eval::baseline::Found;
 use crate::eval::calibration::{self, Calibration};
 use crate::eval::fold::SuiteFold;
@@ -90,7 +90,14 @@ pub(super) fn pass_rate(
         None => text.push_str("; its interval could not be computed"),
     }
     if decision == Decision::Inconclusive {
-        text.push_str("; more cases or more labels would settle it");
+        measured.more_cases = worst.more_cases(bar.min, confidence);
+        let labels = worst.more_labels(bar.min, confidence).map(|n| words::counted(n, "more label"));
+        let cases = measured.more_cases.map(|n| words::counted(n, "more case"));
+        text.push_str(&match (cases, labels) {
+            (Some(cases), Some(labels)) => format!("; {cases} or {labels} like these would settle it"),
+            (Some(one), None) | (None, Some(one)) => format!("; {one} like these would settle it"),
+            (None, None) => "; more cases and more labels together would settle it".to_owned(),
+        });
     }
     rule(name, decision, text + &why).with(measured)
 }

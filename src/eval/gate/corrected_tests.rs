@@ -60,6 +60,8 @@ fn the_lower_limit_of_the_corrected_share_is_held_against_the_bar() {
         ] {
             let found = ruled(name, min, &parts);
             assert_eq!(found.decision, decision, "{name} {min}: {}", found.reason);
+            let settles = found.reason.contains("; 1 more case or ");
+            assert_eq!(settles, decision == Decision::Inconclusive, "{}", found.reason);
             let measured = found.measured.unwrap();
             assert_eq!(
                 (measured.value, measured.method.as_deref(), measured.confidence),

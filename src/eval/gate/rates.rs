@@ -22,6 +22,7 @@ pub(super) fn counted<'c>(cases: &'c [impl Borrow<Judged> + 'c]) -> impl Iterato
 }
 
 /// Cases counted at one end of what people may decide.
+#[derive(Clone, Copy)]
 struct Count {
     /// Weight of those that pass, and of all.
     passed: f64,
@@ -55,6 +56,24 @@ impl Count {
     /// nothing.
     fn is_some(&self) -> bool {
         self.cases > 0 && self.total > 0.0 && self.total.is_finite()
+    }
+
+    /// What is lacking of cases that weigh alike, in words.
+    fn lacks(&self, reached: &dyn Fn(Count) -> Option<Reached>) -> String {
+        let with = |more: u64| {
+            let passed = self.passed + more as f64 * self.total / self.cases.max(1) as f64;
+            Count { passed, n: self.n + more, all: self.n + more == self.cases, ..*self }
+        };
+        let enough = |more: u64| reached(with(more)) == Some(Reached::Yes);
+        let (mut few, mut most) = (0, self.cases.saturating_sub(self.n));
+        if !enough(most) {
+            return "; so few cases would not be enough if all of them passed".to_owned();
+        }
+        while most - few > 1 {
+            let middle = few.midpoint(most);
+            if enough(middle) { most = middle } else { few = middle }
+        }
+        format!("; {most} more of them would have to pass")
     }
 }
 
@@ -93,7 +112,13 @@ pub(super) fn pass_rate(
     let (decision, waits) = settle(reading(End::Worst), reading(End::Best), tolerated);
     let sure = limits.filter(|_| now.is_some()).map(|limits| limits.say(decision, &mut measured)).unwrap_or_default();
     let waits = waits.map(|why| format!("; {why}")).unwrap_or_default();
-    rule(name, decision, format!("{number}{sure}{waits}")).with(measured)
+    // At a bar of 1 the counts say it.
+    let even = !unequal(counted(cases));
+    let change = match decision {
+        Decision::Failed if even && bar.min < 1.0 => now.lacks(&reached),
+        _ => String::new(),
+    };
+    rule(name, decision, format!("{number}{sure}{change}{waits}")).with(measured)
 }
 
 /// Whether the cases do not all count alike.

@@ -196,6 +196,22 @@ fn with_confidence_the_lower_limit_must_reach_the_bar() {
 }
 
 #[test]
+fn a_failed_rate_says_how_many_more_cases_would_have_to_pass_and_that_would_be_enough() {
+    for bar in ["min = 0.8", "min = 0.7, confidence = 0.95"] {
+        let plan = with_gate(&format!("pass_rate = {{ {bar} }}"));
+        let failed = decided(&plan, &share(12, 18));
+        assert_eq!(failed.decision, Decision::Failed);
+        let lacking = (1..=18).find(|more| decided(&plan, &share(12 + more, 18 - more)).decision == Decision::Passed);
+        let said = format!("; {} more of them would have to pass", lacking.unwrap());
+        assert!(failed.reasons[0].contains(&said), "{said}: {:?}", failed.reasons);
+    }
+    let few = decided(&with_gate("pass_rate = { min = 0.9, confidence = 0.95 }"), &share(4, 2));
+    assert!(few.reasons[0].contains("not be enough if all of them passed"), "{:?}", few.reasons);
+    let all = decided(&with_gate("pass_rate = { min = 1.0 }"), &share(9, 1));
+    assert!(all.reasons[0].ends_with("at least 1 wanted"), "{:?}", all.reasons);
+}
+
+#[test]
 fn fifty_of_fifty_do_not_show_95_of_100() {
     let plan = with_gate("pass_rate = { min = 0.95, confidence = 0.95 }");
     assert_eq!(decided(&plan, &share(50, 0)).decision, Decision::Inconclusive);
