@@ -1,6 +1,6 @@
 //! What a run leaves in the store: the run itself, and what goes to people.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::context::{Context, Failure};
 use super::review::notify;
@@ -27,10 +27,16 @@ pub struct Queued {
     pub decided: u64,
 }
 
-/// Puts the verdicts of a run that go to people into the queue.
-pub fn enqueue(record: &Path, context: &Context, opened: &Opened, now: Millis) -> Result<Queued, Failure> {
+/// Puts the verdicts of a run that go to people into the queue; `baselines` are as in [`Sending::baselines`].
+pub fn enqueue(
+    record: &Path,
+    baselines: &[Option<PathBuf>],
+    context: &Context,
+    opened: &Opened,
+    now: Millis,
+) -> Result<Queued, Failure> {
     let redactor = |suite: &SuitePlan| context.redactor(&suite.redact).ok();
-    let sending = Sending { record, root: &context.cwd, now, redactor: &redactor };
+    let sending = Sending { record, root: &context.cwd, baselines, now, redactor: &redactor };
     let mut new = 0;
     let sent = enqueue::send::<StoreError>(&sending, &mut |items| {
         new += opened.runtime().block_on(opened.store().enqueue(&items, now))?.new.len() as u64;
@@ -119,7 +125,10 @@ pub fn leave(dir: &Path, plan: &Plan, summary: &RunSummary, context: &Context) -
         },
         Leaves::Review => {
             let Some((opened, now)) = store_run(&record, context)? else { return Ok(None) };
-            let queued = enqueue(&record, context, &opened, now)?;
+            let baseline = |suite: &SuitePlan| suite.gate.baseline.as_ref().map(|bar| bar.path.clone());
+            let baselines: Vec<_> =
+                plan.suites.iter().map(|s| baseline(s).filter(|p| !p.as_os_str().is_empty())).collect();
+            let queued = enqueue(&record, &baselines, context, &opened, now)?;
             Ok((queued.sent.items > 0).then(|| queued.told(&display(dir, &context.cwd))))
         }
     }

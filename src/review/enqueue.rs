@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use crate::eval::baseline::Found;
 use crate::eval::event::{CheckPlan, Plan, RunEvent, SessionEvent, SuitePlan};
 use crate::eval::overlay;
 use crate::formats;
@@ -28,6 +29,9 @@ pub struct Sending<'s> {
     pub record: &'s Path,
     /// What the paths of baselines start from.
     pub root: &'s Path,
+    /// Where the baseline of each suite is, for whoever ran it; a record does not say. Elsewhere it is looked for where it
+    /// is named.
+    pub baselines: &'s [Option<PathBuf>],
     /// What time it is.
     pub now: Millis,
     /// The rules of a suite: a session of an earlier run may have been written without them. `None` where they cannot be
@@ -76,9 +80,9 @@ pub fn send<E: std::error::Error + 'static>(
     let unread = |source| SendError::Kept { path: sending.record.to_owned(), source };
     let mut beside = kept::Reader::open(dir).map_err(unread)?;
     let mut earlier: Vec<Option<Earlier>> = plan.suites.iter().map(|_| None).collect();
-    let wanted = wanted_cases(sending.record, &plan)?;
-    for (index, suite) in plan.suites.iter().enumerate().filter(|(index, _)| !wanted[*index].is_empty()) {
-        earlier[index] = Earlier::of(suite, sending, &wanted[index]);
+    for (index, wanted) in wanted(sending.record, &plan)?.iter().enumerate().filter(|(_, w)| !w.cases.is_empty()) {
+        let known = sending.baselines.get(index).and_then(Option::as_deref);
+        earlier[index] = Earlier::of(&plan.suites[index], sending, known, wanted);
     }
     let (mut run, mut portion, mut sent) = (String::new(), Vec::new(), Sent::default());
     let mut failed: Option<SendError<E>> = None;
@@ -112,19 +116,34 @@ pub fn send<E: std::error::Error + 'static>(
     }
 }
 
-/// By suite, the cases of which something goes to a person.
-fn wanted_cases(path: &Path, plan: &Plan) -> Result<Vec<BTreeSet<String>>, RecordError> {
-    let mut wanted = vec![BTreeSet::new(); plan.suites.len()];
+/// What is wanted of the baseline of a suite.
+#[derive(Debug, Clone, Default)]
+struct Wanted {
+    /// The cases of which something goes to a person.
+    cases: BTreeSet<String>,
+    /// The run that the suite was compared with; `None` where there was none.
+    run: Option<String>,
+}
+
+/// By suite, what is wanted of its baseline.
+fn wanted(path: &Path, plan: &Plan) -> Result<Vec<Wanted>, RecordError> {
+    let mut wanted = vec![Wanted::default(); plan.suites.len()];
     if plan.suites.iter().all(|suite| suite.gate.baseline.is_none()) {
         return Ok(wanted);
     }
-    record::read(path, |event| {
-        if let RunEvent::Session(event) = event
-            && routed(&event).next().is_some()
-            && let Some(wanted) = wanted.get_mut(event.suite as usize)
-        {
-            wanted.insert(event.case.to_string());
+    record::read(path, |event| match event {
+        RunEvent::Baseline(event) => {
+            let bar = plan.suites.get(event.suite as usize).and_then(|suite| suite.gate.baseline.as_ref());
+            if let (Found::Baseline(found), true) = (event.found, bar.is_some_and(|bar| bar.run == event.name)) {
+                wanted[event.suite as usize].run = Some(found.run);
+            }
         }
+        RunEvent::Session(event) if routed(&event).next().is_some() => {
+            if let Some(wanted) = wanted.get_mut(event.suite as usize) {
+                wanted.cases.insert(event.case.to_string());
+            }
+        }
+        _ => {}
     })?;
     Ok(wanted)
 }
@@ -245,29 +264,41 @@ struct Earlier {
 }
 
 impl Earlier {
-    /// Those of a suite; `None` where there are none to be read: nothing depends on them.
-    fn of(suite: &SuitePlan, sending: &Sending<'_>, wanted: &BTreeSet<String>) -> Option<Self> {
-        let bar = suite.gate.baseline.as_ref()?;
-        let path = record::locate(&sending.root.join(&bar.path));
-        let plan = record::plan(&path).ok()?;
+    /// Those of a suite; `None` where there are none to be read: nothing depends on them. `known` is where the baseline is,
+    /// if that is known. What is there by now has to be the run that the suite was compared with.
+    fn of(suite: &SuitePlan, sending: &Sending<'_>, known: Option<&Path>, wanted: &Wanted) -> Option<Self> {
+        let (bar, run) = (suite.gate.baseline.as_ref()?, wanted.run.as_deref()?);
+        let beside = Path::new(&suite.path).parent().unwrap_or(Path::new(""));
+        let named = [known.map(Path::to_owned), Some(beside.join(&bar.run)), Some(bar.run.as_str().into())];
+        // Where it was named by a link to the newest run, that is another by now, and it lies beside.
+        let places = named.into_iter().flatten().flat_map(|place| [place.with_file_name(run), place]);
+        let mut places = places.map(|place| record::locate(&sending.root.join(place)));
+        places.find_map(|path| Self::read(&path, run, suite, (sending.redactor)(suite)?, &wanted.cases))
+    }
+
+    /// Those of a record; `None` where it is not that of the run, or does not say.
+    fn read(path: &Path, run: &str, suite: &SuitePlan, redactor: Redactor, wanted: &BTreeSet<String>) -> Option<Self> {
+        let plan = record::plan(path).ok()?;
         let index = plan.suites.iter().position(|s| s.name == suite.name)? as u32;
         let mut kept = kept::Reader::open(path.parent()?).ok()??;
-        let mut places = BTreeMap::new();
-        record::read(&path, |event| {
-            if let RunEvent::Session(event) = event
-                && let Ok(Some(place)) = kept.find(event.suite, event.at)
-                && event.suite == index
-                && wanted.contains(event.case.as_str())
-            {
-                let trial = event.trial.as_ref().map(ToString::to_string);
-                let trials: &mut Vec<_> = places.entry(event.case.to_string()).or_default();
-                if !trials.iter().any(|(known, _)| *known == trial) {
-                    trials.push((trial, place));
+        let (mut places, mut is_it) = (BTreeMap::<String, Vec<_>>::new(), false);
+        record::read(path, |event| match event {
+            RunEvent::Started(started) => is_it |= started.run == run,
+            RunEvent::Session(event) => {
+                // Asked for each session: they are found in the order of the record only.
+                let Ok(Some(place)) = kept.find(event.suite, event.at) else { return };
+                if event.suite == index && wanted.contains(event.case.as_str()) {
+                    let trial = event.trial.as_ref().map(ToString::to_string);
+                    let trials = places.entry(event.case.to_string()).or_default();
+                    if !trials.iter().any(|(known, _)| *known == trial) {
+                        trials.push((trial, place));
+                    }
                 }
             }
+            _ => {}
         })
         .ok()?;
-        Some(Self { kept, places, redactor: (sending.redactor)(suite)? })
+        is_it.then_some(Self { kept, places, redactor })
     }
 
     /// The session of a trial of a case, which is what the reply is compared with, or where there is none the first of the

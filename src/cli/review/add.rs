@@ -47,7 +47,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
         )));
     }
     left::keep(&path, &replayed, false, (context, &opened), now)?;
-    let queued = left::enqueue(&path, context, &opened, now)?;
+    let queued = left::enqueue(&path, &[], context, &opened, now)?;
     let place = display(path.parent().unwrap_or(&path), &context.cwd);
     context.print(format!("{}\n", safe::line(&queued.told(&place))).as_bytes(), exit::PASSED)
 }
