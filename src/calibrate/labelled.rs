@@ -194,8 +194,6 @@ mod tests {
         let told = with(json!(true));
         assert_eq!((told.answered, told.is_right(), told.people.len()), (Answered::Told, None, 0));
         assert_eq!(with(json!(null)).answered, Answered::Unknown);
-        // Nobody's answer at all is in the line: who knows how that came about.
-        assert_eq!(decided(json!([])).answered, Answered::Unknown);
         // The first was told, and so was what followed from it.
         let (mut first, mut decides) = (label("a", "ann", "pass", None), label("b", "cat", "pass", None));
         (first["shown_proposal"], decides["act"]) = (json!(true), json!("adjudicate"));
@@ -221,9 +219,16 @@ mod tests {
             line(5, json!({ "status": "resolved" })),
             "not json".to_owned(),
             line(6, json!({ "labels": [label("a", "ann", "maybe", None)] })),
+            // Nobody's answer at all is in the line: who knows how that came about.
+            line(7, json!({ "decision": "pass", "status": "resolved" })),
+            line(8, json!({ "decision": "pass", "status": "resolved", "labels": [label("a", "ann", "fail", None)] })),
         ];
         let problems = read(&text.join("\n")).unwrap_err();
         let numbers: Vec<&str> = problems.iter().map(|p| p.split(':').next().unwrap()).collect();
-        assert_eq!(numbers, ["line 2", "line 3", "line 4", "line 5", "line 6", "line 7", "line 8"], "{problems:?}");
+        assert_eq!(
+            numbers,
+            ["line 2", "line 3", "line 4", "line 5", "line 6", "line 7", "line 8", "line 9", "line 10"],
+            "{problems:?}"
+        );
     }
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Act, Answer, DecidedBy, Item, ItemId, ItemStatus, Label, Millis, SkipReason, Source, Why};
+use super::{Act, Answer, DecidedBy, Item, ItemId, ItemStatus, Label, Millis, SkipReason, Source, Why, standing};
 use crate::model::digest::Digest;
 use crate::model::{Level, Severity, Status, SubjectRef};
 
@@ -195,16 +195,47 @@ impl ItemLine {
         line
     }
 
-    /// The rows of the book; `Err` says which of them is none.
+    /// The rows of the book, if what was decided follows from them.
     ///
     /// # Errors
-    /// A row whose parts do not go together.
+    /// A row whose parts do not go together, or another decision than theirs.
     pub fn rows(&self) -> Result<Vec<Label>, String> {
-        let row = |(row, seq): (&LabelLine, i64)| {
-            row.row(&self.item, seq)
-                .ok_or_else(|| format!("its label {} is none: {} with such an answer", row.id, row.act))
-        };
-        self.labels.iter().zip(1..).map(row).collect()
+        let rows = rows(&self.item, &self.labels)?;
+        if self.status != ItemStatus::Cancelled {
+            follows(self.decision, self.decided_by.as_ref(), self.reviewers, &rows)?;
+        }
+        Ok(rows)
+    }
+}
+
+/// The rows of the book, of lines that are about an item; `Err` says which of them is none.
+///
+/// # Errors
+/// A row whose parts do not go together.
+pub fn rows(item: &ItemId, lines: &[LabelLine]) -> Result<Vec<Label>, String> {
+    let row = |(row, seq): (&LabelLine, i64)| {
+        row.row(item, seq).ok_or_else(|| format!("its label {} is none: {} with such an answer", row.id, row.act))
+    };
+    lines.iter().zip(1..).map(row).collect()
+}
+
+/// That a decision is what rows of the book add up to: a line may have been edited, and decides nothing by itself. `by` is
+/// who decided, where the line says so.
+///
+/// # Errors
+/// What is said, and what follows from the rows.
+pub fn follows(decision: Option<Status>, by: Option<&DecidedBy>, reviewers: u32, rows: &[Label]) -> Result<(), String> {
+    let is = standing(reviewers, rows);
+    let name = |decision: Option<Status>| decision.map_or("not decided", Status::name);
+    if decision != is.decision {
+        return Err(format!("it says {}, and by its labels it is {}", name(decision), name(is.decision)));
+    }
+    match (by, is.by) {
+        (Some(by), Some(is)) if *by != is => {
+            let (by, is) = (by.names().join(" and "), is.names().join(" and "));
+            Err(format!("it says that {by} decided, and by its labels {is} did, or in another way"))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -322,6 +353,13 @@ mod tests {
         let back = line.rows().unwrap();
         let same = back.iter().zip(&rows).all(|(a, b)| (&a.id, &a.act, a.seq) == (&b.id, &b.act, b.seq));
         assert!(same && back.len() == rows.len(), "{back:?}");
+        let edited = ItemLine { decision: Some(Status::Pass), ..line.clone() };
+        assert_eq!(edited.rows().unwrap_err(), "it says pass, and by its labels it is fail");
+        let edited = ItemLine { labels: line.labels[..2].to_vec(), ..line.clone() };
+        assert_eq!(edited.rows().unwrap_err(), "it says fail, and by its labels it is not decided");
+        let eve = DecidedBy::Adjudicator { who: "eve".into(), overrules: false };
+        let edited = ItemLine { decided_by: Some(eve), ..line.clone() };
+        assert!(edited.rows().unwrap_err().contains("it says that eve decided, and by its labels ann did"));
         let strange = ItemLine { labels: vec![LabelLine { answer: None, ..line.labels[0].clone() }], ..line };
         assert!(strange.rows().unwrap_err().contains("label l1 is none"));
     }

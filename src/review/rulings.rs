@@ -10,8 +10,8 @@ use serde::Deserialize;
 
 use crate::eval::event::{Plan, RunEvent};
 use crate::eval::overlay::{self, Ruling};
-use crate::ledger::line::SCHEMA;
-use crate::ledger::{DecidedBy, ItemId, ItemKey, Label, counting};
+use crate::ledger::line::{self, LabelLine, SCHEMA};
+use crate::ledger::{Answer, DecidedBy, ItemId, ItemKey, ItemStatus, Label, counting};
 use crate::model::Status;
 use crate::report::safe;
 use crate::store::db::{Store, StoreError};
@@ -63,27 +63,21 @@ struct Line {
     subject: crate::model::SubjectRef,
     #[serde(default)]
     case_digest: Option<crate::model::digest::Digest>,
+    /// How many were to answer; what was exported by hand may not say so.
+    #[serde(default = "one")]
+    reviewers: u32,
     decision: Option<Status>,
     #[serde(default)]
     decided_by: Option<DecidedBy>,
     #[serde(default)]
-    labels: Vec<Row>,
+    status: Option<ItemStatus>,
+    /// Not there for somebody who is still to answer.
+    #[serde(default)]
+    labels: Vec<LabelLine>,
 }
 
-/// A row of the book, as far as it may say something besides.
-#[derive(Deserialize)]
-struct Row {
-    #[serde(default)]
-    id: String,
-    reviewer: String,
-    #[serde(default)]
-    act: String,
-    #[serde(default)]
-    answer: Option<String>,
-    #[serde(default)]
-    undoes: Option<String>,
-    #[serde(default)]
-    comment: String,
+const fn one() -> u32 {
+    1
 }
 
 impl Line {
@@ -168,28 +162,29 @@ impl Decisions {
                      import` brings several exports into one store"
                 )));
             }
-            found.add(line, &key).map_err(wrong)?;
+            found.add(&line, &key).map_err(wrong)?;
         }
     }
 
     /// Takes what a line says of a verdict.
-    fn add(&mut self, line: Line, key: &ItemKey) -> Result<(), String> {
+    fn add(&mut self, line: &Line, key: &ItemKey) -> Result<(), String> {
+        let rows = line::rows(&line.item, &line.labels)?;
+        // Whatever the line says, what people said decides.
+        if line.status != Some(ItemStatus::Cancelled) {
+            line::follows(line.decision, line.decided_by.as_ref(), line.reviewers, &rows)?;
+        }
         let Some(status) = line.decision else {
-            let who = fails(&line.labels);
+            let who = fails(&rows);
             if !who.is_empty() {
                 self.rulings.insert(key.id(), contested(who));
             }
             return Ok(());
         };
-        if !matches!(status, Status::Pass | Status::Fail) {
-            return Err(format!("a decision is `pass` or `fail`, not `{}`", status.name()));
-        }
         let by = line.decided_by.as_ref().ok_or("it is decided, and does not say by whom")?;
         let adjudicated = matches!(by, DecidedBy::Adjudicator { .. });
         let overrules = by.overrules();
-        let by: Vec<String> = by.names().into_iter().map(str::to_owned).collect();
-        let said = line.labels.iter().rev().filter(|row| by.contains(&row.reviewer)).map(|row| row.comment.as_str());
-        let comment = said.into_iter().find(|c| !c.is_empty()).unwrap_or_default().to_owned();
+        let by = by.names().into_iter().map(str::to_owned).collect();
+        let comment = said(&rows, status);
         self.others.insert(of_any_check(key));
         self.rulings.insert(key.id(), Ruling { status, by, adjudicated, overrules, comment });
         Ok(())
@@ -232,16 +227,10 @@ fn contested(by: Vec<String>) -> Ruling {
     Ruling { status: Status::Held, by, adjudicated: false, overrules: false, comment: String::new() }
 }
 
-/// Who says fail, of the rows of an export: what was not taken back, and of each person the last.
-fn fails(rows: &[Row]) -> Vec<String> {
-    let undone = |row: &Row| rows.iter().any(|later| later.undoes.as_ref() == Some(&row.id));
-    let mut last: BTreeMap<(&str, &str), &str> = BTreeMap::new();
-    for row in rows.iter().filter(|row| !undone(row)) {
-        if let Some(answer) = &row.answer {
-            last.insert((&row.reviewer, &row.act), answer);
-        }
-    }
-    last.into_iter().filter(|(_, answer)| *answer == "fail").map(|((who, _), _)| who.to_owned()).collect()
+/// Who says fail: what was not taken back, and of each person the last.
+fn fails(rows: &[Label]) -> Vec<String> {
+    let fails = |row: &&Label| row.act.answer().and_then(Answer::status) == Some(Status::Fail);
+    counting(rows).into_iter().filter(fails).map(|row| row.reviewer.clone()).collect()
 }
 
 /// The same for every version of the check and of its case.
@@ -296,11 +285,23 @@ mod tests {
         Decisions::read(&path).map_err(|e| e.to_string().rsplit_once("labels.jsonl").unwrap().1.to_owned())
     }
 
-    const DECIDED: &str = r#""decision":"fail","decided_by":{"how":"reviewers","who":["ann","bob"]},"labels":[{"id":"1","reviewer":"ann","act":"label","comment":"No refund."},{"id":"2","reviewer":"eve","act":"label","comment":"no!"}]"#;
+    fn row(id: u32, who: &str, answer: &str, comment: &str) -> String {
+        let at = "2026-11-01T10:00:00Z";
+        format!(
+            r#"{{"id":"{id}","reviewer":"{who}","act":"label","answer":"{answer}","comment":"{comment}","at":"{at}","source":"web"}}"#
+        )
+    }
+
+    fn decided() -> String {
+        let rows = [row(1, "ann", "fail", "No refund."), row(2, "eve", "pass", "yes!"), row(3, "bob", "fail", "")];
+        let undo = r#"{"id":"4","reviewer":"eve","act":"undo","answer":null,"undoes":"2","at":"2026-11-01T11:00:00Z","source":"web"}"#;
+        let by = r#""decision":"fail","decided_by":{"how":"reviewers","who":["ann","bob"]}"#;
+        line(&format!(r#"{by},"reviewers":2,"labels":[{},{undo}]"#, rows.join(",")))
+    }
 
     #[test]
     fn a_decision_of_an_export_is_found_by_what_it_is_about() {
-        let found = read(&format!("\n{}\n", line(DECIDED))).unwrap();
+        let found = read(&format!("\n{}\n", decided())).unwrap();
         let ruling = found.of(&key(b"check")).unwrap();
         assert_eq!(
             (ruling.status, ruling.by, ruling.comment.as_str()),
@@ -310,22 +311,35 @@ mod tests {
 
     #[test]
     fn a_decision_over_another_version_of_the_check_is_not_applied_and_counted() {
-        let found = read(&line(DECIDED)).unwrap();
+        let found = read(&decided()).unwrap();
         assert_eq!((found.of(&key(b"changed")), found.outdated(&[key(b"changed"), key(b"check")])), (None, 1));
     }
 
     #[test]
     fn a_fail_that_stands_is_told_where_nothing_is_decided() {
         let rows = |answer: &str, more: &str| {
-            line(&format!(
-                r#""decision":null,"labels":[{{"id":"1","reviewer":"ann","act":"label","answer":"{answer}"}}{more}]"#
-            ))
+            line(&format!(r#""decision":null,"reviewers":2,"labels":[{}{more}]"#, row(1, "ann", answer, "")))
         };
-        let undo = r#",{"id":"2","reviewer":"ann","act":"undo","answer":null,"undoes":"1"}"#;
+        let undo = r#",{"id":"2","reviewer":"ann","act":"undo","answer":null,"undoes":"1","at":"2026-11-01T11:00:00Z","source":"web"}"#;
         let ruling = |text: &str| read(text).unwrap().of(&key(b"check")).map(|r| (r.status, r.by));
         assert_eq!(ruling(&rows("fail", "")), Some((Status::Held, vec!["ann".to_owned()])));
         assert_eq!(ruling(&rows("pass", "")), None);
         assert_eq!(ruling(&rows("fail", undo)), None);
+    }
+
+    #[test]
+    fn a_decision_that_does_not_follow_from_the_labels_beside_it_is_none() {
+        let wrong = |from: &str, to: &str| read(&decided().replace(from, to)).unwrap_err();
+        let pass = wrong(r#""decision":"fail""#, r#""decision":"pass""#);
+        assert!(pass.contains(":1: ") && pass.contains("it says pass, and by its labels it is fail"), "{pass}");
+        let none = wrong(r#""decision":"fail""#, r#""decision":null"#);
+        assert!(none.contains("it says not decided, and by its labels it is fail"), "{none}");
+        let who = wrong(r#""who":["ann","bob"]"#, r#""who":["maria"]"#);
+        assert!(who.contains("it says that maria decided, and by its labels ann and bob did"), "{who}");
+        let more = wrong(r#""reviewers":2"#, r#""reviewers":3"#);
+        assert!(more.contains("by its labels it is not decided"), "{more}");
+        let forged = line(r#""decision":"pass","decided_by":{"how":"adjudicator","who":"eve"},"labels":[]"#);
+        assert!(read(&forged).unwrap_err().contains("it says pass, and by its labels it is not decided"));
     }
 
     #[test]
@@ -336,15 +350,18 @@ mod tests {
     #[test]
     fn a_line_that_is_none_is_named() {
         for (lines, why) in [
-            (format!("{}\n{{\n", line(DECIDED)), ":2: no line of `seatrial review export`: "),
-            (line(r#""decision":"held","decided_by":{"how":"adjudicator","who":"a"}"#), "`pass` or `fail`, not `held`"),
-            (line(r#""decision":"pass""#), "does not say by whom"),
+            (format!("{}\n{{\n", decided()), ":2: no line of `seatrial review export`: "),
             (
-                format!("{}\n\n{}\n", line(DECIDED), line(r#""decision":null"#)),
+                line(r#""decision":"held","decided_by":{"how":"adjudicator","who":"a"}"#),
+                "it says held, and by its labels",
+            ),
+            (decided().replace(r#""decided_by":{"how":"reviewers","who":["ann","bob"]},"#, ""), "does not say by whom"),
+            (
+                format!("{}\n\n{}\n", decided(), line(r#""decision":null"#)),
                 ":3: no line of `seatrial review export`: line 1",
             ),
-            (line(DECIDED).replace("\"schema\":1", "\"schema\":2"), "its `schema` is 2, and 1 is known here"),
-            (line(DECIDED).replace("\"turn\":2", "\"turn\":3"), "it was edited"),
+            (decided().replace("\"schema\":1", "\"schema\":2"), "its `schema` is 2, and 1 is known here"),
+            (decided().replace("\"turn\":2", "\"turn\":3"), "it was edited"),
         ] {
             let found = read(&lines).unwrap_err();
             assert!(found.contains(why), "{found}");

@@ -250,7 +250,10 @@ fn an_export_decides_where_there_is_no_store() {
             let line = json!({
                 "schema": 1, "item": item.id, "suite": item.key.suite, "check": item.key.check,
                 "check_digest": item.key.check_digest, "session": item.key.session, "subject": item.key.subject,
-                "decision": "pass", "decided_by": { "how": "adjudicator", "who": "eve" }, "labels": [],
+                "decision": "pass", "decided_by": { "how": "adjudicator", "who": "eve" }, "labels": [{
+                    "id": item.id, "reviewer": "eve", "act": "adjudicate", "answer": "pass", "source": "web",
+                    "at": "2026-11-27T05:40:00Z",
+                }],
             });
             format!("{line}\n")
         })
@@ -264,6 +267,11 @@ fn an_export_decides_where_there_is_no_store() {
     assert!(!project.path(".seatrial").exists(), "to look for a store makes none");
     let gate = project.seatrial(&["gate", "reports/latest", "--labels", "labels.jsonl"]).code(0);
     gate.says("decided by people (eve 2)");
+    // What people said decides, and not what somebody writes beside it.
+    let edited = lines.concat().replace("\"answer\":\"pass\"", "\"answer\":\"fail\"");
+    project.file("labels.jsonl", edited);
+    let gate = project.seatrial(&["gate", "reports/latest", "--labels", "labels.jsonl"]).code(2);
+    gate.complains("labels.jsonl:1: no line of `seatrial review export`: it says pass, and by its labels it is fail");
     project.file("labels.jsonl", "{}\n");
     let gate = project.seatrial(&["gate", "reports/latest", "--labels", "labels.jsonl"]).code(2);
     gate.complains("labels.jsonl:1: no line of `seatrial review export`");

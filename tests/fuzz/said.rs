@@ -126,13 +126,18 @@ fn decisions() -> Vec<Vec<u8>> {
         };
         let line = json!({
             "schema": 1, "item": key.id(), "suite": "s", "check": "polite", "check_digest": digest, "session": digest,
-            "subject": subject, "decision": decision, "decided_by": by, "labels": labels, "status": "resolved",
+            "subject": subject, "decision": decision, "decided_by": by, "labels": labels, "reviewers": 2,
+            "status": if decision.is_null() { "needs_more" } else { "resolved" },
         });
         line.to_string() + "\n"
     };
     let row = |id: &str, who: &str, answer: &str| {
         json!({ "id": id, "reviewer": who, "act": "label", "answer": answer, "comment": "why", "seconds": 12,
-                "at": "2026-11-01T10:00:00Z", "shown_proposal": false })
+                "at": "2026-11-01T10:00:00Z", "source": "web", "shown_proposal": false })
+    };
+    let overrules = |mut row: serde_json::Value| {
+        row["act"] = json!("overrule");
+        row
     };
     let adjudicated = json!({ "how": "adjudicator", "who": "eve", "overrules": true });
     let both = line(
@@ -141,7 +146,7 @@ fn decisions() -> Vec<Vec<u8>> {
         json!({ "how": "reviewers", "who": ["ann", "bob"] }),
         json!([row("1", "ann", "pass"), row("2", "bob", "pass")]),
     );
-    let one = line(SubjectRef::Turn(1), json!("fail"), adjudicated, json!([row("3", "eve", "fail")]));
+    let one = line(SubjectRef::Turn(1), json!("fail"), adjudicated, json!([overrules(row("3", "eve", "fail"))]));
     let open = line(SubjectRef::Span(4), json!(null), json!(null), json!([row("4", "ann", "fail")]));
     vec![[both.clone(), one.clone(), open].concat().into_bytes(), both.into_bytes(), one.into_bytes()]
 }

@@ -45,9 +45,10 @@ Where it goes
 Back into the gate
   `seatrial gate RUN` decides again with what people decided by then: their answer takes the place of the verdict, is rolled up
   as the check's `require` says, and system checks that count verdicts are asked again, all from the record alone. So do
-  `seatrial report RUN`, and, where the store is not at hand, both with --labels FILE of an export. An answer over an audit
-  item counts as well, for or against the agent: once a person has spoken, the gate does not say otherwise. What is open,
-  skipped or expired stays held. `seatrial gate RUN --wait 30m` waits for people.
+  `seatrial report RUN`, and, where the store is not at hand, both with --labels FILE of an export, in which a
+  decision that does not follow from the labels beside it is refused. An answer over an audit item counts as well, for or
+  against the agent: once a person has spoken, the gate does not say otherwise. What is open, skipped or expired stays held.
+  `seatrial gate RUN --wait 30m` waits for people.
   An answer holds for suite, check, digest of the check, session and subject, also in later runs over the same session. A
   check that is changed is another and asks anew; `review` itself is no part of it, so that a threshold can be moved.
 
