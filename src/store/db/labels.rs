@@ -1,72 +1,18 @@
-//! The append-only book. A row is added with the item for itself, and the item takes on what its rows add up to
-//! ([`standing`]) in the same transaction.
-
-use std::collections::{BTreeMap, BTreeSet};
+//! What people say: a row is added to the book ([`super::book`]) with the item for itself, and the item takes on what its
+//! rows add up to ([`standing`]) in the same transaction.
 
 use sqlx::Row;
-use sqlx::any::AnyRow;
 
 use super::leases::unknown;
-use super::sql::{Arg, Sql, json_or_none, named, small, strange, to_json};
+use super::sql::{Sql, to_json};
 use super::trail::{ANSWERS, REVEALED, saw};
 use super::{Store, StoreError, Tx, items, outbox};
 use crate::ledger::{
-    Act, Answer, DecidedBy, Item, ItemId, ItemKey, ItemStatus, Label, Lease, Millis, Refused, SkipReason, Source,
-    Standing, Submission, counting, standing,
+    Act, Answer, Item, ItemId, ItemStatus, Label, Lease, Millis, Refused, Source, Standing, Submission, counting,
+    standing,
 };
 use crate::model::Status;
 use crate::redact::Redacted;
-
-/// What was decided of a key.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Decided {
-    /// Pass or fail.
-    pub status: Status,
-    /// By whom.
-    pub by: DecidedBy,
-    /// When.
-    pub at: Millis,
-    /// How many rows of the book it rests on, undone ones included.
-    pub labels: u32,
-}
-
-/// A subquery in brackets: rows by which a reviewer has answered or skipped the item `i`, as of now.
-pub(super) fn standing_of(sql: &mut Sql, reviewer: &str) {
-    sql.add("(SELECT 1 FROM labels l WHERE l.item = i.id AND l.act = 'label' AND l.reviewer = ").arg(reviewer);
-    sql.add(" AND NOT EXISTS (SELECT 1 FROM labels u WHERE u.undoes = l.id))");
-}
-
-/// `SELECT` of whole rows, up to `WHERE`.
-pub(super) const SELECT: &str = "SELECT id, item, seq, reviewer, act, answer, skip_reason, undoes, comment, at, seconds, source, \
-                      shown_proposal FROM labels ";
-
-/// A row of [`SELECT`].
-pub(super) fn label(row: &AnyRow) -> Result<Label, sqlx::Error> {
-    let reason: Option<String> = row.try_get("skip_reason")?;
-    let reason = reason.map(|name| SkipReason::named(&name).ok_or_else(|| strange(format!("skipped for `{name}`"))));
-    let reason = reason.transpose()?;
-    let answer = || named(row, "answer", |name| Answer::named(name, reason));
-    let act = match row.try_get::<String, _>("act")?.as_str() {
-        "label" => Act::Label(answer()?),
-        "adjudicate" => Act::Adjudicate(answer()?),
-        "overrule" => Act::Overrule(answer()?),
-        "undo" => Act::Undo { label: row.try_get("undoes")? },
-        other => return Err(strange(format!("`act` is `{other}`"))),
-    };
-    let seconds: Option<i64> = row.try_get("seconds")?;
-    Ok(Label {
-        id: row.try_get("id")?,
-        seq: row.try_get("seq")?,
-        item: ItemId(row.try_get("item")?),
-        reviewer: row.try_get("reviewer")?,
-        act,
-        comment: row.try_get("comment")?,
-        at: row.try_get("at")?,
-        seconds: seconds.map(|s| u32::try_from(s).map_err(|_| strange(format!("`seconds` is {s}")))).transpose()?,
-        source: named(row, "source", Source::named)?,
-        shown_proposal: row.try_get::<Option<i64>, _>("shown_proposal")?.map(|shown| shown != 0),
-    })
-}
 
 /// What was written.
 type Written = Result<(Label, Standing), Refused>;
@@ -136,104 +82,10 @@ impl Store {
         tx.finish(written).await
     }
 
-    /// The rows of some items, by item and in order.
-    ///
-    /// # Errors
-    /// The store cannot be read.
-    pub async fn labels(&self, items: &[ItemId]) -> Result<Vec<Label>, StoreError> {
-        let mut found = Vec::new();
-        for some in items.chunks(10_000) {
-            let mut sql = Sql::new(SELECT);
-            sql.add("WHERE item IN ").list(some.iter().map(ItemId::as_str)).add(" ORDER BY item, seq");
-            found.extend(self.all(&sql, label).await?);
-        }
-        found.sort_by(|a, b| (&a.item, a.seq).cmp(&(&b.item, b.seq)));
-        // The settings may hide more than they did when it was written.
-        if let Ok(redactor) = self.0.hiding.with(None)
-            && redactor.is_on()
-        {
-            for row in found.iter_mut().filter(|row| !row.comment.is_empty()) {
-                row.comment = redactor.pass(&row.comment).into_inner().into_owned();
-            }
-        }
-        Ok(found)
-    }
-
     /// A comment on an item as it may be written.
     fn written(&self, item: &Item, comment: &str) -> Result<String, Refused> {
         let unknown = |why| Refused::Forbidden { why: format!("the comment is not taken: {why}") };
         self.0.hiding.words(comment, item.redact.as_ref()).map(Redacted::into_inner).map_err(unknown)
-    }
-
-    /// What people decided of these keys; those that are not decided are not there.
-    ///
-    /// # Errors
-    /// The store cannot be read.
-    pub async fn decisions(&self, keys: &[ItemKey]) -> Result<BTreeMap<ItemId, Decided>, StoreError> {
-        let ids: Vec<String> = keys.iter().map(|key| key.id().0).collect();
-        let mut found = BTreeMap::new();
-        for some in ids.chunks(10_000) {
-            let mut sql = Sql::new(
-                "SELECT i.id, i.decision, i.decided, i.resolved, \
-                 (SELECT count(*) FROM labels l WHERE l.item = i.id) AS labels \
-                 FROM items i WHERE i.status = 'resolved' AND i.id IN ",
-            );
-            sql.list(some.iter().map(String::as_str));
-            found.extend(self.all(&sql, decided).await?);
-        }
-        Ok(found)
-    }
-
-    /// Which of these keys are not decided although somebody's fail stands, and whose: the answers differ, or more are
-    /// wanted, or nobody may say any more.
-    ///
-    /// # Errors
-    /// The store cannot be read.
-    pub async fn contested(&self, keys: &[ItemKey]) -> Result<BTreeMap<ItemId, Vec<String>>, StoreError> {
-        let ids: Vec<String> = keys.iter().map(|key| key.id().0).collect();
-        let mut begun: Vec<ItemId> = Vec::new();
-        for some in ids.chunks(10_000) {
-            let mut sql = Sql::new(
-                "SELECT i.id FROM items i WHERE i.status <> 'resolved' AND EXISTS \
-                 (SELECT 1 FROM labels l WHERE l.item = i.id AND l.answer = 'fail') AND i.id IN ",
-            );
-            sql.list(some.iter().map(String::as_str));
-            begun.extend(self.all(&sql, |row| row.try_get("id").map(ItemId)).await?);
-        }
-        let mut rows: BTreeMap<ItemId, Vec<Label>> = BTreeMap::new();
-        for label in self.labels(&begun).await? {
-            rows.entry(label.item.clone()).or_default().push(label);
-        }
-        let fails = |rows: &[Label]| -> Vec<String> {
-            let fails = |row: &&Label| row.act.answer().and_then(Answer::status) == Some(Status::Fail);
-            counting(rows).into_iter().filter(fails).map(|row| row.reviewer.clone()).collect()
-        };
-        let found = rows.into_iter().map(|(id, rows)| (id, fails(&rows)));
-        Ok(found.filter(|(_, who)| !who.is_empty()).collect())
-    }
-
-    /// What was decided over the same subjects when the check behind it, or what is expected of the case, was another: suite,
-    /// check, session and subject are those of one of these keys, and the digests are not.
-    ///
-    /// # Errors
-    /// The store cannot be read.
-    pub async fn decided_otherwise(&self, keys: &[&ItemKey]) -> Result<Vec<ItemKey>, StoreError> {
-        let about = |key: &ItemKey| (key.suite.clone(), key.check.clone(), key.session, format!("{:?}", key.subject));
-        let asked: BTreeSet<_> = keys.iter().map(|key| about(key)).collect();
-        let own: BTreeSet<ItemId> = keys.iter().map(|key| key.id()).collect();
-        let sessions: BTreeSet<String> = keys.iter().map(|key| key.session.to_string()).collect();
-        let sessions: Vec<String> = sessions.into_iter().collect();
-        let mut found = Vec::new();
-        for some in sessions.chunks(10_000) {
-            let mut sql = Sql::new(
-                "SELECT suite, check_id, check_digest, session, subject, case_digest FROM items \
-                 WHERE status = 'resolved' AND session IN ",
-            );
-            sql.list(some.iter().map(String::as_str));
-            found.extend(self.all(&sql, items::key).await?);
-        }
-        found.retain(|key| asked.contains(&about(key)) && !own.contains(&key.id()));
-        Ok(found)
     }
 }
 
@@ -247,20 +99,6 @@ fn too_long(who: &str, said: &Submission) -> Option<String> {
         return Some(format!("the name of a person or a label has at most {name} bytes"));
     }
     (said.comment.len() > comment).then(|| format!("a comment has at most {comment} bytes"))
-}
-
-fn decided(row: &AnyRow) -> Result<(ItemId, Decided), sqlx::Error> {
-    let verdict = |name: &str| [Status::Pass, Status::Fail].into_iter().find(|status| status.name() == name);
-    let by: Option<DecidedBy> = json_or_none(row, "decided")?;
-    Ok((
-        ItemId(row.try_get("id")?),
-        Decided {
-            status: named(row, "decision", verdict)?,
-            by: by.ok_or_else(|| strange("nobody decided what is decided"))?,
-            at: row.try_get("resolved")?,
-            labels: small(row, "labels")?,
-        },
-    ))
 }
 
 impl Tx {
@@ -362,20 +200,6 @@ impl Tx {
             _ => {}
         }
         self.write(item, who, Act::Undo { label: label_id.to_owned() }, said, now).await
-    }
-
-    /// The row of a name.
-    pub(super) async fn row(&mut self, id: &str) -> Result<Option<Label>, StoreError> {
-        let mut sql = Sql::new(SELECT);
-        sql.add("WHERE id = ").arg(id);
-        self.one(&sql, label).await
-    }
-
-    /// The rows of an item, in order.
-    pub(super) async fn rows(&mut self, item: &ItemId) -> Result<Vec<Label>, StoreError> {
-        let mut sql = Sql::new(SELECT);
-        sql.add("WHERE item = ").arg(item.as_str()).add(" ORDER BY seq");
-        self.all(&sql, label).await
     }
 
     /// That a reviewer has answered or skipped the item, if so.
@@ -484,34 +308,6 @@ impl Tx {
         sql.arg(digest);
         let purged: Option<Millis> = self.one(&sql, |row| row.try_get("purged")).await?.flatten();
         Ok(purged.filter(|purged| at >= *purged).map(|purged| Refused::Purged { purged }))
-    }
-
-    async fn insert(&mut self, row: &Label) -> Result<(), StoreError> {
-        let answer = row.act.answer();
-        let undoes = match &row.act {
-            Act::Undo { label } => Some(label.as_str()),
-            Act::Label(_) | Act::Adjudicate(_) | Act::Overrule(_) => None,
-        };
-        let mut sql = Sql::new(
-            "INSERT INTO labels (id, item, seq, reviewer, act, answer, skip_reason, undoes, comment, at, seconds, source, \
-             shown_proposal) VALUES ",
-        );
-        sql.list([
-            Arg::from(&row.id),
-            row.item.as_str().into(),
-            row.seq.into(),
-            (&row.reviewer).into(),
-            row.act.name().into(),
-            answer.map(Answer::name).into(),
-            answer.and_then(Answer::skip_reason).map(SkipReason::name).into(),
-            undoes.into(),
-            (&row.comment).into(),
-            row.at.into(),
-            row.seconds.into(),
-            row.source.name().into(),
-            row.shown_proposal.map(i64::from).into(),
-        ]);
-        self.run(&sql).await.map(|_| ())
     }
 
     /// The item takes on what its rows add up to by now: it is wanted again, or by more people than it was.

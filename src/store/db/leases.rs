@@ -6,10 +6,10 @@
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
-use super::items::{self, ItemFilter, conditions, holder};
-use super::labels::standing_of;
+use super::book::standing_of;
+use super::filter::{conditions, holder};
 use super::sql::{Arg, Sql};
-use super::{Counts, Store, StoreError, Tx};
+use super::{Counts, ItemFilter, Store, StoreError, Tx, items};
 use crate::ledger::{Item, ItemId, ItemStatus, Lease, Millis, Refused};
 
 /// What came of claiming.

@@ -3,7 +3,7 @@
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
-use super::items::{ItemFilter, conditions};
+use super::filter::{ItemFilter, conditions};
 use super::sql::{Sql, named, small};
 use super::{Store, StoreError};
 use crate::ledger::{ItemId, Millis};

@@ -5,18 +5,23 @@
 //!
 //! - `open`, `migrate`: finding, making and bringing up to date; `sql`: statements whose values are bound;
 //!   `error`: what can go wrong, and what to do about it.
-//! - `runs`: runs and verdicts. `items`, `contents`: the queue and the sessions to read. `leases`: who works on what.
-//!   `labels`: the append-only book, and what it decides. `intake`: rows of it from elsewhere. `drafts`: what is being
-//!   written.
+//! - `runs`: runs and verdicts. `items`, `contents`: the queue and the sessions to read; `enqueue` puts them in, `filter`
+//!   finds and counts them. `leases`: who works on what.
+//! - `book`: the append-only rows. `labels`: what people say becomes rows. `intake`: rows from elsewhere. `decisions`: what
+//!   they decide. `drafts`: what is being written.
 //! - `promotions`: the log of promotions and its evidence.
 //! - `users`: who may log in. `trail`: who looked at what. `outbox`: what is to be told to others.
 //! - `keep`: retention, backup, numbers. `transfer`: everything as lines, and back. `sound`: whether it all adds up.
 //!
 //! No clock in here: callers say what time it is.
 
+mod book;
 mod contents;
+mod decisions;
 mod drafts;
+mod enqueue;
 mod error;
+mod filter;
 mod intake;
 mod items;
 mod keep;
@@ -43,11 +48,12 @@ use sqlx::any::AnyRow;
 use sqlx::{Any, AnyConnection, AnyPool, Transaction};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
+pub use decisions::Decided;
+pub use enqueue::Enqueued;
 pub use error::{StoreError, Trouble};
+pub use filter::{Counts, ItemFilter, Page};
 pub use intake::{Brought, Keep, Taken};
-pub use items::{Counts, Enqueued, ItemFilter, Page};
 pub use keep::{Info, Purged};
-pub use labels::Decided;
 pub use leases::Claimed;
 pub use lines::Line;
 pub use outbox::{Outcome, Post};

@@ -10,7 +10,8 @@ use futures_util::TryStreamExt;
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 
-use super::labels::{LONGEST, SELECT, label};
+use super::book::{SELECT, label};
+use super::labels::LONGEST;
 use super::sql::{Sql, count, named, strange};
 use super::{items, promotions, runs};
 use crate::ledger::{Act, Item, ItemId, ItemStatus, Label, Millis, standing};
