@@ -1,7 +1,7 @@
 //! `seatrial review adjudicate`: decides where reviewers differ, or could not say.
 
 use super::label::Verdict;
-use super::opened::{Opened, now, refused, reviewer, submission};
+use super::opened::{Opened, now, refused, submission};
 use super::told;
 use crate::cli::context::{Context, Failure};
 use crate::store::db::Role;
@@ -37,10 +37,7 @@ pub struct Args {
 
 /// Decide an item on which reviewers disagree.
 pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
-    let who = reviewer(context)?;
-    told::check_comment(&args.comment)?;
-    let opened = Opened::new(context)?;
-    opened.may(&who, Role::Adjudicator)?;
+    let (opened, who) = Opened::to_say(&args.comment, Role::Adjudicator, context)?;
     let item = opened.item(&args.item)?;
     let said = submission(args.answer.into(), &args.comment)?;
     let written = opened.wait(opened.store.adjudicate(&item.id, &who, args.overrule, &said, now()))?;

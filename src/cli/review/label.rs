@@ -1,6 +1,6 @@
 //! `seatrial review label`: an answer by name, for scripts and for those who know what they want to say.
 
-use super::opened::{BRIEFLY, Opened, now, refused, reviewer, submission};
+use super::opened::{BRIEFLY, Opened, now, refused, submission};
 use super::told;
 use crate::cli::context::{Context, Failure};
 use crate::ledger::{Answer, Refused, counting};
@@ -54,10 +54,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
 
 /// Gives an answer to an item: takes it, answers it, and leaves it as it was where the answer is refused.
 pub fn answer(item: &str, answer: Answer, comment: &str, json: bool, context: &Context) -> Result<u8, Failure> {
-    let who = reviewer(context)?;
-    told::check_comment(comment)?;
-    let opened = Opened::new(context)?;
-    opened.may(&who, Role::Reviewer)?;
+    let (opened, who) = Opened::to_say(comment, Role::Reviewer, context)?;
     let item = opened.item(item)?;
     let said = submission(answer, comment)?;
     let lease = match opened.wait(opened.store.claim_item(&item.id, &who, now(), BRIEFLY))? {

@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 
 use tokio::runtime::Runtime;
 
+use super::told;
 use crate::cli::context::{Context, Failure};
 use crate::cli::stored;
 use crate::eval::exit;
@@ -27,6 +28,15 @@ impl Opened {
     pub fn new(context: &Context) -> Result<Self, Failure> {
         let opened = context.needed_store()?;
         Ok(Self { store: opened.store().clone(), opened })
+    }
+
+    /// Opens it for somebody who says something: who that is, where they may, and the comment can be taken.
+    pub fn to_say(comment: &str, role: Role, context: &Context) -> Result<(Self, String), Failure> {
+        let who = reviewer(context)?;
+        told::check_comment(comment)?;
+        let opened = Self::new(context)?;
+        opened.may(&who, role)?;
+        Ok((opened, who))
     }
 
     /// Waits for something of the store.

@@ -1,6 +1,6 @@
 //! `seatrial review undo`: takes an answer back, by another row of the book.
 
-use super::opened::{Opened, now, refused, reviewer, submission};
+use super::opened::{Opened, now, refused, submission};
 use super::told;
 use crate::cli::context::{Context, Failure};
 use crate::ledger::{Answer, ItemId, counting};
@@ -31,10 +31,8 @@ pub struct Args {
 
 /// Take an answer back.
 pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
-    let who = reviewer(context)?;
-    told::check_comment(&args.comment)?;
-    let opened = Opened::new(context)?;
-    opened.may(&who, if args.anyone { Role::Adjudicator } else { Role::Reviewer })?;
+    let role = if args.anyone { Role::Adjudicator } else { Role::Reviewer };
+    let (opened, who) = Opened::to_say(&args.comment, role, context)?;
     let label = match opened.item(&args.what) {
         Ok(item) => {
             let rows = opened.wait(opened.store.labels(std::slice::from_ref(&item.id)))?;
