@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::labelled::{Answered, LabelledVerdict};
 use crate::ledger::Millis;
+use crate::stats::Interval;
 use crate::stats::agreement::{Agreement, Weights};
 use crate::stats::calibration::{self, Bin, Platt, Said};
 use crate::stats::confusion::{Confusion, Rate};
@@ -40,8 +41,8 @@ impl Figure {
         Self { value: rate.value(), interval: rate.interval(CONFIDENCE).map(|i| i.ends()), count: rate.of }
     }
 
-    fn agreement(found: Agreement, count: u64) -> Self {
-        Self { value: found.value, interval: found.interval(CONFIDENCE).map(|i| i.ends()), count }
+    fn agreement(found: Agreement, interval: Option<Interval>, count: u64) -> Self {
+        Self { value: found.value, interval: interval.map(|i| i.ends()), count }
     }
 }
 
@@ -120,8 +121,10 @@ impl Figures {
             agreement: confusion.agreement().map(Figure::rate),
             sensitivity: confusion.sensitivity().map(Figure::rate),
             specificity: confusion.specificity().map(Figure::rate),
-            kappa: table.as_ref().and_then(|t| t.kappa(Weights::Alike)).map(|k| Figure::agreement(k, n)),
-            ac1: table.as_ref().map(|t| Figure::agreement(t.ac1(), n)),
+            kappa: table.as_ref().and_then(|t| {
+                Some(Figure::agreement(t.kappa(Weights::Alike)?, t.kappa_interval(Weights::Alike, CONFIDENCE), n))
+            }),
+            ac1: table.as_ref().map(|t| Figure::agreement(t.ac1(), t.ac1_interval(CONFIDENCE), n)),
             mcc: table.as_ref().and_then(|t| t.mcc()),
             brier: calibration::brier(&said),
             expected_error: (!reliability.is_empty()).then(|| calibration::expected_error(&reliability)),
@@ -229,7 +232,7 @@ mod tests {
         );
         let one = figures(&[verdict(1, true, 0.9, People(true))]);
         assert_eq!((one.specificity, one.kappa), (None, None));
-        assert_eq!(one.ac1.unwrap().interval, None, "one label that agrees is not certainty");
+        assert!(one.ac1.unwrap().interval.unwrap()[0] < 0.0, "one label that agrees is not certainty: {:?}", one.ac1);
     }
 
     #[test]

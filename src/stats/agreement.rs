@@ -35,7 +35,8 @@ pub struct Agreement {
 }
 
 impl Agreement {
-    /// The two-sided interval in large samples, kept to -1 and 1.
+    /// The published two-sided interval in large samples, kept to -1 and 1. It covers too seldom where few labels disagree;
+    /// to show use [`Table::kappa_interval`] and [`Table::ac1_interval`].
     ///
     /// `None` for no such confidence, and where the labels have no spread to estimate an error from: five labels that
     /// agree do not show perfect agreement.
@@ -113,6 +114,27 @@ impl Table {
             + 4.0 * away * away * (squares - expected * expected);
         let se = (variance.max(0.0) / self.total() as f64).sqrt() / rest;
         Agreement { value: (observed - expected) / rest, se }
+    }
+
+    /// The two-sided interval of kappa: that of large samples with one more label in every cell, reaching to kappa itself.
+    /// The published one shrinks to a point where none disagree, and covers too seldom where few do.
+    ///
+    /// `None` as for [`Table::kappa`], and for no such confidence.
+    pub fn kappa_interval(&self, weights: Weights, confidence: f64) -> Option<Interval> {
+        let limits = self.with_one_more().kappa(weights)?.interval(confidence)?;
+        Some(limits.reaching(self.kappa(weights)?.value))
+    }
+
+    /// The two-sided interval of AC1, as [`Table::kappa_interval`].
+    ///
+    /// `None` for no such confidence.
+    pub fn ac1_interval(&self, confidence: f64) -> Option<Interval> {
+        Some(self.with_one_more().ac1().interval(confidence)?.reaching(self.ac1().value))
+    }
+
+    /// With one more label in every cell.
+    fn with_one_more(&self) -> Self {
+        Self { counts: self.counts.iter().map(|row| row.iter().map(|n| n.saturating_add(1)).collect()).collect() }
     }
 
     /// Matthews' correlation coefficient; with more than two kinds that of Gorodkin (2004).
@@ -233,11 +255,23 @@ mod tests {
     }
 
     #[test]
-    fn five_labels_that_agree_have_no_interval() {
+    fn five_labels_that_agree_show_little() {
         let five = table([[3, 0], [0, 2]]);
+        // The published interval would be a point.
         assert_eq!(five.kappa(Weights::Alike).unwrap().interval(0.95), None);
         assert_eq!(five.ac1().interval(0.95), None);
         close(five.ac1().value, 1.0);
+        let limits = [five.kappa_interval(Weights::Alike, 0.95).unwrap(), five.ac1_interval(0.95).unwrap()];
+        assert!(limits.iter().all(|i| i.low < 0.1 && i.high == 1.0), "{limits:?}");
+        assert_eq!(table([[7, 0], [0, 0]]).kappa_interval(Weights::Alike, 0.95), None);
+    }
+
+    #[test]
+    fn the_intervals_that_are_shown_are_those_of_one_more_label_in_every_cell() {
+        let (labels, more) = (table([[90, 4], [3, 3]]), table([[91, 5], [4, 4]]));
+        let (kappa, ac1) = (more.kappa(Weights::Alike).unwrap().interval(0.95), more.ac1().interval(0.95));
+        assert_eq!((labels.kappa_interval(Weights::Alike, 0.95), labels.ac1_interval(0.95)), (kappa, ac1));
+        assert_eq!((labels.kappa_interval(Weights::Alike, 1.0), labels.ac1_interval(1.0)), (None, None));
     }
 
     #[test]

@@ -17,6 +17,11 @@ impl Interval {
         self.low <= value && value <= self.high
     }
 
+    /// The same, as far as a value that has to lie in it.
+    pub fn reaching(self, value: f64) -> Self {
+        Self { low: self.low.min(value), high: self.high.max(value) }
+    }
+
     /// Its two ends, as `summary.json` has them.
     pub const fn ends(&self) -> [f64; 2] {
         [self.low, self.high]

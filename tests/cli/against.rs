@@ -83,7 +83,10 @@ fn what_is_as_it_was_passes_and_what_is_more_fails_and_says_how_much() {
 #[test]
 fn a_rate_that_chance_explains_is_inconclusive() {
     let project = project("");
-    run(&project, Took { errors: 16, ..USUAL }).code(4).says("INCONCLUSIVE").says("would tell: those of the earlier run are too few");
+    run(&project, Took { errors: 16, ..USUAL })
+        .code(4)
+        .says("INCONCLUSIVE")
+        .says("would tell: those of the earlier run are too few");
 }
 
 #[test]

@@ -7,6 +7,7 @@ use seatrial::calibrate::labelled::Answered;
 use seatrial::calibrate::sample::representative;
 use seatrial::model::digest::Digest;
 use seatrial::stats::Interval;
+use seatrial::stats::agreement::{Table, Weights};
 use seatrial::stats::calibration::Said;
 use seatrial::stats::confusion::Confusion;
 use seatrial::stats::corrected::{Cases, Corrected, Method, correct};
@@ -86,12 +87,40 @@ impl Setting {
 /// Everything that judges decide.
 pub fn all() -> Vec<Row> {
     let mut rows = Vec::new();
+    agreement(&mut rows);
     intervals(&mut rows);
     published(&mut rows);
     gates(&mut rows);
     thresholds(&mut rows);
     samples(&mut rows);
     rows
+}
+
+/// How far a judge and people agree.
+fn agreement(rows: &mut Vec<Row>) {
+    /// So many labels that chance plays no part.
+    const ALL: f64 = 1e12;
+    for judge in JUDGES {
+        for (rate, labels) in [0.5, 0.8, 0.95].into_iter().flat_map(|rate| [50, 200, 1000].map(|n| (rate, n))) {
+            let counts =
+                |good: f64, passes: f64| vec![(ALL * good * passes) as u64, (ALL * good * (1.0 - passes)) as u64];
+            let all = vec![counts(rate, judge.q1), counts(1.0 - rate, 1.0 - judge.q0)];
+            let all = Table::new(all).expect("a table");
+            let setting = Setting { judge, rate, open: 1.0, cases: 0, labels };
+            let name = format!("true rate {rate}, specificity {}, sensitivity {}, {labels} labels", judge.q0, judge.q1);
+            let kappa = all.kappa(Weights::Alike).expect("kappa").value;
+            rows.push(Row::of(Within, "kappa", &name, |dice| {
+                // Where all labels are of one kind nothing is said, so it is drawn again.
+                let tables = std::iter::repeat_with(|| setting.labels(dice).table()).flatten();
+                let found = tables.filter_map(|table| table.kappa_interval(Weights::Alike, CONFIDENCE)).next();
+                covers(found, kappa)
+            }));
+            let ac1 = all.ac1().value;
+            rows.push(Row::of(Within, "AC1", &name, |dice| {
+                covers(setting.labels(dice).table().and_then(|table| table.ac1_interval(CONFIDENCE)), ac1)
+            }));
+        }
+    }
 }
 
 /// Rates corrected for a judge's errors.
