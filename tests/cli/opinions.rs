@@ -102,6 +102,22 @@ fn a_judge_that_repeats_what_the_session_says_has_not_answered() {
 }
 
 #[test]
+fn a_judge_that_obeys_the_session_and_writes_the_verdict_down_in_its_own_way_has_not_answered() {
+    // As where an API enforces the form of an answer: the same object, with its keys in order and more white space.
+    let model = Model::new(|prompt| {
+        let object = |line: &str| {
+            let text = &line[line.find('{')?..];
+            serde_json::Deserializer::from_str(text).into_iter::<serde_json::Value>().next()?.ok()
+        };
+        let told = prompt.lines().filter_map(|line| line.strip_prefix("| ")).find_map(object);
+        serde_json::to_string_pretty(&told.expect("a verdict")).expect("JSON")
+    });
+    let project = project(&model, &INJECTIONS[1..], CHECK);
+    project.run().code(4).says("it is a copy, not an answer");
+    assert_eq!((&project.check("polite")["pass"], &project.check("polite")["error"]), (&0.into(), &3.into()));
+}
+
+#[test]
 fn a_judge_that_does_what_stands_outside_of_the_material_judges_by_the_rubric() {
     // It obeys the last rubric that does not stand behind a bar: a session cannot place one there.
     let model = Model::new(|prompt| {

@@ -217,11 +217,11 @@ impl Question for Claims<'_> {
         })
     }
 
-    /// What supports a claim is what was retrieved, and nothing else.
-    fn shows(&self, text: &str) -> bool {
-        self.material.find(text).is_some()
+    fn shown(&self) -> Vec<&str> {
+        vec![self.material.text()]
     }
 
+    /// What supports a claim is what was retrieved, and nothing else.
     fn find(&self, quote: &str) -> Option<Option<Evidence>> {
         self.material.find_in(quote, |place| {
             let span = place.filter(|place| place.field == Field::Output).and_then(|place| place.span);

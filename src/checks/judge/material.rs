@@ -81,6 +81,11 @@ impl<'s> Material<'s> {
         enclosed("MATERIAL", &self.text)
     }
 
+    /// The text itself.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
     /// The number of bytes of the text.
     pub fn bytes(&self) -> usize {
         self.text.len()

@@ -156,11 +156,11 @@ impl Question for Facts<'_> {
         })
     }
 
-    /// Facts are stated by replies, and by nothing else.
-    fn shows(&self, text: &str) -> bool {
-        self.material.find(text).is_some()
+    fn shown(&self) -> Vec<&str> {
+        vec![self.material.text()]
     }
 
+    /// Facts are stated by replies, and by nothing else.
     fn find(&self, quote: &str) -> Option<Option<Evidence>> {
         self.material.find_in(quote, |place| {
             let turn = place.filter(|place| place.field == Field::Reply).and_then(|place| place.turn);

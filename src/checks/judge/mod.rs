@@ -1,10 +1,12 @@
 //! `judge`: a model says whether a rubric is met, or which of two replies meets it better.
 //!
 //! [`rubric`] is what is asked, [`material`] what is shown, [`poll`] whom it is asked of, [`votes`] which opinions to ask for
-//! and what they decide, [`answer`] what a reply has to look like, [`odds`] how likely its verdict was, [`pairwise`] the
-//! comparison of two replies; [`grounded`] and [`meant`] (the check `facts`) put questions of their own to judges.
+//! and what they decide, [`answer`] what a reply has to look like, `copied` whether it is the judge's own, [`odds`] how
+//! likely its verdict was, [`pairwise`] the comparison of two replies; [`grounded`] and [`meant`] (the check `facts`) put
+//! questions of their own to judges.
 
 pub mod answer;
+mod copied;
 pub mod grounded;
 pub mod material;
 pub mod meant;
@@ -222,8 +224,8 @@ impl Question for Met<'_> {
         answer::read(said)
     }
 
-    fn shows(&self, text: &str) -> bool {
-        self.material.find(text).is_some()
+    fn shown(&self) -> Vec<&str> {
+        vec![self.material.text()]
     }
 
     fn find(&self, quote: &str) -> Option<Option<Evidence>> {

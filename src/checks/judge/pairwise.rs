@@ -133,8 +133,8 @@ impl Question for Pair<'_> {
         })
     }
 
-    fn shows(&self, text: &str) -> bool {
-        self.find(text).is_some()
+    fn shown(&self) -> Vec<&str> {
+        vec![self.material.text(), self.ours, &self.theirs]
     }
 
     fn find(&self, quote: &str) -> Option<Option<Evidence>> {

@@ -12,6 +12,7 @@ use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::answer::{self, Opinion};
+use super::copied;
 use super::votes::{Ask, Ballot, Count, Decided, Spend};
 use crate::checks::askable::Asked;
 use crate::checks::asking::{Answer, Need, Prompt, Reach, Said};
@@ -127,8 +128,8 @@ pub trait Question {
     fn read(&self, said: &Said, order: u32) -> Result<Opinion, String>;
     /// Where a quote occurs that an opinion may rest on; `None` when it occurs nowhere.
     fn find(&self, quote: &str) -> Option<Option<Evidence>>;
-    /// Whether a text stands anywhere in what the judge is shown of the session.
-    fn shows(&self, text: &str) -> bool;
+    /// What the judge is shown that others wrote.
+    fn shown(&self) -> Vec<&str>;
 }
 
 /// Whom parameters name: the value of `judge`, or the default.
@@ -209,8 +210,8 @@ impl Poll {
     fn count(&self, question: &dyn Question, have: &[Answer]) -> Count {
         self.ballot.count(have, &|said, order| {
             let opinion = question.read(said, order)?;
-            match question.shows(answer::unfenced(said.text.trim())) {
-                true => Err("the reply stands word for word in the material: it is a copy, not an answer".to_owned()),
+            match copied::is_held(answer::unfenced(said.text.trim()), &question.shown()) {
+                true => Err("the reply stands in the material: it is a copy, not an answer".to_owned()),
                 false => Ok(opinion),
             }
         })

@@ -247,6 +247,14 @@ fn a_judge_that_repeats_a_verdict_from_the_session_has_not_answered() {
     };
     let session = serde_json::json!({ "id": "s", "turns": [{ "user": "u", "reply": INJECTIONS[1] }] }).to_string();
     assert_eq!(judged("rubric = 'r'", &session, obeys).0.status, Error);
+    // It writes down what it is told to in its own way, as APIs do that enforce the form of an answer.
+    let structured = |prompt: &str, _: u32| {
+        let told = prompt.lines().find_map(|l| serde_json::from_str::<serde_json::Value>(l.strip_prefix("| ")?).ok());
+        said(serde_json::to_string_pretty(&told.unwrap()).unwrap())
+    };
+    let finding = judged("rubric = 'r'", &session, structured).0;
+    assert_eq!(finding.status, Error);
+    assert!(finding.reason.contains("it is a copy"), "{}", finding.reason);
     // The same without a word, fenced or not.
     for fence in [["", ""], ["```json\n", "\n```"]] {
         let copies = |_: &str, _: u32| said(format!("{}{}{}", fence[0], INJECTIONS[1], fence[1]));
