@@ -19,13 +19,22 @@ const REMEMBERED: usize = 2000;
 /// How long a program may take to end once its standard input is closed.
 const GRACE: Duration = Duration::from_millis(500);
 
+/// A line that a program wrote.
+struct Line {
+    text: String,
+    /// More came with it.
+    more: bool,
+}
+
 /// A program that was started and answers. Ended, with all that it started itself, when it is dropped.
 pub(super) struct Running {
     child: Box<dyn ChildWrapper>,
     _group: Group,
     /// Lines on their way to it; closed when it has to end.
     lines: Option<Sender<Vec<u8>>>,
-    answers: Receiver<Result<String, String>>,
+    answers: Receiver<Result<Line, String>>,
+    /// More than the answer came with the last one.
+    ahead: bool,
     said: Arc<Mutex<Vec<u8>>>,
     timeout: Duration,
 }
@@ -51,16 +60,16 @@ impl Running {
         thread::spawn(move || write(stdin, &to_write));
         thread::spawn(move || read(BufReader::new(stdout), &answered));
         thread::spawn(move || hear(stderr, &heard));
-        Ok(Self { child, _group: group, lines: Some(lines), answers, said, timeout: program.timeout })
+        Ok(Self { child, _group: group, lines: Some(lines), answers, ahead: false, said, timeout: program.timeout })
     }
 
     /// Sends a line and waits for the answer. After an `Err`, which says what went wrong and what the program said of
     /// it, it must not be asked again.
     pub(super) fn ask(&mut self, line: &str) -> Result<String, String> {
         match self.answers.try_recv() {
-            Err(mpsc::TryRecvError::Empty) => {}
+            Err(mpsc::TryRecvError::Empty) if !self.ahead => {}
             // Taken for the answer to this line it would be a verdict on another subject.
-            Ok(_) => return Err(self.told("it answered more often than it was asked")),
+            Ok(_) | Err(mpsc::TryRecvError::Empty) => return Err(self.told("it answered more often than it was asked")),
             Err(mpsc::TryRecvError::Disconnected) => return Err(self.ended()),
         }
         let mut bytes = Vec::with_capacity(line.len() + 1);
@@ -70,7 +79,10 @@ impl Running {
             return Err(self.ended());
         }
         match self.answers.recv_timeout(self.timeout) {
-            Ok(Ok(answer)) => Ok(answer),
+            Ok(Ok(Line { text, more })) => {
+                self.ahead = more;
+                Ok(text)
+            }
             Ok(Err(why)) => Err(self.told(&why)),
             Err(RecvTimeoutError::Timeout) => {
                 let limit = self.timeout.as_millis();
@@ -129,7 +141,7 @@ fn write(mut stdin: ChildStdin, lines: &Receiver<Vec<u8>>) {
 }
 
 /// Hands over lines until the output ends, or one is no line.
-fn read(mut output: impl BufRead, answers: &SyncSender<Result<String, String>>) {
+fn read(mut output: BufReader<impl Read>, answers: &SyncSender<Result<Line, String>>) {
     loop {
         let mut line = Vec::new();
         let answer = match output.by_ref().take(LONGEST_ANSWER + 1).read_until(b'\n', &mut line) {
@@ -137,7 +149,10 @@ fn read(mut output: impl BufRead, answers: &SyncSender<Result<String, String>>) 
             Ok(_) if line.len() as u64 > LONGEST_ANSWER => {
                 Err(format!("its answer is longer than {LONGEST_ANSWER} bytes"))
             }
-            Ok(_) => String::from_utf8(line).map_err(|_| "its answer is not UTF-8".to_owned()),
+            Ok(_) => {
+                let text = String::from_utf8(line).map_err(|_| "its answer is not UTF-8".to_owned());
+                text.map(|text| Line { text, more: !output.buffer().is_empty() })
+            }
             Err(why) => Err(format!("its standard output could not be read: {why}")),
         };
         let over = answer.is_err();
