@@ -122,7 +122,7 @@ impl World {
             load: Load {
                 concurrency: 3,
                 rate: None,
-                turn_timeout: Duration::from_secs(5),
+                turn_timeout: Duration::from_secs(60),
                 session_timeout: Duration::from_secs(60),
                 retries: 2,
                 max_cost_usd: None,

@@ -1,6 +1,12 @@
 //! The run record: deterministic, complete, and enough to draw every report again.
 
+#[cfg(unix)]
+use std::io::Write;
 use std::process::Stdio;
+#[cfg(unix)]
+use std::sync::Arc;
+#[cfg(unix)]
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::project::{GOOD, Project, Said, json, replies, trial};
 
@@ -156,30 +162,33 @@ fn an_interrupt_ends_the_run_orderly_with_exit_5() {
     assert!(made.success());
     let path = project.path("pipe");
     let line = replies("a", "good") + "\n";
-    let (done, wait) = std::sync::mpsc::channel::<()>();
+    let (interrupted, wait) = std::sync::mpsc::channel::<()>();
+    let over = Arc::<AtomicBool>::default();
+    let told = over.clone();
     let feeder = std::thread::spawn(move || {
-        use std::io::Write;
         // Opened for both, so that it opens also when the run is interrupted before it has come to the pipe.
         let mut pipe = std::fs::OpenOptions::new().read(true).write(true).open(path).expect("the pipe");
         let _ = pipe.write_all(line.as_bytes());
-        let _ = wait.recv_timeout(std::time::Duration::from_secs(20));
+        let _ = wait.recv();
+        // It looks whether it is interrupted whenever it has read enough, so it is given more until it has ended.
+        let more = line.repeat(1000);
+        while !told.load(Ordering::SeqCst) && pipe.write_all(more.as_bytes()).is_ok() {}
     });
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("runs");
     let pid = child.id().to_string();
     // The run has begun when its folder is there.
-    for _ in 0..400 {
-        if project.path("reports").exists() {
-            break;
-        }
+    while !project.path("reports").exists() {
         std::thread::sleep(std::time::Duration::from_millis(25));
     }
     let killed = std::process::Command::new("kill").args(["-INT", &pid]).status().expect("kill");
     assert!(killed.success());
-    // The signal is taken by a thread of its own, which must come to run before the pipe ends.
-    std::thread::sleep(std::time::Duration::from_secs(1));
-    done.send(()).expect("the feeder waits");
-    feeder.join().expect("fed");
+    interrupted.send(()).expect("the feeder waits");
     let output = child.wait_with_output().expect("ends");
+    // Nobody reads any more: what is in the pipe is taken out of it, so that the feeder can look.
+    let mut pipe = std::fs::File::open(project.path("pipe")).expect("the pipe");
+    over.store(true, Ordering::SeqCst);
+    std::io::copy(&mut pipe, &mut std::io::sink()).expect("read");
+    feeder.join().expect("fed");
     assert_eq!(output.status.code(), Some(5), "{}", String::from_utf8_lossy(&output.stderr));
     let line: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
     assert_eq!(line["exit_code"], 5);

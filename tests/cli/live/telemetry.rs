@@ -134,7 +134,7 @@ fn spans_that_arrive_after_the_last_reply_are_in_their_session_and_those_of_a_ju
     });
     let project = project(&agent, port);
     let text = std::fs::read_to_string(project.path("suite.toml")).expect("the suite");
-    let text = text.replace("quiet = \"50ms\"", "quiet = \"300ms\"");
+    let text = text.replace("quiet = \"50ms\"", "quiet = \"2s\"");
     let check = "[[session]]\nid = \"polite\"\ncheck = \"judge\"\nrubric = \"It is polite.\"\n[[case]]\nid = \"a\"";
     let text = text.replace("[[case]]\nid = \"b\"\nuser = \"y\"\n", "").replace("[[case]]\nid = \"a\"", check);
     project.file("suite.toml", text);

@@ -55,8 +55,10 @@ fn an_interrupt_writes_what_waits_and_says_what_is_missing_of_it() {
 fn turns_of_a_session_come_together_and_what_comes_too_late_says_so() {
     let project = Project::new();
     let recorder = Recorder::start(&project, &["--idle", "300ms", "--until-sessions", "2"]);
-    recorder.protobuf(&turn("s", 1));
-    recorder.protobuf(&turn("s", 2));
+    // In one request, so that nothing can be written between them.
+    let mut both = turn("s", 1);
+    both.resource_spans.extend(turn("s", 2).resource_spans);
+    recorder.protobuf(&both);
     while ids(&project).is_empty() {
         std::thread::sleep(std::time::Duration::from_millis(50));
     }
