@@ -45,6 +45,8 @@ pub enum Trouble {
         /// Why.
         why: String,
     },
+    /// Its file was taken away, moved or replaced while it was in use.
+    Moved,
     /// It does not let us in.
     Denied {
         /// Why.
@@ -82,6 +84,10 @@ impl fmt::Display for Trouble {
             Self::Gone { why } => {
                 write!(f, "cannot be reached: {why}; what was reported before is in it, start the server and try again")
             }
+            Self::Moved => f.write_str(
+                "is not where it was: its file was taken away, moved or replaced while it was in use, and nothing was \
+                 written that nobody would find again; put it back, or start again with the one that is there",
+            ),
             Self::Denied { why } => write!(f, "does not let us in: {why}"),
             Self::Other { why } => write!(f, "failed: {why}"),
         }

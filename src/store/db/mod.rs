@@ -128,6 +128,8 @@ struct Inner {
     /// What it is called in messages: never with a password.
     shown: String,
     file: Option<PathBuf>,
+    /// Which file that is, whatever it is called.
+    is: Option<open::Identity>,
     /// Whether what happens to items is put into the outbox.
     posting: bool,
     /// What is taken out of what people write, beside what the suite of an item says.
@@ -168,12 +170,21 @@ impl Store {
         StoreError::of(&self.0.shown, self.0.dialect, why)
     }
 
+    /// That a SQLite file is still the one that was opened. SQLite would go on writing to one that has no name any more, or
+    /// another one, and to a log that nobody looks for.
+    fn in_place(&self) -> Result<(), StoreError> {
+        let Inner { file, is, shown, .. } = &*self.0;
+        let has_moved = file.as_deref().is_some_and(|file| open::identity(file) != *is);
+        if has_moved { Err(StoreError::new(shown, Trouble::Moved)) } else { Ok(()) }
+    }
+
     /// Begins to write.
     pub(in crate::store) async fn begin(&self) -> Result<Tx, StoreError> {
         let turn = match self.0.dialect {
             Dialect::Sqlite => Some(self.0.turn.clone().lock_owned().await),
             Dialect::Postgres => None,
         };
+        self.in_place()?;
         let begun = self.0.pool.begin_with(self.0.dialect.begin()).await.map_err(|e| self.told(e))?;
         Ok(Tx { begun, _turn: turn, store: self.clone() })
     }
@@ -227,9 +238,13 @@ impl Tx {
         Ok(done.rows_affected())
     }
 
-    /// Makes it all true, and on disk.
+    /// Makes it all true, and on disk, where the next who opens the store finds it.
     async fn commit(self) -> Result<(), StoreError> {
         let Self { begun, _turn, store } = self;
+        if let Err(moved) = store.in_place() {
+            begun.rollback().await.map_err(|e| store.told(e))?;
+            return Err(moved);
+        }
         begun.commit().await.map_err(|e| store.told(e))
     }
 

@@ -83,7 +83,9 @@ impl Store {
             .connect_lazy_with(options);
         drop(first.close().await);
         let turn = Arc::new(Mutex::new(()));
-        Ok(Self(Arc::new(Inner { pool, dialect, turn, shown, file, posting: false, hiding: Redactors::default() })))
+        let is = file.as_deref().and_then(identity);
+        let (posting, hiding) = (false, Redactors::default());
+        Ok(Self(Arc::new(Inner { pool, dialect, turn, shown, file, is, posting, hiding })))
     }
 
     /// The same database, where what happens to items is put into the outbox, to be told to others.
@@ -97,6 +99,23 @@ impl Store {
     #[must_use]
     pub fn hiding(&self, rules: Redactors) -> Self {
         Self(Arc::new(Inner { hiding: rules, ..(*self.0).clone() }))
+    }
+}
+
+/// Which file a path leads to: its device and its number there.
+pub(super) type Identity = (u64, u64);
+
+/// Which file a path leads to now; `None` where there is none, and on systems that let nobody take away what is open.
+pub(super) fn identity(path: &Path) -> Option<Identity> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        std::fs::metadata(path).ok().map(|is| (is.dev(), is.ino()))
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = path;
+        None
     }
 }
 

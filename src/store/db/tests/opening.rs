@@ -120,6 +120,34 @@ async fn a_file_that_another_holds_for_long_is_locked_and_nothing_is_lost() {
     assert_eq!(on.store.counts(&ItemFilter::default(), 0).await.unwrap().total(), 2);
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn a_file_that_is_moved_taken_away_or_replaced_while_it_is_in_use_takes_no_answer() {
+    let on = sqlite().await;
+    on.store.enqueue(&items(2, |_, _| ()), 0).await.unwrap();
+    on.store.import(&id(1), "ann", &said("a", Answer::Pass), 1).await.unwrap().unwrap();
+    let StoreUrl::File(path) = &on.at else { panic!("a file") };
+    let aside = path.with_file_name("aside.db");
+    let refused = async || {
+        let error =
+            on.store.import(&id(2), "ann", &said("b", Answer::Pass), 2).await.expect_err("nobody would find it");
+        assert_eq!(error.trouble, Trouble::Moved);
+        assert!(error.to_string().contains("put it back, or start again"), "{error}");
+    };
+    std::fs::rename(path, &aside).unwrap();
+    refused().await;
+    // Another one in its place, as a backup that is put back, is not the one that is open.
+    std::fs::copy(&aside, path).unwrap();
+    refused().await;
+    std::fs::remove_file(path).unwrap();
+    refused().await;
+    // Put back, it goes on, with all that was told to be written.
+    std::fs::rename(&aside, path).unwrap();
+    on.store.import(&id(2), "ann", &said("b", Answer::Pass), 2).await.unwrap().unwrap();
+    let again = Store::open(&on.at).await.unwrap();
+    assert_eq!(again.labels(&[id(1), id(2)]).await.unwrap().len(), 2);
+}
+
 #[tokio::test]
 async fn a_store_that_is_full_says_so_and_keeps_what_it_has() {
     let on = sqlite().await;
