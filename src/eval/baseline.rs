@@ -10,6 +10,7 @@ use super::fold::SuiteFold;
 use super::prints::Prints;
 use super::remembered::{CaseMean, OfCase};
 use super::rollup;
+use crate::checks::prices;
 use crate::checks::system::past::Past;
 use crate::checks::system::{Case, End, TrialOutcome};
 use crate::model::digest::Digest;
@@ -26,6 +27,9 @@ pub struct Baseline {
     /// Who was judged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<Subject>,
+    /// Digest of the prices that its costs are by, where it has any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prices: Option<Digest>,
     /// The checks, in order.
     pub checks: Vec<PastCheck>,
     /// The cases, in order.
@@ -151,6 +155,7 @@ impl Baseline {
             run: run.to_owned(),
             suite: plan.digest,
             subject: plan.subject.clone(),
+            prices: plan.prices(),
             cases,
             means: remembered.into_iter().flat_map(|r| r.metrics()).map(str::to_owned).collect(),
             columns: columns.map(|(c, folded)| PastColumn { column: c.clone(), past: Past::of(folded) }).collect(),
@@ -165,6 +170,15 @@ impl Baseline {
             self.means.clear();
             self.cases.iter_mut().for_each(|case| case.means.clear());
         }
+    }
+
+    /// Why what a metric says of this run cannot be held against what it says of another, whose prices are given; `None`
+    /// where it can.
+    pub fn otherwise_priced(&self, metric: &str, prices: Option<Digest>) -> Option<String> {
+        let alike = self.prices.is_some() && self.prices == prices;
+        (metric == prices::METRIC && !alike).then(|| {
+            "its costs are by other prices than those of this run: run it again with these, then compare".to_owned()
+        })
     }
 
     /// The column that a check compares; `None` when the run did not measure it.

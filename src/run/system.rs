@@ -127,6 +127,9 @@ impl Around for Near<'_> {
         if let Some(why) = prints::overlap(self.fold, earlier).is_itself() {
             return Err(format!("the earlier run {name}: {why}"));
         }
+        if let Some(why) = earlier.otherwise_priced(&column.metric, self.plan.prices()) {
+            return Err(format!("the earlier run {name}: {why}"));
+        }
         let wanted = self.columns.iter().find(|c| c.column == *column);
         wanted.and_then(|wanted| earlier.column(wanted)).ok_or_else(|| {
             format!(

@@ -23,14 +23,11 @@ use super::raw::{Missing, Pos, Sink, read_rest, span_at, table_json};
 use super::review::{self, Review};
 use super::words;
 use super::{About, Cases, CheckDef, Program, Require, digests};
-use crate::checks::Compiled;
 use crate::checks::build::{Kit, Rule};
 use crate::checks::jinja::Template;
 use crate::checks::select::Selector;
+use crate::checks::{Compiled, prices};
 use crate::model::Level;
-
-/// What the price table is called among the files behind a check.
-pub(super) const PRICES: &str = "[prices]";
 
 /// A check's table.
 pub(super) struct CheckTable<'t> {
@@ -103,7 +100,7 @@ impl<'t> Maker<'_, 't> {
         let own = Own { rule, table: own, unknown: split.unknown };
         let (program, tool_names, mut read) = self.program(check, level, &own, on.as_ref(), files, sink)?;
         if (rule.priced)(&written) {
-            read.insert(PRICES.to_owned(), self.kit.prices.digest());
+            read.insert(prices::FILE.to_owned(), self.kit.prices.digest());
             self.priced.set(true);
         }
         let asks = (rule.asks)(&written);

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use toml::de::{DeTable, DeValue};
 
-use super::check::{Maker, PRICES};
+use super::check::Maker;
 use super::defaults::Defaults;
 use super::files::SuiteFiles;
 use super::load::{Env, Names, bad_id};
@@ -20,6 +20,7 @@ use super::raw::{Missing, Pos, Sink, Source, key_pos, read_rest, span_at};
 use super::words::{self, FRAGMENT, LATER_TABLES, NOT_AVAILABLE, SETTINGS_TABLES, TOP};
 use super::{CheckDef, Gate, Recorded, Subject, Suite, confidence, correct, digests, gate, referred};
 use crate::checks::askable::Asked;
+use crate::checks::prices;
 use crate::model::digest::Digest;
 
 /// `[suite]` as it is written.
@@ -134,7 +135,7 @@ impl<'r, 't, 's> Resolver<'r, 't, 's> {
         referred::check(&entries, self.sink);
         let checks: Vec<CheckDef> = entries.iter().filter_map(|entry| maker.make(&entry.check, self.sink)).collect();
         let mut means = gate.baseline.iter().flat_map(|bar| &bar.means);
-        let priced = maker.priced.get() || means.any(|bar| bar.metric == "cost_usd");
+        let priced = maker.priced.get() || means.any(|bar| bar.metric == prices::METRIC);
         let (head, name_pos) = head?;
         correct::resolve(&mut gate, &checks, (head.trials, cases.as_ref()), own, self.sink);
         self.warn_about_trials(own, &gate, head.trials);
@@ -165,7 +166,7 @@ impl<'r, 't, 's> Resolver<'r, 't, 's> {
             suite.files.extend(users.into_iter().flat_map(|name| askable.behind(&Asked::Judge(name))));
         }
         if priced {
-            suite.files.insert(PRICES.to_owned(), suite.prices.digest());
+            suite.files.insert(prices::FILE.to_owned(), suite.prices.digest());
         }
         suite.digest = digests::suite(&suite, &own_rules);
         if let Some(sessions) = &self.env.sessions {

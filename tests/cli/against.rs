@@ -123,6 +123,37 @@ fn an_earlier_run_without_the_column_is_an_error_that_says_what_to_do() {
 }
 
 #[test]
+fn costs_by_other_prices_are_not_compared_and_it_says_what_to_do() {
+    const SPEND: &str = "[[system]]\nid = \"spend\"\ncheck = \"metric\"\nmetric = \"cost_usd\"\nstat = \"mean\"\n\
+                         max_ratio = 1.1\nagainst = \"baseline\"\n[[system]]\nid = \"alike\"\ncheck = \"drift\"\n\
+                         metric = \"cost_usd\"\nmax_shift = 0.5\nagainst = \"baseline\"\n";
+    let bar =
+        "baseline = { run = \"main\", margin = 0.2, means = [{ metric = \"cost_usd\", max_rise = \"10%\" }] }\n";
+    let project = Project::with(&format!("{GOOD}{SPEND}{GATE}{bar}"), &[]);
+    let priced = |usd: f64| {
+        let prices = format!("[prices]\n\"m\" = {{ input = {usd}, output = 0.0 }}\n");
+        project.file("seatrial.toml", prices);
+        let model = "\"name\":\"chat\",\"model\":\"m\"";
+        project.file("sessions.jsonl", sessions(USUAL).replace("\"name\":\"chat\"", model));
+    };
+    let becomes_main = || drop(project.file("main/run.jsonl", project.report("run.jsonl")));
+    priced(3.0);
+    project.run().code(4);
+    becomes_main();
+    priced(3.0);
+    project.run().code(0);
+    // Half the price, and the same tokens: that nothing was saved cannot be seen.
+    priced(1.5);
+    project.run().code(4).says("its costs are by other prices than those of this run: run it again with these");
+    for id in ["spend", "alike"] {
+        assert_eq!(project.check(id)["error"], 1, "{id}");
+    }
+    becomes_main();
+    priced(1.5);
+    project.run().code(0);
+}
+
+#[test]
 fn another_subject_is_what_a_baseline_is_for_and_is_named() {
     let project = project("");
     project.file("sessions.jsonl", sessions(USUAL).replace("\"version\":\"2\"", "\"version\":\"1\""));

@@ -14,6 +14,12 @@ use super::select::Glob;
 use crate::model::digest::{Builder, Digest};
 use crate::model::{NanoUsd, Span, Usage};
 
+/// What prices are called among the files that a suite or a check rests on.
+pub const FILE: &str = "[prices]";
+
+/// The metric that is by prices.
+pub const METRIC: &str = "cost_usd";
+
 /// The built-in table as it is written.
 const DEFAULT: &str = include_str!("default.toml");
 

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use super::columns::NONE;
 use super::{Bound, Column, Folded, GroupFinding, SystemFinding, Window, words};
 use crate::checks::build::{Build, Example, Params};
-use crate::checks::{Compiled, SystemCheck};
+use crate::checks::{Compiled, SystemCheck, prices};
 use crate::model::{Level, Status};
 
 /// What each session, all sessions of an agent, or all sessions of a day may spend: US dollars or tokens.
@@ -75,7 +75,7 @@ impl Params for Budget {
 
 impl SystemCheck for Budget {
     fn columns(&self) -> Vec<Column> {
-        let metric = if self.max_usd.is_some() { "cost_usd" } else { "tokens" };
+        let metric = if self.max_usd.is_some() { prices::METRIC } else { "tokens" };
         let by = match self.per {
             Per::Session => Vec::new(),
             Per::Agent => vec!["agent".to_owned()],

@@ -7,7 +7,7 @@ use super::columns::{self, Shape};
 use super::past::Against;
 use super::{Bound, Column, SystemFinding, Window, words};
 use crate::checks::build::{Build, Example, Params};
-use crate::checks::{Compiled, SystemCheck};
+use crate::checks::{Compiled, SystemCheck, prices};
 use crate::model::{Level, Status};
 use crate::stats::ks::{self, Distance};
 use crate::stats::samples::Samples;
@@ -49,7 +49,7 @@ impl Params for Drift {
     }];
 
     fn priced(parameters: &serde_json::Value) -> bool {
-        parameters.get("metric").and_then(serde_json::Value::as_str) == Some("cost_usd")
+        parameters.get("metric").and_then(serde_json::Value::as_str) == Some(prices::METRIC)
     }
 
     fn build(self, build: &mut Build<'_>) -> Option<Compiled> {

@@ -13,7 +13,7 @@ use super::statistic::Stat;
 use super::{Bound, Column, Folded, GroupFinding, SystemFinding, Window, words};
 use crate::checks::build::{Build, Example, Params};
 use crate::checks::select::OneOrMany;
-use crate::checks::{Compiled, SystemCheck};
+use crate::checks::{Compiled, SystemCheck, prices};
 use crate::model::{Level, Status};
 use crate::stats::samples::Samples;
 
@@ -94,7 +94,7 @@ impl Params for Metric {
     ];
 
     fn priced(parameters: &serde_json::Value) -> bool {
-        parameters.get("metric").and_then(serde_json::Value::as_str) == Some("cost_usd")
+        parameters.get("metric").and_then(serde_json::Value::as_str) == Some(prices::METRIC)
     }
 
     fn build(self, build: &mut Build<'_>) -> Option<Compiled> {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::checks::prices;
 use crate::checks::system::Column;
 use crate::eval::keep::Keep;
 use crate::eval::shard::Shard;
@@ -110,6 +111,11 @@ pub struct SuitePlan {
 }
 
 impl SuitePlan {
+    /// Digest of the prices that costs are by; `None` where nothing needs them.
+    pub fn prices(&self) -> Option<Digest> {
+        self.files.get(prices::FILE).copied()
+    }
+
     /// How many sessions are wanted of a case; of one that is not declared, those that there are.
     pub fn wanted(&self, declared: Option<&CasePlan>) -> u64 {
         let own = declared.and_then(|case| case.trials).or(self.trials);

@@ -24,7 +24,8 @@ pub const DOC: &str = r#"[prices] says what the tokens of models cost, in US dol
 `reasoning` as `output`. `up_to` is the number of input tokens of a call beyond which the price does not hold: such a
 call is an error. A model is looked for by its recorded name, then without a known provider before it (`openai/`,
 `bedrock/us.anthropic.`) and without a version, date or `-latest` behind it; a name goes before a glob, an earlier glob
-before a later one. A model without a price is an error. `seatrial check` prints the date of the built-in table.
+before a later one. A model without a price is an error. Costs are compared with those of an earlier run only by the same
+prices: whenever these change, that run has to run again. `seatrial check` prints the date of the built-in table.
 "#;
 
 impl Reader<'_> {

@@ -63,6 +63,9 @@ impl Means {
                 "{which} did not measure {metric} by case; run it again with this suite, then compare"
             )));
         };
+        if let Some(why) = before.otherwise_priced(metric, after.prices) {
+            return Err(Unfit::Whole(why));
+        }
         let Some(worse) = mean.worse() else {
             return Err(Unfit::Whole(format!("the bar for the mean of {metric} does not say which way is worse")));
         };
