@@ -17,7 +17,7 @@ pub struct Args {
     #[arg(long, conflicts_with_all = ["recorded", "sessions"])]
     live: bool,
     /// Judge recorded sessions: those of the suites' `[recorded]`; where there are none, those that the newest live run
-    /// saved; or those of RUN.
+    /// saved; or those of RUN, the folder of a run.
     #[arg(long, num_args = 0..=1, require_equals = true, value_name = "RUN", conflicts_with = "sessions")]
     recorded: Option<Option<PathBuf>>,
 }
@@ -73,10 +73,15 @@ fn take_saved(run: Option<&PathBuf>, suite: &mut Suite, context: &Context, probl
         }
         None => {
             let (what, help) = match run {
-                Some(run) => (
-                    format!("the run `{}` saved no sessions of it", safe::line(&run.display().to_string())),
-                    "name the folder of a live run",
-                ),
+                Some(run) => {
+                    let name = run.display().to_string();
+                    let name = safe::line(&name);
+                    let what = match context.cwd.join(run).is_dir() {
+                        true => format!("the run `{name}` saved no sessions of it"),
+                        false => format!("there is no run at `{name}`"),
+                    };
+                    (what, "name the folder of a live run, such as `--recorded=reports/latest`")
+                }
                 None => (
                     "it has no [recorded] paths, and no live run saved sessions of it".to_owned(),
                     "run it with --live first, or name recordings with --sessions",

@@ -61,7 +61,8 @@ fn what_was_driven_is_scored_again_without_the_agent() {
     let run = run.filter(|p| p.join("sessions/s.jsonl").is_file() && !p.is_symlink()).min().unwrap();
     project.run_with(&[&format!("--recorded={}", run.display())]).code(0);
     project.run_with(&["--sessions", &run.join("sessions/s.jsonl").display().to_string()]).code(0);
-    project.run_with(&["--recorded=nowhere"]).code(2).complains("saved no sessions");
+    project.run_with(&["--recorded=nowhere"]).code(2).complains("there is no run at `nowhere`");
+    project.run_with(&["--recorded=."]).code(2).complains("the run `.` saved no sessions of it");
     assert_eq!(agent.asked().len(), asked);
 }
 
