@@ -30,6 +30,7 @@ use serde::{Serialize, Serializer};
 pub use redactors::{Redactors, Unknown};
 pub use rules::{KEY_VARIABLE, Pseudonym, RedactPlan, RedactTable, RuleProblem, Rules};
 pub use session::Seen;
+pub use view::levels;
 
 use crate::model::{Evidence, Session};
 

@@ -30,6 +30,12 @@ impl View {
     }
 }
 
+/// A text with its escapes resolved, level by level: what whoever reads the JSON in it reads. Nothing where there are none.
+pub fn levels(text: &str) -> impl Iterator<Item = String> {
+    let next = |text: &str| unescape(text).map(|view| view.text);
+    std::iter::successors(next(text), move |text| next(text)).take(MOST_LEVELS)
+}
+
 /// The next level of a text; `None` when there is nothing to resolve.
 pub(super) fn unescape(text: &str) -> Option<View> {
     memchr::memchr(b'\\', text.as_bytes())?;

@@ -5,6 +5,7 @@ use crate::checks::asking::Subject;
 use crate::checks::detect::Detector;
 use crate::model::digest::{Builder, Digest};
 use crate::model::{Finding, Severity, Span, SubjectRef, Turn, Why};
+use crate::redact::levels;
 
 /// What may send a verdict to a person, beside the finding itself.
 pub struct Around<'a> {
@@ -91,7 +92,9 @@ fn draw(around: &Around<'_>) -> f64 {
 /// Whether any text of a subject is one that `is` holds of.
 fn any_text(subject: &Subject<'_>, is: &mut dyn FnMut(&str) -> bool) -> bool {
     fn of_span(span: &Span<'_>, is: &mut dyn FnMut(&str) -> bool) -> bool {
-        [&span.input, &span.output].into_iter().flatten().any(|payload| is(payload.as_str()))
+        // JSON may write any character as an escape, and says the same.
+        let mut says = |text: &str| is(text) || levels(text).any(|text| is(&text));
+        [&span.input, &span.output].into_iter().flatten().any(|payload| says(payload.as_str()))
     }
     fn of_turn(turn: &Turn<'_>, is: &mut dyn FnMut(&str) -> bool) -> bool {
         [&turn.user, &turn.reply].into_iter().flatten().any(|text| is(text))
@@ -115,7 +118,8 @@ mod tests {
     use crate::checks::subject::SessionSubject;
     use crate::model::Status;
 
-    const SESSION: &str = r#"{"id":"s","turns":[{"user":"Write to ann@example.com","reply":"Done.","spans":[{"kind":"tool","name":"f","input":{"card":"4111 1111 1111 1111"}}]}]}"#;
+    /// With a card number whose first digit is written as an escape, as JSON may.
+    const SESSION: &str = r#"{"id":"s","turns":[{"user":"Write to ann@example.com","reply":"Done.","spans":[{"kind":"tool","name":"f","input":{"card":"\u0034111 1111 1111 1111"}}]}]}"#;
 
     fn routed(review: Review, finding: Finding, tags: &[&str], session: u32) -> Finding {
         let tags: Vec<String> = tags.iter().map(|t| (*t).to_owned()).collect();
