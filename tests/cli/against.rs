@@ -127,8 +127,7 @@ fn costs_by_other_prices_are_not_compared_and_it_says_what_to_do() {
     const SPEND: &str = "[[system]]\nid = \"spend\"\ncheck = \"metric\"\nmetric = \"cost_usd\"\nstat = \"mean\"\n\
                          max_ratio = 1.1\nagainst = \"baseline\"\n[[system]]\nid = \"alike\"\ncheck = \"drift\"\n\
                          metric = \"cost_usd\"\nmax_shift = 0.5\nagainst = \"baseline\"\n";
-    let bar =
-        "baseline = { run = \"main\", margin = 0.2, means = [{ metric = \"cost_usd\", max_rise = \"10%\" }] }\n";
+    let bar = "baseline = { run = \"main\", margin = 0.2, means = [{ metric = \"cost_usd\", max_rise = \"10%\" }] }\n";
     let project = Project::with(&format!("{GOOD}{SPEND}{GATE}{bar}"), &[]);
     let priced = |usd: f64| {
         let prices = format!("[prices]\n\"m\" = {{ input = {usd}, output = 0.0 }}\n");

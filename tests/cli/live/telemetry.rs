@@ -30,15 +30,21 @@ fn export(port: u16, asked: &Asked, tool: &str) {
         span("00000000000000a2", "00000000000000a1", "execute_tool", called)
     ]);
     let body = json!({ "resourceSpans": [{ "scopeSpans": [{ "spans": spans }] }] }).to_string();
+    let said = post(port, "content-type: application/json", body.as_bytes());
+    assert!(said.starts_with("HTTP/1.1 200"), "{said}");
+}
+
+/// Sends a request to the receiver; its answer.
+fn post(port: u16, headers: &str, body: &[u8]) -> String {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).expect("the receiver");
     let head = format!(
-        "POST /v1/traces HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
+        "POST /v1/traces HTTP/1.1\r\nhost: x\r\n{headers}\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
         body.len()
     );
-    stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body.as_bytes())).expect("sent");
+    stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body)).expect("sent");
     let mut said = String::new();
     stream.read_to_string(&mut said).expect("an answer");
-    assert!(said.starts_with("HTTP/1.1 200"), "{said}");
+    said
 }
 
 fn project(agent: &Agent, port: u16) -> Project {
@@ -67,6 +73,44 @@ fn spans_that_arrive_while_it_is_driven_decide() {
     let said = project.run().code(0);
     assert!(said.err.contains("4 records of telemetry received"), "{}", said.err);
     assert_eq!((&project.check("looks-up")["pass"], &project.check("no-refund")["pass"]), (&json!(2), &json!(2)));
+}
+
+#[test]
+fn what_others_send_while_it_is_driven_is_counted_or_refused_and_changes_no_session() {
+    let port = free_port();
+    // Calls of a tool that must not be called, each in a trace of its own, and of parents that never come.
+    let span = |i: u32| {
+        let tool = json!({ "key": "gen_ai.tool.name", "value": { "stringValue": "refund" } });
+        json!({ "traceId": format!("{:032x}", 0xf0000 + i), "spanId": "00000000000000b1", "parentSpanId": "00000000000000b0",
+            "name": "execute_tool refund", "startTimeUnixNano": "1", "endTimeUnixNano": "2", "attributes": [tool] })
+    };
+    let spans: Vec<Value> = (0..1000).map(span).collect();
+    let foreign = json!({ "resourceSpans": [{ "scopeSpans": [{ "spans": spans }] }] }).to_string();
+    let deep = |n: usize| format!("{}{{\"intValue\":1}}{}", "{\"arrayValue\":{\"values\":[".repeat(n), "]}}".repeat(n));
+    let nested = json!({ "resourceSpans": [{ "scopeSpans": [{ "spans": [span(2000)] }] }] }).to_string();
+    let nested = nested.replace("{\"stringValue\":\"refund\"}", &deep(50_000));
+    let bomb = crate::receive::recorder::gzip(&vec![0; 200 << 20]);
+    let agent = Agent::new(move |asked, nth| {
+        if nth == 0 {
+            let json = "content-type: application/json";
+            for (headers, body, status) in [
+                (json, foreign.as_bytes(), "200"),
+                (json, nested.as_bytes(), "400"),
+                (json, b"{\"resourceSpans\": [", "400"),
+                ("content-type: application/x-protobuf\r\ncontent-encoding: gzip", &bomb[..], "413"),
+            ] {
+                let said = post(port, headers, body);
+                assert!(said.starts_with(&format!("HTTP/1.1 {status}")), "{said}");
+            }
+        }
+        export(port, asked, "lookup");
+        Answer::Json(json!({ "reply": "done" }))
+    });
+    let project = project(&agent, port);
+    let said = project.run().code(0);
+    assert!(said.err.contains("1000 belong to no session of the run"), "{}", said.err);
+    assert_eq!((&project.check("looks-up")["pass"], &project.check("no-refund")["pass"]), (&json!(2), &json!(2)));
+    assert_eq!(project.suite()["driven"]["foreign"], 1000);
 }
 
 #[test]

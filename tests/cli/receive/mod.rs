@@ -5,4 +5,4 @@ mod demo;
 mod driven;
 mod killed;
 mod record;
-mod recorder;
+pub mod recorder;
