@@ -231,6 +231,22 @@ fn of_several_rubrics_about_one_session_the_first_goes_ahead_to_an_endpoint_that
 }
 
 #[test]
+fn a_panel_is_asked_for_its_other_votes_only_where_the_first_fails() {
+    let stub = Stub::new(|asked| completion(&verdict(if asked.body.contains("customer 1.") { 0.0 } else { 1.0 })));
+    let check = format!("{CHECK}judge = [\"default\", \"second\"]\nvotes = 2\nconfirm = \"on_fail\"\n");
+    let second = format!("[judge.second]\nendpoint = \"openai\"\nmodel = \"other\"\nurl = \"{}/v1\"\n", stub.url);
+    let project = project(&stub, 2, &check, &second);
+    project.run().code(1).says("confidence 0.83 by 4 of 4 votes of `default`, `second`");
+    let asked = |model: &str, customer: &str| {
+        let of = |asked: &&stub::Asked| stub::body(asked)["model"] == model && asked.body.contains(customer);
+        stub.asked().iter().filter(of).count()
+    };
+    let counts = [("gpt-4o-mini", "customer 0."), ("other", "customer 0."), ("gpt-4o-mini", "customer 1.")];
+    assert_eq!(counts.map(|(model, customer)| asked(model, customer)), [1, 0, 2]);
+    assert_eq!(asked("other", "customer 1."), 2);
+}
+
+#[test]
 fn two_runs_at_once_share_a_cache() {
     let stub = Stub::new(|_| {
         std::thread::sleep(std::time::Duration::from_millis(5));

@@ -47,6 +47,26 @@ fn openai() {
 }
 
 #[test]
+fn how_likely_the_verdict_was_is_read_from_what_openai_says_of_its_tokens() {
+    let text = verdict(0.0);
+    let at = text.find("fail").expect("the verdict");
+    let token = |text: &str, likely: &[(&str, f64)]| {
+        let other = |(text, p): &(&str, f64)| json!({ "token": text, "logprob": p.ln(), "bytes": null });
+        json!({ "token": text, "logprob": -0.1, "bytes": null, "top_logprobs": likely.iter().map(other).collect::<Vec<_>>() })
+    };
+    let tokens = [token(&text[..at], &[]), token("fail", &[("fail", 0.6), ("pass", 0.4)]), token(&text[at + 4..], &[])];
+    let message = json!({ "role": "assistant", "content": text, "refusal": null });
+    let logprobs = json!({ "content": tokens, "refusal": null });
+    let choice = json!({ "index": 0, "message": message, "logprobs": logprobs, "finish_reason": "stop" });
+    let reply = json!({ "id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": "gpt-4o-mini-2024-07-18",
+        "choices": [choice], "usage": { "prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15 } });
+    let stub = Stub::new(move |_| ok(reply.to_string()));
+    let project = super::project(&stub, 1, super::CHECK, "logprobs = true\n");
+    // Of one vote, and that as likely as 0.6: (0.6 + 1) / (1 + 2).
+    project.run().code(1).says("confidence 0.53 by 1 vote of `default`, weighed by log-probabilities");
+}
+
+#[test]
 fn azure() {
     let stub = Stub::says(&verdict(1.0));
     let settings = "[judge.default]\nendpoint = \"openai\"\nmodel = \"gpt-4o\"\nstructured = \"object\"\n\
