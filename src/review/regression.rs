@@ -1,6 +1,8 @@
 //! An item of the queue becomes a regression case of a suite: a `[[case]]` with what the user said, and the recording in a
 //! file of its own, ready to be committed. Comments and order of the suite's file stay as they are.
 
+mod expected;
+
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -186,9 +188,6 @@ fn name_case(session: &mut Json, document: &DocumentMut, id: &str) {
     }
 }
 
-/// What is expected of a case, and what templates read of it: without it the same checks would ask less, or nothing.
-const EXPECTED: [&str; 3] = ["turn", "reference", "vars"];
-
 /// Adds the `[[case]]`. What is to be known of it, in words.
 fn declare(
     document: &mut DocumentMut,
@@ -204,18 +203,7 @@ fn declare(
     }
     let turns = session.get("turns").and_then(Json::as_array).into_iter().flatten();
     let user: Option<Vec<&str>> = turns.map(|turn| turn.get("user").and_then(Json::as_str)).collect();
-    let original = document.get("case").and_then(Entry::as_array_of_tables).into_iter().flat_map(ArrayOfTables::iter);
-    let original = original.into_iter().find(|case| case.get("id").and_then(Entry::as_str) == Some(&*item.case));
-    let copied =
-        original.map(|original| EXPECTED.into_iter().filter_map(|key| Some((key, original.get(key)?.clone()))));
-    let copied: Vec<(&str, Entry)> = copied.into_iter().flatten().collect();
-    let elsewhere = original.is_none() || document.get("suite").is_some_and(|suite| suite.get("cases").is_some());
-    let note = elsewhere.then(|| {
-        format!(
-            "what another file expects of `{}` (`reference`, `vars`) is not copied: add it to the new case",
-            item.case
-        )
-    });
+    let (copied, note) = expected::of(document, making.suite, &item.case);
     let has_turns = copied.iter().any(|(key, _)| *key == "turn");
     if let Some(user) = user.filter(|user| !user.is_empty() && !has_turns) {
         case.insert("user", value(user.into_iter().collect::<Array>()));
@@ -226,8 +214,7 @@ fn declare(
         why.push_str(&format!(": {} by {by}, check `{}`", decision.name(), item.key.check));
     }
     for (key, entry) in copied {
-        // As values: a table that was read keeps its place in the file, which is within the other case.
-        case.insert(key, Entry::Value(entry.into_value().map_err(|_| format!("`{key}` of the case is no value"))?));
+        case.insert(key, Entry::Value(entry));
     }
     if let Some(excused) = making.expect_fail {
         let excused = i64::try_from(excused.as_millis()).ok().and_then(|ms| making.now.checked_add(ms));
@@ -280,147 +267,4 @@ fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::ledger::{DecidedBy, ItemStatus, testing};
-    use crate::model::Status;
-
-    const SESSION: &str = r#"{"seatrial":1,"id":"s1","case":"refund","trial":"2","turns":[{"user":"I want my money back.","reply":"Sure!"}]}"#;
-    const NOW: Millis = 1_700_000_000_000;
-
-    fn item(decision: Option<Status>) -> Item {
-        let asked =
-            crate::ledger::Asked { case: "refund".into(), tags: vec!["risky".into()], ..testing::item(1).asked };
-        Item {
-            id: asked.key.id(),
-            asked,
-            content: None,
-            baseline: None,
-            status: ItemStatus::Resolved,
-            decision,
-            decided: decision.map(|_| DecidedBy::Reviewers { who: vec!["ann".into()] }),
-            open: 0,
-            created: NOW,
-            resolved: Some(NOW),
-        }
-    }
-
-    struct Folder(tempfile::TempDir);
-
-    impl Folder {
-        fn new(suite: &str) -> Self {
-            let dir = tempfile::tempdir().unwrap();
-            fs::write(dir.path().join("suite.toml"), suite).unwrap();
-            Self(dir)
-        }
-
-        fn make(&self, item: &Item) -> Result<Made, String> {
-            self.excused(item, None)
-        }
-
-        fn excused(&self, item: &Item, expect_fail: Option<Duration>) -> Result<Made, String> {
-            let (suite, id) = (self.0.path().join("suite.toml"), Some("refund-again"));
-            let making = Making { item, session: SESSION.as_bytes(), suite: &suite, id, now: NOW, expect_fail };
-            make(&making).map_err(|e| e.to_string())
-        }
-
-        fn suite(&self) -> String {
-            fs::read_to_string(self.0.path().join("suite.toml")).unwrap()
-        }
-    }
-
-    const WITH_CASES: &str =
-        "# Ours.\n[suite]\nname = \"s\"\n\n[recorded]\npaths = [\"x.jsonl\"] # all\n\n[[case]]\nid = \"refund\"\n";
-
-    #[test]
-    fn a_case_with_its_recording_is_added_and_the_rest_of_the_suite_stays_as_it_is() {
-        let folder = Folder::new(WITH_CASES);
-        let made = folder.make(&item(Some(Status::Pass))).unwrap();
-        assert_eq!((made.case.as_str(), made.declared, made.notes.len()), ("refund-again", true, 0));
-        let expected = format!(
-            "{}\n# from review item {}: pass by ann, check `{}`\n[[case]]\nid = \"refund-again\"\ntags = [\"risky\"]\nuser = [\"I want my money back.\"]\n",
-            WITH_CASES.replace("[\"x.jsonl\"]", "[\"x.jsonl\", \"regressions/refund-again.jsonl\"]"),
-            item(None).id,
-            item(None).key.check
-        );
-        assert_eq!(folder.suite(), expected);
-        let line = fs::read_to_string(made.recording).unwrap();
-        let session: Json = serde_json::from_str(&line).unwrap();
-        assert_eq!((session["case"].as_str(), session.get("trial")), (Some("refund-again"), None));
-        assert_eq!(session["id"], "refund-again");
-    }
-
-    #[test]
-    fn a_failure_that_a_person_found_counts_unless_somebody_says_how_long_it_is_expected() {
-        let folder = Folder::new(WITH_CASES);
-        folder.make(&item(Some(Status::Fail))).unwrap();
-        assert!(!folder.suite().contains("expected_fail"), "{}", folder.suite());
-        let folder = Folder::new(WITH_CASES);
-        folder.excused(&item(Some(Status::Fail)), Some(Duration::from_secs(30 * 86_400))).unwrap();
-        assert!(folder.suite().contains("expected_fail = { until = \"2023-12-14\", reason = \"from review item "));
-    }
-
-    #[test]
-    fn what_is_expected_of_the_case_is_expected_of_the_new_one() {
-        let expected = "[case.vars]\nn = 3 # three\n[case.reference]\n# Nothing is called.\ntools = [] # none\n\
-                        [[case.turn]]\nuser = \"I want my money back.\"\n[case.turn.reference]\nreply = \"Sure!\"\n\
-                        [[case]]\nid = \"last\"\n";
-        let folder = Folder::new(&format!("{WITH_CASES}{expected}"));
-        let made = folder.make(&item(Some(Status::Fail))).unwrap();
-        assert_eq!(made.notes, [""; 0]);
-        let suite: toml_edit::DocumentMut = folder.suite().parse().unwrap();
-        let cases = suite["case"].as_array_of_tables().unwrap();
-        let new = cases.iter().last().unwrap();
-        assert_eq!((cases.len(), new["id"].as_str(), new.get("user").is_none()), (3, Some("refund-again"), true));
-        assert_eq!((new["vars"]["n"].as_integer(), new["reference"]["tools"].as_array().unwrap().len()), (Some(3), 0));
-        assert_eq!(new["turn"][0]["reference"]["reply"].as_str(), Some("Sure!"));
-        assert!(folder.suite().contains("[case.reference]\n# Nothing is called.\ntools = [] # none"));
-    }
-
-    #[test]
-    fn what_is_expected_of_the_case_in_another_file_is_named() {
-        let folder = Folder::new("[suite]\nname = \"s\"\ncases = \"cases.jsonl\"\n");
-        let made = folder.make(&item(Some(Status::Fail))).unwrap();
-        assert!(made.notes[0].contains("what another file expects of `refund`"), "{:?}", made.notes);
-    }
-
-    #[test]
-    fn a_suite_without_cases_gets_the_recording_only() {
-        let folder = Folder::new("[suite]\nname = \"s\"\n[recorded]\npaths = [\"regressions/*.jsonl\"]\n");
-        let before = folder.suite();
-        let made = folder.make(&item(None)).unwrap();
-        assert!(!made.declared && made.recording.is_file());
-        assert_eq!(folder.suite(), before, "the recording is among those that are read");
-    }
-
-    #[test]
-    fn a_suite_of_one_version_is_told_that_the_case_has_to_be_recorded_anew() {
-        let folder = Folder::new(&format!("{WITH_CASES}[subject]\nagent = \"a\"\nversion = \"1\"\n"));
-        let made = folder.make(&item(None)).unwrap();
-        assert!(made.notes[0].contains("record the case anew"), "{:?}", made.notes);
-        assert!(folder.suite().contains("paths = [\"x.jsonl\"]"));
-    }
-
-    #[test]
-    fn what_cannot_be_made_changes_nothing() {
-        for (suite, why) in [
-            ("[fragment]\n", "it has no [suite]"),
-            ("[suite\n", "TOML"),
-            ("[suite]\nname = \"s\"\n[recorded]\nformat = \"otlp\"\n", "of the format `otlp`"),
-            ("[suite]\nname = \"s\"\n[[case]]\nid = \"refund-again\"\n", "a case `refund-again` already"),
-            ("[suite]\nname = \"s\"\n[recorded]\npaths = \"x\"\n", "`paths` is not a list"),
-        ] {
-            let folder = Folder::new(suite);
-            let found = folder.make(&item(None)).unwrap_err();
-            assert!(found.contains(why), "{suite}: {found}");
-            assert_eq!(folder.suite(), suite);
-            assert_eq!(fs::read_dir(folder.0.path().join(FOLDER)).map_or(0, Iterator::count), 0, "{suite}");
-        }
-    }
-
-    #[test]
-    fn an_id_is_a_name_of_a_file_whatever_stands_in_it() {
-        assert_eq!(file_name("../../etc/passwd"), "-..-etc-passwd");
-        assert_eq!(file_name("\u{202e}a b"), "-a-b");
-    }
-}
+mod tests;

@@ -141,6 +141,21 @@ impl CaseTable {
         out
     }
 
+    /// What is expected, and what templates read, by the keys of `[[case]]`, as it is written.
+    pub(super) fn expected(&self) -> Map<String, Value> {
+        let mut out = Map::new();
+        if let Some(turns) = &self.turn {
+            out.insert("turn".into(), turns.iter().map(turn_json).collect());
+        }
+        if let Some(reference) = &self.reference {
+            out.insert("reference".into(), reference.json());
+        }
+        if !self.vars.is_empty() {
+            out.insert("vars".into(), Value::Object(self.vars.clone()));
+        }
+        out
+    }
+
     /// The turns: what the user says and what is expected.
     fn turns(&self) -> Vec<TurnTable> {
         match (&self.turn, &self.user) {

@@ -7,6 +7,8 @@ mod table;
 
 use std::ops::Range;
 
+use serde_json::{Map, Value};
+
 use super::cases::CaseTable;
 use super::nearest::nearest;
 
@@ -80,6 +82,23 @@ pub(super) fn read_file(name: &str, text: &str) -> Result<CaseFile, String> {
         *place = place.start + offset..place.end + offset;
     }
     Ok(file)
+}
+
+/// What a file of cases expects of a case, by the keys of `[[case]]`: `turn`, `reference` and `vars`, as far as it says
+/// them. `None` where it has no such case.
+///
+/// # Errors
+/// It is no file of cases, or the case is none.
+pub fn expected(name: &str, text: &str, id: &str) -> Result<Option<Map<String, Value>>, String> {
+    for found in read_file(name, text)?.cases {
+        match found.case {
+            Ok(case) if case.id == id => return Ok(Some(case.expected())),
+            // It may be the one that is looked for.
+            Err(why) if text[found.place.clone()].contains(id) => return Err(why),
+            _ => {}
+        }
+    }
+    Ok(None)
 }
 
 /// A name without its ending, whatever the ending's case.
