@@ -37,7 +37,13 @@ pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
         Ok(item) => {
             let rows = opened.wait(opened.store.labels(std::slice::from_ref(&item.id)))?;
             let mine = counting(&rows).into_iter().rev().find(|row| row.reviewer == who).map(|row| row.id.clone());
-            mine.ok_or_else(|| Failure::usage(format_args!("{who} has said nothing of {} that stands", item.id)))?
+            mine.ok_or_else(|| {
+                let id = &item.id;
+                Failure::usage(format_args!(
+                    "{who} has said nothing of {id} that stands\nhelp: what somebody else said is taken back by the id of \
+                     its label, with --anyone; `seatrial review show {id} --reveal` lists them"
+                ))
+            })?
         }
         // Labels are called as items are, or as whoever brought them in called them.
         Err(none) if args.what.len() < 8 && !is_item(&args.what) => return Err(none),

@@ -47,7 +47,7 @@ fn an_answer_stays_until_it_is_taken_back_and_both_are_kept() {
     let first = json(&review(&project, "ann", &["label", id, "pass", "--json"]).code(0).out);
     assert_eq!((&first["status"], &first["decision"]), (&"resolved".into(), &"pass".into()));
     review(&project, "ann", &["label", id, "fail"]).code(2).complains("has answered").complains("review undo");
-    review(&project, "bob", &["undo", id]).code(2).complains("bob has said nothing");
+    review(&project, "bob", &["undo", id]).code(2).complains("bob has said nothing").complains("the id of its label");
     let label = first["label"]["id"].as_str().expect("an id");
     review(&project, "bob", &["undo", label]).code(2).complains("only an adjudicator");
     review(&project, "ann", &["undo", id]).code(0).says("waits for somebody");
