@@ -147,6 +147,16 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn no_more_start_in_a_minute_than_allowed_however_many_places_there_are() {
+        let pace = Pace::new(8, NonZeroU32::new(1));
+        let _first = pace.enter().await;
+        assert!(pace.enter().now_or_never().is_none(), "there are places, and the minute is not over");
+        let free = Pace::new(8, None);
+        let (_first, second) = (free.enter().await, free.enter().now_or_never());
+        assert!(second.is_some());
+    }
+
+    #[tokio::test]
     async fn a_complaint_halves_once_and_nobody_starts_before_it_is_over() {
         let pace = Pace::new(8, None);
         let (one, other) = (pace.enter().await, pace.enter().await);

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -115,4 +116,30 @@ fn it_fails_in_every_way_that_it_is_asked_to() {
     assert_eq!(world("wrong-tool")["orders"]["B200"]["status"], "cancelled");
     assert_eq!(demo.say("/reset", &json!({ "session_id": "wrong-tool" }), "").0, 204);
     assert_eq!(world("wrong-tool")["orders"]["B200"]["status"], "processing");
+}
+
+#[test]
+fn it_hangs_keeps_one_waiting_and_dies_when_it_is_asked_to() {
+    let project = Project::new();
+    let mut demo = Demo::start(&project, "off", "http/json");
+    let url = format!("{}/chat", demo.url);
+    let ask = |fault: &'static str| {
+        let body = json!({ "message": "Where is B200?", "stream": true, "session_id": fault });
+        let request = seatrial::net::client::client().expect("a client").post(&url);
+        request.header("x-demo-fault", fault).json(&body).send()
+    };
+    run(async {
+        let hangs = tokio::spawn(ask("hang"));
+        // The first word comes late, and then all of them; whoever hangs does not keep others waiting.
+        let began = Instant::now();
+        let slow = ask("slow").await.expect("an answer").text().await.expect("all of it");
+        assert!(slow.contains("\"done\":true"), "{slow}");
+        let late = began.elapsed();
+        let usual = ask("").await.expect("an answer").text().await.expect("all of it");
+        assert!(usual.contains("\"done\":true") && late >= Duration::from_millis(1_500), "{late:?}");
+        assert!(!hangs.is_finished());
+        assert!(ask("crash").await.is_err());
+        assert!(hangs.await.expect("no panic").is_err());
+    });
+    assert!(!demo.child.wait().expect("its end").success());
 }
