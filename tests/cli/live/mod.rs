@@ -3,6 +3,7 @@
 pub mod agent;
 mod ends;
 mod hooks;
+mod kinds;
 mod many;
 mod programs;
 mod run;

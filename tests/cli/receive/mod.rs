@@ -1,7 +1,7 @@
 //! What agents send while they work: `seatrial record` as a real process, spoken to as exporters do.
 
 mod bad;
-mod demo;
+pub mod demo;
 mod driven;
 mod killed;
 mod record;
