@@ -129,7 +129,7 @@ pub fn decide(
     let cases = cases::judge(fold, as_of, stopped == Stopped::No);
     let mut checks: Vec<CheckSummary> = (0..plan.checks.len()).map(|i| summary::summarise(fold, i, system)).collect();
     let mut rules = rules::all(fold, &cases, &mut checks, system, stopped);
-    let waiting = Waiting::of(fold, &cases.judged, &mut rules);
+    let waiting = Waiting::of(fold, (&cases.judged, &checks), &mut rules);
 
     let decision = rules.iter().map(|r| r.decision).max().unwrap_or(Decision::Unmeasured);
     let mut worst_first: Vec<&RuleOutcome> = rules.iter().filter(|r| r.decision != Decision::Passed).collect();

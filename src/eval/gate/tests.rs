@@ -1,6 +1,7 @@
 //! Rules that no recording can reach yet (held verdicts), and those that need exact numbers.
 
 use super::*;
+use crate::checks::system::Bound;
 use crate::eval::event::SuitePlan;
 use crate::eval::exit;
 use crate::eval::testing::{add, plan};
@@ -166,6 +167,23 @@ proptest::proptest! {
         let (low, high) = (as_if(Fail), as_if(Pass));
         let expected = if low == high { low } else { Decision::Held };
         proptest::prop_assert_eq!(decided(&plan, &cases).decision, expected);
+    }
+}
+
+#[test]
+fn what_only_a_check_without_a_bound_counts_is_not_what_the_decision_depends_on() {
+    let check = |id: &str, severity: &str| {
+        format!("[[session]]\nid = \"{id}\"\nseverity = \"{severity}\"\ncheck = \"contains\"\nvalue = \"x\"\n")
+    };
+    for (bound, counts) in [(None, false), (Some(Bound { min: Some(0.5), ..Bound::default() }), true)] {
+        let reliability = "[[system]]\nid = \"r\"\ncheck = \"reliability\"\nof = \"w\"\nk = 1\n";
+        let plan = plan(&(check("a", "block") + &check("w", "warn") + reliability));
+        let mut fold = SuiteFold::new(&plan, 0);
+        add(&mut fold, "c", &[Held, Held]);
+        let found = SystemFinding { status: Held, bound, ..SystemFinding::error("it waits") };
+        let waiting = decide(&fold, &[(2, found)], None, Stopped::No).waiting.unwrap();
+        let named: Vec<&str> = waiting.checks.iter().map(|c| c.check.as_str()).collect();
+        assert_eq!(named, if counts { vec!["a", "w"] } else { vec!["a"] }, "{bound:?}");
     }
 }
 

@@ -4,9 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use super::cases::Judged;
 use super::rules::listed;
-use super::{Decision, RuleOutcome};
+use super::{CheckSummary, Decision, RuleOutcome};
 use crate::checks::system::words;
-use crate::eval::fold::SuiteFold;
+use crate::eval::event::CheckPlan;
+use crate::eval::fold::{CheckFold, SuiteFold};
 
 /// Cases that are named.
 const NAMED: usize = 20;
@@ -38,7 +39,11 @@ pub struct WaitingCheck {
 
 impl Waiting {
     /// What waits; `None` where nothing does. Rules that are held say which cases they depend on.
-    pub(super) fn of(fold: &SuiteFold<'_>, judged: &[Judged], rules: &mut [RuleOutcome]) -> Option<Self> {
+    pub(super) fn of(
+        fold: &SuiteFold<'_>,
+        (judged, checks): (&[Judged], &[CheckSummary]),
+        rules: &mut [RuleOutcome],
+    ) -> Option<Self> {
         let verdicts = fold.checks.iter().map(|check| check.subjects.held).sum();
         if verdicts == 0 {
             return None;
@@ -47,20 +52,20 @@ impl Waiting {
         if rules.iter().map(|rule| rule.decision).max() != Some(Decision::Held) {
             return Some(waiting);
         }
-        // Those that never block decide nothing, unless a system check counts them.
+        // Those that never block decide nothing, unless a system check that decides counts them.
         let counted = |id: &str| {
-            let plan = fold.plan;
-            let by_id = |c: &crate::eval::event::CheckPlan| {
+            let by_id = |c: &CheckPlan| {
                 c.parameters.as_ref().is_some_and(|p| p.get("of").is_none_or(|of| of.as_str() == Some(id)))
             };
-            plan.checks.iter().any(|c| c.severity.blocks() && !c.inactive && by_id(c))
+            let decides = |(c, s): (&CheckPlan, &CheckSummary)| {
+                c.severity.blocks() && !c.inactive && !s.only_reports() && by_id(c)
+            };
+            fold.plan.checks.iter().zip(checks).any(decides)
         };
         let open = fold.plan.checks.iter().zip(&fold.checks).filter(|(_, fold)| fold.open > 0);
         let open = open.filter(|(plan, _)| plan.severity.blocks() || counted(&plan.id));
-        let check = |(plan, fold): (&crate::eval::event::CheckPlan, &crate::eval::fold::CheckFold)| WaitingCheck {
-            check: plan.id.clone(),
-            sessions: fold.open,
-        };
+        let check =
+            |(plan, fold): (&CheckPlan, &CheckFold)| WaitingCheck { check: plan.id.clone(), sessions: fold.open };
         waiting.checks = open.map(check).collect();
         let cases: Vec<String> = judged.iter().filter(|c| c.is_open()).map(|c| c.of(fold).id().to_owned()).collect();
         waiting.open_cases = cases.len() as u64;
