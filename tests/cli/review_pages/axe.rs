@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::OnceLock;
+use std::time::Duration;
 
-use super::{Served, enqueue, item, user};
+use super::{Served, enqueue, item, now, user, with_store};
 use crate::browser::Browser;
 use crate::project::Project;
 
@@ -94,6 +95,62 @@ fn no_page_keeps_anybody_out() {
     browser.wait("document.getElementById('keys').open");
     wrong.extend(scan(&mut browser, axe));
     assert_eq!(scanned, 28);
+    assert_eq!(wrong, Vec::<String>::new());
+}
+
+/// The page as it is, in both themes, on a desk and on a phone.
+fn scan_all_ways(browser: &mut Browser, axe: &str, what: &str) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for (scheme, width, phone) in
+        [("light", 1400, false), ("dark", 390, true), ("light", 390, true), ("dark", 1400, false)]
+    {
+        browser.screen(width, 900, phone);
+        browser.scheme(scheme);
+        wrong.extend(scan(browser, axe).into_iter().map(|found| format!("{what} {scheme} phone={phone}: {found}")));
+    }
+    wrong
+}
+
+#[test]
+fn what_becomes_of_an_item_keeps_nobody_out() {
+    let Some(axe) = axe() else { return };
+    let project = Project::new();
+    project.file("suites/travel.toml", "[suite]\nname = \"travel-support\"\n[[case]]\nid = \"change-booking-1\"\n");
+    let ids = enqueue(&project, vec![item(1), item(2)]);
+    let server = Served::start(&project, &["--as", "ann", "--suites", "suites", "--lease", "2s"]);
+    let Some(mut browser) = Browser::start() else { return };
+    browser.go_to(&server.entry);
+    browser.key("n");
+    browser.wait("location.pathname.startsWith('/item/')");
+    browser.ready();
+    browser.key("f");
+    browser.press("Enter", 13);
+    browser.wait("document.getElementById('said').textContent.includes('saved')");
+    browser.ready();
+    let mut wrong = scan_all_ways(&mut browser, axe, "to be made a case");
+    for (what, shown) in [("made a case", "made"), ("made twice", "trouble")] {
+        browser.go_to(&server.at(&format!("/item/{}", ids[0])));
+        browser.key("r");
+        browser.wait(&format!("document.getElementById('{shown}') !== null"));
+        browser.ready();
+        wrong.extend(scan_all_ways(&mut browser, axe, what));
+    }
+    browser.key("n");
+    browser.wait(&format!("location.pathname === '/item/{}'", ids[1]));
+    browser.ready();
+    // The page sleeps, and somebody else takes the item.
+    browser.eval("for (let i = 0; i < 10000; i += 1) clearInterval(i)");
+    std::thread::sleep(Duration::from_secs(3));
+    with_store(&project, async |store| {
+        store.claim_item(&ids[1], "bob", now(), 600_000).await.expect("stored").expect("free");
+    });
+    browser.eval("dispatchEvent(new Event('visibilitychange'))");
+    browser.wait("!document.getElementById('lost').hidden");
+    wrong.extend(scan_all_ways(&mut browser, axe, "lost"));
+    browser.press("Enter", 13);
+    browser.wait("document.getElementById('trouble') !== null");
+    browser.ready();
+    wrong.extend(scan_all_ways(&mut browser, axe, "taken by another"));
     assert_eq!(wrong, Vec::<String>::new());
 }
 
