@@ -249,6 +249,11 @@ impl<'d> Driver<'d> {
         Ok(Some(listening))
     }
 
+    /// Whether telemetry can still arrive.
+    pub fn listens(&self) -> bool {
+        !self.listening.is_empty()
+    }
+
     /// Waits as long as more of the telemetry of these suites may have to be waited for, unless the run is interrupted.
     pub fn grace(&self, open: &[&Open<'_>]) {
         let until = Instant::now() + open.iter().map(|open| open.grace()).max().unwrap_or_default();

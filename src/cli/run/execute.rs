@@ -160,7 +160,8 @@ impl<'r> Execution<'r> {
             self.panicked |= done.panicked;
             self.undriven = self.undriven.take().or(done.stopped);
         }
-        self.driver = Some(driver);
+        // Where nothing can arrive any more, its threads and connections only take memory that judging may need.
+        self.driver = driver.listens().then_some(driver);
         Ok(())
     }
 

@@ -72,9 +72,8 @@ fn main() {
             .spawn()
             .expect("the recorder");
     let mut said = BufReader::new(recorder.stderr.take().expect("a pipe"));
-    let mut line = String::new();
-    said.read_line(&mut line).expect("text");
-    let url = format!("{}/v1/traces", line.trim().rsplit(' ').next().expect("an address"));
+    let address = (&mut said).lines().map_while(Result::ok).find(|line| line.starts_with("receiving "));
+    let url = format!("{}/v1/traces", address.expect("its address").rsplit(' ').next().expect("an address"));
     let requests: Vec<Vec<u8>> = (0..spans).step_by(each as usize).map(|i| request(i..(i + each).min(spans))).collect();
     let bytes: usize = requests.iter().map(Vec::len).sum();
     let (requests, next, refused) = (Arc::new(requests), Arc::new(AtomicUsize::new(0)), Arc::new(AtomicU64::new(0)));
