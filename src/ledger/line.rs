@@ -201,9 +201,7 @@ impl ItemLine {
     /// A row whose parts do not go together, or another decision than theirs.
     pub fn rows(&self) -> Result<Vec<Label>, String> {
         let rows = rows(&self.item, &self.labels)?;
-        if self.status != ItemStatus::Cancelled {
-            follows(self.decision, self.decided_by.as_ref(), self.reviewers, &rows)?;
-        }
+        follows(Some(self.status), (self.decision, self.decided_by.as_ref()), self.reviewers, &rows)?;
         Ok(rows)
     }
 }
@@ -219,14 +217,25 @@ pub fn rows(item: &ItemId, lines: &[LabelLine]) -> Result<Vec<Label>, String> {
     lines.iter().zip(1..).map(row).collect()
 }
 
-/// That a decision is what rows of the book add up to: a line may have been edited, and decides nothing by itself. `by` is
-/// who decided, where the line says so.
+/// That a decision is what rows of the book add up to: a line may have been edited, and decides nothing by itself. With it
+/// goes who decided, where the line says so. What is cancelled is not decided, whatever was said of it.
 ///
 /// # Errors
 /// What is said, and what follows from the rows.
-pub fn follows(decision: Option<Status>, by: Option<&DecidedBy>, reviewers: u32, rows: &[Label]) -> Result<(), String> {
-    let is = standing(reviewers, rows);
+pub fn follows(
+    status: Option<ItemStatus>,
+    (decision, by): (Option<Status>, Option<&DecidedBy>),
+    reviewers: u32,
+    rows: &[Label],
+) -> Result<(), String> {
     let name = |decision: Option<Status>| decision.map_or("not decided", Status::name);
+    if status == Some(ItemStatus::Cancelled) {
+        return match decision {
+            None => Ok(()),
+            some => Err(format!("it says {}, and it is cancelled, which nobody decides", name(some))),
+        };
+    }
+    let is = standing(reviewers, rows);
     if decision != is.decision {
         return Err(format!("it says {}, and by its labels it is {}", name(decision), name(is.decision)));
     }
@@ -357,6 +366,8 @@ mod tests {
         assert_eq!(edited.rows().unwrap_err(), "it says pass, and by its labels it is fail");
         let edited = ItemLine { labels: line.labels[..2].to_vec(), ..line.clone() };
         assert_eq!(edited.rows().unwrap_err(), "it says fail, and by its labels it is not decided");
+        let edited = ItemLine { status: ItemStatus::Cancelled, ..line.clone() };
+        assert_eq!(edited.rows().unwrap_err(), "it says fail, and it is cancelled, which nobody decides");
         let eve = DecidedBy::Adjudicator { who: "eve".into(), overrules: false };
         let edited = ItemLine { decided_by: Some(eve), ..line.clone() };
         assert!(edited.rows().unwrap_err().contains("it says that eve decided, and by its labels ann did"));

@@ -170,9 +170,7 @@ impl Decisions {
     fn add(&mut self, line: &Line, key: &ItemKey) -> Result<(), String> {
         let rows = line::rows(&line.item, &line.labels)?;
         // Whatever the line says, what people said decides.
-        if line.status != Some(ItemStatus::Cancelled) {
-            line::follows(line.decision, line.decided_by.as_ref(), line.reviewers, &rows)?;
-        }
+        line::follows(line.status, (line.decision, line.decided_by.as_ref()), line.reviewers, &rows)?;
         let Some(status) = line.decision else {
             let who = fails(&rows);
             if !who.is_empty() {
@@ -340,6 +338,19 @@ mod tests {
         assert!(more.contains("by its labels it is not decided"), "{more}");
         let forged = line(r#""decision":"pass","decided_by":{"how":"adjudicator","who":"eve"},"labels":[]"#);
         assert!(read(&forged).unwrap_err().contains("it says pass, and by its labels it is not decided"));
+    }
+
+    #[test]
+    fn what_nobody_needs_any_more_is_decided_by_nobody() {
+        for decision in ["pass", "fail", "held"] {
+            let by = r#""decided_by":{"how":"adjudicator","who":"eve"}"#;
+            let forged = line(&format!(r#""status":"cancelled","decision":"{decision}",{by},"labels":[]"#));
+            let why = read(&forged).map(|_| decision).unwrap_err();
+            assert!(why.contains(&format!("it says {decision}, and it is cancelled")), "{why}");
+        }
+        // What was said of it before stands.
+        let rows = format!(r#""status":"cancelled","decision":null,"labels":[{}]"#, row(1, "ann", "fail", ""));
+        assert_eq!(read(&line(&rows)).unwrap().of(&key(b"check")).map(|r| r.status), Some(Status::Held));
     }
 
     #[test]
