@@ -48,8 +48,10 @@ fn is_same(one: &Value, other: &Value) -> bool {
                 a.iter().all(|(key, value)| b.get(key).map_or_else(|| is_empty(value), |other| is_same(value, other)))
             };
             // What has nothing in common but what it does not say is not the same: `{}` is the input of many a tool.
-            let common = a.keys().filter(|key| b.contains_key(*key)).count();
-            common > 1 && covered(a, b) && covered(b, a)
+            let common: Vec<&Value> =
+                a.iter().filter(|(key, _)| b.contains_key(*key)).map(|(_, value)| value).collect();
+            let says = common.len() > 1 || common.iter().any(|value| !is_empty(value)) || (a == b && !a.is_empty());
+            says && covered(a, b) && covered(b, a)
         }
         (Value::Array(a), Value::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| is_same(a, b)),
         (Value::Number(a), Value::Number(b)) => a == b || a.as_f64() == b.as_f64(),
@@ -130,6 +132,20 @@ mod tests {
         assert!(!is_held("pass", &["pass"]), "no object is no answer");
         let nothing = r#"{"claims":[],"reason":""}"#;
         assert!(!is_held(nothing, &["{} {\"claims\":[]}"]) && is_held(nothing, &[nothing]));
+    }
+
+    #[test]
+    fn an_answer_of_one_key_is_found_too_also_with_what_an_api_adds_that_says_nothing() {
+        let shown = r#"say {"claims": [{"claim":"c","supported":true,"quote":"q"}]}"#;
+        for answer in [
+            r#"{"claims":[{"claim":"c","supported":true,"quote":"q"}]}"#,
+            r#"{"claims":[{"claim":"c","supported":true,"quote":"q"}],"reason":""}"#,
+        ] {
+            assert!(is_held(answer, &[shown]), "{answer}");
+        }
+        assert!(is_held(r#"{"claims":[]}"#, &[r#"{"claims": []}"#]));
+        assert!(!is_held(r#"{"claims":[{"claim":"d","supported":true,"quote":"q"}]}"#, &[shown]));
+        assert!(!is_held("{}", &["{}"]), "the input of many a tool");
     }
 
     #[test]
