@@ -129,7 +129,11 @@ fn options(case: &Judged, (judge, method): (u32, Method), fold: &SuiteFold<'_>) 
             false => Err(format!("`correct` needs one trial of every case, and {id} has {n}")),
         };
     }
-    let Some(trial) = outcome.trials().next() else { return Ok(vec![May::anything()]) };
+    // Nothing at all is known of one that is missing, or that could not be measured as a whole.
+    let unknown = |trial: &&TrialOutcome| trial.checks.is_empty() && trial.status == Status::Error;
+    let Some(trial) = outcome.trials().next().filter(|trial| !unknown(trial)) else {
+        return Ok(vec![May::anything()]);
+    };
     let others = others(trial, judge, fold);
     // A case that fails as is expected is not counted.
     let failing = |counts: Counts| if case.excusable { Counts::Out } else { counts };

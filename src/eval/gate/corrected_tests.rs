@@ -231,3 +231,27 @@ fn a_corrected_gate_is_never_lost_early_by_what_is_judged_to_fail() {
     let plan = plan("ppi", 0.9);
     assert!(!folded(&plan, &[(50, Fail, Pass)], None).is_lost());
 }
+
+#[test]
+fn a_session_that_could_not_be_read_is_taken_both_ways() {
+    for (min, decision) in [(0.5, Decision::Passed), (0.99999, Decision::Failed)] {
+        let plan = plan("ppi", min);
+        let parts = [(280, Pass, Pass), (20, Fail, Pass)];
+        let mut fold = folded(&plan, &parts, Some(Found::Labels(known(&plan))));
+        let row = Row {
+            at: (9, 0),
+            id: "unread".into(),
+            case: "unread".into(),
+            trial: None,
+            tags: Vec::new(),
+            digest: Digest::of(b"unread"),
+            error: true,
+            verdicts: Vec::new(),
+            said: Vec::new(),
+            cells: Vec::new(),
+        };
+        fold.add(row);
+        let found = rule(&fold);
+        assert_eq!(found.decision, decision, "{min}: {}", found.reason);
+    }
+}
