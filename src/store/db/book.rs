@@ -4,7 +4,7 @@ use sqlx::Row;
 use sqlx::any::AnyRow;
 
 use super::sql::{Arg, Sql, named, strange};
-use super::{Store, StoreError, Tx};
+use super::{Store, StoreError, Trouble, Tx};
 use crate::ledger::{Act, Answer, ItemId, Label, SkipReason, Source};
 
 /// A subquery in brackets: rows by which a reviewer has answered or skipped the item `i`, as of now.
@@ -49,7 +49,7 @@ impl Store {
     /// The rows of some items, by item and in order.
     ///
     /// # Errors
-    /// The store cannot be read.
+    /// The store cannot be read, or what the settings hide is not known here.
     pub async fn labels(&self, items: &[ItemId]) -> Result<Vec<Label>, StoreError> {
         let mut found = Vec::new();
         for some in items.chunks(10_000) {
@@ -59,9 +59,10 @@ impl Store {
         }
         found.sort_by(|a, b| (&a.item, a.seq).cmp(&(&b.item, b.seq)));
         // The settings may hide more than they did when it was written.
-        if let Ok(redactor) = self.0.hiding.with(None)
-            && redactor.is_on()
-        {
+        let redactor = self.0.hiding.with(None);
+        let redactor =
+            redactor.map_err(|why| StoreError::new(&self.0.shown, Trouble::Other { why: why.to_string() }))?;
+        if redactor.is_on() {
             for row in found.iter_mut().filter(|row| !row.comment.is_empty()) {
                 row.comment = redactor.pass(&row.comment).into_inner().into_owned();
             }
