@@ -8,8 +8,9 @@ use super::super::context::{Context, Failure};
 use super::desk::Desk;
 use super::{desk, hooks, words};
 use crate::eval::exit;
-use crate::promote::event::{Event, Version};
-use crate::promote::state::{Promotion, State, Status};
+use crate::promote::book::BookError;
+use crate::promote::event::{Event, Id, Version};
+use crate::promote::state::{Promotion, Refused, State, Status};
 use crate::report::safe;
 
 /// Arguments of `seatrial promote rollback`.
@@ -73,13 +74,12 @@ pub fn rollback(args: &Rollback, context: &Context) -> Result<u8, Failure> {
     }
     let key = target.map(desk::Keys::of).transpose()?.and_then(|keys| keys.secret);
     let none = || format!("{} is not live at `{}`", args.agent, args.at);
-    let said = match before.state.live(&args.agent, &args.at) {
-        Some(live) => desk.words_if_known(&args.reason, &live.submission),
-        None => args.reason.clone(),
-    };
+    let live = before.state.live(&args.agent, &args.at).ok_or_else(|| desk::failure(BookError::Refused(none())))?;
+    let said = desk.words_if_known(&args.reason, &live.submission);
     let book = desk.write(key.as_ref(), &BTreeMap::new(), &|book, now| {
         let state = &book.state;
         let from = state.live(&args.agent, &args.at).ok_or_else(none)?;
+        same(&live.submission.promotion, &from.submission.promotion)?;
         let to = match &args.version {
             None => state.before(&args.agent, &args.at, now),
             Some(version) => state.promotions.iter().rev().find(|p| {
@@ -143,17 +143,18 @@ pub fn alias(args: &Alias, context: &Context) -> Result<u8, Failure> {
     {
         return Err(Failure::usage("a name has no white space, and is no longer than 100 bytes"));
     }
-    let approved = before.state.approved(&args.version, None, desk::now());
-    let target = approved.and_then(|p| context.settings.targets.get(&p.submission.target));
-    let said = match approved {
-        Some(promotion) => desk.words(&args.reason, &promotion.submission)?,
-        None => args.reason.clone(),
-    };
+    let newest = before.state.approved(&args.version, None, desk::now());
+    let none = |state: &State| unapproved(state, &args.version, None);
+    let newest = newest.ok_or_else(|| desk::failure(BookError::Refused(none(&before.state))))?;
+    let newest = &newest.submission;
+    let target = context.settings.targets.get(&newest.target);
+    let said = desk.words(&args.reason, newest)?;
     let key = target.map(desk::Keys::of).transpose()?.and_then(|keys| keys.secret);
     let book = desk.write(key.as_ref(), &BTreeMap::new(), &|book, now| {
         let approved = book.state.approved(&args.version, None, now);
-        let approved = approved.ok_or_else(|| unapproved(&book.state, &args.version, None))?;
+        let approved = approved.ok_or_else(|| none(&book.state))?;
         let promotion = approved.submission.promotion.clone();
+        same(&newest.promotion, &promotion)?;
         let (alias, reason) = (args.name.clone(), said.clone());
         Ok(vec![(by.clone(), Event::Aliased { alias, promotion, reason })])
     })?;
@@ -169,6 +170,11 @@ pub fn alias(args: &Alias, context: &Context) -> Result<u8, Failure> {
         out = words::line(exit::PASSED, None, &more);
     }
     context.print(out.as_bytes(), exit::PASSED)
+}
+
+/// That it is still about the promotion whose suites said what must not be written of the reason.
+fn same(before: &Id, now: &Id) -> Result<(), Refused> {
+    if before == now { Ok(()) } else { Err(format!("it was {before} that counted, and is {now} by now: try again")) }
 }
 
 /// Why a version counts as approved nowhere, or not for one target: how its newest promotion stands, and since when.
