@@ -4,7 +4,7 @@
 //! itself and of its key; one that does not fit is asked for again.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sqlx::Row;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
@@ -55,7 +55,16 @@ impl Cache {
             sqlx::Error::Database(e) => wrong(e.message().to_owned()),
             other => wrong(other.to_string()),
         };
-        let pool = SqlitePoolOptions::new().max_connections(2).connect_with(options).await.map_err(sql)?;
+        let began = Instant::now();
+        let pool = loop {
+            // Going over to WAL does not wait for others that do the same, so it is tried again.
+            match SqlitePoolOptions::new().max_connections(2).connect_with(options.clone()).await {
+                Err(sqlx::Error::Database(why)) if is_busy(&*why) && began.elapsed() < PATIENCE => {
+                    tokio::time::sleep(PATIENCE / 1000).await;
+                }
+                opened => break opened.map_err(sql)?,
+            }
+        };
         // Two runs may make it at once: the second finds it made.
         let mut begun = pool.begin_with("BEGIN IMMEDIATE").await.map_err(sql)?;
         let number = |row: sqlx::sqlite::SqliteRow| row.try_get::<i64, _>(0);
@@ -119,6 +128,11 @@ impl Cache {
     pub async fn close(&self) {
         self.pool.close().await;
     }
+}
+
+/// Whether others have the file just now, in whichever of SQLite's ways.
+fn is_busy(why: &dyn sqlx::error::DatabaseError) -> bool {
+    why.code().and_then(|code| code.parse::<u32>().ok()).is_some_and(|code| code & 0xff == 5)
 }
 
 /// The digest that an answer carries.
