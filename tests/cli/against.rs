@@ -147,6 +147,11 @@ fn costs_by_other_prices_are_not_compared_and_it_says_what_to_do() {
     for id in ["spend", "alike"] {
         assert_eq!(project.check(id)["error"], 1, "{id}");
     }
+    let rules = project.suite()["rules"].clone();
+    let mean = rules.as_array().and_then(|rules| rules.iter().find(|rule| rule.to_string().contains("mean")));
+    let mean = mean.unwrap_or_else(|| panic!("no rule of the mean in {rules}"));
+    assert_eq!(mean["decision"], "unmeasured", "{mean}");
+    assert!(mean["reason"].as_str().is_some_and(|why| why.contains("by other prices")), "{mean}");
     becomes_main();
     priced(1.5);
     project.run().code(0);

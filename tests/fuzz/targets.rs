@@ -21,7 +21,8 @@ use seatrial::store::record;
 use seatrial::suite::Suite;
 use seatrial::suite::filter::{Filter, FilterSubject};
 use seatrial::suite::load::{self, Env};
-use seatrial::suite::settings::{Flags, Settings};
+
+use seatrial::suite::settings::{Flags, Settings, SettingsProblem};
 use serde_json::Value;
 
 use super::tree::Syntax;
@@ -48,7 +49,7 @@ pub fn all() -> Vec<Target> {
     targets.extend([
         target("file", Syntax::Lines, files(), file),
         target("suite", Syntax::Toml, suites(), suite),
-        target("settings", Syntax::Toml, strings(SETTINGS), settings),
+        target("settings", Syntax::Toml, whole_settings(), settings),
         target("cases.jsonl", Syntax::Lines, strings(CASE_LINES), |t| cases("jsonl", t)),
         target("cases.csv", Syntax::Bytes, strings(CASE_TABLES), |t| cases("csv", t)),
         target("cases.adk", Syntax::Json, adk_cases(), |t| cases("evalset.json", t)),
@@ -240,13 +241,27 @@ fn suites() -> Vec<Vec<u8>> {
 }
 
 fn settings(input: &[u8]) {
-    let path = written("seatrial.toml", input);
-    let folder = path.parent().unwrap_or(Path::new(".")).to_owned();
-    let flags = Flags { config: Some(path), ..Flags::default() };
-    match Settings::resolve(&flags, &|_| None, &folder) {
+    match resolved(input) {
         Ok(settings) => settings.write_table(&mut Vec::new()).expect("settings can be drawn"),
         Err(problems) => assert!(!problems.is_empty(), "refused, and nothing says why"),
     }
+}
+
+fn resolved(input: &[u8]) -> Result<Settings, Vec<SettingsProblem>> {
+    let path = written("seatrial.toml", input);
+    let folder = path.parent().unwrap_or(Path::new(".")).to_owned();
+    Settings::resolve(&Flags { config: Some(path), ..Flags::default() }, &|_| None, &folder)
+}
+
+/// What the inputs begin as, which is taken: else no more of it would be read than what is wrong.
+fn whole_settings() -> Vec<Vec<u8>> {
+    let all = strings(SETTINGS);
+    for text in &all {
+        if let Err(problems) = resolved(text) {
+            panic!("{problems:?}");
+        }
+    }
+    all
 }
 
 fn cases(extension: &str, input: &[u8]) {
@@ -350,7 +365,7 @@ const SUITES: &[&str] = &[
 ];
 const SETTINGS: &[&str] = &[
     "jobs = 2\nkeep = \"all\"\nmax_session_bytes = \"1MiB\"\nspill_after = \"2MiB\"\n[profile.ci]\nfail_fast = true\n\
-     [detectors.badge]\npattern = \"B-[0-9]+\"\n[[prices]]\nmodel = \"m*\"\ninput = 1.5\noutput = 2\n",
+     [detectors.badge]\npattern = \"B-[0-9]+\"\n[prices]\n\"m*\" = { input = 1.5, output = 2 }\n",
     "progress = \"never\"\ncolor = \"always\"\nout = \"x\"\njunit = \"j.xml\"\nmax_depth = 7\nmax_expansion = 9\n",
 ];
 const CASE_LINES: &[&str] = &[

@@ -80,7 +80,7 @@ fn take_saved(run: Option<&PathBuf>, suite: &mut Suite, context: &Context, probl
                         true => format!("the run `{name}` saved no sessions of it"),
                         false => format!("there is no run at `{name}`"),
                     };
-                    (what, "name the folder of a live run, such as `--recorded=reports/latest`")
+                    (what, "name a run that drove it; `--recorded` alone takes the newest that saved sessions")
                 }
                 None => (
                     "it has no [recorded] paths, and no live run saved sessions of it".to_owned(),

@@ -30,8 +30,12 @@ pub(super) fn of(document: &DocumentMut, suite: &Path, case: &str) -> (Vec<(&'st
     if let Some(own) = cases.into_iter().find(|own| own.get("id").and_then(Entry::as_str) == Some(case)) {
         known = true;
         // As values: a table that was read keeps its place in the file, which is within the other case.
-        let of_suite = EXPECTED.into_iter().filter_map(|key| Some((key, own.get(key)?.clone().into_value().ok()?)));
-        of_suite.for_each(|(key, value)| lay_over(&mut found, key, value));
+        for (key, entry) in EXPECTED.into_iter().filter_map(|key| Some((key, own.get(key)?.clone()))) {
+            match entry.into_value() {
+                Ok(value) => lay_over(&mut found, key, value),
+                Err(_) => note = Some(format!("`{key}` of the case `{case}` is no value: add it to the new case")),
+            }
+        }
         if own.contains_key("user") {
             found.retain(|(key, _)| *key != "turn" || own.contains_key("turn"));
         }

@@ -62,7 +62,10 @@ fn what_was_driven_is_scored_again_without_the_agent() {
     project.run_with(&[&format!("--recorded={}", run.display())]).code(0);
     project.run_with(&["--sessions", &run.join("sessions/s.jsonl").display().to_string()]).code(0);
     project.run_with(&["--recorded=nowhere"]).code(2).complains("there is no run at `nowhere`");
-    project.run_with(&["--recorded=."]).code(2).complains("the run `.` saved no sessions of it");
+    let refused = project.run_with(&["--recorded=."]).code(2);
+    refused.complains("the run `.` saved no sessions of it").complains("`--recorded` alone takes the newest");
+    // As it does, though the newest run by now saved none.
+    project.run_with(&["--recorded"]).code(0);
     assert_eq!(agent.asked().len(), asked);
 }
 

@@ -3,9 +3,8 @@
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::OnceLock;
-use std::time::Duration;
 
-use super::{Served, enqueue, item, now, user, with_store};
+use super::{Served, enqueue, item, lose_to_bob, user};
 use crate::browser::Browser;
 use crate::project::Project;
 
@@ -138,12 +137,7 @@ fn what_becomes_of_an_item_keeps_nobody_out() {
     browser.key("n");
     browser.wait(&format!("location.pathname === '/item/{}'", ids[1]));
     browser.ready();
-    // The page sleeps, and somebody else takes the item.
-    browser.eval("for (let i = 0; i < 10000; i += 1) clearInterval(i)");
-    std::thread::sleep(Duration::from_secs(3));
-    with_store(&project, async |store| {
-        store.claim_item(&ids[1], "bob", now(), 600_000).await.expect("stored").expect("free");
-    });
+    lose_to_bob(&mut browser, &project, &ids[1]);
     browser.eval("dispatchEvent(new Event('visibilitychange'))");
     browser.wait("!document.getElementById('lost').hidden");
     wrong.extend(scan_all_ways(&mut browser, axe, "lost"));

@@ -2,17 +2,12 @@
 
 use std::fs;
 
-use super::{Served, enqueue, item};
+use super::{Served, enqueue, item, text};
 use crate::browser::Browser;
 use crate::project::Project;
 
 const SUITE: &str = "# Ours.\n[suite]\nname = \"travel-support\"\n\n[recorded]\npaths = [\"all.jsonl\"]\n\n\
                      [[case]]\nid = \"change-booking-1\"\n";
-
-fn text(browser: &mut Browser, selector: &str) -> String {
-    let found = browser.eval(&format!("document.querySelector('{selector}')?.innerText ?? '(nothing)'"));
-    found.as_str().expect("text").to_owned()
-}
 
 /// Takes the next item and fails it, by keys.
 fn fail_the_next(browser: &mut Browser) {

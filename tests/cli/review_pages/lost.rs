@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::{Served, enqueue, item, no_complaints, now, text, with_store};
+use super::{Served, enqueue, item, lose_to_bob, no_complaints, now, text, with_store};
 use crate::browser::Browser;
 use crate::project::Project;
 
@@ -26,12 +26,7 @@ fn a_lease_that_ends_while_the_page_is_open_keeps_what_was_written() {
     browser.write("half a thought");
     browser.press("Escape", 27);
     browser.key("f");
-    // The page sleeps, as on a phone in a pocket, and somebody else takes the item.
-    browser.eval("for (let i = 0; i < 10000; i += 1) clearInterval(i)");
-    std::thread::sleep(Duration::from_secs(3));
-    with_store(&project, async |store| {
-        store.claim_item(&ids[0], "bob", now(), 60_000).await.expect("stored").expect("free");
-    });
+    lose_to_bob(&mut browser, &project, &ids[0]);
     browser.press("Enter", 13);
     browser.wait("document.getElementById('trouble') !== null");
     browser.ready();
@@ -56,13 +51,9 @@ fn a_page_that_is_looked_at_again_says_that_its_item_went_to_somebody_else_and_g
     browser.key("c");
     browser.write("half a thought");
     browser.press("Escape", 27);
-    // The page sleeps, as on a phone in a pocket, until somebody else takes the item; then it is looked at again.
     browser.wait("document.getElementById('kept').textContent === 'draft saved'");
-    browser.eval("for (let i = 0; i < 10000; i += 1) clearInterval(i)");
-    std::thread::sleep(Duration::from_secs(4));
-    with_store(&project, async |store| {
-        store.claim_item(&ids[0], "bob", now(), 600_000).await.expect("stored").expect("free");
-    });
+    lose_to_bob(&mut browser, &project, &ids[0]);
+    // It is looked at again.
     browser.eval("dispatchEvent(new Event('visibilitychange'))");
     browser.wait("!document.getElementById('lost').hidden");
     let lost = text(&mut browser, "#lost");

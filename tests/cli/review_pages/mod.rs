@@ -112,6 +112,17 @@ pub fn with_store<T>(project: &Project, work: impl AsyncFnOnce(Store) -> T) -> T
     })
 }
 
+/// The page sleeps, as on a phone in a pocket, until its lease has run out and Bob takes the item.
+pub fn lose_to_bob(browser: &mut Browser, project: &Project, id: &ItemId) {
+    browser.eval("for (let i = 0; i < 10000; i += 1) clearInterval(i)");
+    with_store(project, async |store| {
+        while !store.holders(id, now()).await.expect("read").is_empty() {
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+        store.claim_item(id, "bob", now(), 600_000).await.expect("stored").expect("free");
+    });
+}
+
 /// Now, in milliseconds.
 pub fn now() -> i64 {
     jiff::Timestamp::now().as_millisecond()
