@@ -44,34 +44,37 @@ pub(super) fn suite(suite: &Suite, redact: &RedactTable) -> Digest {
         }
         check
     };
-    let mut tree = json!({
-        "name": suite.name,
-        "tags": suite.tags,
-        "tools": suite.tools,
-        "recorded": {
-            "paths": suite.recorded.written,
-            "format": suite.recorded.format,
-            "case": suite.recorded.case,
-            "trial": suite.recorded.trial,
-            "max_age": suite.recorded.max_age.map(|d| d.as_millis().to_string()),
-        },
-        "trials": suite.trials,
-        "cases": suite.cases.as_ref().map(|c| c.list.iter().map(case).collect::<Vec<_>>()),
-        "checks": suite.checks.iter().map(check).collect::<Vec<_>>(),
-        "gate": serde_json::to_value(&suite.gate).unwrap_or(Value::Null),
+    let mut recorded = json!({
+        "paths": suite.recorded.written,
+        "format": suite.recorded.format,
+        "case": suite.recorded.case,
+        "trial": suite.recorded.trial,
+        "max_age": suite.recorded.max_age.map(|d| d.as_millis().to_string()),
     });
-    // A key that came later: suites without it keep the digest that they had.
+    // A key that came later, as `agent` and `redact` are: suites without it keep the digest that they had.
     if let Some(session) = &suite.recorded.session {
-        tree["recorded"]["session"] = json!(session);
+        recorded["session"] = json!(session);
     }
+    let mut tree = BTreeMap::from([
+        ("name", text(&json!(suite.name))),
+        ("tags", text(&json!(suite.tags))),
+        ("tools", text(&json!(suite.tools))),
+        ("recorded", text(&recorded)),
+        ("trials", text(&json!(suite.trials))),
+        ("cases", suite.cases.as_ref().map_or_else(|| text(&Value::Null), |c| list(c.list.iter().map(case)))),
+        ("checks", list(suite.checks.iter().map(check))),
+        ("gate", text(&serde_json::to_value(&suite.gate).unwrap_or(Value::Null))),
+    ]);
     if let Some(live) = &suite.live {
-        tree["agent"] = live.written.clone();
+        tree.insert("agent", text(&live.written));
     }
     if !redact.is_empty() {
-        tree["redact"] = json!(redact);
+        tree.insert("redact", text(&json!(redact)));
     }
+    let mut whole = String::new();
+    object(tree.iter().map(|(key, written)| (*key, written)), &mut whole, |written, out| out.push_str(written));
     let mut builder = Builder::new("seatrial suite 1");
-    builder.part("tree", canonical(&tree).as_bytes());
+    builder.part("tree", whole.as_bytes());
     for (name, digest) in &suite.files {
         builder.part(name, &digest.bytes);
     }
@@ -79,17 +82,53 @@ pub(super) fn suite(suite: &Suite, redact: &RedactTable) -> Digest {
 }
 
 /// JSON with keys in order, so that the order in which they are written does not matter.
-fn canonical(value: &Value) -> String {
+fn text(value: &Value) -> String {
+    let mut out = String::new();
+    canonical(value, &mut out);
+    out
+}
+
+/// The same of many values, of which there is only one at a time: a suite may have thousands of cases.
+fn list(values: impl Iterator<Item = Value>) -> String {
+    let mut out = String::new();
+    array(values, &mut out, |value, out| canonical(&value, out));
+    out
+}
+
+fn canonical(value: &Value, out: &mut String) {
     match value {
         Value::Object(map) => {
-            let mut keys: Vec<_> = map.iter().collect();
-            keys.sort_by_key(|(k, _)| *k);
-            let parts = keys.iter().map(|(k, v)| format!("{}:{}", Value::from(k.as_str()), canonical(v)));
-            format!("{{{}}}", parts.collect::<Vec<_>>().join(","))
+            let mut entries: Vec<_> = map.iter().map(|(key, value)| (key.as_str(), value)).collect();
+            entries.sort_by_key(|(key, _)| *key);
+            object(entries.into_iter(), out, canonical);
         }
-        Value::Array(items) => format!("[{}]", items.iter().map(canonical).collect::<Vec<_>>().join(",")),
-        other => other.to_string(),
+        Value::Array(items) => array(items.iter(), out, canonical),
+        other => out.push_str(&other.to_string()),
     }
+}
+
+fn object<'k, T>(entries: impl Iterator<Item = (&'k str, T)>, out: &mut String, write: impl Fn(T, &mut String)) {
+    out.push('{');
+    for (at, (key, value)) in entries.enumerate() {
+        if at > 0 {
+            out.push(',');
+        }
+        out.push_str(&Value::from(key).to_string());
+        out.push(':');
+        write(value, out);
+    }
+    out.push('}');
+}
+
+fn array<T>(items: impl Iterator<Item = T>, out: &mut String, write: impl Fn(T, &mut String)) {
+    out.push('[');
+    for (at, item) in items.enumerate() {
+        if at > 0 {
+            out.push(',');
+        }
+        write(item, out);
+    }
+    out.push(']');
 }
 
 /// The digest of a check: what it does, to what, and every file behind it.
@@ -105,8 +144,8 @@ pub(super) fn check(
     let mut builder = Builder::new("seatrial check 1");
     builder.part("rule", rule.name.as_bytes());
     builder.part("level", level.name().as_bytes());
-    builder.part("parameters", canonical(parameters).as_bytes());
-    builder.part("on", canonical(on).as_bytes());
+    builder.part("parameters", text(parameters).as_bytes());
+    builder.part("on", text(on).as_bytes());
     builder.part("require", format!("{require:?}").as_bytes());
     builder.part("case", case.unwrap_or_default().as_bytes());
     for (name, digest) in files {
@@ -122,6 +161,6 @@ mod tests {
     #[test]
     fn canonical_json_does_not_depend_on_the_order_of_keys() {
         let value = json!({"b": [1, {"d": 1, "c": "x\""}], "a": null});
-        assert_eq!(canonical(&value), r#"{"a":null,"b":[1,{"c":"x\"","d":1}]}"#);
+        assert_eq!(text(&value), r#"{"a":null,"b":[1,{"c":"x\"","d":1}]}"#);
     }
 }
