@@ -13,7 +13,6 @@ pub(super) struct Judged {
     pub index: u32,
     /// How many trials are missing; each is an error.
     pub missing: u32,
-    pub weight: f64,
     pub status: Status,
     /// How it goes when people decide against the agent over all that waits for them.
     pub worst: Status,
@@ -33,6 +32,13 @@ impl Judged {
     /// The case.
     pub fn of<'f>(&self, fold: &'f SuiteFold<'_>) -> Case<'f> {
         fold.cases.at(self.index as usize)
+    }
+
+    /// How much it counts: what the plan says of it.
+    pub fn weight(&self, fold: &SuiteFold<'_>) -> f64 {
+        // Declared cases stand first, in the plan's order.
+        let declared = fold.plan.cases.as_ref().and_then(|cases| cases.get(self.index as usize));
+        declared.map_or(1.0, |case| case.weight)
     }
 
     /// Whether it depends on what people decide.
@@ -146,7 +152,6 @@ fn one(outcome: Case<'_>, missing: u64, declared: Option<&CasePlan>, as_of: Opti
         index: outcome.index() as u32,
         // Of more trials than that, none would be wanted: what a suite asks for is no more.
         missing: u32::try_from(missing).unwrap_or(u32::MAX),
-        weight: declared.map_or(1.0, |c| c.weight),
         status,
         worst: with_missing(worst),
         best: with_missing(best),

@@ -35,7 +35,7 @@ pub(super) fn pass_rate(
         Ok(found) => found,
         Err(why) => return unmeasured(why),
     };
-    if unequal(counted(cases)) {
+    if unequal(counted(cases), fold) {
         let why = "`correct` counts cases, and these have different weights";
         return match counted(cases).any(Judged::may_go) {
             true => rule(name, Decision::Held, format!("{name}: {why}; {WAITS}")),

@@ -35,17 +35,22 @@ struct Count {
 }
 
 impl Count {
-    fn of<'c>(cases: impl Iterator<Item = &'c Judged>, counts: impl Fn(&Judged) -> Option<bool>) -> Self {
+    fn of<'c>(
+        cases: impl Iterator<Item = &'c Judged>,
+        fold: &SuiteFold<'_>,
+        counts: impl Fn(&Judged) -> Option<bool>,
+    ) -> Self {
         let (mut weights, mut passing) = (ExactSum::default(), ExactSum::default());
         let mut count = Count { passed: 0.0, total: 0.0, n: 0, cases: 0, all: true };
         for (case, passes) in cases.filter_map(|case| Some((case, counts(case)?))) {
-            weights.add(case.weight);
+            let weight = case.weight(fold);
+            weights.add(weight);
             count.cases += 1;
             if passes {
-                passing.add(case.weight);
+                passing.add(weight);
                 count.n += 1;
             } else {
-                count.all &= case.weight == 0.0;
+                count.all &= weight == 0.0;
             }
         }
         let exact = |sum: &ExactSum| sum.value().unwrap_or(f64::NAN);
@@ -82,10 +87,11 @@ pub(super) fn pass_rate(
     name: &str,
     bar: &PassRate,
     cases: &[impl Borrow<Judged>],
+    fold: &SuiteFold<'_>,
     tolerated: Tolerated,
 ) -> RuleOutcome {
-    let now = Count::of(counted(cases), |case| Some(case.status == Status::Pass));
-    let at = |end, errors| Count::of(cases.iter().map(Borrow::borrow), |case| case.counts(end, errors));
+    let now = Count::of(counted(cases), fold, |case| Some(case.status == Status::Pass));
+    let at = |end, errors| Count::of(cases.iter().map(Borrow::borrow), fold, |case| case.counts(end, errors));
     if !now.is_some() && !at(End::Best, true).is_some() {
         return rule(name, Decision::Unmeasured, format!("{name}: no case to measure it on"));
     }
@@ -94,7 +100,7 @@ pub(super) fn pass_rate(
     let number = format!("{name} {share:.4} ({} of {} cases), at least {} wanted", now.n, now.cases, bar.min);
     let limits = match bar.confidence {
         None => None,
-        Some(_) if unequal(cases.iter().map(Borrow::borrow).filter(|c| c.status != Status::Skip)) => {
+        Some(_) if unequal(cases.iter().map(Borrow::borrow).filter(|c| c.status != Status::Skip), fold) => {
             let why = "`confidence` counts cases, and these have different weights";
             return rule(name, Decision::Unmeasured, format!("{number}; {why}")).with(measured);
         }
@@ -113,7 +119,7 @@ pub(super) fn pass_rate(
     let sure = limits.filter(|_| now.is_some()).map(|limits| limits.say(decision, &mut measured)).unwrap_or_default();
     let waits = waits.map(|why| format!("; {why}")).unwrap_or_default();
     // At a bar of 1 the counts say it.
-    let even = !unequal(counted(cases));
+    let even = !unequal(counted(cases), fold);
     let change = match decision {
         Decision::Failed if even && bar.min < 1.0 => now.lacks(&reached),
         _ => String::new(),
@@ -122,9 +128,10 @@ pub(super) fn pass_rate(
 }
 
 /// Whether the cases do not all count alike.
-pub(super) fn unequal<'c>(mut cases: impl Iterator<Item = &'c Judged>) -> bool {
-    let first = cases.next().map_or(1.0, |c| c.weight);
-    cases.any(|c| c.weight != first)
+pub(super) fn unequal<'c>(cases: impl Iterator<Item = &'c Judged>, fold: &SuiteFold<'_>) -> bool {
+    let mut weights = cases.map(|case| case.weight(fold));
+    let first = weights.next().unwrap_or(1.0);
+    weights.any(|weight| weight != first)
 }
 
 /// The mean of pass^k over the cases.

@@ -71,7 +71,7 @@ fn passing(
 ) -> RuleOutcome {
     match bar.correct {
         Some(method) => corrected::pass_rate(name, bar, method, cases, fold),
-        None => pass_rate(name, bar, cases, tolerated),
+        None => pass_rate(name, bar, cases, fold, tolerated),
     }
 }
 
