@@ -106,6 +106,8 @@ fn a_million_spans_in_one_request_are_as_many() {
     let million = request((0..1_000_000).map(span).collect()).encode_to_vec();
     let answer = recorder.post("/v1/traces", &[PROTOBUF], &million);
     assert_eq!(answer.status, 200, "{}", String::from_utf8_lossy(&answer.body));
+    #[cfg(target_os = "linux")]
+    assert!(recorder.peak() < 1024, "{} MiB for a request of {} bytes", recorder.peak(), million.len());
     assert_eq!(recorder.wait().0, Some(0));
     let text = std::fs::read_to_string(project.path("sessions.jsonl")).unwrap();
     assert_eq!(text.matches("\"start_ns\"").count(), 1_000_001, "its spans, and the session's own start");

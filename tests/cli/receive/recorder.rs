@@ -79,6 +79,14 @@ impl Recorder {
         })
     }
 
+    /// The most memory that it held so far, in MiB.
+    #[cfg(target_os = "linux")]
+    pub fn peak(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("its status");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("its peak");
+        line.trim().strip_suffix(" kB").and_then(|kib| kib.parse::<u64>().ok()).expect("a number") / 1024
+    }
+
     /// Interrupts it; its exit code and what else it said.
     #[cfg(unix)]
     pub fn interrupt(self) -> (Option<i32>, String) {
