@@ -11,6 +11,8 @@ use std::fs::File;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 
+use super::scratch;
+
 /// Most keys in the table: about 300 KB.
 const RECENT: usize = 14_000;
 /// Runs of one size that become one of the next.
@@ -131,7 +133,7 @@ impl Keys {
 
     fn begin(&mut self, keys: u64, size: u32) -> io::Result<(Run, Vec<u8>)> {
         if self.file.is_none() {
-            self.file = Some(tempfile::tempfile()?);
+            self.file = Some(scratch::file()?);
         }
         let run = Run { at: self.len, keys: 0, size, filter: Filter::of(keys), firsts: Vec::new() };
         Ok((run, Vec::with_capacity(PAGE * KEY)))
@@ -278,5 +280,29 @@ mod tests {
         let vain = |i: &u32| keys.runs.iter().any(|run| run.filter.may_hold(key(i)));
         let vain = (n..2 * n).filter(vain).count();
         assert!(vain < n as usize / 4, "{vain}");
+    }
+
+    #[test]
+    fn what_was_kept_and_cannot_be_read_back_is_an_error_and_never_new() {
+        let mut keys = Keys::with_room(4);
+        assert!((0..8_u32).all(|i| keys.insert(key(&i)).unwrap()));
+        // Somebody cuts the file short.
+        keys.file.as_ref().unwrap().set_len(3).unwrap();
+        assert_eq!(keys.contains(key(&0_u32)).unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
+        assert!(keys.insert(key(&0_u32)).is_err());
+        // What is still in the table is known.
+        let mut keys = Keys::with_room(4);
+        assert!((0..5_u32).all(|i| keys.insert(key(&i)).unwrap()));
+        assert!(!keys.insert(key(&4_u32)).unwrap());
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn what_cannot_be_kept_is_an_error() {
+        let mut keys = Keys::with_room(2);
+        // Nothing can be written to it.
+        keys.file = Some(File::open("/dev/null").unwrap());
+        assert!(keys.insert(key(&1_u32)).unwrap());
+        assert!(keys.insert(key(&2_u32)).is_err());
     }
 }

@@ -29,6 +29,7 @@ pub mod remembered;
 pub mod rollup;
 pub mod row;
 pub mod same;
+pub mod scratch;
 pub mod seen;
 pub mod shard;
 pub mod spend;

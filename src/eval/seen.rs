@@ -75,3 +75,60 @@ impl Seen {
 fn short(digest: &Digest) -> u128 {
     digest.bytes.iter().take(16).fold(0, |all, byte| all << 8 | u128::from(*byte))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Admission::{Conflict, Counts, Duplicate};
+    use super::*;
+
+    /// A session of a case, with what it says and the number of its trial.
+    fn row(id: &str, said: &str, trial: Option<&str>) -> Row {
+        Row {
+            at: (0, 0),
+            id: id.into(),
+            case: "c".into(),
+            trial: trial.map(Into::into),
+            tags: Vec::new(),
+            digest: Digest::of(said.as_bytes()),
+            error: false,
+            verdicts: Vec::new(),
+            said: Vec::new(),
+            cells: Vec::new(),
+        }
+    }
+
+    fn admitted(seen: &mut Seen, row: &Row, case: usize, several: bool) -> Admission {
+        seen.admit(row, case, several).unwrap()
+    }
+
+    #[test]
+    fn the_same_session_counts_once_whatever_its_case() {
+        let mut seen = Seen::default();
+        assert_eq!(admitted(&mut seen, &row("a", "x", None), 0, false), Counts);
+        assert_eq!(admitted(&mut seen, &row("a", "x", None), 0, false), Duplicate);
+        assert_eq!(admitted(&mut seen, &row("a", "x", None), 1, true), Duplicate);
+    }
+
+    #[test]
+    fn an_id_with_other_content_contradicts_unless_these_are_trials_of_one_case() {
+        let contradicts = |admission: Admission| matches!(admission, Conflict(why) if why.contains("already used"));
+        let mut seen = Seen::default();
+        assert_eq!(admitted(&mut seen, &row("a", "1", None), 0, false), Counts);
+        assert!(contradicts(admitted(&mut seen, &row("a", "2", None), 0, false)));
+        // With trial numbers, or where several sessions are wanted of a case, it is one more of them,
+        assert_eq!(admitted(&mut seen, &row("a", "3", Some("1")), 0, false), Counts);
+        assert_eq!(admitted(&mut seen, &row("a", "4", None), 0, true), Counts);
+        // but not of another case.
+        assert!(contradicts(admitted(&mut seen, &row("a", "5", None), 1, true)));
+        assert!(contradicts(admitted(&mut seen, &row("a", "6", Some("9")), 1, true)));
+    }
+
+    #[test]
+    fn a_trial_of_a_case_is_recorded_once_whatever_its_id() {
+        let mut seen = Seen::default();
+        assert_eq!(admitted(&mut seen, &row("a", "1", Some("0")), 0, true), Counts);
+        let again = admitted(&mut seen, &row("b", "2", Some("0")), 0, true);
+        assert!(matches!(again, Conflict(why) if why.contains("trial `0`")));
+        assert_eq!(admitted(&mut seen, &row("c", "3", Some("0")), 1, true), Counts);
+    }
+}

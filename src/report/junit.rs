@@ -24,6 +24,7 @@ use super::{Drawn, Kept, Line, RunSummary, Sink};
 use crate::eval::event::{CheckPlan, LeftOutEvent, Plan, SessionEvent, SuiteEnd, SuitePlan};
 use crate::eval::gate::{CheckSummary, Decision, SuiteSummary};
 use crate::eval::keys::{Keys, key};
+use crate::eval::scratch;
 use crate::model::{Level, Status, Verdict};
 use crate::suite::ExpectedFail;
 use xml::escaped;
@@ -194,7 +195,7 @@ impl<'d> JUnit<'d> {
         if self.suites.len() > 1 {
             let others = match &mut self.others {
                 Some(others) => others,
-                none => none.insert(BufWriter::with_capacity(HELD, tempfile::tempfile()?)),
+                none => none.insert(BufWriter::with_capacity(HELD, scratch::file()?)),
             };
             return others.write_all(line);
         }

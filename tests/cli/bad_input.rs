@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use crate::project::{GOOD, Project, replies};
+use crate::project::{GOOD, Project, Said, replies};
 
 /// A project that tolerates problems, with one good session and one odd file.
 fn beside(name: &str, content: &[u8]) -> Project {
@@ -192,4 +192,19 @@ fn a_case_and_a_trial_may_be_numbers() {
     assert!(project.events().contains(r#""case":"7","trial":"0""#), "{}", project.events());
     let project = Project::with(GOOD, &[r#"{"id":"x","trial":0.5,"turns":[{"reply":"good"}]}"#]);
     project.run().code(4).says("a text or a whole number");
+}
+
+#[test]
+#[cfg(unix)]
+fn a_run_that_cannot_keep_what_it_read_before_says_so_and_is_no_success() {
+    let project = Project::with(&format!("[recorded]\npaths = [\"s.jsonl\"]\n{GOOD}"), &[]);
+    // More sessions than their keys have room in memory.
+    let all: String = (0..15_000).map(|i| replies(&format!("s{i}"), &format!("good {i}")) + "\n").collect();
+    project.file("s.jsonl", all);
+    for reports in ["all", "none"] {
+        let mut run = project.command(&["run", "suite.toml", "--reports", reports]);
+        run.env("TMPDIR", project.path("nowhere"));
+        Said::of(run).code(5).says("no temporary file can be made in `").says("nowhere` (TMPDIR)");
+    }
+    project.run().code(0);
 }

@@ -21,6 +21,7 @@ use super::{Drawn, Kept, Line, Sink};
 use crate::eval::calibration;
 use crate::eval::event::{BaselineEvent, LeftOutEvent, Plan, SuiteEnd};
 use crate::eval::facts::Facts;
+use crate::eval::scratch;
 use crate::store::against::Against;
 use crate::store::record;
 use difference::Difference;
@@ -116,7 +117,7 @@ impl Html {
     pub fn new(suites: usize, out: Late) -> io::Result<Self> {
         Ok(Self {
             out,
-            page: Page::new(BufWriter::with_capacity(1 << 18, tempfile::tempfile()?)),
+            page: Page::new(BufWriter::with_capacity(1 << 18, scratch::file()?)),
             suite: 0,
             sessions: 0,
             chunks: 0,
