@@ -48,7 +48,7 @@ pub struct Fleet<'f> {
     pub users: &'f Desks,
     /// Takes what the agent's instrumentation tells.
     pub telemetry: &'f dyn Telemetry,
-    /// How long to wait before something is tried again for the first time ([`talk::FIRST_WAIT`]).
+    /// How long to wait before something is tried again for the first time ([`super::talk::FIRST_WAIT`]).
     pub first_wait: Duration,
     /// What may be spent: of the run, of the suite.
     pub budgets: &'f [Budget],

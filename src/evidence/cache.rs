@@ -11,6 +11,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePo
 
 use super::answered::Answered;
 use super::question::Key;
+use crate::store::db::is_busy;
 
 /// Says that a SQLite file is a cache ("stcc").
 const APPLICATION: i64 = 0x7374_6363;
@@ -128,11 +129,6 @@ impl Cache {
     pub async fn close(&self) {
         self.pool.close().await;
     }
-}
-
-/// Whether others have the file just now, in whichever of SQLite's ways.
-fn is_busy(why: &dyn sqlx::error::DatabaseError) -> bool {
-    why.code().and_then(|code| code.parse::<u32>().ok()).is_some_and(|code| code & 0xff == 5)
 }
 
 /// The digest that an answer carries.

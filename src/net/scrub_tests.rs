@@ -1,3 +1,5 @@
+//! No secret is left in what is said, however it is written.
+
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use proptest::prelude::*;

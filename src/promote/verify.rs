@@ -70,7 +70,7 @@ pub trait AtHand {
     /// That it cannot be read as a suite any more.
     fn suite(&self, was: &SuiteEvidence) -> Result<Option<Vec<String>>, String>;
 
-    /// By suite, the digests of what people decide over a run by now, as [`Labels::digest`]; `None` when its record is not
+    /// By suite, the digests of what people decide over a run by now, as `Labels::digest`; `None` when its record is not
     /// there, or nobody can be asked what was decided.
     ///
     /// # Errors

@@ -24,7 +24,7 @@ pub const COMMON: &[&str] = &[
     "override",
 ];
 
-/// The keys that every check may have, as they are written (`on` apart, which is a [`Selector`]).
+/// The keys that every check may have, as they are written (`on` apart, which is a [`crate::checks::select::Selector`]).
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CommonKeys {

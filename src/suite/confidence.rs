@@ -8,7 +8,7 @@ use crate::stats::needed;
 
 /// A bar that asks for confidence.
 struct Bar<'g> {
-    /// Where it stands below [gate], such as `group`, `0`, `pass_rate`.
+    /// Where it stands below `[gate]`, such as `group`, `0`, `pass_rate`.
     path: Vec<String>,
     tag: Option<&'g str>,
     min: f64,

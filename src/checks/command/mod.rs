@@ -1,6 +1,6 @@
 //! `command`: a program of the user's own judges the subject.
 //!
-//! [`line`] is what it is sent, [`verdict`] what it answers.
+//! [`mod@line`] is what it is sent, [`verdict`] what it answers.
 
 mod line;
 #[cfg(test)]

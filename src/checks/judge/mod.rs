@@ -83,7 +83,7 @@ pub struct Judge {
     #[serde(default = "half")]
     pass_at: f64,
     /// What the reply is compared with: `"reference"` (the expected answer), `"baseline"` (what was replied to the same case
-    /// and trial in the run that `--baseline` or [gate] `baseline` names, of those sessions that it kept), or a text such
+    /// and trial in the run that `--baseline` or `baseline` in `[gate]` names, of those sessions that it kept), or a text such
     /// as `"{{ case.earlier_reply }}"`. Turn and session level.
     against: Option<String>,
     /// Replies whose verdict is known, as a guide.

@@ -54,7 +54,7 @@ pub struct Args {
     /// Where to listen: an address or a port of this machine, 0 for any free one.
     #[arg(long, value_name = "ADDR", default_value = "8787", value_parser = listen)]
     listen: SocketAddr,
-    /// The address that people reach it by, such as https://review.example.com. No other name is taken.
+    /// The address that people reach it by, such as `https://review.example.com`. No other name is taken.
     #[arg(long, value_name = "URL")]
     url: Option<String>,
     /// How people are told apart.

@@ -3,7 +3,7 @@
 //!
 //! What the judge says by itself counts, also where a person let the case pass: the error rates are those of the judge over
 //! all its verdicts, and a mixture of both has others. A case that a person fails is failed: that never makes the sum larger.
-//! What waits for a person is taken as people may decide, and what could not be measured both ways ([`prospects`]).
+//! What waits for a person is taken as people may decide, and what could not be measured both ways ([`super::prospects`]).
 
 use std::borrow::Borrow;
 

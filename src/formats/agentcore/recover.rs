@@ -1,7 +1,7 @@
 //! Documents that cannot be read as a whole, read one by one: what is ill-typed is a named problem, and what stands beside
 //! it is read.
 //!
-//! This is the slow way, taken when the quick one ([`super::document`]) has failed: every list and every envelope is cut
+//! This is the slow way, taken when the quick one ([`mod@super::document`]) has failed: every list and every envelope is cut
 //! into its parts as they are written, first.
 
 use serde::Deserialize;

@@ -1,3 +1,5 @@
+//! What test runs of DeepEval become, and what is wrong with others.
+
 use super::*;
 use crate::formats::telemetry::find;
 

@@ -1,3 +1,5 @@
+//! What exports of Langfuse become, and what is wrong with others.
+
 use super::*;
 use crate::formats::telemetry::{Origin, Record, find};
 use crate::model::SpanStatus;

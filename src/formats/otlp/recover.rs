@@ -1,7 +1,7 @@
 //! A request in JSON that cannot be read as a whole, read part by part: what is ill-typed is a named problem, and what
 //! stands beside it is read.
 //!
-//! This is the slow way, taken when the quick one ([`super::json`]) has failed: every list is cut into its elements as
+//! This is the slow way, taken when the quick one ([`mod@super::json`]) has failed: every list is cut into its elements as
 //! they are written, first.
 
 use serde::Deserialize;

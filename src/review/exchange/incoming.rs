@@ -8,15 +8,13 @@ use serde_json::Value;
 
 use super::a2i;
 use crate::ledger::line::millis;
-use crate::ledger::{Act, Answer, ItemId, ItemKey, Millis, SkipReason, Token};
+use crate::ledger::{Act, Answer, ItemId, ItemKey, LONGEST_NAME, Millis, SkipReason, Token};
 use crate::suite::nearest::nearest;
 
 /// The longest line that is read, in bytes.
 pub const LONGEST_LINE: usize = 4 << 20;
 /// The longest comment, in bytes.
 pub const LONGEST_COMMENT: usize = 20_000;
-/// The longest name of a reviewer, in characters.
-const LONGEST_NAME: usize = 100;
 /// The longest id of a label, in bytes.
 const LONGEST_ID: usize = 200;
 /// The most labels of one line.

@@ -16,7 +16,7 @@ use super::patient::Peer;
 use super::problem::Problem;
 use super::who::{Form, cookie, fields, set_cookie};
 use super::{App, pages, secret};
-use crate::ledger::Millis;
+use crate::ledger::{LONGEST_NAME, Millis};
 use crate::store::db::{LOGIN, Login, StoreError};
 
 /// How long somebody stays signed in, in seconds.
@@ -34,8 +34,6 @@ const BY_ADDRESS: u64 = 50;
 const BY_NAME: u64 = 100;
 /// Passwords that are looked at at once: each takes 19 MiB.
 pub(super) const AT_ONCE: usize = 2;
-/// Most characters of a name that is tried and written down.
-const LONGEST_NAME: usize = 100;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]

@@ -157,3 +157,8 @@ fn of_postgres(code: &str, why: String) -> Trouble {
         _ => Trouble::Other { why },
     }
 }
+
+/// Whether others have a SQLite file just now, in whichever of its ways: the low byte of a code is its kind.
+pub fn is_busy(why: &dyn sqlx::error::DatabaseError) -> bool {
+    why.code().and_then(|code| code.parse::<u32>().ok()).is_some_and(|code| code & 0xff == 5)
+}

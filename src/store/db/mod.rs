@@ -50,7 +50,7 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 
 pub use decisions::Decided;
 pub use enqueue::Enqueued;
-pub use error::{StoreError, Trouble};
+pub use error::{StoreError, Trouble, is_busy};
 pub use filter::{Counts, ItemFilter, Page};
 pub use intake::{Brought, Keep, Taken};
 pub use keep::{Info, Purged};

@@ -12,7 +12,7 @@ use sqlx::{AnyConnection, ConnectOptions, Connection, Executor};
 use tokio::sync::Mutex;
 
 use super::migrate::{self, Unmigrated};
-use super::{Dialect, Inner, Store, StoreError, StoreUrl, Trouble};
+use super::{Dialect, Inner, Store, StoreError, StoreUrl, Trouble, is_busy};
 use crate::net::percent;
 use crate::redact::Redactors;
 
@@ -128,7 +128,7 @@ async fn prepare(connection: &mut AnyConnection, dialect: Dialect, patience: Dur
             let mut left = 100;
             loop {
                 match connection.execute(sqlx::raw_sql(&text)).await {
-                    Err(sqlx::Error::Database(e)) if left > 0 && e.code().as_deref() == Some("5") => {
+                    Err(sqlx::Error::Database(e)) if left > 0 && is_busy(&*e) => {
                         left -= 1;
                         tokio::time::sleep(patience.min(Duration::from_secs(1)) / 100).await;
                     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::layers::{Given, Raw};
 use super::{Keep, Reports, When};
+use crate::ledger::LONGEST_NAME;
 use crate::model::{NanoUsd, duration};
 
 pub(super) fn integer(given: &Given, min: u64, max: u64) -> Option<u64> {
@@ -59,9 +60,6 @@ pub(super) fn path(given: &Given, cwd: &Path) -> Option<PathBuf> {
     let full = base.join(text);
     Some(full.strip_prefix(cwd).map_or_else(|_| full.clone(), Path::to_owned))
 }
-
-/// The longest name of a person, in characters.
-const LONGEST_NAME: usize = 100;
 
 /// A name of a person.
 pub(super) fn name(given: &Given) -> Option<String> {
