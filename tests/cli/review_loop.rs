@@ -1,7 +1,7 @@
 //! The way to people and back: a run holds verdicts, people decide in the store, and the gate is decided with that.
 
+use std::io::{BufRead, BufReader, Read};
 use std::process::Stdio;
-use std::time::Duration;
 
 use seatrial::ledger::{Answer, Item, ItemStatus, Source, Submission};
 use seatrial::store::db::{ItemFilter, Page, Store, StoreUrl};
@@ -232,11 +232,17 @@ fn a_gate_waits_for_people_as_long_as_it_is_told_and_no_longer_than_it_must() {
     spins.code(2).complains("the least is 200ms");
     let desk = Desk::of(&project);
     let mut waits = project.command(&["gate", "reports/latest", "--wait", "10m", "--poll", "200ms"]);
-    let waits = waits.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary");
-    std::thread::sleep(Duration::from_millis(300));
+    let mut waits = waits.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the binary");
+    let mut said = BufReader::new(waits.stderr.take().expect("a pipe"));
+    let mut line = String::new();
+    while !line.contains("wait for a person; waiting up to 10 min") {
+        line.clear();
+        assert!(said.read_line(&mut line).expect("text") > 0, "it ended before it waited");
+    }
     desk.decide("s0", Answer::Fail);
-    let out = waits.wait_with_output().expect("it ends");
-    assert_eq!(out.status.code(), Some(1), "final as soon as one fails: {}", String::from_utf8_lossy(&out.stderr));
+    let mut rest = String::new();
+    said.read_to_string(&mut rest).expect("text");
+    assert_eq!(waits.wait().expect("it ends").code(), Some(1), "final as soon as one fails: {rest}");
 }
 
 #[test]

@@ -1,6 +1,7 @@
-//! What people and models say, from outside: labels, decisions over verdicts, opinions of judges, logs and statements of
-//! promotions.
+//! What people, models and agents say, from outside: labels, decisions over verdicts, opinions of judges, logs and
+//! statements of promotions, cards of agents.
 
+use seatrial::agents::a2a::card;
 use seatrial::checks::asking::Said;
 use seatrial::checks::judge::answer;
 use seatrial::ledger::ItemKey;
@@ -13,7 +14,7 @@ use seatrial::promote::moment::Moment;
 use seatrial::promote::{dsse, statement};
 use seatrial::review::exchange::import;
 use seatrial::review::rulings::Decisions;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::targets::{Target, target, written};
 use super::tree::Syntax;
@@ -33,6 +34,7 @@ pub fn all() -> Vec<Target> {
         target("labels", Syntax::Lines, labels(), read_labels),
         target("decisions", Syntax::Lines, decisions(), read_decisions),
         target("opinion", Syntax::Json, OPINIONS.iter().map(|t| t.as_bytes().to_vec()).collect(), opinion),
+        target("card", Syntax::Json, CARDS.iter().map(|t| t.as_bytes().to_vec()).collect(), agents_card),
         target("promotions", Syntax::Lines, vec![exported.into_bytes()], move |input| {
             chained(input, &original, &kept);
         }),
@@ -65,6 +67,16 @@ fn opinion(input: &[u8]) {
     match answer::read(&Said { text, ..Said::default() }) {
         Ok(opinion) => assert!((0.0..=1.0).contains(&opinion.score), "{opinion:?}"),
         Err(why) => assert!(!why.is_empty()),
+    }
+}
+
+/// An endpoint that is taken from a card is where the card is: elsewhere nothing of the suite's is sent.
+fn agents_card(input: &[u8]) {
+    let Ok(card) = serde_json::from_slice::<Value>(input) else { return };
+    let at = reqwest::Url::parse("https://agents.example:8443/.well-known/agent-card.json").expect("an address");
+    match card::read(&card, &at) {
+        Ok(endpoint) => assert_eq!(endpoint.url.map(|url| url.origin()), Some(at.origin())),
+        Err(why) => assert!(!why.is_empty() && why.len() < 2000, "{why}"),
     }
 }
 
@@ -156,6 +168,12 @@ const LABELS: &[&str] = &[
      {\"item\":\"0123456789abcdefghijklmnop\",\"reviewer\":\"bob\",\"answer\":\"skip\",\"skip_reason\":\"missing_context\",\"id\":\"7\"}\n\
      {\"item\":\"0123456789abcdefghijklmnop\",\"reviewer\":\"ann\",\"act\":\"undo\",\"undoes\":\"7\"}\n",
     "{\"humanLoopName\":\"0123456789abcdefghijklmnop\",\"inputContent\":{\"item\":\"0123456789abcdefghijklmnop\"},\"humanAnswers\":[{\"workerId\":\"w1\",\"submissionTime\":\"2026-11-01T10:00:00.000Z\",\"timeSpentInSeconds\":41.2,\"answerContent\":{\"verdict\":{\"fail\":true,\"pass\":false},\"comment\":\"no\"}}]}\n",
+];
+
+const CARDS: &[&str] = &[
+    r#"{"protocolVersion":"0.3.0","name":"a","url":"https://agents.example:8443/rpc","preferredTransport":"JSONRPC","capabilities":{"streaming":true}}"#,
+    r#"{"url":"/grpc","preferredTransport":"GRPC","additionalInterfaces":[{"url":"//agents.example:8443/rpc","transport":"jsonrpc"}]}"#,
+    r#"{"supportedInterfaces":[{"url":"../rpc","protocolBinding":"JSONRPC","protocolVersion":"1.0"}],"capabilities":{"streaming":false}}"#,
 ];
 
 const OPINIONS: &[&str] = &[

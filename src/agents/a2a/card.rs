@@ -13,7 +13,7 @@ use crate::net::{Cause, Trouble};
 
 /// How an agent is spoken with.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Endpoint {
+pub struct Endpoint {
     /// Where, when that is not what the suite names.
     pub url: Option<Url>,
     /// In which version.
@@ -37,19 +37,26 @@ pub(super) async fn fetch(
     let at = request.url().clone();
     let reply = wire::send(http, request, &ready.env).await?;
     let card = wire::json(reply, &ready.env).await?;
-    let wrong = |what: &str| ready.env.scrubbed(Trouble::new(Cause::Misconfigured, format!("the agent's card {what}")));
-    let (url, version) = interface(&card).ok_or_else(|| {
-        wrong("names no interface of JSON-RPC, which is how agents are spoken with (`kind = \"a2a\"`)")
-    })?;
-    let url =
-        at.join(url).map_err(|why| wrong(&format!("names `{}`, which is no address: {why}", wire::clipped(url))))?;
+    let told = read(&card, &at)
+        .map_err(|what| ready.env.scrubbed(Trouble::new(Cause::Misconfigured, format!("the agent's card {what}"))))?;
+    Ok(Endpoint { protocol: protocol.unwrap_or(told.protocol), stream: stream.unwrap_or(told.stream), ..told })
+}
+
+/// What a card that lies at an address says.
+///
+/// # Errors
+/// What is wrong with it: it names no endpoint that is spoken with here, or one at another origin.
+pub fn read(card: &Value, at: &Url) -> Result<Endpoint, String> {
+    let (url, version) = interface(card)
+        .ok_or("names no interface of JSON-RPC, which is how agents are spoken with (`kind = \"a2a\"`)")?;
+    let url = at.join(url).map_err(|why| format!("names `{}`, which is no address: {why}", wire::clipped(url)))?;
     if url.origin() != at.origin() {
         let named = wire::clipped(url.as_str());
-        return Err(wrong(&format!("names an endpoint elsewhere, `{named}`: set `url` to it if that is meant")));
+        return Err(format!("names an endpoint elsewhere, `{named}`: set `url` to it if that is meant"));
     }
-    let told = if version.is_some_and(|version| !version.starts_with("0.")) { Protocol::V1 } else { Protocol::V03 };
-    let streams = card["capabilities"]["streaming"].as_bool().unwrap_or(false);
-    Ok(Endpoint { url: Some(url), protocol: protocol.unwrap_or(told), stream: stream.unwrap_or(streams) })
+    let protocol = if version.is_some_and(|version| !version.starts_with("0.")) { Protocol::V1 } else { Protocol::V03 };
+    let stream = card["capabilities"]["streaming"].as_bool().unwrap_or(false);
+    Ok(Endpoint { url: Some(url), protocol, stream })
 }
 
 /// The first interface of JSON-RPC that a card names, and its version: as version 1.0 has it (`supportedInterfaces`), or

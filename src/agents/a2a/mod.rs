@@ -1,6 +1,6 @@
 //! `a2a`: an agent that speaks the Agent2Agent protocol, in its JSON-RPC binding.
 
-mod card;
+pub mod card;
 mod read;
 mod talk;
 #[cfg(test)]
@@ -44,7 +44,7 @@ pub struct A2a {
 
 /// A version of the protocol: they name methods, roles and states differently.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-enum Protocol {
+pub enum Protocol {
     /// `message/send`, as most agents speak it.
     #[serde(rename = "0.3")]
     V03,
