@@ -170,6 +170,15 @@ impl Browser {
         std::fs::write(file, png.expect("base64")).expect("a file");
     }
 
+    /// Prints the page; how many pages of paper that takes.
+    pub fn paper(&mut self) -> usize {
+        let answer = self.call("Page.printToPDF", json!({}));
+        let pdf = base64::engine::general_purpose::STANDARD.decode(answer["data"].as_str().expect("a document"));
+        let pdf = String::from_utf8_lossy(&pdf.expect("base64")).into_owned();
+        assert!(pdf.starts_with("%PDF-"));
+        pdf.matches("/Type /Page\n").count()
+    }
+
     /// Types a text, letter by letter.
     pub fn write(&mut self, text: &str) {
         for letter in text.chars() {

@@ -268,6 +268,33 @@ fn ten_thousand_sessions_are_all_in_the_list_and_few_of_them_are_elements() {
 }
 
 #[test]
+fn on_paper_stand_the_decision_and_the_cases_that_failed_first_and_nothing_to_click() {
+    let sessions: Vec<String> =
+        (0..400).map(|i| replies(&format!("s{i}"), if i < 3 { "bad" } else { "good" })).collect();
+    let project = Project::with(GOOD, &sessions.iter().map(String::as_str).collect::<Vec<_>>());
+    project.run().code(1);
+    let Some(mut browser) = Browser::start() else { return };
+    browser.open(&project.path("reports/latest/index.html"), "");
+    browser.scheme("dark");
+    assert!(browser.eval("document.querySelectorAll('.row').length").as_u64().is_some_and(|n| n < 200));
+    // While it is printed every case has its line, as far as anybody would read them.
+    browser.eval(
+        "window.printed = null; matchMedia('print').addEventListener('change', (e) => { if (e.matches) { \
+         const shows = (s) => { const e = document.querySelector(s); return !!e && getComputedStyle(e).display !== 'none'; }; \
+         window.printed = { gate: shows('#gate'), filter: shows('#filter'), tools: shows('.tools'), \
+         rows: document.querySelectorAll('.row').length, first: document.querySelector('.row .name').textContent, \
+         left: document.querySelector('.sheet .note')?.textContent, ground: getComputedStyle(document.body).backgroundColor }; } })",
+    );
+    let pages = browser.paper();
+    let printed = browser.eval("window.printed");
+    let expected = serde_json::json!({ "gate": true, "filter": false, "tools": false, "rows": 300, "first": "s0",
+        "left": "100 more cases are not printed", "ground": "rgb(255, 255, 255)" });
+    assert_eq!(printed, expected);
+    assert!(pages > 3, "{pages} pages");
+    no_complaints(&mut browser);
+}
+
+#[test]
 fn the_report_is_drawn_again_from_the_record_and_what_was_kept() {
     let project = Project::with(GOOD, &[&trial("a", 0, "good"), &trial("a", 1, "bad"), "{broken"]);
     project.run_with(&["--html", "build/report.html"]).code(1);
