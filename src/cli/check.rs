@@ -129,6 +129,9 @@ fn rest(planned: &Planned<'_>, out: &mut dyn Write) -> io::Result<()> {
     };
     writeln!(out, "  cases       {cases}")?;
     writeln!(out, "  gate        {}", gate(&plan.gate))?;
+    if plan.checks.iter().all(|c| c.inactive) {
+        writeln!(out, "  checks      none, so a run of it measures nothing and does not pass")?;
+    }
     for level in Level::ALL {
         for check in plan.checks.iter().filter(|c| c.level == level && !c.inactive) {
             self::check(check, out)?;

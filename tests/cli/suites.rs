@@ -171,3 +171,10 @@ fn the_schema_accepts_every_suite_here_and_refuses_a_typo() {
     assert!(seen >= 4, "only {seen} suites were found");
     assert!(!validator.is_valid(&serde_json::json!({ "suite": { "name": "s", "nam": 1 } })));
 }
+
+#[test]
+fn a_suite_without_a_check_is_told_so_and_its_run_is_unmeasured() {
+    let project = Project::with("", &[&replies("a", "good")]);
+    project.seatrial(&["check", "suite.toml"]).code(0).says("checks      none, so a run of it measures nothing");
+    project.run().code(4).says("no blocking check was applied to anything");
+}
