@@ -151,6 +151,11 @@ pub trait TextCheck: Send + Sync {
     fn detects(&self) -> Option<(Vec<String>, Status)> {
         None
     }
+    /// The verdict that is certain once it is given over JSON as it reads with some of its escapes resolved, whatever it is
+    /// over JSON as it was written. `None` looks at JSON only as it was written.
+    fn settles(&self) -> Option<Status> {
+        None
+    }
 }
 
 /// A check of all sessions of a window. It never sees sessions, only the columns it declares.

@@ -2,6 +2,7 @@
 
 pub mod canonical;
 mod front;
+pub mod view;
 
 use serde::Deserialize;
 use serde_json::{Number, Value};

@@ -148,7 +148,7 @@ fn enter(text: &str, found: &mut Tokens, open: &mut [Open], range: Range<usize>,
 
 /// The text of a string that is written between quotes.
 pub(super) fn unquoted(written: &str) -> String {
-    super::view::unescape(written).map_or_else(|| written.to_owned(), |view| view.text)
+    crate::model::json::view::unescape(written).map_or_else(|| written.to_owned(), |view| view.text)
 }
 
 /// A key as it stands in a JSON pointer.

@@ -7,7 +7,7 @@
 //! Beside what rules hide, the secrets that this process filled in ([`crate::net::scrub`]) are always hidden.
 //!
 //! - `rules`: the rules as they are written and as they are applied; pseudonyms.
-//! - `text`: one text without what the rules hide; `search`: what they find in it, through escapes (`view`) and in JSON
+//! - `text`: one text without what the rules hide; `search`: what they find in it, through escapes ([`crate::model::json::view`]) and in JSON
 //!   (`json`).
 //! - `session`: a session, field by field, with the flags that say what was taken out where.
 //! - `hidden`: words about a session, which quote and cut what was taken out of it.
@@ -20,17 +20,16 @@ mod rules;
 mod search;
 mod session;
 mod text;
-mod view;
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
 
+pub use crate::model::json::view::levels;
 pub use redactors::{Redactors, Unknown};
 pub use rules::{KEY_VARIABLE, Pseudonym, RedactPlan, RedactTable, RuleProblem, Rules};
 pub use session::Seen;
-pub use view::levels;
 
 use crate::model::{Evidence, Session};
 

@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::json::{self, Tokens};
 use super::rules::{ENV, KEY, PATH, Rules, marker};
 use super::text::{Also, SHORTEST_ALIAS, stands_alone};
-use super::view::{self, MOST_LEVELS, View};
+use crate::model::json::view::{self, MOST_LEVELS, View};
 
 /// The longest key that is looked for among words, quotes included.
 const LONGEST_KEY: usize = 256;

@@ -1,6 +1,6 @@
 //! What the rules find in one text, and the text without it.
 //!
-//! Every level of escapes is looked at ([`super::view`]), and what is found at a deeper one is taken out of the text as it
+//! Every level of escapes is looked at ([`crate::model::json::view`]), and what is found at a deeper one is taken out of the text as it
 //! was written. A text that is JSON stays JSON: a number becomes a string, and a key that changes keeps apart from others.
 
 use std::collections::BTreeSet;

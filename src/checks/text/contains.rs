@@ -83,6 +83,10 @@ struct Ready {
 }
 
 impl TextCheck for Ready {
+    fn settles(&self) -> Option<Status> {
+        Some(Status::Pass)
+    }
+
     fn detects(&self) -> Option<(Vec<String>, Status)> {
         self.needles.detectors().map(|names| (names.to_vec(), Status::Pass))
     }

@@ -8,7 +8,7 @@ use super::{LEVELS, Of, compile, quote};
 use crate::checks::build::{Build, Example, Params};
 use crate::checks::matcher::regex_message;
 use crate::checks::{Compiled, TextCheck};
-use crate::model::{Evidence, Field, Finding, Level};
+use crate::model::{Evidence, Field, Finding, Level, Status};
 
 /// A regular expression is found in the text. Write `^...$` to match the whole text.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -72,6 +72,10 @@ struct Found {
 }
 
 impl TextCheck for Found {
+    fn settles(&self) -> Option<Status> {
+        Some(Status::Pass)
+    }
+
     fn check(&self, text: &str) -> Finding {
         let (_, text) = trimmed(text, self.trim);
         Finding::of(self.regex.is_match(text), || format!("does not match `{}`: {}", self.regex, quote(text)))
@@ -84,6 +88,10 @@ pub(super) struct NotFound {
 }
 
 impl TextCheck for NotFound {
+    fn settles(&self) -> Option<Status> {
+        Some(Status::Fail)
+    }
+
     fn check(&self, text: &str) -> Finding {
         let (offset, text) = trimmed(text, self.trim);
         match self.regex.find(text) {

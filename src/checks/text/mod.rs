@@ -6,6 +6,7 @@
 pub mod contains;
 pub mod diff;
 pub mod equals;
+mod escapes;
 pub mod json;
 pub mod length;
 pub mod matches;
@@ -35,9 +36,10 @@ pub const LEVELS: &[Level] = &[Level::Span, Level::Turn, Level::Session];
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Of {
-    /// Span level: what went in, such as a tool call's arguments. JSON is looked at as it was written.
+    /// Span level: what went in, such as a tool call's arguments. JSON is looked at as it was written; `contains`, `matches`
+    /// and their opposites look at it with its escapes resolved, too.
     Input,
-    /// Span level, the default there: what came out, such as a tool's result. JSON is looked at as it was written.
+    /// Span level, the default there: what came out, such as a tool's result. JSON as above.
     Output,
     /// Turn level: what the user said. Session level: all that the user said, one message a line.
     User,
@@ -112,7 +114,15 @@ impl<T: TextCheck> SpanCheck for OnText<T> {
     }
 
     fn check(&self, subject: &SpanSubject<'_>) -> Finding {
-        on(self.of, &Subject::Span(*subject), |text| self.check.check(text))
+        let span = subject.span;
+        let payload = if self.of == Of::Input { &span.input } else { &span.output };
+        on(self.of, &Subject::Span(*subject), |text| {
+            let written = self.check.check(text);
+            match payload {
+                Some(payload) if text.contains('\\') => escapes::resolved(&self.check, payload, written),
+                _ => written,
+            }
+        })
     }
 }
 

@@ -69,6 +69,10 @@ ignore_case = true
 struct Ready(Needles);
 
 impl TextCheck for Ready {
+    fn settles(&self) -> Option<Status> {
+        Some(Status::Fail)
+    }
+
     fn detects(&self) -> Option<(Vec<String>, Status)> {
         self.0.detectors().map(|names| (names.to_vec(), Status::Fail))
     }

@@ -4,10 +4,10 @@
 use std::ops::Range;
 
 /// How many levels of escapes are looked through.
-pub(super) const MOST_LEVELS: usize = 5;
+pub const MOST_LEVELS: usize = 5;
 
 /// One level of a text.
-pub(super) struct View {
+pub struct View {
     /// The text at this level.
     pub text: String,
     /// Where each byte of it begins in the level above, and last, where that ends.
@@ -37,7 +37,7 @@ pub fn levels(text: &str) -> impl Iterator<Item = String> {
 }
 
 /// The next level of a text; `None` when there is nothing to resolve.
-pub(super) fn unescape(text: &str) -> Option<View> {
+pub fn unescape(text: &str) -> Option<View> {
     memchr::memchr(b'\\', text.as_bytes())?;
     let mut view = View { text: String::with_capacity(text.len()), above: Vec::new(), escapes: Vec::new() };
     let mut at = 0;
@@ -99,7 +99,7 @@ fn unicode(text: &str) -> Option<(char, usize)> {
 }
 
 /// Widens a range so that it cuts none of the escapes, which are in order.
-pub(super) fn whole(range: Range<usize>, escapes: &[Range<usize>]) -> Range<usize> {
+pub fn whole(range: Range<usize>, escapes: &[Range<usize>]) -> Range<usize> {
     let cut = |at: usize| {
         let after = escapes.partition_point(|e| e.start < at);
         escapes.get(after.checked_sub(1)?).filter(|e| at < e.end)
