@@ -38,6 +38,8 @@ pub struct Limits {
     pub spill_dir: PathBuf,
     /// The attribute that names the session, where it is none of the usual ones.
     pub session_attribute: Option<String>,
+    /// Attributes and events by which a record says that its session has ended.
+    pub ends: Arc<[String]>,
 }
 
 impl Default for Limits {
@@ -50,12 +52,16 @@ impl Default for Limits {
             traces: 1_000_000,
             spill_dir: std::env::temp_dir(),
             session_attribute: None,
+            ends: Arc::default(),
         }
     }
 }
 
 /// Is told of the home of each record, with everything that waits locked.
 type Arrived = Box<dyn Fn(&mut Live, Key) + Send + Sync>;
+
+/// Says what time it is.
+type Clock = Box<dyn Fn() -> Instant + Send + Sync>;
 
 /// Where requests go. Shared by all connections.
 pub struct Inbox {
@@ -72,6 +78,8 @@ pub struct Inbox {
     /// What must not be written.
     redactor: Redactor,
     arrived: Arrived,
+    /// What time it is.
+    clock: Clock,
 }
 
 /// What waits, and what is on disk of it.
@@ -117,7 +125,7 @@ impl Inbox {
         arrived: impl Fn(&mut Live, Key) + Send + Sync + 'static,
     ) -> Result<(Self, Recovered), SpoolError> {
         let mut live = Live::new(limits.spill_dir.clone(), limits.memory);
-        let (mut draft, mut last, mut recovered) = (Draft::default(), 0, Recovered::default());
+        let (mut draft, mut last, mut recovered) = (Draft::ends(&limits.ends), 0, Recovered::default());
         recovered.torn = left.damaged;
         let (attribute, now) = (limits.session_attribute.clone(), Instant::now());
         let mut spill = None;
@@ -128,7 +136,7 @@ impl Inbox {
                 // What could not be read the first time cannot be read now, and was said then.
                 let read = catch_unwind(AssertUnwindSafe(|| draft.read(&Request, bytes, number, attribute.as_deref())));
                 if read.is_err() {
-                    draft = Draft::default();
+                    draft = Draft::ends(&limits.ends);
                 }
                 spill = live.take(&mut draft, now, segment, &mut |_| ()).err().or(spill.take());
                 Ok::<(), std::io::Error>(())
@@ -160,13 +168,26 @@ impl Inbox {
             counted: Counted::default(),
             redactor,
             arrived,
+            clock: Box::new(Instant::now),
             limits,
         }
+    }
+
+    /// The same by another clock.
+    #[must_use]
+    pub fn by(mut self, clock: impl Fn() -> Instant + Send + Sync + 'static) -> Self {
+        self.clock = Box::new(clock);
+        self
     }
 
     /// Largest request, unpacked, in bytes.
     pub(super) fn largest(&self) -> usize {
         self.limits.request
+    }
+
+    /// Bytes that the spool may have.
+    pub(super) fn spool_limit(&self) -> u64 {
+        self.limits.spool
     }
 
     /// Makes room for more bytes of a request.
@@ -232,7 +253,7 @@ impl Inbox {
             }
         };
         // What cannot be put on disk stays in memory; the next request is told.
-        *spill = live.take(draft, Instant::now(), at.map(Spot::segment).unwrap_or_default(), &mut touched).err();
+        *spill = live.take(draft, (self.clock)(), at.map(Spot::segment).unwrap_or_default(), &mut touched).err();
         homes.into_iter().for_each(|home| (self.arrived)(live, home));
         Ok(())
     }
@@ -275,7 +296,8 @@ impl Inbox {
     }
 
     fn lend(&self) -> Draft {
-        self.drafts.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
+        let free = self.drafts.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        free.unwrap_or_else(|| Draft::ends(&self.limits.ends))
     }
 
     fn give_back(&self, draft: Draft) {

@@ -6,12 +6,14 @@
 //! A request comes in by [`listen`] (`http`, `grpc`; `unpack`), is decoded and written to the [`spool`] by the [`inbox`],
 //! which puts its records where they belong ([`crate::assemble::live`]); then it is acknowledged (`answer`). What goes to the
 //! spool is `cleaned` before. From there
-//! they go to the turns of a live run (`correlate`, `join`), or into a file of sessions ([`record`]).
+//! they go to the turns of a live run (`correlate`, `join`), into a file of sessions ([`record`]),
+//! or are looked at while more of them may come ([`homes`]).
 
 mod answer;
 mod cleaned;
 mod correlate;
 mod grpc;
+pub mod homes;
 mod http;
 pub mod inbox;
 mod join;

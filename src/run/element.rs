@@ -161,7 +161,7 @@ fn leave_out(job: &Job<'_>, file: u32, element: &Element, (id, mut problem): Lef
     done.items.push(Item::LeftOut { kind, line: start..done.lines.len() });
 }
 
-type Left = (Option<String>, Problem);
+pub(super) type Left = (Option<String>, Problem);
 
 /// Decodes and evaluates one element. `Err` says why it is left out; `mine` says whether that is recorded here.
 #[expect(clippy::too_many_arguments, reason = "what one element needs of its batch and of its thread")]
@@ -182,28 +182,41 @@ fn one(
     };
     let bytes = &batch.buffer[range];
     let session = decoder.decode_in(bytes, texts, element.index, &batch.stem).map_err(|p| (None, p))?;
+    whole(job, &session, at, tools, room, mine, done)
+}
+
+/// Evaluates one session.
+pub(super) fn whole(
+    job: &Job<'_>,
+    session: &Session<'_>,
+    at: Ordinal,
+    tools: &mut BTreeSet<String>,
+    room: Room,
+    mine: &mut bool,
+    done: &mut Done,
+) -> Result<(), Left> {
     let planned = job.planned;
     // What is written from here on is written of what may be; checks see the session as it was.
-    let seen = job.redactor.session(&session);
+    let seen = job.redactor.session(session);
     let written = |name: &str| job.redactor.name_of(name, seen.as_ref()).into_owned();
     let named = |kind, message: String| {
         let message = job.redactor.pass_of(&message, seen.as_ref()).into_inner().into_owned();
         (Some(written(&session.id)), Problem::new(kind, message))
     };
     // Those of sessions that are left out, too: they show that a tool of that name exists.
-    for (_, call) in seen.as_ref().map_or(&session, |seen| seen.session.get()).tool_calls() {
+    for (_, call) in seen.as_ref().map_or(session, |seen| seen.session.get()).tool_calls() {
         if !tools.contains(call.name.as_str()) {
             tools.insert(call.name.to_string());
             done.tools.push(call.name.to_string());
         }
     }
-    for name in listed_tools(seen.as_ref().map_or(&session, |seen| seen.session.get())) {
+    for name in listed_tools(seen.as_ref().map_or(session, |seen| seen.session.get())) {
         if !tools.contains(&name) {
             tools.insert(name.clone());
             done.tools.push(name);
         }
     }
-    let bound = bind::bind(planned.suite, &session);
+    let bound = bind::bind(planned.suite, session);
     if let Some(shard) = job.shard {
         *mine = shard.holds(bound.as_ref().map_or(&session.id, |b| &b.case_id));
         if !*mine {
@@ -221,8 +234,8 @@ fn one(
     if !planned.looks_at(&bound.case_id, &case, &bound.tags, bound.case_index) {
         return Err(named(LeftOut::Filtered, format!("taken out by {}", planned.taken_out_by(&case))));
     }
-    stale(job, &session).map_err(|why| named(LeftOut::Stale, why))?;
-    let digest = digest::session(&session);
+    stale(job, session).map_err(|why| named(LeftOut::Stale, why))?;
+    let digest = digest::session(session);
     // A driven session of a run that is continued may be there only as it was written.
     let digest = job.known.map_or(digest, |known| known.original(digest));
     if let Some(keep) = job.known.and_then(|k| k.session(job.index, &digest)) {
@@ -241,7 +254,7 @@ fn one(
             said: Vec::new(),
             cells: Vec::new(),
         };
-        let kept = keep.map(|why| entry(job, (&session, seen.as_ref()), &bound, why, room));
+        let kept = keep.map(|why| entry(job, (session, seen.as_ref()), &bound, why, room));
         done.items.push(Item::Known { row: Box::new(row), kept });
         return Ok(());
     }
@@ -250,13 +263,13 @@ fn one(
         planned.applies(check, &bound.case_id, &bound.tags) && (!job.collecting || asks())
     };
     let shown = seen.as_ref().filter(|_| job.redactor.hides_from_models()).map(|seen| seen.session.get());
-    let evaluated = evaluate::evaluate(planned.suite, &session, &bound, &active, job.edge, shown, &digest);
+    let evaluated = evaluate::evaluate(planned.suite, session, &bound, &active, job.edge, shown, &digest);
     if job.collecting {
         done.items.push(Item::Elsewhere);
         return Ok(());
     }
     done.panicked |= evaluated.panicked;
-    let row = cells(planned, &session, &bound, &evaluated.verdicts);
+    let row = cells(planned, session, &bound, &evaluated.verdicts);
     let event = SessionEvent {
         suite: job.index,
         at,
@@ -266,7 +279,7 @@ fn one(
         tags: if bound.case.is_some() { Vec::new() } else { bound.tags.to_vec() },
         digest,
         error: bound.error.take(),
-        facts: Facts::of(&session, &planned.suite.prices),
+        facts: Facts::of(session, &planned.suite.prices),
         row,
         verdicts: evaluated.verdicts,
     };
@@ -276,7 +289,7 @@ fn one(
     let details =
         recorded.map_err(|why| named(LeftOut::Malformed, format!("its verdicts cannot be written as JSON: {why}")))?;
     let kept = is_kept(job.keep, &planned.plan, event.get())
-        .map(|why| entry(job, (&session, seen.as_ref()), &bound, why, room));
+        .map(|why| entry(job, (session, seen.as_ref()), &bound, why, room));
     let row = Box::new(Row::of(event.get()));
     let event = job.live.then(|| Box::new(event.map(|event| live::Written { event: event.into_owned(), details })));
     done.items.push(Item::Session { row, line: start..done.lines.len(), kept, event });

@@ -1,5 +1,7 @@
 //! The records of one request on their way into [`super::Live`], with what says of each whether its trace is over.
 
+use std::sync::Arc;
+
 use smallvec::SmallVec;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -7,7 +9,7 @@ use crate::assemble::index::Key;
 use crate::assemble::intake::{self, Left, Pour, pour};
 use crate::formats::RecordDecoder;
 use crate::formats::telemetry::codec::Place;
-use crate::formats::telemetry::{Origin, Record, Side, Sink};
+use crate::formats::telemetry::{Origin, Record, Side, Sink, Value, find};
 use crate::model::Problem;
 
 /// Records of a request; kept for its memory.
@@ -16,6 +18,8 @@ pub struct Draft {
     pub(super) inner: intake::Draft,
     /// One a record.
     pub(super) marks: Vec<Mark>,
+    /// Attributes and events by which a record says that its session has ended.
+    ends: Arc<[String]>,
 }
 
 /// What is known of a record beside where it wants to go.
@@ -27,6 +31,8 @@ pub(super) struct Mark {
     pub(super) start_ns: Option<u64>,
     /// The traces that the span links to.
     pub(super) links: SmallVec<[Key; 1]>,
+    /// It says that its session has ended.
+    pub(super) said: bool,
 }
 
 /// A span that may be the root of its trace in this process.
@@ -47,6 +53,11 @@ pub(super) fn span_key(id: &str) -> SpanKey {
 }
 
 impl Draft {
+    /// A draft that knows by which attributes (of any value but false) and events a record says that its session has ended.
+    pub fn ends(ends: &Arc<[String]>) -> Self {
+        Self { ends: ends.clone(), ..Self::default() }
+    }
+
     /// Decodes the records of a request. `number` is that of the request: what came later has a larger one. Says what
     /// could not be used, the first of them in words, and how much that is; the rest is taken.
     pub fn read(
@@ -57,10 +68,10 @@ impl Draft {
         attribute: Option<&str>,
     ) -> (Vec<Problem>, u64) {
         self.clear();
-        let Self { inner, marks } = self;
+        let Self { inner, marks, ends } = self;
         let place = Place { file: 0, element: number, position: 0 };
         let Left { problems, count } =
-            pour(inner, attribute, place, |pour| decoder.records(request, &mut Marking { pour, marks }));
+            pour(inner, attribute, place, |pour| decoder.records(request, &mut Marking { pour, marks, ends }));
         let unassigned = inner.unassigned();
         (problems, count + unassigned)
     }
@@ -85,6 +96,7 @@ impl Draft {
 struct Marking<'m, 'd, 'a> {
     pour: &'m mut Pour<'d, 'a>,
     marks: &'m mut Vec<Mark>,
+    ends: &'m [String],
 }
 
 impl<'a> Sink<'a> for Marking<'_, '_, 'a> {
@@ -95,7 +107,7 @@ impl<'a> Sink<'a> for Marking<'_, '_, 'a> {
     fn record(&mut self, record: &Record<'a>) {
         self.pour.record(record);
         if self.pour.records() > self.marks.len() {
-            self.marks.push(mark(record));
+            self.marks.push(Mark { said: says_end(record, self.ends), ..mark(record) });
         }
     }
 
@@ -113,5 +125,18 @@ fn mark(record: &Record<'_>) -> Mark {
         Some(parent) => Some(Root::Below(span_key(parent))),
     };
     let links = span.links.iter().map(|(trace, _)| Key::trace(trace)).collect();
-    Mark { root, start_ns: span.start_ns, links }
+    Mark { root, start_ns: span.start_ns, links, said: false }
+}
+
+/// Whether a record says that its session has ended: by an attribute that is there and not false, or by an event.
+fn says_end(record: &Record<'_>, ends: &[String]) -> bool {
+    let has = |name: &String| match find(record.attributes(), name) {
+        Some(Value::Bool(said)) => *said,
+        found => found.is_some(),
+    };
+    let is_event = |name: &String| match record {
+        Record::Span(span) => span.events.iter().any(|event| event.name.as_str() == name),
+        Record::Log(log) => log.name.as_str() == name,
+    };
+    ends.iter().any(|name| has(name) || is_event(name))
 }

@@ -14,13 +14,13 @@ use crate::formats::telemetry::codec::{Place, put};
 const GENERATION: u64 = 256 << 20;
 
 /// Records of a trace.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Held {
     /// Those in memory, and where in them the origin of the last one stands.
     buffer: Vec<u8>,
     origin: Range<usize>,
     /// Those on disk, which came before.
-    packed: Vec<(Arc<Mutex<Spill>>, Chunk)>,
+    packed: Vec<(Arc<Mutex<Spill>>, Arc<Chunk>)>,
 }
 
 impl Held {
@@ -72,7 +72,7 @@ impl Shelf {
         };
         let chunk = spill.lock().unwrap_or_else(PoisonError::into_inner).keep(Packed::new(&held.buffer))?;
         *written += held.buffer.len() as u64;
-        held.packed.push((spill.clone(), chunk));
+        held.packed.push((spill.clone(), Arc::new(chunk)));
         (held.buffer, held.origin) = (Vec::new(), 0..0);
         Ok(())
     }

@@ -5,6 +5,7 @@
 //! there, and those that link to it follow. A home is *over* when every one of its traces has ended at its root. How long
 //! it then has to be quiet is for the caller to say.
 
+mod closing;
 mod draft;
 mod held;
 mod past;
@@ -13,6 +14,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::time::Instant;
 
+pub use self::closing::Copied;
 pub use self::draft::Draft;
 use self::draft::{Mark, Root, SpanKey, span_key};
 use self::held::{Held, Shelf};
@@ -54,6 +56,8 @@ struct Trace {
     records: u64,
     /// How many were handed out before.
     handed: u64,
+    /// Bytes of all its records, as they came.
+    bytes: u64,
     /// The earliest start of its spans.
     start_ns: Option<u64>,
 }
@@ -62,10 +66,19 @@ struct Home {
     traces: Vec<Key>,
     /// How many of them have not ended.
     open: usize,
+    /// When the first record arrived.
+    first: Instant,
     /// When the last record arrived.
     last: Instant,
     /// What the caller said when the first record arrived.
     since: u64,
+    /// Records in its traces, and their bytes.
+    records: u64,
+    bytes: u64,
+    /// A record said that the session has ended.
+    said: bool,
+    /// By whom it was closed since its last record, one bit each ([`Live::close`]).
+    closed: u32,
 }
 
 /// A home that was taken.
@@ -99,10 +112,20 @@ pub struct Waiting {
     pub home: Key,
     /// Whether every trace has ended at its root.
     pub over: bool,
+    /// Whether a record said that the session has ended ([`Draft::ends`]).
+    pub said: bool,
+    /// When its first record arrived.
+    pub first: Instant,
     /// When its last record arrived.
     pub last: Instant,
     /// What the caller said when its first record arrived.
     pub since: u64,
+    /// How many records it has.
+    pub records: u64,
+    /// Bytes of them, as they came.
+    pub bytes: u64,
+    /// By whom it was closed since its last record, one bit each.
+    pub closed: u32,
 }
 
 /// A trace that links to a pinned one is told where it belongs by nothing less.
@@ -169,7 +192,9 @@ impl Live {
         let before = trace.held.in_memory();
         trace.held.push(place, origin, tail);
         self.bytes += trace.held.in_memory() - before;
+        let bytes = (origin.len() + tail.len()) as u64;
         trace.records += 1;
+        trace.bytes += bytes;
         trace.follows = trace.follows.or(linked);
         trace.start_ns = [trace.start_ns, mark.start_ns].into_iter().flatten().min();
         let ends = match mark.root {
@@ -180,8 +205,12 @@ impl Live {
         let newly = ends && !trace.ended;
         trace.ended |= ends;
         let home = trace.home;
-        if newly && let Some(home) = self.homes.get_mut(&home) {
-            home.open -= 1;
+        if let Some(home) = self.homes.get_mut(&home) {
+            home.open -= usize::from(newly);
+            home.records += 1;
+            home.bytes += bytes;
+            home.said |= mark.said;
+            home.closed = 0;
         }
         Some(home)
     }
@@ -203,10 +232,11 @@ impl Live {
                 ended,
                 records: 0,
                 handed: 0,
+                bytes: 0,
                 start_ns: None,
             };
             self.traces.insert(key, trace);
-            self.arrive(home, key, !ended, now, since);
+            self.arrive(home, key, !ended, (0, 0), now, since);
             return;
         };
         let better = match (&told, &trace.session) {
@@ -216,7 +246,7 @@ impl Live {
         if better {
             trace.session = told;
         }
-        let (old, open) = (trace.home, !trace.ended);
+        let (old, open, size) = (trace.home, !trace.ended, (trace.records, trace.bytes));
         let new = trace.session.map_or(key, |(.., session)| session);
         trace.home = new;
         if new == old {
@@ -230,17 +260,33 @@ impl Live {
             since = since.min(left.since);
             left.traces.retain(|t| *t != key);
             left.open -= usize::from(open);
+            left.records = left.records.saturating_sub(size.0);
+            left.bytes = left.bytes.saturating_sub(size.1);
             if left.traces.is_empty() {
                 self.homes.remove(&old);
             }
         }
-        self.arrive(new, key, open, now, since);
+        self.arrive(new, key, open, size, now, since);
     }
 
-    fn arrive(&mut self, home: Key, trace: Key, open: bool, now: Instant, since: u64) {
-        let home = self.homes.entry(home).or_insert(Home { traces: Vec::new(), open: 0, last: now, since });
+    /// Adds a trace of so many records and bytes to a home.
+    fn arrive(&mut self, home: Key, trace: Key, open: bool, size: (u64, u64), now: Instant, since: u64) {
+        let home = self.homes.entry(home).or_insert(Home {
+            traces: Vec::new(),
+            open: 0,
+            first: now,
+            last: now,
+            since,
+            records: 0,
+            bytes: 0,
+            said: false,
+            closed: 0,
+        });
         home.traces.push(trace);
         home.open += usize::from(open);
+        home.records += size.0;
+        home.bytes += size.1;
+        home.closed = 0;
         home.last = now;
         home.since = home.since.min(since);
     }
@@ -261,18 +307,12 @@ impl Live {
 
     /// What waits, in no order.
     pub fn waiting(&self) -> impl Iterator<Item = Waiting> {
-        self.homes.iter().map(|(key, home)| Waiting {
-            home: *key,
-            over: home.open == 0,
-            last: home.last,
-            since: home.since,
-        })
+        self.homes.iter().map(|(key, home)| home.waiting(*key))
     }
 
     /// What is known of one home.
     pub fn home(&self, key: Key) -> Option<Waiting> {
-        let home = self.homes.get(&key)?;
-        Some(Waiting { home: key, over: home.open == 0, last: home.last, since: home.since })
+        Some(self.homes.get(&key)?.waiting(key))
     }
 
     /// Whether what was pinned to a home has ended: each of `pinned`, or, where an agent takes no part in the traces it is

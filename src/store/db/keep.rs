@@ -35,7 +35,7 @@ pub struct Purged {
 }
 
 /// The tables whose rows are counted.
-const TABLES: [&str; 12] = [
+const TABLES: [&str; 13] = [
     "runs",
     "verdicts",
     "items",
@@ -48,6 +48,7 @@ const TABLES: [&str; 12] = [
     "trail",
     "outbox",
     "promotion_log",
+    "watched",
 ];
 
 /// Sessions that were stored before a time, and are there.

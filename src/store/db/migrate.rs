@@ -17,6 +17,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0003_case.sql"),
     include_str!("migrations/0004_blind.sql"),
     include_str!("migrations/0005_redact.sql"),
+    include_str!("migrations/0006_watched.sql"),
 ];
 
 /// The form that this version knows.

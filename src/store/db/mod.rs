@@ -10,6 +10,7 @@
 //! - `book`: the append-only rows. `labels`: what people say becomes rows. `intake`: rows from elsewhere. `decisions`: what
 //!   they decide. `drafts`: what is being written.
 //! - `promotions`: the log of promotions and its evidence.
+//! - `watched`: sessions of production, and how far growing files were read.
 //! - `users`: who may log in. `trail`: who looked at what. `outbox`: what is to be told to others.
 //! - `keep`: retention, backup, numbers. `transfer`: everything as lines, and back. `sound`: whether it all adds up.
 //!
@@ -40,6 +41,7 @@ mod trail;
 mod transfer;
 mod url;
 mod users;
+mod watched;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -64,6 +66,7 @@ pub use trail::{ANSWERS, REVEALED, Seen, TrailFilter};
 pub use transfer::Untaken;
 pub use url::StoreUrl;
 pub use users::{Failed, LOGIN, Login, Role, User};
+pub use watched::{Current, Entered, Place, Watched, WatchedRow};
 
 use crate::ledger::Refused;
 use crate::redact::Redactors;

@@ -10,3 +10,4 @@ mod people;
 mod promotions;
 mod queue;
 mod runs;
+mod watched;
