@@ -46,6 +46,7 @@
 //! | 2 | [`suite`], [`assemble`], [`eval`] | TOML to suites; telemetry to sessions; sessions to verdicts to a decision |
 //! | 3 | [`sources`], [`receive`], [`evidence`], [`store`], [`report`] | files in, telemetry in, what checks ask for, the record and the database, reports out |
 //! | 4 | [`run`], [`drive`] | the engine; live agents, driven |
+//! | 4 | [`watch`] | production, watched: sources, sessions that are over, windows, what is seen from outside |
 //! | 4 | [`calibrate`] | judges held against people |
 //! | 4 | [`review`] | people in the loop: what is asked of them, and what they say |
 //! | 4 | [`promote`] | promotions: the evidence of runs, decided over by people, signed and logged |
@@ -82,3 +83,4 @@ pub mod sources;
 pub mod stats;
 pub mod store;
 pub mod suite;
+pub mod watch;

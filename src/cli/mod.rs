@@ -30,6 +30,7 @@ mod show;
 mod signals;
 mod store;
 mod stored;
+mod watch;
 
 use std::path::PathBuf;
 
@@ -98,6 +99,8 @@ enum Command {
     Promote(promote::Args),
     /// Receive OpenTelemetry from agents and write their sessions.
     Record(record::Args),
+    /// Apply suites to production, for as long as it goes on.
+    Watch(watch::Args),
     /// An agent to try things with: small, without any model, with faults on request.
     DemoAgent(demo_agent::Args),
     /// Look after the store: what is in it, copies, retention.
@@ -153,6 +156,7 @@ fn dispatch(cli: Cli) -> u8 {
         Command::Merge(args) => args.json,
         Command::Report(args) => args.json,
         Command::Review(args) => args.json(),
+        Command::Watch(args) => args.json,
         Command::Promote(args) => args.json(),
         _ => false,
     };
@@ -194,6 +198,7 @@ fn dispatch(cli: Cli) -> u8 {
         Command::Promote(args) => promote::run(&args, &context),
         Command::Record(args) => record::run(&args, &context),
         Command::Review(args) => review::run(&args, &context),
+        Command::Watch(args) => watch::run(&args, &context),
         Command::DemoAgent(args) => demo_agent::run(&args, &context),
         Command::Store(args) => store::run(&args, &context),
         Command::Explain(args) => explain::run(&args, &context),

@@ -1,6 +1,6 @@
 //! `seatrial run`: evaluate suites and decide. Its arguments, and what must be right before anything is run.
 
-mod asking;
+pub(super) mod asking;
 mod driver;
 mod execute;
 mod folder;

@@ -35,3 +35,28 @@ impl Interrupt {
         let _ = tokio::signal::ctrl_c().await;
     }
 }
+
+/// What tells a command to read its settings again.
+pub struct Again {
+    #[cfg(unix)]
+    hangup: Signal,
+}
+
+impl Again {
+    /// Listens from now on.
+    pub fn new() -> io::Result<Self> {
+        Ok(Self {
+            #[cfg(unix)]
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+
+    /// Waits until it comes.
+    pub async fn wait(&mut self) {
+        #[cfg(unix)]
+        self.hangup.recv().await;
+        // Nothing says so elsewhere.
+        #[cfg(not(unix))]
+        std::future::pending::<()>().await;
+    }
+}

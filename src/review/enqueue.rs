@@ -167,8 +167,7 @@ fn of_session(
 ) -> io::Result<Vec<NewItem>> {
     // Asked for each session: they are found in the order of the record only.
     let place = whole.beside.as_mut().map(|kept| kept.find(event.suite, event.at)).transpose()?.flatten();
-    let found: Vec<_> = routed(event).collect();
-    if found.is_empty() {
+    if routed(event).next().is_none() {
         return Ok(Vec::new());
     }
     let content = match (&place, &mut whole.beside) {
@@ -177,15 +176,31 @@ fn of_session(
     };
     let baseline = whole.earlier.as_mut().and_then(|earlier| earlier.session(&event.case, event.trial.as_deref()));
     let against = place.filter(|place| !place.against.is_empty()).and_then(|p| serde_json::to_string(&p.against).ok());
+    Ok(items(run, suite, event, &Shown { content, against, baseline }, sending.now))
+}
+
+/// What is shown of a session to those who decide over its verdicts.
+#[derive(Debug, Clone, Default)]
+pub struct Shown {
+    /// The session itself.
+    pub content: Option<Content>,
+    /// How it differs from what was expected of it, as JSON.
+    pub against: Option<String>,
+    /// The session of the baseline's run.
+    pub baseline: Option<Content>,
+}
+
+/// An item for every verdict of a session that goes to a person. `run` names what it was judged in.
+pub fn items(run: &str, suite: &SuitePlan, event: &SessionEvent<'_>, shown: &Shown, now: Millis) -> Vec<NewItem> {
     let of_case = suite.cases.iter().flatten().find(|case| case.id == event.case.as_str()).map(|case| &case.tags);
     let tags: Vec<String> = of_case.unwrap_or(&event.tags).clone();
     let item = |(check, finding): (u32, &SubjectFinding)| {
         let check = suite.checks.get(check as usize)?;
-        let asked = asked(run, suite, event, (check, finding), &tags, sending.now)?;
-        let asked = Asked { against: against.clone(), ..asked };
-        Some(NewItem { asked, content: content.clone(), baseline: baseline.clone() })
+        let asked = asked(run, suite, event, (check, finding), &tags, now)?;
+        let asked = Asked { against: shown.against.clone(), ..asked };
+        Some(NewItem { asked, content: shown.content.clone(), baseline: shown.baseline.clone() })
     };
-    Ok(found.into_iter().filter_map(item).collect())
+    routed(event).filter_map(item).collect()
 }
 
 fn asked(
@@ -250,7 +265,10 @@ fn priority(severity: Severity, finding: &SubjectFinding) -> f64 {
 }
 
 /// Unpacks a kept session to its line.
-fn unpack(packed: &[u8]) -> io::Result<Vec<u8>> {
+///
+/// # Errors
+/// It is damaged.
+pub fn unpack(packed: &[u8]) -> io::Result<Vec<u8>> {
     let mut line = Vec::new();
     flate2::read::MultiGzDecoder::new(packed).take(MAX_SESSION).read_to_end(&mut line)?;
     Ok(line)

@@ -47,6 +47,11 @@ impl Decompressed {
         Ok(Self { stream, allowed, compressed })
     }
 
+    /// Whether the file is not packed.
+    pub fn is_plain(&self) -> bool {
+        matches!(self.stream, Stream::Plain(_))
+    }
+
     /// Reads some bytes; 0 at the end. After a problem nothing more may be read.
     pub fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Problem> {
         // With nothing left of the allowance, one more byte tells whether the file ends here.

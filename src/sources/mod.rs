@@ -3,6 +3,7 @@
 //! - [`discover`]: from the paths of a suite to files.
 //! - [`scan`]: element boundaries in a stream of bytes, with depth and size capped.
 //! - [`reader`]: files to [`Batch`]es of whole elements, in order, in bounded memory.
+//! - [`tail`]: a file that grows, read on from a place.
 //! - [`assembled`]: batches of sessions that were put together from the telemetry in files.
 //!
 //! Behind them: `lex`, `lines` and `frames` (the scanner's parts), `decompress` and `input` (a file as a stream that can be read
@@ -19,6 +20,7 @@ mod lines;
 mod open;
 pub mod reader;
 pub mod scan;
+pub mod tail;
 
 use std::ops::Range;
 use std::path::PathBuf;

@@ -8,6 +8,7 @@
 pub mod difference;
 pub mod embed;
 mod page;
+pub mod pages;
 pub mod parts;
 mod rows;
 

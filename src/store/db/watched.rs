@@ -228,8 +228,8 @@ impl Store {
         let mut old = Sql::new("DELETE FROM watched WHERE seen < ");
         old.arg(before);
         let mut gone = tx.run(&old).await?;
-        let last = tx.one(&Sql::new("SELECT COALESCE(MAX(n), 0) AS n FROM watched"), |row| row.try_get::<i64, _>("n"));
-        let last = last.await?.unwrap_or(0);
+        let last = Sql::new("SELECT COALESCE(MAX(n), 0) AS n FROM watched");
+        let last = tx.one(&last, |row| row.try_get::<i64, _>("n")).await?.unwrap_or(0);
         let mut many = Sql::new("DELETE FROM watched WHERE n <= ");
         many.arg(last.saturating_sub(i64::try_from(most).unwrap_or(i64::MAX)));
         gone += tx.run(&many).await?;

@@ -75,6 +75,7 @@ impl Grouping<'_> {
         let mut values: BTreeSet<String> = BTreeSet::new();
         match by {
             "agent" => values.extend(session.agent.as_ref().map(ToString::to_string)),
+            "version" => values.extend(session.version.as_ref().map(ToString::to_string)),
             "user" => values.extend(session.user.as_ref().map(ToString::to_string)),
             "tag" => values.extend(self.tags.iter().cloned()),
             "model" => values.extend(spans.iter().filter_map(|s| s.model.as_ref()).map(ToString::to_string)),

@@ -54,7 +54,7 @@ pub static METRICS: &[Metric] = &[
 ];
 
 /// What `by` can name, besides `attr:NAME`.
-pub const GROUPS: &[&str] = &["agent", "model", "user", "tool", "flow", "tag", "day"];
+pub const GROUPS: &[&str] = &["agent", "version", "model", "user", "tool", "flow", "tag", "day"];
 
 /// The group of a session that has no value for a `by`.
 pub const NONE: &str = "(none)";

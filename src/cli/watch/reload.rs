@@ -1,0 +1,72 @@
+//! The suites and what they ask, as they are read when watching begins and whenever they are read again.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::{Args, STOP, load};
+use crate::cli::context::{Context, Failure};
+use crate::cli::run::asking;
+use crate::eval::exit;
+use crate::eval::plan::Planned;
+use crate::evidence::Outside;
+use crate::watch::closing::Closing;
+use crate::watch::plan::Plan;
+use crate::watch::watcher::{Shared, lock};
+
+/// The suites.
+///
+/// # Errors
+/// Everything that is wrong with them.
+pub fn plan(args: &Args, context: &Context) -> Result<Plan, Failure> {
+    let load = load::Args {
+        suites: args.suites.clone(),
+        sessions: Vec::new(),
+        session_attribute: None,
+        filter: None,
+        subject: None,
+    };
+    let mut suites = load.suites(context).map_err(|problems| Failure {
+        code: exit::USAGE,
+        message: problems.render(context.color_errors()),
+        told: false,
+    })?;
+    if let Some(attribute) = &args.session_attribute {
+        suites.iter_mut().for_each(|suite| suite.recorded.session = Some(attribute.clone()));
+    }
+    let suites = suites.into_iter().map(|suite| {
+        let mut closing = Closing::default();
+        closing.idle = args.idle.unwrap_or(closing.idle);
+        closing.max_age = args.max_age.unwrap_or(closing.max_age);
+        closing.ends.extend(args.ends.iter().cloned());
+        (suite, closing)
+    });
+    Plan::new(suites.collect()).map_err(Failure::usage)
+}
+
+/// Whether suites can take the place of those that are watched: what the inbox was made with stays as it is.
+///
+/// # Errors
+/// What needs a new process.
+pub fn fits(shared: &Shared, plan: &Plan) -> Result<(), Failure> {
+    let now: Arc<Plan> = lock(&shared.plan).clone();
+    if now.session_attribute() != plan.session_attribute() || now.ends() != plan.ends() {
+        return Err(Failure::usage(
+            "by what records name their session, or say that it has ended, is read when watching begins: start it again",
+        ));
+    }
+    Ok(())
+}
+
+/// What answers the questions of checks.
+///
+/// # Errors
+/// A model that is named cannot be asked.
+pub fn outside(plan: &Plan, context: &Context, state: &Path) -> Result<Outside, Failure> {
+    let planned: Vec<Planned<'_>> =
+        plan.suites.iter().filter_map(|watching| Planned::new(&watching.suite, None)).collect();
+    let budget = asking::budget(&context.settings);
+    let prepared = asking::prepare(&planned, &asking::Args::default(), context, budget, &STOP)?;
+    let mut outside = Outside::default();
+    outside.asker = prepared.map(|prepared| prepared.begin(state, false)).transpose()?;
+    Ok(outside)
+}

@@ -1,0 +1,116 @@
+//! The suites as they are watched: what of them applies to sessions that nobody planned, and when such a session is over.
+
+use std::sync::Arc;
+
+use super::closing::Closing;
+use super::row;
+use crate::suite::{Subject, Suite};
+
+/// A suite that production is held against.
+pub struct Watching {
+    /// The suite, without what only applies to runs.
+    pub suite: Suite,
+    /// When a session is over.
+    pub closing: Closing,
+    /// What sessions are divided by.
+    pub by: Vec<String>,
+    /// The bit of those suites for which a session is over at the same time.
+    pub bit: u32,
+}
+
+/// All suites that production is held against.
+pub struct Plan {
+    /// Each, in the order in which they were named.
+    pub suites: Vec<Watching>,
+}
+
+/// Suites cannot be watched together.
+#[derive(Debug, thiserror::Error)]
+pub enum Unplanned {
+    /// Two have the same name.
+    #[error("two suites are called `{0}`: what is kept of them could not be told apart")]
+    Twice(String),
+    /// More ways of telling that a session is over than there are bits.
+    #[error("{0} suites differ in when a session is over (`[watch]`); at most 32 may")]
+    Closings(usize),
+    /// They name the session by different attributes.
+    #[error("suites name the session by different attributes (`{0}` and `{1}`): watch them apart")]
+    Attributes(String, String),
+}
+
+impl Plan {
+    /// The suites, each with when its sessions are over.
+    ///
+    /// # Errors
+    /// They cannot be watched together.
+    pub fn new(suites: Vec<(Suite, Closing)>) -> Result<Self, Unplanned> {
+        let mut closings: Vec<Closing> = Vec::new();
+        let mut planned: Vec<Watching> = Vec::new();
+        for (suite, closing) in suites {
+            if planned.iter().any(|other| other.suite.name == suite.name) {
+                return Err(Unplanned::Twice(suite.name));
+            }
+            let at = closings.iter().position(|known| *known == closing).unwrap_or_else(|| {
+                closings.push(closing.clone());
+                closings.len() - 1
+            });
+            let bit = u32::try_from(at).ok().and_then(|at| 1u32.checked_shl(at)).unwrap_or(0);
+            let by = row::BY.map(str::to_owned).to_vec();
+            planned.push(Watching { suite: watched(suite), closing, by, bit });
+        }
+        if closings.len() > 32 {
+            return Err(Unplanned::Closings(closings.len()));
+        }
+        let plan = Self { suites: planned };
+        let mut attributes = plan.suites.iter().filter_map(|watching| watching.suite.recorded.session.as_ref());
+        if let Some(first) = attributes.next()
+            && let Some(other) = attributes.find(|other| *other != first)
+        {
+            return Err(Unplanned::Attributes(first.clone(), other.clone()));
+        }
+        Ok(plan)
+    }
+
+    /// The bits of all suites.
+    pub fn all(&self) -> u32 {
+        self.suites.iter().fold(0, |all, watching| all | watching.bit)
+    }
+
+    /// The attribute of spans that names their session, where a suite says so.
+    pub fn session_attribute(&self) -> Option<&String> {
+        self.suites.iter().find_map(|watching| watching.suite.recorded.session.as_ref())
+    }
+
+    /// By what records say that their session has ended, for any suite.
+    pub fn ends(&self) -> Arc<[String]> {
+        let mut ends: Vec<String> = self.suites.iter().flat_map(|w| w.closing.ends.iter().cloned()).collect();
+        ends.sort_unstable();
+        ends.dedup();
+        ends.into()
+    }
+
+    /// The longest that any suite waits for a session to be quiet.
+    pub fn longest_idle(&self) -> std::time::Duration {
+        self.suites.iter().map(|watching| watching.closing.idle).max().unwrap_or_default()
+    }
+}
+
+/// The suite without its cases, and without what says which recordings a run takes. Whoever is judged is judged in every
+/// version: which one it was is told apart in windows.
+fn watched(mut suite: Suite) -> Suite {
+    suite.cases = None;
+    suite.checks.retain(|check| check.case.is_none());
+    suite.trials = None;
+    suite.recorded.case = None;
+    suite.recorded.trial = None;
+    suite.recorded.max_age = None;
+    suite.subject = suite.subject.map(|subject| Subject { version: None, ..subject });
+    suite
+}
+
+impl Watching {
+    /// Whether a session is of an agent that the suite does not judge. One that does not say its agent may be.
+    pub fn is_of_another(&self, agent: Option<&str>) -> bool {
+        self.suite.subject.as_ref().is_some_and(|subject| agent.is_some_and(|agent| agent != subject.agent))
+    }
+}
