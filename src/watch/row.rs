@@ -154,10 +154,12 @@ impl Body {
         for verdict in &event.verdicts {
             let Some(check) = plan.checks.get(verdict.check as usize) else { continue };
             let about = verdict.findings.iter().find(|f| f.status == verdict.status).or(verdict.findings.first());
+            let why = about.map(|finding| finding.reason.as_str()).filter(|_| verdict.reason.is_empty());
+            let why = why.unwrap_or(&verdict.reason);
             let said = Said {
                 status: verdict.status,
                 score: verdict.score.filter(|score| *score != 0.0 && *score != 1.0),
-                reason: if verdict.status == Status::Pass { String::new() } else { short(&verdict.reason) },
+                reason: if verdict.status == Status::Pass { String::new() } else { short(why) },
                 place: about.and_then(|finding| place(session, finding.subject)),
             };
             self.checks.insert(check.id.clone(), said);
