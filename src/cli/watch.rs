@@ -5,9 +5,9 @@ mod summary;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::Runtime;
@@ -163,7 +163,8 @@ pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     let clock: Arc<dyn Clock> = Arc::new(System);
     let (inbox, recovered) = inbox(args, context, &plan, &state)?;
     context.note(&told_of(recovered));
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).thread_name("watch").enable_all().build();
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).thread_name("watch").enable_all().build();
     let runtime = runtime.map_err(|why| Failure::new(exit::BUG, format_args!("no thread could be started: {why}")))?;
     let mut sources: Vec<Box<dyn Source>> = Vec::new();
     for folder in &args.from {

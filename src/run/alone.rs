@@ -29,9 +29,8 @@ pub struct Judged {
 pub fn judge(job: &Job<'_>, session: &Session<'_>, at: Ordinal) -> Result<Judged, Problem> {
     let (mut done, mut tools, mut mine) = (Done::default(), BTreeSet::new(), true);
     let room = Room { all: 1, passed: 0 };
-    let judged = catch_unwind(AssertUnwindSafe(|| {
-        element::whole(job, session, at, &mut tools, room, &mut mine, &mut done)
-    }));
+    let judged =
+        catch_unwind(AssertUnwindSafe(|| element::whole(job, session, at, &mut tools, room, &mut mine, &mut done)));
     match judged {
         Ok(Ok(())) => {}
         Ok(Err((_, problem))) => return Err(problem),

@@ -272,6 +272,9 @@ mod tests {
         fs::write(&path, "[{\"seatrial\":1,\"id\":\"1\",\"turns\":[]}]").unwrap();
         assert!(matches!(look(&path, &ReadOptions::default()), Ok(Looked::Whole)));
         fs::write(&path, "").unwrap();
-        assert!(look(&path, &ReadOptions::default()).is_err() || matches!(look(&path, &ReadOptions::default()), Ok(Looked::Unknown)));
+        assert!(
+            look(&path, &ReadOptions::default()).is_err()
+                || matches!(look(&path, &ReadOptions::default()), Ok(Looked::Unknown))
+        );
     }
 }

@@ -142,7 +142,8 @@ fn events(row: &WatchedRow) -> Vec<Value> {
             "severityNumber": 9,
             "attributes": attributes,
         });
-        if let Some((trace, span)) = said.place.as_ref().or(body.place.as_ref()).filter(|(t, s)| is_id(t, 32) && is_id(s, 16))
+        if let Some((trace, span)) =
+            said.place.as_ref().or(body.place.as_ref()).filter(|(t, s)| is_id(t, 32) && is_id(s, 16))
         {
             event["traceId"] = json!(trace);
             event["spanId"] = json!(span);

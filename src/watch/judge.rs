@@ -105,6 +105,9 @@ struct Ahead {
 /// A session that is looked at, and how likely that was.
 type Admitted<'m, 'a> = (&'m mut Arrived<'a>, Ahead, f64);
 
+/// Finds the versions of sessions that count now, by their names.
+pub type Known<'k, E> = dyn Fn(&[&str]) -> Result<BTreeMap<String, Current>, E> + 'k;
+
 /// Holds sessions against a suite. `known` finds the versions that count now.
 ///
 /// # Errors
@@ -113,7 +116,7 @@ pub fn judge<E: From<Unasked>>(
     watching: &Watching,
     sessions: &mut [&mut Arrived<'_>],
     bench: &Bench<'_>,
-    known: &dyn Fn(&[&str]) -> Result<BTreeMap<String, Current>, E>,
+    known: &Known<'_, E>,
     admit: &mut dyn Admitting,
 ) -> Result<Outcome, E> {
     let mut outcome = Outcome::default();
@@ -255,4 +258,3 @@ fn ask(
     }
     Ok(())
 }
-

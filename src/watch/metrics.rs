@@ -151,7 +151,8 @@ impl Metrics {
         let mut out = String::new();
         let now = now(shared);
         // Writing to memory does not fail.
-        let written = text::encode_registry(&mut out, &self.registry).and_then(|()| text::encode_registry(&mut out, &now));
+        let written =
+            text::encode_registry(&mut out, &self.registry).and_then(|()| text::encode_registry(&mut out, &now));
         let _ = written.and_then(|()| text::encode_eof(&mut out));
         out
     }
@@ -200,7 +201,12 @@ fn now(shared: &Shared) -> Registry {
     now.gauge("waiting", "Memory of records that wait", Some(Unit::Bytes), standing.memory);
     now.gauge("spool", "Size of the spool", Some(Unit::Bytes), standing.spool);
     now.gauge("spool_limit", "Size that the spool may have", Some(Unit::Bytes), standing.spool_limit);
-    now.gauge("ready", "Whether what was there before has been taken up", None, shared.ready.load(Ordering::Relaxed).into());
+    now.gauge(
+        "ready",
+        "Whether what was there before has been taken up",
+        None,
+        shared.ready.load(Ordering::Relaxed).into(),
+    );
     now.gauge("troubles", "Things that are wrong now", None, lock(&shared.troubles).len() as u64);
     now.counter("records", "Spans and log records that were received", counts.records);
     now.counter("unreadable_records", "Records that could not be read", counts.unreadable);
@@ -220,7 +226,8 @@ fn now(shared: &Shared) -> Registry {
             left.get_or_create(&labels).set(*n as f64);
         }
         let all = [("", "", &window.total)];
-        let groups = window.groups.iter().flat_map(|(by, folds)| folds.iter().map(|(n, f)| (by.as_str(), n.as_str(), f)));
+        let groups =
+            window.groups.iter().flat_map(|(by, folds)| folds.iter().map(|(n, f)| (by.as_str(), n.as_str(), f)));
         for (by, group, fold) in all.into_iter().chain(groups) {
             let labels = |more: &[(&'static str, &str)]| -> Labels {
                 let own = [("suite", suite.as_str()), ("by", by), ("group", group)];

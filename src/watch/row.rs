@@ -106,7 +106,8 @@ pub fn ended(session: &Session<'_>) -> Option<Millis> {
 
 /// The traces of a session that are not its name: as one of them it was known before anything named it.
 pub fn traces(session: &Session<'_>) -> Vec<String> {
-    let mut traces: Vec<String> = session.turns.iter().filter_map(|turn| turn.trace_id.as_deref()).map(Into::into).collect();
+    let mut traces: Vec<String> =
+        session.turns.iter().filter_map(|turn| turn.trace_id.as_deref()).map(Into::into).collect();
     traces.sort_unstable();
     traces.dedup();
     traces.retain(|trace| *trace != *session.id);
@@ -237,7 +238,10 @@ mod tests {
         let session = session(LINE);
         let body = Body::of(&session, &BY.map(str::to_owned), &Prices::default());
         assert_eq!(body.groups["agent"], ["a"]);
-        assert_eq!((&body.groups["version"], &body.groups["tool"]), (&vec!["2".to_owned()], &vec!["f".into(), "g".into()]));
+        assert_eq!(
+            (&body.groups["version"], &body.groups["tool"]),
+            (&vec!["2".to_owned()], &vec!["f".into(), "g".into()])
+        );
         assert_eq!(body.values["session_ms"], [8.0]);
         assert_eq!(body.values["tool_error_rate"], [1.0, 2.0]);
         assert_eq!(body.split["tool_error_rate"]["f"], [1.0, 1.0]);

@@ -148,9 +148,8 @@ impl Production {
 /// A turn of a conversation, as an agent exports it.
 pub fn exported(session: &str, turn: u32, reply: &str, at: Millis, more: &[(&str, bool)]) -> Vec<u8> {
     let text = |key: &str, value: &str| json!({ "key": key, "value": { "stringValue": value } });
-    let message = |role: &str, said: &str| {
-        json!([{ "role": role, "parts": [{ "type": "text", "content": said }] }]).to_string()
-    };
+    let message =
+        |role: &str, said: &str| json!([{ "role": role, "parts": [{ "type": "text", "content": said }] }]).to_string();
     let trace = blake3::hash(format!("{session} {turn}").as_bytes()).to_hex()[..32].to_owned();
     let nanos = |ms: Millis| (i128::from(ms) * 1_000_000).to_string();
     let mut attributes = vec![

@@ -213,13 +213,17 @@ struct Closed {
     bytes: Vec<u8>,
 }
 
+/// Is told of a row: when its session ended, how likely it was to be evaluated, why it was not, and what is kept of it.
+type Each<'e> = &'e mut dyn FnMut(Millis, (f64, Option<&str>, Body));
+
 impl Watcher {
     /// Takes up what was there before.
     ///
     /// # Errors
     /// The store cannot be read; no threads.
     pub fn open(setup: Setup) -> Result<Self, WatchError> {
-        let Setup { plan, inbox, store, handle, clock, sources, outside, admitting, jobs, shape, keeping, stop } = setup;
+        let Setup { plan, inbox, store, handle, clock, sources, outside, admitting, jobs, shape, keeping, stop } =
+            setup;
         let plan = Arc::new(plan);
         let pool = rayon::ThreadPoolBuilder::new().num_threads(jobs.max(1)).stack_size(8 << 20).build();
         let pool = pool.map_err(|why| Unasked(format!("threads could not be started: {why}")))?;
@@ -342,14 +346,8 @@ impl Watcher {
         Ok(())
     }
 
-    /// Goes through the rows of a suite: when each ended, how likely it was to be evaluated, why it was not, and what is
-    /// kept of it.
-    fn rows(
-        &self,
-        suite: &str,
-        range: (Millis, Millis),
-        each: &mut dyn FnMut(Millis, (f64, Option<&str>, Body)),
-    ) -> Result<(), WatchError> {
+    /// Goes through the rows of a suite that count.
+    fn rows(&self, suite: &str, range: (Millis, Millis), each: Each<'_>) -> Result<(), WatchError> {
         let mut after = (Millis::MIN, 0);
         loop {
             let rows = self.handle.block_on(self.store.watched_between(suite, range, after, ROWS))?;
@@ -528,12 +526,7 @@ impl Watcher {
     }
 
     /// Enters what came of sessions, and counts it.
-    fn enter(
-        &self,
-        outcomes: Vec<(&Watching, Outcome)>,
-        places: &[Place],
-        now: Millis,
-    ) -> Result<(), WatchError> {
+    fn enter(&self, outcomes: Vec<(&Watching, Outcome)>, places: &[Place], now: Millis) -> Result<(), WatchError> {
         let metrics = &self.shared.metrics;
         let (mut looked, mut items) = (Vec::new(), Vec::new());
         for (watching, outcome) in outcomes {

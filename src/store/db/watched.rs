@@ -155,12 +155,9 @@ impl Store {
         }
         let place = |p: &Place| vec![Arg::from(&p.source), (&p.file).into(), p.place.into(), now.into()];
         let tail = " ON CONFLICT (source, file) DO UPDATE SET place = excluded.place, stored = excluded.stored";
-        for sql in Sql::inserts(
-            self.0.dialect,
-            "watch_places (source, file, place, stored)",
-            places.iter().map(place),
-            tail,
-        ) {
+        for sql in
+            Sql::inserts(self.0.dialect, "watch_places (source, file, place, stored)", places.iter().map(place), tail)
+        {
             tx.run(&sql).await?;
         }
         tx.commit().await?;

@@ -226,9 +226,10 @@ impl Source for Folder {
             return Ok(true);
         }
         for (path, stat) in self.files()? {
-            let unchanged = self.done.get(&path).is_some_and(|(then, settled)| {
-                *then == stat && (*settled || !self.is_settled(stat))
-            });
+            let unchanged = self
+                .done
+                .get(&path)
+                .is_some_and(|(then, settled)| *then == stat && (*settled || !self.is_settled(stat)));
             if unchanged {
                 continue;
             }

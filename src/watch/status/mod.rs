@@ -17,7 +17,8 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+    X_FRAME_OPTIONS,
 };
 use axum::http::{HeaderMap, HeaderValue, Response, StatusCode};
 use axum::routing::get;
@@ -139,7 +140,11 @@ fn is_ours(host: &str, named: Option<&str>) -> bool {
 }
 
 async fn style() -> Response<Body> {
-    answer(StatusCode::OK, "text/css; charset=utf-8", format!("{}{}", parts::STYLE[0], include_str!("assets/status.css")))
+    answer(
+        StatusCode::OK,
+        "text/css; charset=utf-8",
+        format!("{}{}", parts::STYLE[0], include_str!("assets/status.css")),
+    )
 }
 
 async fn metrics(State(app): State<Arc<App>>) -> Response<Body> {

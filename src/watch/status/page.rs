@@ -182,7 +182,12 @@ fn suite(name: &str, row: &[Option<&Window>], every: Millis) -> Suite {
         Some(Number {
             name: name.clone(),
             mean: number(measure.mean()?),
-            quantiles: row.iter().rev().flatten().find_map(|w| w.total.metrics.get(name)?.quantiles()).map(|q| q.map(number)),
+            quantiles: row
+                .iter()
+                .rev()
+                .flatten()
+                .find_map(|w| w.total.metrics.get(name)?.quantiles())
+                .map(|q| q.map(number)),
             trend: chart::line(&format!("mean of {name}, over time"), &trend, None),
         })
     });

@@ -71,7 +71,14 @@ fn what_comes_after_a_session_was_let_go_of_is_counted_and_not_taken_for_all_of_
     watch.turns();
     production.pass(QUIET + 600);
     watch.turns();
-    assert_eq!(watch.inbox.standing(1), crate::receive::homes::Standing { spool: watch.inbox.standing(1).spool, spool_limit: 64 << 20, ..Default::default() });
+    assert_eq!(
+        watch.inbox.standing(1),
+        crate::receive::homes::Standing {
+            spool: watch.inbox.standing(1).spool,
+            spool_limit: 64 << 20,
+            ..Default::default()
+        }
+    );
     watch.send(&production.turn("a", 2, "it is ok"));
     production.pass(QUIET);
     watch.turns();
@@ -191,7 +198,11 @@ fn whoever_is_killed_whenever_loses_nothing_and_counts_nothing_twice() {
             let session = random.u64(..40);
             let turn = sent.entry(session).or_default();
             *turn += 1;
-            watch.send(&production.turn(&format!("s{session:02}"), *turn, if session % 3 == 0 { "no" } else { "ok" }));
+            watch.send(&production.turn(
+                &format!("s{session:02}"),
+                *turn,
+                if session.is_multiple_of(3) { "no" } else { "ok" },
+            ));
         }
         production.pass(random.u64(..120));
         if random.bool() {
@@ -207,10 +218,10 @@ fn whoever_is_killed_whenever_loses_nothing_and_counts_nothing_twice() {
     watch.turns();
     let told = production.told();
     assert_eq!(told.len(), sent.len(), "every session, once");
-    let failed = sent.keys().filter(|session| **session % 3 == 0).count() as u64;
+    let failed = sent.keys().filter(|session| session.is_multiple_of(3)).count() as u64;
     assert!(told.iter().all(|(session, _, verdict)| {
         let n: u64 = session[1..].parse().unwrap();
-        *verdict == if n % 3 == 0 { "fail" } else { "pass" }
+        *verdict == if n.is_multiple_of(3) { "fail" } else { "pass" }
     }));
     let (pass, fail, error, _) = watch.windows("s");
     assert_eq!((pass, fail, error), (sent.len() as u64 - failed, failed, 0));

@@ -278,7 +278,8 @@ mod tests {
     #[test]
     fn a_session_counts_as_many_times_as_it_stands_for_others() {
         // y = 1, 0, 1, 1, 0 with inclusion 1, 1, .1, .1, .5: Hajek .875 (statistics.md).
-        let y = [(1.0, Status::Pass), (1.0, Status::Fail), (0.1, Status::Pass), (0.1, Status::Pass), (0.5, Status::Fail)];
+        let y =
+            [(1.0, Status::Pass), (1.0, Status::Fail), (0.1, Status::Pass), (0.1, Status::Pass), (0.5, Status::Fail)];
         let fold = of(&y.map(|(inclusion, status)| (1.0 / inclusion, body(status, 1.0))));
         let rate = fold.checks["c"].pass_rate().unwrap();
         assert!((rate.value - 0.875).abs() < 1e-9);
