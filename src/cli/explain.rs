@@ -8,6 +8,7 @@ mod reference;
 mod review;
 mod routing;
 mod topics;
+mod watching;
 
 use std::fmt::Write;
 

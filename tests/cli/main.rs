@@ -50,4 +50,5 @@ mod suites;
 mod telemetry;
 mod telemetry_traps;
 mod watch;
+mod watching;
 mod which_reports;

@@ -37,9 +37,10 @@ fn agents() -> String {
     format!("```text\n{}\n```\n", kinds.join("\n\n\n"))
 }
 
-const SECTIONS: [&str; 13] = [
+const SECTIONS: [&str; 14] = [
     "exit codes",
     "promote",
+    "watching",
     "gate",
     "suite",
     "agents",

@@ -58,6 +58,11 @@ pub(super) static TOPICS: &[Topic] = &[
     },
     Topic { name: "settings", summary: "seatrial.toml, SEATRIAL_* variables and flags.", text: settings },
     Topic { name: "suite", summary: "The tables of a suite and their keys.", text: suite },
+    Topic {
+        name: "watching",
+        summary: "What watching production does, and what it does when something goes wrong.",
+        text: super::watching::watching,
+    },
 ];
 
 fn exit_codes() -> String {

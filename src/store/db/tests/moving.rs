@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use crate::ledger::{Answer, Content, DecidedBy};
 use crate::model::digest::Digest;
 use crate::redact::Redacted;
+use crate::store::db::migrate::KNOWN;
 use crate::store::db::testing::{Testing, id, items, on_both, postgres, said, sqlite};
 use crate::store::db::{ItemFilter, LogRow, Role, Store, Untaken};
 
@@ -97,7 +98,7 @@ on_both! {
             (lines.replacen("\"reviewers\":", "\"reviewer_s\":", 1), "has no column `reviewer_s`"),
             (lines.replacen("\"holds\":1", "\"holds\":\"1\"", 1), "`holds` of `items` is of another type"),
             (lines.replacen("\"form\":", "\"form\":9", 1), "written by a later seatrial"),
-            (lines.replacen("\"form\":5", "\"form\":3", 1), "written by an earlier seatrial (form 3)"),
+            (lines.replacen(&format!("\"form\":{KNOWN}"), "\"form\":3", 1), "written by an earlier seatrial (form 3)"),
             (format!("{lines}{}\n", all[1]), "it goes on after its last line"),
             ("{}\n".to_owned(), "not an export of a store"),
             (String::new(), "it ends before its last line"),

@@ -1,0 +1,62 @@
+//! What watching production does, and what it does when something goes wrong.
+
+/// The topic `watching`.
+pub(super) fn watching() -> String {
+    TEXT.trim_start().to_owned()
+}
+
+const TEXT: &str = "
+`seatrial watch SUITES` applies suites to what really happens, by the very code that a run applies them with. `[[case]]` and
+`[gate]` do not apply; `[subject] agent` says whose sessions a suite looks at, and every version of it is looked at.
+
+Sources
+  OTLP over HTTP (--listen) and gRPC (--grpc): what agents and collectors export. It is in --state on disk before it is
+  acknowledged.
+  A folder that grows (--from): every format of `seatrial explain formats`, plain, gzip or Zstandard. Files that lie in lines
+  are read on from where they were, also after a restart, when they are renamed, and when they are packed; others are read
+  once nobody has written to them for 5 seconds. A file is known by its first line.
+
+When a session is over
+  said      a record carries one of --end as an attribute (of any value but false) or as its name, or as the name of an event
+  idle      nothing of it has arrived for --idle (15m)
+  age       it began --max-age ago (24h): it is cut off; what comes later is counted as late
+  size      more than 100,000 records or 64 MiB: it is cut off and an `error`, never a pass
+  More of it may come for --late (10m) after that: then the whole of it is judged again, as one version more. Only the latest
+  version counts, in every number.
+
+What is kept
+  A row for each version of a session, in the store, for --keep (30d) and at most 5,000,000 of them: the groups that the
+  session counts in, its numbers and the verdicts; nothing of what was said. Windows (--window, 5m) are added up from rows, and
+  anew when something comes late. A session counts as many times as it stands for others (1 / how likely it was to be looked
+  at). Verdicts that go to people are in their queue (`seatrial explain review`).
+  Groups: agent, version, model, tool, flow. Of each, a window tells the 50 largest apart; all others are in `(other)`.
+
+Seen from outside (--status, 127.0.0.1:9464)
+  /          a page for people: what is open, what the checks say over the last hours, what is wrong now
+  /metrics   for Prometheus, all names begin with seatrial_watch_
+  /healthz   200 while the process lives
+  /readyz    200 when what was there before is taken up and what is over becomes verdicts; 503 with the reason otherwise
+  --export URL tells the backend there (OTLP over HTTP, /v1/logs) of every verdict, at least once and in order, as an event
+  `gen_ai.evaluation.result` below the span that was evaluated.
+
+Control
+  SIGHUP reads suites and settings again; bad ones are refused, and the old ones go on. SIGTERM and an interrupt end it in
+  order (exit 0): what is over is judged, what is going on stays on disk. --drain takes what is there and ends.
+
+When something goes wrong                      what happens                                  the metric that says so
+  the process is killed                        the next one goes on; nothing is lost or twice
+  the disk or the store takes nothing          agents are told to come again; turns are       turn_errors_total, refused_requests_total
+                                               tried again; nothing is let go of
+  the spool is half full                       what is over is let go of early                early_releases_total
+  the spool is full                            agents are told to come again                  refused_requests_total
+  the clock is set                             no session ends by it; windows are added up    clock_jumps_total
+                                               anew; nothing is taken out for an hour
+  a session never ends, or is huge             it is cut off                                  closed_total{by=\"age\"}, {by=\"size\"}
+  spans from the future (by more than 5m)      the session counts when it arrived             future_sessions_total
+  everything is sent again                     it is known, and changes nothing               sessions_total{outcome=\"known\"}
+  more comes than can be put to a session      it is counted, and not taken for all of it     late_sessions_total
+  many distinct values                         they are gathered in `(other)`
+  a check panics                               an `error` of that verdict, nothing else       check_panics_total
+  a source cannot be read                      it is tried again                              source_errors_total, troubles
+  the backend takes no events                  they are told later                            exported_events_total{result=\"failed\"}
+";
