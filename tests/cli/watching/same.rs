@@ -13,7 +13,7 @@ const CHECKS: &str = r#"
 id = "well"
 on = { kind = "tool" }
 check = "status"
-value = "ok"
+is = "ok"
 
 [[turn]]
 id = "short"
