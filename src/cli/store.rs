@@ -11,7 +11,7 @@ use crate::ledger::Millis;
 use crate::model::duration;
 use crate::promote::book::unbelievable;
 use crate::report::safe;
-use crate::store::db::{Info, Seen};
+use crate::store::db::{Info, Seen, Unsound};
 
 /// Arguments of `seatrial store`.
 #[derive(Debug, clap::Args)]
@@ -128,18 +128,21 @@ fn note(opened: &Opened, what: &str, now: Millis) -> Result<(), Failure> {
 
 fn info(opened: &Opened, check: bool, json: bool, context: &Context) -> Result<u8, Failure> {
     let info = opened.wait(opened.store().info())?;
-    let mut damage = if check { opened.wait(opened.store().damage())? } else { Vec::new() };
-    if check && damage.is_empty() {
-        damage.extend(unbelievable(opened.wait(opened.store().promotion_log())?));
+    let mut damage = if check { opened.wait(opened.store().damage())? } else { Unsound::default() };
+    if check
+        && damage.is_none()
+        && let Some(why) = unbelievable(opened.wait(opened.store().promotion_log())?)
+    {
+        damage.add(why);
     }
-    let code = if damage.is_empty() { exit::PASSED } else { exit::INCOMPLETE };
+    let code = if damage.is_none() { exit::PASSED } else { exit::INCOMPLETE };
     let Info { form, rows, bytes, sessions, purged } = info;
     if json {
         let rows: serde_json::Map<_, _> = rows.iter().map(|(name, n)| ((*name).to_owned(), (*n).into())).collect();
         let line = serde_json::json!({
             "schema": 1, "store": opened.store().shown(), "form": form, "bytes": bytes, "rows": rows,
             "sessions": { "kept": sessions.0, "bytes": sessions.1, "purged": purged },
-            "damage": check.then_some(damage),
+            "damage": check.then_some(damage.told), "damaged": check.then_some(damage.all),
         });
         return context.print(format!("{line}\n").as_bytes(), code);
     }
@@ -150,16 +153,14 @@ fn info(opened: &Opened, check: bool, json: bool, context: &Context) -> Result<u
     }
     text.push_str(&format!("sessions  {} to read, {} bytes; {purged} purged\n", sessions.0, sessions.1));
     if check {
-        match damage.first() {
-            None => text.push_str("damage    none\n"),
-            Some(first) => {
-                let more = damage.len() - 1;
-                text.push_str(&format!(
-                    "damage    {first}{}\n",
-                    if more > 0 { format!(" and {more} more") } else { String::new() }
-                ));
-            }
-        }
+        let told = damage.told.len() as u64;
+        let all = match damage.all {
+            0 => "none".to_owned(),
+            n if n > told => format!("{n}, of which these are the first {told}"),
+            n => n.to_string(),
+        };
+        text.push_str(&format!("damage    {all}\n"));
+        damage.told.iter().for_each(|what| text.push_str(&format!("  {}\n", what.replace('\n', "\n  "))));
     }
     context.print(crate::report::safe::terminal(&text).as_bytes(), code)
 }

@@ -134,7 +134,7 @@ fn counts(suite: &SuiteSummary) -> String {
     let left: u64 = suite.sessions.left_out.values().sum();
     let cases = &suite.cases;
     let mut parts = vec![format!("{} of {} passed", cases.passed, cases.total)];
-    parts.extend(not_passed(cases));
+    parts.extend(not_passed(cases).map(|(n, what)| format!("{n} {what}")));
     if cases.flaky > 0 {
         parts.push(format!("{} flaky", cases.flaky));
     }

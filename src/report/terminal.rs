@@ -210,7 +210,7 @@ impl<'d> Terminal<'d> {
         )?;
         let cases = &suite.cases;
         let mut parts = vec![format!("{} passed", cases.passed)];
-        parts.extend(not_passed(cases));
+        parts.extend(not_passed(cases).map(|(n, what)| format!("{n} {what}")));
         let flaky = if cases.flaky > 0 { format!(", {} of them flaky", cases.flaky) } else { String::new() };
         writeln!(out, "  {DIM}cases{DIM:#}    {}: {}{flaky}", cases.total, parts.join(", "))?;
         // Not every case passed and yet the suite did: what allowed it. And whatever statistics or a baseline decided.

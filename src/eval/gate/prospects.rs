@@ -76,7 +76,7 @@ impl Prospects {
         if worst != best && !(waits && errs) {
             return if waits { None } else { Some(Decision::Unmeasured) };
         }
-        if self.ways(errs).is_none() {
+        if self.ways().is_none() {
             return (!waits).then_some(Decision::Unmeasured);
         }
         let sorts: Vec<(&[May], u64)> = self.sorts.iter().map(|(options, n)| (&options[..], *n)).collect();
@@ -120,11 +120,13 @@ impl Prospects {
     }
 
     /// How many counts there are to go through, at most; `None` where they are too many.
-    fn ways(&self, errs: bool) -> Option<u64> {
+    ///
+    /// What people make of cases that are alike, and then what those may count that erred, is one spread of them over every
+    /// way in which one of them may count.
+    fn ways(&self) -> Option<u64> {
         self.sorts.iter().try_fold(1u64, |ways, (options, n)| {
-            let errors = if errs { options.iter().map(|may| may.0.len()).max() } else { None };
-            let more = spreads(*n, options.len())?.checked_mul(spreads(*n, errors.unwrap_or(1))?)?;
-            ways.checked_mul(more).filter(|ways| *ways <= MOST)
+            let counts = options.iter().map(|may| may.0.len()).sum();
+            ways.checked_mul(spreads(*n, counts)?).filter(|ways| *ways <= MOST)
         })
     }
 }
@@ -263,5 +265,29 @@ mod tests {
         assert_eq!(prospects(&[(1000, &open)]).settle(Method::Ppi, &always), None, "it need not wait, and does");
         let erred = [May::anything()];
         assert_eq!(prospects(&[(1000, &erred)]).settle(Method::Ppi, &always), Some(Decision::Unmeasured));
+    }
+    #[test]
+    fn as_many_ways_are_told_as_are_gone_through() {
+        let one_by_one = |n: u64, options: &[May]| {
+            let mut ways = 0;
+            let _ = each_way(&[(options, n)], &mut BTreeMap::new(), &mut |chosen| {
+                let sorts: Vec<(&[Counts], u64)> = chosen.iter().map(|(may, n)| (&may.0[..], *n)).collect();
+                each_way(&sorts, &mut BTreeMap::new(), &mut |_| {
+                    ways += 1;
+                    Continue(())
+                })
+            });
+            ways
+        };
+        let (two, three) = (May::of([Failed, Passed]), May::anything());
+        for options in
+            [vec![May::of([Passed])], vec![two.clone()], vec![May::of([Anyway]), two.clone()], vec![two, three]]
+        {
+            for n in [1, 2, 7, 20] {
+                assert_eq!(prospects(&[(n, &options)]).ways(), Some(one_by_one(n, &options)), "{n} of {options:?}");
+            }
+            let many = options.iter().map(|may| may.0.len()).sum::<usize>() > 4;
+            assert_eq!(prospects(&[(80, &options)]).ways().is_none(), many, "1,929,501 ways are too many");
+        }
     }
 }

@@ -14,7 +14,7 @@ use crate::eval::gate::{Decision, SuiteSummary};
 use crate::eval::spend::Spend;
 use crate::net::percent;
 use crate::report::Drawn;
-use crate::report::counts::not_passed;
+use crate::report::counts::{grouped, not_passed};
 
 /// Its own style, after that of any page with a session.
 const STYLE: &[&str] = &[parts::STYLE[0], parts::STYLE[1], include_str!("page/run.css")];
@@ -143,15 +143,11 @@ fn gate(drawn: Drawn<'_>) -> String {
 /// How the cases went, in words; what there is none of is left out.
 fn counts(suite: &SuiteSummary) -> String {
     let c = &suite.cases;
-    let mut parts = vec![format!("{} of {} cases passed", c.passed, c.total)];
-    parts.extend(not_passed(c));
-    for (n, what) in [(c.surprises, "passed by surprise"), (c.flaky, "flaky")] {
-        if n > 0 {
-            parts.push(format!("{n} {what}"));
-        }
-    }
+    let mut parts = vec![format!("{} of {} cases passed", grouped(c.passed), grouped(c.total))];
+    let among = [(c.surprises, "passed by surprise"), (c.flaky, "flaky")].into_iter().filter(|(n, _)| *n > 0);
+    parts.extend(not_passed(c).chain(among).map(|(n, what)| format!("{} {what}", grouped(n))));
     let s = &suite.sessions;
-    parts.push(format!("{} of {} sessions evaluated", s.evaluated, s.read));
+    parts.push(format!("{} of {} sessions evaluated", grouped(s.evaluated), grouped(s.read)));
     if let Some(spent) = suite.spent() {
         parts.push(format!("models: {}", spent.told()));
     }

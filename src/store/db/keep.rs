@@ -148,23 +148,24 @@ impl Store {
         sql.query().execute(&self.0.pool).await.map(|_| ()).map_err(|e| self.told(e))
     }
 
-    /// Looks through all of it for damage: of a SQLite file, and whether its rows add up ([`super::sound`]). What was found,
-    /// the first of it, and nothing where all is well.
+    /// Looks through all of it for damage: of a SQLite file, and whether its rows add up ([`super::sound`]). Of a damaged file
+    /// SQLite itself stops counting at 100.
     ///
     /// # Errors
     /// It cannot be read at all.
-    pub async fn damage(&self) -> Result<Vec<String>, StoreError> {
+    pub async fn damage(&self) -> Result<Unsound, StoreError> {
         if self.0.dialect == Dialect::Sqlite {
             let found = self.all(&Sql::new("PRAGMA integrity_check"), |row| row.try_get::<String, _>(0)).await?;
-            let found: Vec<String> = found.into_iter().filter(|line| line != "ok").collect();
-            if !found.is_empty() {
-                return Ok(found);
+            let mut damaged = Unsound::default();
+            found.into_iter().filter(|line| line != "ok").for_each(|line| damaged.add(line));
+            if !damaged.is_none() {
+                return Ok(damaged);
             }
         }
         let told = |why| self.told(why);
         let mut begun = self.0.pool.begin_with(self.0.dialect.one_moment()).await.map_err(told)?;
         let unsound = sound::look(&mut begun).await.map_err(told)?;
         begun.rollback().await.map_err(told)?;
-        Ok(unsound.told)
+        Ok(unsound)
     }
 }

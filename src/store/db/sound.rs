@@ -36,7 +36,13 @@ pub struct Unsound {
 }
 
 impl Unsound {
-    pub(super) fn add(&mut self, what: String) {
+    /// Whether all adds up.
+    pub fn is_none(&self) -> bool {
+        self.all == 0
+    }
+
+    /// Adds one more.
+    pub fn add(&mut self, what: String) {
         self.all += 1;
         if self.told.len() < MOST_TOLD {
             self.told.push(what);

@@ -76,6 +76,9 @@ fn no_page_keeps_anybody_out() {
                     browser.eval("document.documentElement.scrollWidth - innerWidth").as_i64() <= Some(0),
                     "{path} {phone}"
                 );
+                let sideways = "Math.max(0, ...[...document.querySelectorAll('table')].map((t) => t.parentNode) \
+                                .map((of) => of.scrollWidth - of.clientWidth))";
+                assert!(!phone || browser.eval(sideways).as_i64() == Some(0), "{path}: a table scrolls sideways");
                 scanned += 1;
             }
         }

@@ -7,7 +7,7 @@ use crate::model::digest::Digest;
 use crate::redact::Redacted;
 use crate::store::db::migrate::KNOWN;
 use crate::store::db::testing::{Testing, id, items, on_both, postgres, said, sqlite};
-use crate::store::db::{ItemFilter, LogRow, Role, Store, Untaken};
+use crate::store::db::{ItemFilter, LogRow, Role, Store, Unsound, Untaken};
 
 /// Something in every table that is exported.
 async fn fill(store: &Store) {
@@ -167,6 +167,6 @@ on_both! {
         assert!(why.contains("promotions: 1 rows"), "{why}");
         // And as it was it is taken in; what adds up is no damage.
         on.store.take_in(&mut lines.as_bytes(), |_| None).await.unwrap().unwrap();
-        assert_eq!(on.store.damage().await.unwrap(), Vec::<String>::new());
+        assert_eq!(on.store.damage().await.unwrap(), Unsound::default());
     }
 }
