@@ -22,13 +22,13 @@ use crate::suite::{CheckDef, Suite};
   seatrial calibrate suites/ --labels labels.jsonl > threshold.patch && git apply threshold.patch
   seatrial calibrate suites/ --write
 
-Compares the verdicts of judges with what people said of them, for every check that asks a judge, and recommends the
-lowest `review.below` from which on verdicts can be left to the judge: at most --alpha of those are wrong, except with a
-probability of --delta. It holds for the check, its rubric and its judge as they are now: labels of others are not counted,
+Compares the verdicts of judges with what people said of them, for every check that asks a judge, and recommends the \
+lowest `review.below` from which on verdicts can be left to the judge: at most --alpha of those are wrong, except with a \
+probability of --delta. It holds for the check, its rubric and its judge as they are now: labels of others are not counted, \
 nor are labels that were not drawn at random from all verdicts (`review.audit`, or `always`).
 
-The change of the suite is printed as a patch for `git apply` or `patch -p1` (the report then goes to standard error); with
---write it is made. Ends 0 when every threshold is shown, whether or not it has to change, 4 when one cannot be shown, 2
+The change of the suite is printed as a patch for `git apply` or `patch -p1` (the report then goes to standard error); with \
+--write it is made. Ends 0 when every threshold is shown, whether or not it has to change, 4 when one cannot be shown, 2 \
 when there is nothing to calibrate or labels cannot be read, 5 when something could not be written.")]
 pub struct Args {
     /// Suites: files, or folders in which every suite is taken.

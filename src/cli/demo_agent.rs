@@ -19,9 +19,9 @@ Examples:
   curl -d '{\"message\":\"Where is A100?\"}' -H 'content-type: application/json' http://127.0.0.1:8080/chat
   seatrial demo-agent --fault loop                   looks the same order up again and again
 
-A small support agent without any model: it looks up, cancels and refunds orders A100, B200 and C300, says the same to
-the same words, and sends spans by OTLP. It speaks `POST /chat` (JSON, or server-sent events with `\"stream\": true`) and
-OpenAI's `POST /v1/chat/completions`; `GET /state?session_id=..` is the world after a session, `POST /reset` makes it anew.
+A small support agent without any model: it looks up, cancels and refunds orders A100, B200 and C300, says the same to \
+the same words, and sends spans by OTLP. It speaks `POST /chat` (JSON, or server-sent events with `\"stream\": true`) and \
+OpenAI's `POST /v1/chat/completions`; `GET /state?session_id=..` is the world after a session, `POST /reset` makes it anew. \
 What goes wrong is chosen by --fault, by the header `x-demo-fault`, or by words such as `[demo:pii]` in a message.")]
 pub struct Args {
     /// Where it listens: an address or a port of this machine, 0 for any free one.

@@ -17,10 +17,10 @@ use crate::report::diff;
   seatrial diff reports/main reports/latest --labels labels.jsonl
   seatrial diff reports/main reports/latest --json
 
-Cases are paired by id, checks by what they ask (their digest): a check that changed is named and not compared. Ends 0
-whatever it finds; with --exit-code 1 when something that passed before does not pass any more: a blocking check newly
-fails or is no longer measured, a case or suite is gone. What people decided is laid over both runs, from the store or from
-an export by --labels. Ends 2 when a run cannot be read, and 2 or 5
+Cases are paired by id, checks by what they ask (their digest): a check that changed is named and not compared. Ends 0 \
+whatever it finds; with --exit-code 1 when something that passed before does not pass any more: a blocking check newly \
+fails or is no longer measured, a case or suite is gone. What people decided is laid over both runs, from the store or from \
+an export by --labels. Ends 2 when a run cannot be read, and 2 or 5 \
 when the store cannot that knows what people decided over it.")]
 pub struct Args {
     /// The earlier run: its folder or its run.jsonl.

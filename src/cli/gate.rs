@@ -29,11 +29,11 @@ use crate::suite::filter::Filter;
   seatrial gate reports/latest --labels labels.jsonl
   seatrial gate reports/latest --json
 
-Evaluates no session and writes nothing: it decides from what the record holds, the baseline that was read for the run
-included, and says every rule of each gate. What people have decided since (`seatrial review`) takes the place of the
-verdicts that it is about, those of the audit sample included; verdicts that are open, skipped or expired stay held. With
---wait it looks again until the gate is final, and ends with 3 where it is not by then. With --baseline, system checks that are compared with it (`against =
-\"baseline\"`) are asked again; the files of their suites must lie where they lay for the run. Ends with the exit code of
+Evaluates no session and writes nothing: it decides from what the record holds, the baseline that was read for the run \
+included, and says every rule of each gate. What people have decided since (`seatrial review`) takes the place of the \
+verdicts that it is about, those of the audit sample included; verdicts that are open, skipped or expired stay held. With \
+--wait it looks again until the gate is final, and ends with 3 where it is not by then. With --baseline, system checks that are compared with it (`against = \
+\"baseline\"`) are asked again; the files of their suites must lie where they lay for the run. Ends with the exit code of \
 a run that decides so.")]
 pub struct Args {
     /// The run: its folder or its run.jsonl.

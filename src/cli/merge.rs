@@ -31,7 +31,7 @@ use crate::suite::filter::Filter;
   seatrial merge shard-1/ shard-2/ shard-3/
   seatrial merge shards/* --out reports --junit junit.xml
 
-Every shard of `seatrial run --shard I/N` is needed, each once, all of the same suites over the same recordings. Where
+Every shard of `seatrial run --shard I/N` is needed, each once, all of the same suites over the same recordings. Where \
 suites have system checks, their files must lie where they lay for the shards.
 
 Exit codes: as `seatrial run`; 2 when the shards are not those of one run (everything that differs is listed).")]

@@ -47,20 +47,23 @@ use crate::suite::settings::Flags;
 #[command(name = "seatrial", version, about, after_help = EXAMPLES, max_term_width = 100)]
 struct Cli {
     /// The settings file; without it, `seatrial.toml` is looked for from here upwards.
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE", help_heading = GLOBAL)]
     config: Option<PathBuf>,
     /// The profile of the settings file to use.
-    #[arg(long, global = true, value_name = "NAME")]
+    #[arg(long, global = true, value_name = "NAME", help_heading = GLOBAL)]
     profile: Option<String>,
     /// Colours: auto, always or never. NO_COLOR is respected.
-    #[arg(long, global = true, value_name = "WHEN")]
+    #[arg(long, global = true, value_name = "WHEN", help_heading = GLOBAL)]
     color: Option<String>,
     /// Print results only, no progress and no notes.
-    #[arg(long, short, global = true)]
+    #[arg(long, short, global = true, help_heading = GLOBAL)]
     quiet: bool,
     #[command(subcommand)]
     command: Command,
 }
+
+/// What every command takes stands apart from what it alone takes.
+const GLOBAL: &str = "Global options";
 
 const EXAMPLES: &str = "Examples:
   seatrial init                         a suite that works, to begin with

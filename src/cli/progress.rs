@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::context::{Context, eprint};
+use crate::checks::system::words;
 use crate::drive::fleet::Reached as Driven;
 use crate::report::safe;
 use crate::run::engine::Reached;
@@ -65,7 +66,7 @@ impl Progress {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         } else if self.plain.is_some() {
-            eprint(&format!("{}: {sessions} sessions, done\n", self.name));
+            eprint(&format!("{}: {}, done\n", self.name, words::counted(sessions, "session")));
         }
     }
 }

@@ -25,8 +25,8 @@ Examples:
   seatrial record -o runs/ --until-sessions 10   ten sessions, then the end
   OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318 python agent.py
 
-What was received is in `FILE.spool` before it is acknowledged, and until its session is written; when the process is
-killed, the next one at the same place goes on from there. What [redact] of seatrial.toml hides by detectors and keys is
+What was received is in `FILE.spool` before it is acknowledged, and until its session is written; when the process is \
+killed, the next one at the same place goes on from there. What [redact] of seatrial.toml hides by detectors and keys is \
 not in it either; what only its `paths` and `pseudonyms` hide is, until the session is written.
 
 Exit codes: 0; 2 when it cannot listen; 5 when sessions could not be written (they stay in the spool).")]

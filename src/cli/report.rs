@@ -22,8 +22,8 @@ use crate::suite::settings::Reports;
   seatrial report reports/latest
   seatrial report reports/latest --junit build/junit.xml
 
-Writes junit.xml, index.html, summary.json and summary.md beside the record and prints the report. What people have decided
-since the run takes the place of the verdicts that it is about, as in `seatrial gate`, and the reports say so. Ends with the
+Writes junit.xml, index.html, summary.json and summary.md beside the record and prints the report. What people have decided \
+since the run takes the place of the verdicts that it is about, as in `seatrial gate`, and the reports say so. Ends with the \
 exit code that the run has then.")]
 pub struct Args {
     /// The run: its folder or its run.jsonl.

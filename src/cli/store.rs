@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::stored::Opened;
 use super::{Context, Failure};
+use crate::checks::system::words;
 use crate::eval::exit;
 use crate::ledger::Millis;
 use crate::model::duration;
@@ -22,12 +23,12 @@ use crate::store::db::{Info, Seen, Unsound};
   seatrial store import everything.jsonl --store 'postgres://me:{{ env.DB_PASSWORD }}@host/seatrial'
   seatrial store purge --older-than 90d
 
-The store holds runs with their verdicts, what goes to people, what they say, and what was promoted: a SQLite file beside
-seatrial.toml, or a PostgreSQL database (`store`, SEATRIAL_STORE, --store). A backup is made while others go on reading
-and writing, and is a store itself. An export holds everything but people and their logins, sessions included; it goes
-from SQLite to PostgreSQL and back. What is taken in is held against itself first: decisions against the labels behind them,
-names against what they follow from, promotions against their chain. Who gave a label nobody can tell from it: whoever takes
-an export in vouches for that. Purging takes out the sessions, and leaves verdicts, labels and digests; with the
+The store holds runs with their verdicts, what goes to people, what they say, and what was promoted: a SQLite file beside \
+seatrial.toml, or a PostgreSQL database (`store`, SEATRIAL_STORE, --store). A backup is made while others go on reading \
+and writing, and is a store itself. An export holds everything but people and their logins, sessions included; it goes \
+from SQLite to PostgreSQL and back. What is taken in is held against itself first: decisions against the labels behind them, \
+names against what they follow from, promotions against their chain. Who gave a label nobody can tell from it: whoever takes \
+an export in vouches for that. Purging takes out the sessions, and leaves verdicts, labels and digests; with the \
 setting `keep_content` it happens by itself.")]
 pub struct Args {
     #[command(subcommand)]
@@ -238,8 +239,13 @@ fn purge(
     context: &Context,
 ) -> Result<u8, Failure> {
     let purged = opened.wait(opened.store().purge(before, all, dry_run, now))?;
-    let verb = if dry_run { "would be" } else { "were" };
-    let mut text = format!("{} sessions {verb} taken out, {} bytes\n", purged.sessions, purged.bytes);
+    let verb = match (dry_run, purged.sessions) {
+        (true, _) => "would be",
+        (false, 1) => "was",
+        (false, _) => "were",
+    };
+    let sessions = words::counted(purged.sessions, "session");
+    let mut text = format!("{sessions} {verb} taken out, {} bytes\n", purged.bytes);
     if purged.spared > 0 {
         text.push_str(&format!(
             "{} are as old, and somebody has yet to read them (--all takes them, too)\n",

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::checks::system::words;
 use crate::model::NanoUsd;
 use crate::redact::{Redact, With};
 
@@ -89,7 +90,7 @@ impl Driven {
 
     /// In words; what there was none of is left out.
     pub fn told(&self) -> String {
-        let mut parts = vec![format!("{} sessions driven in {:.1} s", self.sessions, self.seconds)];
+        let mut parts = vec![format!("{} driven in {:.1} s", words::counted(self.sessions, "session"), self.seconds)];
         for (n, before, after) in [
             (self.failures, "", " could not be measured"),
             (self.retries, "tried again ", " times"),

@@ -30,8 +30,8 @@ use super::context::{Context, Failure};
   seatrial promote verify airline@1.4 --to prod --artifact image.tar
   seatrial promote rollback airline --at prod --reason 'error rate'
 
-Targets and their rules are [promote.TARGET] in seatrial.toml (`seatrial explain promote`). Exit codes: 0 approved, 1
-refused by the rules, 2 usage, 3 pending on people, 4 the evidence does not show it, 5 a hook failed or the log could not
+Targets and their rules are [promote.TARGET] in seatrial.toml (`seatrial explain promote`). Exit codes: 0 approved, 1 \
+refused by the rules, 2 usage, 3 pending on people, 4 the evidence does not show it, 5 a hook failed or the log could not \
 be written.")]
 pub struct Args {
     #[command(flatten)]

@@ -27,7 +27,7 @@ use crate::report::safe;
   seatrial promote verify --head sha256:...                             the log alone
   seatrial promote verify airline@1.4 --to prod --from evidence/ --trusted-key ci.pub.pem
 
-Ends with 0 when everything is as it was approved, 1 when anything is not (the approval is void), and 4 when something is
+Ends with 0 when everything is as it was approved, 1 when anything is not (the approval is void), and 4 when something is \
 not at hand and could not be looked at.")]
 pub struct Args {
     /// The version; without it, only the log is looked at.

@@ -85,7 +85,11 @@ pub fn row(out: &mut String, what: &str, text: &str) {
 
 /// The head of a log, which somebody should keep elsewhere.
 pub fn head(sealed: &[log::Sealed], out: &mut String) {
-    row(out, "log", &format!("{} entries, head {}", sealed.len(), log::head(sealed)));
+    let entries = match sealed.len() {
+        1 => "1 entry".to_owned(),
+        n => format!("{n} entries"),
+    };
+    row(out, "log", &format!("{entries}, head {}", log::head(sealed)));
 }
 
 /// A promotion as JSON.

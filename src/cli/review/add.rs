@@ -15,7 +15,7 @@ use crate::store::record;
 #[command(after_help = "Examples:
   seatrial review add reports/latest
 
-`seatrial run` does this itself where a suite has `review`. To do it again, after the store could not be reached or the run
+`seatrial run` does this itself where a suite has `review`. To do it again, after the store could not be reached or the run \
 was killed, adds what is not there yet and nothing twice. The run itself is stored, too; a record that was edited since its
 run ended is refused, and a run that the store first learns of here is evidence for `seatrial promote` by --override only:
 nobody can tell whether its record was edited before.")]

@@ -11,11 +11,11 @@ use crate::store::db::Role;
 #[command(after_help = "Example:
   seatrial review adjudicate sbgvszv7 fail --comment \"The policy of June holds.\" --as cat
 
-An adjudicator decides alone where answers differ, two could not answer, or time ran out. Nobody decides so over an item
+An adjudicator decides alone where answers differ, two could not answer, or time ran out. Nobody decides so over an item \
 that reviewers agree on or are still to answer, except with --overrule, which the book, exports and reports show for ever.
 
-Where the store has users (`seatrial review user`) it takes the role of an adjudicator. A store without users is one
-person's: there whoever can write it adjudicates. Names are not proven in a terminal; on pages with `--auth` they are.
+Where the store has users (`seatrial review user`) it takes the role of an adjudicator. A store without users is one \
+person's: there whoever can write it adjudicates. Names are not proven in a terminal; on pages with `--auth` they are. \
 Exit codes: 0; 2 when it is refused; 5 when the store cannot be written.")]
 pub struct Args {
     /// The item, or the beginning of its name.

@@ -17,9 +17,9 @@ use crate::store::db::Seen;
   seatrial review case sbgvszv7 --suite suites/support.toml
   seatrial review case sbgvszv7 --suite suites/support.toml --id refund-without-receipt --expect-fail 30d
 
-Adds a [[case]] with what the user said, and writes the session, as redacted, to regressions/ID.jsonl beside the suite, among
-its recordings. What the suite expects of the item's case (`turn`, `reference`, `vars`) is expected of the new one. Comments
-and order of the file stay as they are. The case fails the gate as any other, unless --expect-fail says for how long it is
+Adds a [[case]] with what the user said, and writes the session, as redacted, to regressions/ID.jsonl beside the suite, among \
+its recordings. What the suite expects of the item's case (`turn`, `reference`, `vars`) is expected of the new one. Comments \
+and order of the file stay as they are. The case fails the gate as any other, unless --expect-fail says for how long it is \
 excused. A suite without cases gets the recording only: each of its sessions is a case.")]
 pub struct Args {
     /// The item: its name, or the beginning of it.

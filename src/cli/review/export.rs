@@ -24,8 +24,8 @@ use crate::store::db::ItemFilter;
   seatrial review export --content --blind --out to-label.jsonl      with sessions, to be labelled elsewhere
   seatrial review export --format a2i --out loops/           one output.json for each item that was answered
 
-A line has the item, why it was sent and how likely that was, what the check says, and every row of the book. `seatrial
-review import` takes the labels of such lines. Who exports is written down as having seen what checks and people say of
+A line has the item, why it was sent and how likely that was, what the check says, and every row of the book. `seatrial \
+review import` takes the labels of such lines. Who exports is written down as having seen what checks and people say of \
 the items, so that an answer of theirs that comes afterwards is recorded as not blind; --blind leaves all that out.")]
 pub struct Args {
     #[command(flatten)]

@@ -23,14 +23,14 @@ use crate::store::db::{Keep, Role};
 
 A line is a label by itself, a line of `seatrial review export`, or an output of A2I on one line:
   {\"item\": \"sbgvszv7...\", \"reviewer\": \"ann\", \"answer\": \"fail\", \"comment\": \"...\", \"at\": \"2026-11-27T05:40:00Z\"}
-`answer` is pass, fail or skip (with `skip_reason`). In the place of `item` may stand what its name follows from: `suite`,
-`check`, `check_digest`, `session`, `subject`, and `case_digest` where there is one. A label with the `id` of one that is there is the same label; one without
-gets an id that follows from what it says. So a file can be imported again. `shown_proposal` says whether what the check says
+`answer` is pass, fail or skip (with `skip_reason`). In the place of `item` may stand what its name follows from: `suite`, \
+`check`, `check_digest`, `session`, `subject`, and `case_digest` where there is one. A label with the `id` of one that is there is the same label; one without \
+gets an id that follows from what it says. So a file can be imported again. `shown_proposal` says whether what the check says \
 was seen before: where a line does not say, that is not known, and `seatrial calibrate` holds no judge against the label.
 
-A file is one transaction: where a line is wrong, nothing is written, unless --partial, which writes the others. Where the
-store has users, who imports must be one of them, and an adjudicator where a line has `act` adjudicate or overrule, or takes
-back what somebody else said (`act` undo).
+A file is one transaction: where a line is wrong, nothing is written, unless --partial, which writes the others. Where the \
+store has users, who imports must be one of them, and an adjudicator where a line has `act` adjudicate or overrule, or takes \
+back what somebody else said (`act` undo). \
 Exit codes: 0; 2 when a line is wrong; 5 when the store cannot be written, and then nothing was.")]
 pub struct Args {
     /// The file; `-` is standard input.

@@ -12,7 +12,7 @@ use crate::store::db::Role;
   seatrial review label sbgvszv7 pass
   seatrial review label sbgvszv7 fail --comment \"It promises a refund.\" --as ann
 
-What is said stays: `seatrial review undo` takes it back by another row of the book. Exit codes: 0, 2 when the item is not
+What is said stays: `seatrial review undo` takes it back by another row of the book. Exit codes: 0, 2 when the item is not \
 there or takes no answer of yours, 5 when the store cannot be written.")]
 pub struct Args {
     /// The item, or the beginning of its name.

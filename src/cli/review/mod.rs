@@ -39,7 +39,7 @@ use super::context::{Context, Failure};
   seatrial review label sbgvszv7 fail --comment \"It promises a refund.\"
   seatrial review export > labels.jsonl
 
-One key answers: p pass, f fail, s skip, u undo, r regression case, ? for the others. What the check says is shown after your answer. An item
+One key answers: p pass, f fail, s skip, u undo, r regression case, ? for the others. What the check says is shown after your answer. An item \
 is yours while it is on the screen, and goes back to the queue when you leave it."
 )]
 pub struct Args {

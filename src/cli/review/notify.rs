@@ -21,8 +21,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 #[command(after_help = "Example:
   */5 * * * * seatrial review notify --quiet     in a crontab
 
-Looks for items that are overdue, and sends every message that is due to the `webhooks` of [review] in seatrial.toml
-(`seatrial explain settings`). `seatrial review serve` does the same as long as it runs, and a run does it at its end. Exit
+Looks for items that are overdue, and sends every message that is due to the `webhooks` of [review] in seatrial.toml \
+(`seatrial explain settings`). `seatrial review serve` does the same as long as it runs, and a run does it at its end. Exit \
 codes: 0 when everything arrived, 5 when something is to be sent again.")]
 pub struct Args {}
 

@@ -40,13 +40,13 @@ Examples:
   seatrial review serve --auth proxy --proxy-header x-forwarded-user \\
     --proxy-from 10.0.0.7 --listen 0.0.0.0:8787 --url https://review.example.com
 
-Behind a proxy, say with --proxy-from where it sends from, also with `--auth users`: attempts to sign in are counted by
+Behind a proxy, say with --proxy-from where it sends from, also with `--auth users`: attempts to sign in are counted by \
 where visitors come from, and a proxy says that in `x-forwarded-for`, which nobody else is believed.
 
-Without `--auth` whoever has the printed address reviews, and only on this machine; with every role, or where the store has
-users with that of the name. With `users` people sign in with
-passwords; with `proxy` a reverse proxy has let them in and names them. Every look at a session is written down
-(`/trail`). Answers are saved when the page says so: a killed server loses none. With `--suites` whoever has answered an
+Without `--auth` whoever has the printed address reviews, and only on this machine; with every role, or where the store has \
+users with that of the name. With `users` people sign in with \
+passwords; with `proxy` a reverse proxy has let them in and names them. Every look at a session is written down \
+(`/trail`). Answers are saved when the page says so: a killed server loses none. With `--suites` whoever has answered an \
 item, or sees it decided, can make a regression case of it; nothing that stands in a suite is changed by that.
 
 Exit codes: 0 when it is interrupted; 2 when it cannot listen, or must not at that address; 5 when it ended by itself.")]

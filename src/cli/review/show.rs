@@ -19,7 +19,7 @@ use crate::review::desk::screen::{self, Sheet};
   seatrial review show sbgvszv7 --full        the whole session, nothing elided
   seatrial review show sbgvszv7 --json
 
-What the check says is shown when the item is decided, when you have answered it, or with --reveal. Who was shown it is
+What the check says is shown when the item is decided, when you have answered it, or with --reveal. Who was shown it is \
 written down, and an answer of theirs that comes afterwards is recorded as not blind.")]
 pub struct Args {
     /// The item, or the beginning of its name.

@@ -23,7 +23,7 @@ Examples:
   seatrial review user role bob adjudicator
   seatrial review user disable bob               at once, wherever bob is signed in
 
-A reviewer answers; an adjudicator also decides where answers differ; an admin also sees who looked at what.
+A reviewer answers; an adjudicator also decides where answers differ; an admin also sees who looked at what. \
 Passwords are kept as hashes (Argon2id).")]
 pub struct Args {
     #[command(subcommand)]

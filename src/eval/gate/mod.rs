@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 
 use super::fold::SuiteFold;
 use super::shard::Shard;
-use crate::checks::system::SystemFinding;
+use crate::checks::system::{SystemFinding, words};
 pub use measured::Measured;
 pub use summary::{CaseCounts, CheckSummary, SessionCounts, SuiteSummary};
 pub use waits::{Waiting, WaitingCheck};
@@ -106,8 +106,8 @@ pub fn defer(fold: &SuiteFold<'_>, shard: Shard, stopped: Stopped) -> SuiteSumma
     let mut summary = decide(fold, &[], None, Stopped::Interrupted);
     if stopped == Stopped::No {
         let reason = format!(
-            "shard {shard}: {} sessions are recorded here, {} by other shards; `seatrial merge` decides",
-            fold.read(),
+            "shard {shard}: {} recorded here, {} by other shards; `seatrial merge` decides",
+            words::counted(fold.read(), "session"),
             fold.elsewhere
         );
         summary.decision = Decision::Deferred;

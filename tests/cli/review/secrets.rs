@@ -123,7 +123,7 @@ fn sessions_are_kept_until_somebody_has_answered_and_whoever_looks_takes_none() 
     assert!(!reads(ids[0]), "a run takes out what is old and answered");
     assert!(reads(ids[1]), "and nothing that somebody has yet to read");
     project.seatrial(&["store", "purge", "--older-than", "1m"]).code(0).says("somebody has yet to read");
-    project.seatrial(&["store", "purge", "--older-than", "1m", "--all"]).code(0).says("1 sessions were taken out");
+    project.seatrial(&["store", "purge", "--older-than", "1m", "--all"]).code(0).says("1 session was taken out");
     assert!(!reads(ids[1]));
     review(&project, "ann", &["label", ids[1], "pass"])
         .code(2)
