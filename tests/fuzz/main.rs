@@ -21,6 +21,7 @@ mod corpus;
 mod guard;
 mod mutate;
 mod said;
+mod stored;
 mod targets;
 mod tree;
 

@@ -26,7 +26,7 @@ use seatrial::suite::settings::{Flags, Settings, SettingsProblem};
 use serde_json::Value;
 
 use super::tree::Syntax;
-use super::{corpus, said};
+use super::{corpus, said, stored};
 
 /// What is done with an input.
 type Try = Box<dyn Fn(&[u8]) + Send + Sync>;
@@ -61,6 +61,7 @@ pub fn all() -> Vec<Target> {
         target("filter", Syntax::Bytes, strings(FILTERS), filter),
     ]);
     targets.extend(said::all());
+    targets.extend(stored::all());
     targets
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use sqlx::Row;
 
 use super::sql::{Arg, Sql, count};
-use super::{Dialect, Store, StoreError, Trouble, migrate, sound};
+use super::{Dialect, Store, StoreError, Trouble, Unsound, migrate, sound};
 use crate::ledger::Millis;
 
 /// What is in a store.
