@@ -42,9 +42,9 @@ Examples:
   seatrial watch suites/ --listen off --from old --drain what is there, and then the end
   kill -HUP PID                                          reads suites and settings again; bad ones are refused
 
-A session is over when a record says so (--end), when nothing of it has arrived for --idle, when it began --max-age ago or has
-become too large. More of it may come for --late: then it is evaluated anew, and what was said of it before no longer counts.
-What was received is on disk in --state before it is acknowledged; verdicts and windows are in the store. A process that was
+A session is over when a record says so (--end), when nothing of it has arrived for --idle, when it began --max-age ago or has \
+become too large. More of it may come for --late: then it is evaluated anew, and what was said of it before no longer counts. \
+What was received is on disk in --state before it is acknowledged; verdicts and windows are in the store. A process that was \
 killed is followed by another one at the same place, and nothing is lost or counted twice.
 
 At --status is a page for people; /metrics is for Prometheus, /healthz and /readyz for whoever looks after the process.

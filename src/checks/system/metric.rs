@@ -29,7 +29,7 @@ use crate::stats::samples::Samples;
 /// A session in which the value is missing makes the check an error, unless `min_coverage` allows it. Where verdicts of `of`
 /// wait for a person, the rate is taken at both ends of what people may decide: the check is held where that makes a
 /// difference. (With `max_ratio`, or `max` and `min` together, also where more than 256 ways of deciding are between two ends
-/// that do not keep the bound: what is between them may.) An error are fewer samples than `min_count`. When there is nothing to measure in any session, the check is unexercised. Percentiles
+/// that do not keep the bound: what is between them may.) Fewer samples than `min_count` are an error. When there is nothing to measure in any session, the check is unexercised. Percentiles
 /// are by nearest rank, `stddev` is that of a sample (n - 1), sums are exact. `on` selects the sessions that count, as
 /// for a session check.
 ///
