@@ -35,6 +35,9 @@ fn give(c: &Correlation, text: &str) {
     c.inbox.take(Encoding::Json, text.as_bytes()).unwrap();
 }
 
+/// A deadline that nobody lives to see: a test that comes back was not ended by it.
+const AN_HOUR: u64 = 3_600_000;
+
 fn collect(c: &Correlation, session: &str, within_ms: u64) -> Collected {
     collect_quiet(c, session, 1, within_ms)
 }
@@ -62,9 +65,9 @@ fn spans_join_their_turn_by_trace_by_session_and_by_link() {
     let link = format!(r#","links":[{{"traceId":"{}","spanId":"0000000000000001"}}]"#, trace(1));
     give(&c, &span(8, 1, "", &link));
     give(&c, &span(7, 1, "", ""));
-    let collected = collect(&c, "s", 10_000);
+    let collected = collect(&c, "s", AN_HOUR);
     assert_eq!(told(&collected), [(3, true), (2, true)]);
-    assert!(collected.listening && collected.waited < Duration::from_secs(9));
+    assert!(collected.listening);
     assert_eq!(c.counts().foreign, 1, "{:?}", c.counts());
 }
 
@@ -132,23 +135,21 @@ fn an_agent_that_takes_no_part_in_the_trace_is_known_by_the_session_that_it_name
     let c = telemetry();
     begin(&c, "s", 1);
     give(&c, &span(9, 1, "", IN_S));
-    let collected = collect(&c, "s", 10_000);
+    let collected = collect(&c, "s", AN_HOUR);
     assert_eq!(told(&collected), [(1, true)]);
-    assert!(collected.waited < Duration::from_secs(9), "it has ended");
 }
 
 #[test]
 fn what_arrives_while_it_is_waited_for_ends_the_waiting() {
     let c = telemetry();
     begin(&c, "s", 1);
-    let (c, begun) = (Arc::new(c), Instant::now());
+    let c = Arc::new(c);
     let other = c.clone();
     let sender = std::thread::spawn(move || {
         std::thread::sleep(Duration::from_millis(50));
         give(&other, &span(1, 1, PARENT, ""));
     });
-    assert_eq!(told(&collect_quiet(&c, "s", 20, 30_000)), [(1, true)]);
-    assert!(begun.elapsed() < Duration::from_secs(25));
+    assert_eq!(told(&collect_quiet(&c, "s", 20, AN_HOUR)), [(1, true)]);
     sender.join().unwrap();
 }
 

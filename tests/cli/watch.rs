@@ -76,9 +76,12 @@ fn a_change_of_suite_recording_or_settings_runs_again_and_an_interrupt_ends_orde
     assert!(watch.said.recv_timeout(Duration::from_secs(1)).is_err());
     let runs = std::fs::read_dir(project.path("reports")).expect("runs").count();
     assert_eq!(runs, 2, "the newest run, and `latest`");
+    // What comes next is of the next change: nothing ran meanwhile.
+    project.file("seatrial.toml", "jobs = [\n");
+    watch.ended(2);
     let pid = watch.child.id().to_string();
     assert!(std::process::Command::new("kill").args(["-INT", &pid]).status().expect("kill").success());
-    assert_eq!(watch.child.wait().expect("ends").code(), Some(1), "the exit code of the last run");
+    assert_eq!(watch.child.wait().expect("ends").code(), Some(2), "the exit code of the last run");
 }
 
 #[test]
@@ -143,4 +146,6 @@ fn another_run_in_the_place_of_the_baseline_runs_again() {
     let watch = Watch::with(&project, &["--baseline", "reports/latest"]);
     watch.ended(4);
     assert!(watch.said.recv_timeout(Duration::from_secs(1)).is_err());
+    project.file("suite.toml", "[suite\n");
+    watch.ended(2);
 }
