@@ -1,8 +1,8 @@
 //! Exports of a store, from outside: what is taken in adds up, and of what is refused nothing is.
 
-use std::cell::RefCell;
 use std::path::Path;
 use std::process::Command;
+use std::sync::Mutex;
 
 use seatrial::promote::book::unbelievable;
 use seatrial::store::db::{Store, StoreUrl};
@@ -14,7 +14,9 @@ use super::tree::Syntax;
 
 /// The target.
 pub fn all() -> Vec<Target> {
-    vec![target("store", Syntax::Lines, vec![exported()], take_in)]
+    // What is refused leaves it empty for the next.
+    let empty = Mutex::new(None);
+    vec![target("store", Syntax::Lines, vec![exported()], move |input| take_in(input, &empty))]
 }
 
 /// A store that takes one export in.
@@ -40,12 +42,8 @@ impl Drop for Empty {
 }
 
 /// Whatever is in it, an export is taken in whole or refused by its own words; the database itself is never in trouble.
-fn take_in(input: &[u8]) {
-    thread_local! {
-        // What is refused leaves it empty for the next.
-        static EMPTY: RefCell<Option<Empty>> = const { RefCell::new(None) };
-    }
-    let empty = EMPTY.take().unwrap_or_else(Empty::new);
+fn take_in(input: &[u8], kept: &Mutex<Option<Empty>>) {
+    let empty = kept.lock().map_or(None, |mut kept| kept.take()).unwrap_or_else(Empty::new);
     let (store, runtime) = (&empty.store, &empty.runtime);
     let taken = runtime.block_on(store.take_in(&mut &input[..], unbelievable));
     let taken = taken.unwrap_or_else(|why| panic!("the database is in trouble: {why}"));
@@ -55,7 +53,7 @@ fn take_in(input: &[u8]) {
         Err(why) => {
             assert!(!why.to_string().is_empty(), "it is refused, and nothing says why");
             assert_eq!(rows, 0, "it is refused, and some of it is there");
-            EMPTY.set(Some(empty));
+            *kept.lock().expect("nobody panics with it") = Some(empty);
         }
         Ok(_) => {
             let damage = runtime.block_on(store.damage()).expect("it can be read");
@@ -69,11 +67,16 @@ fn take_in(input: &[u8]) {
 /// What a store holds after a run that people answered and somebody asked to promote, as the binary writes it.
 fn exported() -> Vec<u8> {
     const TARGET: &str = "\n[promote.prod]\nsuites = [\"reviewed\"]\n";
+    const SPEAKS: &str = "\"seatrial\":1,\"agent\":\"shop\",\"version\":\"1\",";
     let folder = tempfile::tempdir().expect("a folder");
-    let settings = folder.path().join("seatrial.toml");
     seatrial(folder.path(), &["init", "--review"], 0);
-    let text = std::fs::read_to_string(&settings).expect("settings") + TARGET;
-    std::fs::write(&settings, text).expect("written");
+    let edit = |file: &str, edited: &dyn Fn(String) -> String| {
+        let file = folder.path().join(file);
+        let text = std::fs::read_to_string(&file).expect("what init wrote");
+        std::fs::write(&file, edited(text)).expect("written");
+    };
+    edit("seatrial.toml", &|text| text + TARGET);
+    edit("recordings/reviewed.jsonl", &|text| text.replace("\"seatrial\":1,", SPEAKS));
     seatrial(folder.path(), &["run", "suites", "--subject", "shop@1"], 3);
     let items = String::from_utf8(seatrial(folder.path(), &["review", "export"], 0)).expect("text");
     for line in items.lines() {
