@@ -1,13 +1,17 @@
 //! JSON as a reader understands it: its layout says nothing, and numbers compare as numbers.
 
+mod alike;
 pub mod canonical;
 mod front;
+mod texts;
 pub mod view;
 
 use serde::Deserialize;
 use serde_json::{Number, Value};
 
+pub use alike::plainly_alike;
 use front::{STEP, special};
+pub use texts::Texts;
 
 /// The name under which a newtype structure asks for a value as it is: a string as its text, anything else as the bytes
 /// of its JSON. Other deserialisers than [`read`]'s give it what a newtype structure is given.
@@ -29,29 +33,6 @@ pub fn read<'de, T: Deserialize<'de>>(text: &'de str) -> serde_json::Result<T> {
 /// Those of serde_json.
 pub fn read_in<'de, T: Deserialize<'de>>(text: &'de str, texts: &'de Texts) -> serde_json::Result<T> {
     front::read_in(text, texts).map_or_else(|| serde_json::from_str(text), Ok)
-}
-
-/// Texts side by side, for as long as all of them are needed: a session has dozens, and to ask for memory for each, and to
-/// give it back, takes longer than to resolve its escapes.
-#[derive(Default)]
-pub struct Texts(bumpalo::Bump);
-
-/// What is kept for the next session, in bytes.
-const KEPT: usize = 1 << 20;
-
-impl Texts {
-    /// Keeps a text.
-    pub fn keep(&self, text: &str) -> &str {
-        self.0.alloc_str(text)
-    }
-
-    /// Forgets them all.
-    pub fn clear(&mut self) {
-        if self.0.allocated_bytes() > KEPT {
-            self.0 = bumpalo::Bump::new();
-        }
-        self.0.reset();
-    }
 }
 
 /// Appends the JSON text without the white space between its tokens. `text` must be valid JSON.
@@ -97,7 +78,12 @@ pub fn equal(a: &Value, b: &Value) -> bool {
         (Value::Number(x), Value::Number(y)) => numbers_equal(x, y),
         (Value::Array(x), Value::Array(y)) => x.len() == y.len() && x.iter().zip(y).all(|(a, b)| equal(a, b)),
         (Value::Object(x), Value::Object(y)) => {
-            x.len() == y.len() && x.iter().all(|(k, v)| y.get(k).is_some_and(|w| equal(v, w)))
+            // Nearly always the keys stand in the same order, and nobody has to look for them.
+            x.len() == y.len()
+                && x.iter().zip(y).all(|((k, v), (at, here))| {
+                    let found = if k == at { Some(here) } else { y.get(k) };
+                    found.is_some_and(|w| equal(v, w))
+                })
         }
         _ => a == b,
     }

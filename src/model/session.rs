@@ -6,6 +6,7 @@
 use serde::de::{self, Deserializer};
 use serde::ser::Serializer;
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 
 use super::text::text_or_number;
 use super::{Attributes, Payload, RedactedFields, Text};
@@ -128,7 +129,8 @@ impl<'a> Session<'a> {
 pub fn tool_calls<'s, 'a: 's>(
     spans: impl Iterator<Item = (usize, &'s Span<'a>)>,
 ) -> impl Iterator<Item = (usize, &'s Span<'a>)> {
-    let mut calls: Vec<(usize, &'s Span<'a>)> = spans.filter(|(_, s)| s.kind == SpanKind::Tool).collect();
+    // Asked for again and again, of nearly always a few: they need no memory of their own.
+    let mut calls: SmallVec<[(usize, &'s Span<'a>); 16]> = spans.filter(|(_, s)| s.kind == SpanKind::Tool).collect();
     if calls.iter().all(|(_, s)| s.start_ns.is_some()) {
         calls.sort_by_key(|(_, s)| s.start_ns);
     }

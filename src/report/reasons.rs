@@ -6,10 +6,13 @@ use crate::model::{Status, SubjectRef, Verdict};
 
 /// The reasons of a verdict with the places they point at.
 pub fn message(verdict: &Verdict) -> String {
-    let mut text = verdict.reason.clone();
+    let mut text = String::new();
     // What passed is told only where nothing else is.
     let other = verdict.findings.iter().filter(|f| f.status != Status::Pass).count();
     let told = || verdict.findings.iter().filter(|f| other == 0 || f.status != Status::Pass);
+    // Reasons are long; growing in steps would copy them over and over.
+    text.reserve(verdict.reason.len() + told().take(5).map(|f| f.reason.len() + 32).sum::<usize>());
+    text.push_str(&verdict.reason);
     for finding in told().take(5) {
         separate(&mut text);
         // Writing into memory does not fail.

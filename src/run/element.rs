@@ -79,13 +79,22 @@ pub(super) fn left_out(suite: u32, at: Ordinal, file: String, id: Option<String>
     }
 }
 
+/// What a thread keeps from one batch to the next.
+#[derive(Default)]
+pub(super) struct Hands {
+    /// Tools that it has told of.
+    tools: BTreeSet<String>,
+    /// Room for texts.
+    texts: Texts,
+}
+
 /// Decodes and evaluates the elements of a batch.
-pub(super) fn process(job: &Job<'_>, batch: &Batch, tools: &mut BTreeSet<String>, room: Room) -> Done {
+pub(super) fn process(job: &Job<'_>, batch: &Batch, hands: &mut Hands, room: Room) -> Done {
     // Verdicts take about an eighth of what they judge; growing in steps would copy them over and over.
     let lines = Vec::with_capacity(batch.buffer.len().min(1 << 20) / 4);
     let items = Vec::with_capacity(batch.elements.len());
     let mut done = Done { items, lines, file: batch.file, bytes: batch.read, ..Done::default() };
-    let mut texts = Texts::default();
+    let Hands { tools, texts } = hands;
     for element in &batch.elements {
         let start = done.lines.len();
         let at = (batch.file, element.index);
@@ -93,7 +102,7 @@ pub(super) fn process(job: &Job<'_>, batch: &Batch, tools: &mut BTreeSet<String>
         let mut mine = job.shard.is_none_or(Shard::holds_the_rest);
         texts.clear();
         let result =
-            catch_unwind(AssertUnwindSafe(|| one(job, batch, element, at, &texts, tools, room, &mut mine, &mut done)));
+            catch_unwind(AssertUnwindSafe(|| one(job, batch, element, at, texts, tools, room, &mut mine, &mut done)));
         let result = result.unwrap_or_else(|_| {
             done.panicked = true;
             Err((None, panicked()))

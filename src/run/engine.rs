@@ -7,7 +7,6 @@
 //! There are two rounds: over the files, in which telemetry is only taken in; and over the sessions that were put together
 //! from it.
 
-use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -186,7 +185,7 @@ fn round(
     let window = 2 * job.jobs as u64 + 2;
     let moved = Condvar::new();
     let worker = |_: rayon::BroadcastContext<'_>| {
-        let (mut tools, mut draft) = (BTreeSet::new(), Draft::default());
+        let (mut hands, mut draft) = (element::Hands::default(), Draft::default());
         let mut work = || -> Result<(), SpillError> {
             loop {
                 let batch = {
@@ -204,7 +203,7 @@ fn round(
                 let batch = batch.whole();
                 let done = match &batch.decoder {
                     Some(Decode::Records(decoder)) => element::take_in(job, &batch, &**decoder, intake, &mut draft)?,
-                    _ => element::process(job, &batch, &mut tools, room),
+                    _ => element::process(job, &batch, &mut hands, room),
                 };
                 let Batch { seq, buffer, .. } = batch;
                 lock(&source).1.push(buffer);

@@ -8,6 +8,8 @@
 mod deserializer;
 mod step;
 
+use std::cell::Cell;
+
 use serde::{Deserialize, de};
 
 use super::Texts;
@@ -27,9 +29,21 @@ pub(super) fn read_in<'de, T: Deserialize<'de>>(text: &'de str, texts: &'de Text
 }
 
 fn whole<'de, T: Deserialize<'de>>(text: &'de str, texts: Option<&'de Texts>) -> Option<T> {
-    let mut front = Front { text, at: 0, depth: 0, scratch: Vec::new(), read: 0, texts };
-    let value = T::deserialize(&mut front).ok()?;
-    (front.peek().is_err() && front.at == text.len()).then_some(value)
+    let mut front = Front { text, at: 0, depth: 0, scratch: SCRATCH.take(), read: 0, texts };
+    let value = T::deserialize(&mut front).ok();
+    let over = front.peek().is_err() && front.at == text.len();
+    if front.scratch.capacity() <= KEPT {
+        SCRATCH.set(front.scratch);
+    }
+    value.filter(|_| over)
+}
+
+/// The longest scratch that is kept for the next text, in bytes.
+const KEPT: usize = 1 << 20;
+
+thread_local! {
+    /// The scratch of the last text: a session has dozens of payloads, and to grow one for each takes as long as to read it.
+    static SCRATCH: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
 /// It is left to serde_json, which says why.
@@ -55,7 +69,7 @@ struct Front<'de> {
     text: &'de str,
     at: usize,
     depth: usize,
-    /// A string with escapes, unescaped, and how long it is; what lies behind it means nothing. Kept for its memory.
+    /// A string with escapes, unescaped, and how long it is; what lies behind it means nothing.
     scratch: Vec<u8>,
     read: usize,
     /// Where texts are kept that had escapes; without, each has memory of its own.
@@ -66,8 +80,8 @@ struct Front<'de> {
 enum Read<'de> {
     /// It has no escapes.
     Plain(&'de str),
-    /// It had; it lies in the scratch.
-    Unescaped,
+    /// It had; it lies in the scratch. In the JSON it begins there.
+    Unescaped(usize),
 }
 
 /// A number.
@@ -133,6 +147,10 @@ impl<'de> Front<'de> {
     fn string(&mut self) -> Result<Read<'de>, GiveUp> {
         self.expect(b'"')?;
         let start = self.at;
+        if let Some((length, text)) = self.texts.and_then(|texts| texts.again(&self.text[start..])) {
+            self.at += length;
+            return Ok(Read::Plain(text));
+        }
         match self.run(start)? {
             (end, b'"') => {
                 self.at = end + 1;
@@ -172,7 +190,7 @@ impl<'de> Front<'de> {
                 if around[next] == b'"' {
                     self.at = grid + next + 1;
                     (self.scratch, self.read) = (out, done);
-                    return Ok(Read::Unescaped);
+                    return Ok(Read::Unescaped(start));
                 }
                 if around[next] != b'\\' {
                     return Err(GiveUp);
@@ -221,7 +239,7 @@ impl<'de> Front<'de> {
         }
         self.at = at + 1;
         (self.read, self.scratch) = (out.len(), out);
-        Ok(Read::Unescaped)
+        Ok(Read::Unescaped(start))
     }
 
     /// The string in the scratch.

@@ -15,8 +15,8 @@ impl<'de> Front<'de> {
     fn visit_string<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, GiveUp> {
         match self.string()? {
             Read::Plain(text) => visitor.visit_borrowed_str(text),
-            Read::Unescaped => match self.texts {
-                Some(texts) => visitor.visit_borrowed_str(texts.keep(self.unescaped()?)),
+            Read::Unescaped(start) => match self.texts {
+                Some(texts) => visitor.visit_borrowed_str(texts.keep(&self.text[start..self.at], self.unescaped()?)),
                 None => visitor.visit_string(self.unescaped()?.to_owned()),
             },
         }
@@ -131,14 +131,14 @@ impl<'de> Deserializer<'de> for &mut Front<'de> {
         }
         match self.string()? {
             Read::Plain(name) => visitor.visit_enum(Bare(name)),
-            Read::Unescaped => Err(GiveUp),
+            Read::Unescaped(_) => Err(GiveUp),
         }
     }
 
     fn deserialize_identifier<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, GiveUp> {
         match self.string()? {
             Read::Plain(name) => visitor.visit_borrowed_str(name),
-            Read::Unescaped => visitor.visit_str(self.unescaped()?),
+            Read::Unescaped(_) => visitor.visit_str(self.unescaped()?),
         }
     }
 
