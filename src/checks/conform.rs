@@ -1,10 +1,13 @@
 //! JSON Schemas as rules use them: compiled once, without any network or file access of their own, and what is wrong
 //! with a value in a few words.
 
+use std::sync::OnceLock;
+
 use jsonschema::Validator;
 use serde_json::Value;
 
 use super::build::Build;
+use super::light::{Light, Lights};
 use super::text::quote;
 use crate::model::{Evidence, Finding};
 
@@ -58,13 +61,19 @@ pub fn read(build: &mut Build<'_>, key: &str, path: &str) -> Option<Value> {
 }
 
 /// A compiled JSON Schema.
-pub struct Conform(Validator);
+pub struct Conform {
+    schema: Value,
+    /// Says whether a text conforms, and no more.
+    light: Validator<Lights>,
+    /// Says why a value does not. Compiled when the first one does not.
+    full: OnceLock<Option<Validator>>,
+}
 
 impl Conform {
     /// Compiles a schema, or reports at `key` what is wrong with it. A `$ref` to anything outside of it is refused.
     pub fn new(build: &mut Build<'_>, key: &str, schema: &Value) -> Option<Self> {
-        match jsonschema::options().offline().build(schema) {
-            Ok(validator) => Some(Self(validator)),
+        match jsonschema::options_for().offline().build(schema) {
+            Ok(light) => Some(Self { schema: schema.clone(), light, full: OnceLock::new() }),
             Err(e) => {
                 let at = e.instance_path().as_str();
                 let place = if at.is_empty() { String::new() } else { format!(" at {at}") };
@@ -77,13 +86,24 @@ impl Conform {
         }
     }
 
+    /// Whether a text is JSON that plainly conforms. `false` says nothing: it may be JSON that has to be looked at as a
+    /// whole.
+    ///
+    /// Nearly all texts conform, and to say so takes a fraction of what it takes to build a value and to look for errors.
+    pub fn plainly(&self, text: &str) -> bool {
+        Light::read(text).is_some_and(|value| self.light.is_valid(&value))
+    }
+
     /// Passes when the value conforms; else lists the first errors, with a pointer to each under `place`.
     pub fn check(&self, value: &Value, place: &Evidence) -> Finding {
-        // Nearly all values conform, and to say so takes a fraction of what looking for errors does.
-        if self.0.is_valid(value) {
+        let compiled = || jsonschema::options().offline().build(&self.schema).ok();
+        let Some(full) = self.full.get_or_init(compiled) else {
+            return Finding::error("a bug in seatrial: a schema that could be compiled cannot be compiled again");
+        };
+        if full.is_valid(value) {
             return Finding::pass();
         }
-        let mut errors = self.0.iter_errors(value);
+        let mut errors = full.iter_errors(value);
         let first: Vec<_> = errors.by_ref().take(MOST).collect();
         if first.is_empty() {
             return Finding::pass();

@@ -12,7 +12,7 @@
 //!   that checks share.
 //! - [`context`]: sessions as templates and expressions see them, [`jinja`]: strings with templates in them, and
 //!   [`strict`]: what is not there is an error.
-//! - [`prices`]: what tokens cost.
+//! - [`prices`]: what tokens cost; `light`: JSON that is only looked at once.
 //! - [`detect`]: detectors of card numbers, secrets and the like; [`withheld`]: what is not known of a session that they
 //!   were taken out of.
 
@@ -27,6 +27,7 @@ pub mod expect;
 pub mod expr;
 pub mod jinja;
 pub mod judge;
+mod light;
 pub mod matcher;
 pub mod memory;
 pub mod nearest;
