@@ -3,11 +3,15 @@
 //! Values from a recording are plain data: a `$matches` key in them is a key, never a matcher.
 
 use std::borrow::Cow;
+use std::fmt;
+use std::ops::Deref;
+use std::sync::OnceLock;
 
 use serde_json::Value;
 
+use super::light::Light;
 use super::matcher::Matcher;
-use crate::model::{Reference, Text, json};
+use crate::model::{Payload, Reference, Text, json};
 
 /// What is expected. Per key: absent is not empty.
 #[derive(Debug, Clone, Default)]
@@ -28,7 +32,61 @@ pub struct ExpectedCall {
     /// The tool's name.
     pub name: String,
     /// Its arguments; `None` says nothing about them.
-    pub args: Option<Matcher>,
+    pub args: Option<ExpectedArgs>,
+}
+
+/// The arguments of an expected call: a matcher of the suite, or JSON of a recording, which is parsed when somebody first
+/// needs more of it than its text.
+#[derive(Debug, Clone)]
+pub struct ExpectedArgs {
+    recorded: Option<Box<str>>,
+    matcher: OnceLock<Matcher>,
+}
+
+impl ExpectedArgs {
+    /// Those that a recording expects.
+    fn recorded(args: &Payload<'_>) -> Self {
+        match args.is_json() {
+            true => Self { recorded: Some(args.as_str().into()), matcher: OnceLock::new() },
+            false => Matcher::Equals(parsed(args.as_str())).into(),
+        }
+    }
+
+    /// Whether arguments are so plainly those expected that nothing has to be parsed. `false` says nothing.
+    pub fn plainly(&self, made: &Payload<'_>) -> bool {
+        self.recorded.as_deref().is_some_and(|recorded| json::plainly_alike(recorded, made.as_str()))
+    }
+}
+
+impl From<Matcher> for ExpectedArgs {
+    fn from(matcher: Matcher) -> Self {
+        Self { recorded: None, matcher: matcher.into() }
+    }
+}
+
+/// As the matcher is written.
+impl fmt::Display for ExpectedArgs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let recorded = self.recorded.as_deref().filter(|_| self.matcher.get().is_none());
+        match recorded.and_then(Light::read) {
+            Some(light) => light.fmt(f),
+            None => (**self).fmt(f),
+        }
+    }
+}
+
+impl Deref for ExpectedArgs {
+    type Target = Matcher;
+
+    fn deref(&self) -> &Matcher {
+        self.matcher.get_or_init(|| Matcher::Equals(parsed(self.recorded.as_deref().unwrap_or_default())))
+    }
+}
+
+/// Arguments that are not valid JSON are an expectation nothing can meet: they become a string, which no argument object
+/// equals.
+fn parsed(args: &str) -> Value {
+    json::read(args).unwrap_or_else(|_| Value::String(args.to_owned()))
 }
 
 /// One fact: stated when any of its alternatives is.
@@ -43,16 +101,11 @@ impl Expected<'_> {
 }
 
 impl<'e> Expected<'e> {
-    /// What a recording expects. Arguments that are not valid JSON are an expectation nothing can meet: they become a
-    /// string, which no argument object equals.
+    /// What a recording expects.
     pub fn recorded(reference: &'e Reference<'_>) -> Self {
         let call = |c: &crate::model::RefCall<'_>| ExpectedCall {
             name: c.name.to_string(),
-            // Parsed here, not through the payload, whose own parse would stay with it and have to be copied.
-            args: c.args.as_ref().map(|a| {
-                let parsed = json::read(a.as_str());
-                Matcher::Equals(parsed.unwrap_or_else(|_| Value::String(a.as_str().to_owned())))
-            }),
+            args: c.args.as_ref().map(ExpectedArgs::recorded),
         };
         Self {
             tools: reference.tools.as_ref().map(|t| t.iter().map(call).collect()),

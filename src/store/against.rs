@@ -84,7 +84,7 @@ fn differences(
 }
 
 fn expected_call(call: &ExpectedCall) -> String {
-    call_lines(&call.name, call.args.as_ref().map(Matcher::shown).as_ref())
+    call_lines(&call.name, call.args.as_ref().map(|args| args.shown()).as_ref())
 }
 
 /// A call as it was made; without its arguments where those expected of the tool are left open.

@@ -158,7 +158,7 @@ impl ReferenceTable {
 
     /// The reference as checks see it.
     pub(super) fn expected(&self) -> Expected<'static> {
-        let call = |c: &CallTable| ExpectedCall { name: c.name.clone(), args: c.args.clone() };
+        let call = |c: &CallTable| ExpectedCall { name: c.name.clone(), args: c.args.clone().map(Into::into) };
         Expected {
             tools: self.tools.as_ref().map(|tools| Cow::Owned(tools.iter().map(call).collect())),
             answer: self.answer.as_ref().map(|a| Text::from(a.clone())),

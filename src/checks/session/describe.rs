@@ -5,7 +5,7 @@ use std::fmt::{self, Write};
 
 use serde_json::Value;
 
-use crate::checks::expect::ExpectedCall;
+use crate::checks::expect::{ExpectedArgs, ExpectedCall};
 use crate::checks::matcher::{ArgsMode, Argument, Matcher};
 use crate::model::{Evidence, Field, Session, Span};
 
@@ -78,7 +78,7 @@ enum Args<'c> {
     Free,
     Unrecorded,
     Made(&'c str),
-    Wanted(&'c Matcher),
+    Wanted(&'c ExpectedArgs),
 }
 
 /// A call that was made.
@@ -121,10 +121,10 @@ impl fmt::Display for Call<'_> {
                     }
                 }
             }
-            Args::Wanted(matcher) => {
+            Args::Wanted(args) => {
                 f.write_str("(")?;
                 // An error is how printing stops.
-                let _ = write!(Clipped { out: f, left: most }, "{matcher}");
+                let _ = write!(Clipped { out: f, left: most }, "{args}");
                 f.write_str(")")
             }
         }

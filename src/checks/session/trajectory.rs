@@ -188,7 +188,8 @@ impl<'p> Pair<'p> {
         let Some(args) = expected.args.as_ref().filter(|_| mode != ArgsMode::Ignore) else { return true };
         match &span.input {
             None => unknown,
-            Some(input) => input.json().is_some_and(|value| args.matches_args(value, mode)),
+            // What is equal matches in every mode.
+            Some(input) => args.plainly(input) || input.json().is_some_and(|value| args.matches_args(value, mode)),
         }
     }
 
@@ -198,7 +199,7 @@ impl<'p> Pair<'p> {
         if r.saturating_mul(a) <= SMALL {
             return Grid::new(Classes::each(r), Classes::each(a), decide);
         }
-        let rows = self.reference.iter().map(|c| (c.name.as_str(), c.args.as_ref().map(ToString::to_string)));
+        let rows = self.reference.iter().map(|c| (c.name.as_str(), c.args.as_ref().map(|args| args.to_string())));
         let cols = self.calls.iter().map(|(_, s)| (s.name.as_str(), s.input.as_ref().map(|p| p.as_str())));
         Grid::new(Classes::by_key(rows), Classes::by_key(cols), decide)
     }

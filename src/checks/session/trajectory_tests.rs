@@ -294,7 +294,7 @@ fn names_must_be_equal_to_the_letter() {
 #[test]
 fn matchers_in_a_suites_reference_are_used() {
     let matcher: Matcher = serde_json::from_value(serde_json::json!({"id": {"$matches": "^[A-Z]{3}$"}})).unwrap();
-    let call = ExpectedCall { name: "f".into(), args: Some(matcher) };
+    let call = ExpectedCall { name: "f".into(), args: Some(matcher.into()) };
     let expected = Expected { tools: Some(vec![call].into()), ..Expected::default() };
     let check = compile::<Trajectory>(Level::Session, "mode = 'exact'");
     let status = |line: &str| {
