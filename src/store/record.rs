@@ -11,7 +11,7 @@ use std::sync::mpsc;
 use serde::{Deserialize, Serialize};
 
 use crate::eval::event::{Header, Plan, RunEvent, SCHEMA, SessionEvent};
-use crate::model::{Text, json};
+use crate::model::{Tally, Text, Verdict, json};
 use crate::redact::Redacted;
 
 /// Appends a deterministic event as a line.
@@ -71,7 +71,7 @@ pub fn session(out: &mut Vec<u8>, event: &Redacted<SessionEvent<'_>>) -> io::Res
             out.push(b',');
         }
         let start = out.len();
-        serde_json::to_writer(&mut *out, verdict)?;
+        self::verdict(out, verdict)?;
         if !verdict.is_plain() {
             if details.len() > 1 {
                 details.push(b',');
@@ -87,6 +87,22 @@ pub fn session(out: &mut Vec<u8>, event: &Redacted<SessionEvent<'_>>) -> io::Res
     out.extend_from_slice(b"}\n");
     details.push(b']');
     Ok(details)
+}
+
+/// Writes a verdict as serde does. Nearly all are plain passes, of which only two numbers differ.
+fn verdict(out: &mut Vec<u8>, verdict: &Verdict) -> io::Result<()> {
+    let Tally { pass, fail: 0, error: 0, held: 0, skip: 0 } = verdict.subjects else {
+        return Ok(serde_json::to_writer(out, verdict)?);
+    };
+    if !verdict.is_plain() || pass == 0 || verdict.score != Some(1.0) || verdict.confidence != 1.0 {
+        return Ok(serde_json::to_writer(out, verdict)?);
+    }
+    out.extend_from_slice(b"{\"check\":");
+    serde_json::to_writer(&mut *out, &verdict.check)?;
+    out.extend_from_slice(b",\"status\":\"pass\",\"subjects\":{\"pass\":");
+    serde_json::to_writer(&mut *out, &pass)?;
+    out.extend_from_slice(b"},\"score\":1.0}");
+    Ok(())
 }
 
 /// What [`session`] returns, of an event that stands in a record already.
@@ -316,6 +332,28 @@ mod tests {
                     serde_json::from_str::<Vec<serde_json::Value>>(&wanted).unwrap().len()
                 );
                 assert_eq!(details, super::details(event.get()).unwrap());
+            }
+        }
+    }
+
+    #[test]
+    fn a_verdict_is_written_as_serde_writes_it() {
+        for rest in [
+            r#""subjects":{"pass":1},"score":1.0"#,
+            r#""subjects":{"pass":18446744073709551615},"score":1.0"#,
+            r#""subjects":{"pass":2,"skip":1},"score":1.0"#,
+            r#""subjects":{"pass":2},"score":0.5"#,
+            r#""subjects":{"pass":2},"score":1.0,"confidence":0.5"#,
+            r#""subjects":{"pass":2},"score":1.0,"reason":"why""#,
+            r#""subjects":{},"score":1.0"#,
+            r#""subjects":{"pass":2}"#,
+        ] {
+            for status in ["pass", "fail", "skip"] {
+                let text = format!("{{\"check\":4294967295,\"status\":\"{status}\",{rest}}}");
+                let read: Verdict = serde_json::from_str(&text).unwrap();
+                let mut written = Vec::new();
+                verdict(&mut written, &read).unwrap();
+                assert_eq!(String::from_utf8(written).unwrap(), serde_json::to_string(&read).unwrap());
             }
         }
     }

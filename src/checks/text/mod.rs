@@ -170,7 +170,7 @@ fn on_span(of: Of, subject: &SpanSubject<'_>, check: impl FnOnce(&str) -> Findin
     };
     if payload.is_null() {
         // A model that only called tools said nothing, and a tool may return nothing: there is no text to judge.
-        return Finding::not_applicable(format!("`{}` has no text", span.name));
+        return Finding::not_applicable("the span has no text");
     }
     placed(check(payload.as_str()), |e| Evidence::span(subject.ordinal, field).with_place_of(e))
 }

@@ -26,6 +26,9 @@ impl Grouping<'_> {
 
     /// One sample in each group of some operations.
     pub fn samples<'s>(&self, spans: &mut dyn Iterator<Item = &'s Span<'s>>, values: Vec<f64>) -> Samples {
+        if self.by.is_empty() {
+            return Ok(vec![Sample { group: Vec::new(), values }]);
+        }
         let spans: Vec<&Span<'_>> =
             if self.by.iter().any(|b| b == "model" || b == "tool") { spans.collect() } else { Vec::new() };
         let groups = self.groups(&spans)?;
