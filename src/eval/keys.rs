@@ -8,7 +8,7 @@
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashSet};
 use std::fs::File;
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::{BuildHasherDefault, DefaultHasher, Hash, Hasher};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 
 use super::scratch;
@@ -35,9 +35,27 @@ pub fn key(value: &impl Hash) -> u128 {
     u128::from(half(0)) << 64 | u128::from(half(1))
 }
 
+/// A key is a hash already. Who makes up values whose keys fall together makes a table of bounded size slower, and no more.
+#[derive(Default)]
+struct AsItIs(u64);
+
+impl Hasher for AsItIs {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 = bytes.iter().fold(self.0, |all, byte| all.rotate_left(8) ^ u64::from(*byte));
+    }
+
+    fn write_u128(&mut self, key: u128) {
+        self.0 = (key >> 64) as u64 ^ key as u64;
+    }
+}
+
 /// Keys met so far. They are taken for random: what they are made of must be hashed.
 pub struct Keys {
-    recent: HashSet<u128>,
+    recent: HashSet<u128, BuildHasherDefault<AsItIs>>,
     room: usize,
     runs: Vec<Run>,
     /// Made when the table is full for the first time.
@@ -56,7 +74,7 @@ impl Default for Keys {
 impl Keys {
     /// None, with a table for so many.
     fn with_room(room: usize) -> Self {
-        Self { recent: HashSet::new(), room: room.max(1), runs: Vec::new(), file: None, len: 0, page: Vec::new() }
+        Self { recent: HashSet::default(), room: room.max(1), runs: Vec::new(), file: None, len: 0, page: Vec::new() }
     }
 
     /// Notes a key; whether it is new.
@@ -64,10 +82,9 @@ impl Keys {
     /// # Errors
     /// The temporary file could not be made, written or read.
     pub fn insert(&mut self, key: u128) -> io::Result<bool> {
-        if self.contains(key)? {
+        if self.is_filed(key)? || !self.recent.insert(key) {
             return Ok(false);
         }
-        self.recent.insert(key);
         if self.recent.len() >= self.room {
             self.settle()?;
         }
@@ -79,9 +96,11 @@ impl Keys {
     /// # Errors
     /// The temporary file could not be read.
     pub fn contains(&mut self, key: u128) -> io::Result<bool> {
-        if self.recent.contains(&key) {
-            return Ok(true);
-        }
+        Ok(self.recent.contains(&key) || self.is_filed(key)?)
+    }
+
+    /// Whether a key is in the file.
+    fn is_filed(&mut self, key: u128) -> io::Result<bool> {
         let Some(file) = &mut self.file else { return Ok(false) };
         for run in self.runs.iter().filter(|run| run.filter.may_hold(key)) {
             if run.holds(key, file, &mut self.page)? {
