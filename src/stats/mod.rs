@@ -20,6 +20,10 @@
 //! | whether a confidence means what it says | [`calibration::brier`], [`calibration::reliability`]; what asking people gains [`risk_coverage::curve`] |
 //! | from which confidence on a judge can be left alone; how many labels are missing | [`fixed_sequence::Guarantee::scan`] |
 //! | a pass rate without the errors of its judge | [`corrected::correct`]; a mean, by the published method, [`ppi::mean`] |
+//! | a rate, mean or total of sessions that were drawn with different chances | [`weighted::Sample`] |
+//! | how fast the budget of an objective is used up | [`burn::rate`], [`burn::factor`] |
+//! | whether a level has shifted | [`charts::Cusum`], [`charts::Ewma`] |
+//! | candidate against champion, looked at again and again | [`anytime::TwoSample`], [`anytime::radius`]; pairs [`anytime::of_pairs`] |
 //! | a percentile | [`quantile::nearest_rank`], its interval [`order::ranks`] |
 //! | whether two sets of samples have one distribution | [`ks::distance`], [`ks::p_value`], [`ks::band`] |
 //! | all of these over a window, in bounded memory | [`samples::Samples`], with [`sketch`] for percentiles |
@@ -28,7 +32,10 @@
 //! `statistics.md` beside this file says which method is behind each number of a run, and how often it keeps its promise.
 
 pub mod agreement;
+pub mod anytime;
+pub mod burn;
 pub mod calibration;
+pub mod charts;
 pub mod cluster;
 pub mod confusion;
 pub mod corrected;
@@ -54,5 +61,6 @@ pub mod skew;
 pub mod special;
 pub mod sum;
 pub mod tango;
+pub mod weighted;
 
 pub use interval::Interval;
