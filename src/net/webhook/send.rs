@@ -62,19 +62,17 @@ impl Sender {
             .http
             .post(url.expose_secret())
             .timeout(TIMEOUT)
-            .header(reqwest::header::CONTENT_TYPE, "application/json")
             .header(sign::ID, message.id)
             .header(sign::TIMESTAMP, seconds)
-            .header(sign::SIGNATURE, key.sign(message.id, seconds, message.body))
-            .body(message.body.to_vec());
-        let reply = request.send().await?;
-        let status = reply.status();
-        if status.is_success() {
-            return Ok(());
-        }
-        let headers = reply.headers().clone();
-        let said = body::beginning(reply, SAID).await;
-        Err(client::refusal(status, &headers, &said))
+            .header(sign::SIGNATURE, key.sign(message.id, seconds, message.body));
+        accepted(request, message.body).await
+    }
+
+    /// Sends a message once to an address that takes no signature; its id goes in a header all the same.
+    pub async fn send_unsigned(&self, url: &Secretive, message: Message<'_>, vars: Vars<'_>) -> Result<(), Trouble> {
+        let url = url.fill(vars).map_err(|why| Trouble::new(Cause::Misconfigured, why))?;
+        let request = self.http.post(url.expose_secret()).timeout(TIMEOUT).header(sign::ID, message.id);
+        accepted(request, message.body).await
     }
 
     /// Sends a message up to `tries` times while trying again may help, `first` and then longer apart. `seconds` tells the
@@ -98,6 +96,19 @@ impl Sender {
             }
         }
     }
+}
+
+/// Sends a request with JSON; any status of success is one.
+async fn accepted(request: reqwest::RequestBuilder, json: &[u8]) -> Result<(), Trouble> {
+    let request = request.header(reqwest::header::CONTENT_TYPE, "application/json").body(json.to_vec());
+    let reply = request.send().await?;
+    let status = reply.status();
+    if status.is_success() {
+        return Ok(());
+    }
+    let headers = reply.headers().clone();
+    let said = body::beginning(reply, SAID).await;
+    Err(client::refusal(status, &headers, &said))
 }
 
 /// How long after an attempt the next one may be made, for messages that wait in the store: after 5 s, then minutes,

@@ -13,7 +13,7 @@ use crate::ledger::{Event, Item, ItemId, Label, Millis};
 use crate::net::Trouble;
 use crate::net::secret::Vars;
 use crate::net::webhook::send::{Message, Sender, pause_after};
-use crate::store::db::{ItemFilter, Outcome, Page, Post, Store, StoreError};
+use crate::store::db::{About, ItemFilter, Outcome, Page, Post, Store, StoreError};
 use crate::suite::settings::Webhook;
 
 /// What a post for one address is called in the outbox.
@@ -105,7 +105,7 @@ impl Notifier<'_> {
     pub async fn send_all(&self) -> Result<Told, StoreError> {
         let mut told = Told::default();
         loop {
-            let posts = self.store.due_posts((self.clock)(), BATCH, HOLD).await?;
+            let posts = self.store.due_posts(About::Items, (self.clock)(), BATCH, HOLD).await?;
             if posts.is_empty() {
                 return Ok(told);
             }

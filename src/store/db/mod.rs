@@ -58,7 +58,7 @@ pub use intake::{Brought, Keep, Taken};
 pub use keep::{Info, Purged};
 pub use leases::Claimed;
 pub use lines::Line;
-pub use outbox::{Outcome, Post};
+pub use outbox::{About, Outcome, Post};
 pub use promotions::LogRow;
 pub use runs::{CheckRow, NewRun, Run, RunFilter, RunRow, SessionRow, SuiteRow, VerdictRow};
 pub use sound::Unsound;

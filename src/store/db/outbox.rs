@@ -24,6 +24,18 @@ pub struct Post {
     pub tries: u32,
 }
 
+/// What something to tell is about: whoever sends it takes only what it knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum About {
+    /// Items of the review queue.
+    Items,
+    /// Alerts of the watch.
+    Alerts,
+}
+
+/// What the events of alerts begin with.
+const ALERTS: &str = "alert.";
+
 /// What came of telling it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
@@ -91,10 +103,20 @@ impl Store {
     ///
     /// # Errors
     /// The store cannot be written.
-    pub async fn due_posts(&self, now: Millis, most: u32, for_ms: Millis) -> Result<Vec<Post>, StoreError> {
+    pub async fn due_posts(
+        &self,
+        about: About,
+        now: Millis,
+        most: u32,
+        for_ms: Millis,
+    ) -> Result<Vec<Post>, StoreError> {
         let mut tx = self.begin().await?;
         let mut sql = Sql::new("SELECT n, name, event, body, created, tries FROM outbox WHERE due <= ");
-        sql.arg(now).add(" ORDER BY due, n LIMIT ").arg(most).add(tx.dialect().skip_locked());
+        sql.arg(now).add(match about {
+            About::Items => " AND event NOT LIKE ",
+            About::Alerts => " AND event LIKE ",
+        });
+        sql.arg(format!("{ALERTS}%")).add(" ORDER BY due, n LIMIT ").arg(most).add(tx.dialect().skip_locked());
         let posts = tx.all(&sql, row_of).await?;
         if !posts.is_empty() {
             let mut sql = Sql::new("UPDATE outbox SET tries = tries + 1, due = ");

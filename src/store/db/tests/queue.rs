@@ -5,7 +5,7 @@ use crate::model::digest::Digest;
 use crate::model::{Evidence, Field, Severity, Status, SubjectRef};
 use crate::redact::Redacted;
 use crate::store::db::testing::{id, items, on_both, said};
-use crate::store::db::{Claimed, ItemFilter, Outcome, Page, Store};
+use crate::store::db::{About, Claimed, ItemFilter, Outcome, Page, Store};
 
 const LINE: &[u8] = b"{\"seatrial\":1,\"id\":\"s1\",\"turns\":[]}\n";
 
@@ -230,25 +230,30 @@ on_both! {
 
     async fn what_happens_is_put_into_the_outbox_where_somebody_listens(on) {
         on.store.enqueue(&items(1, |_, _| ()), 0).await.unwrap();
-        assert!(on.store.due_posts(10, 10, 5).await.unwrap().is_empty());
+        assert!(on.store.due_posts(About::Items, 10, 10, 5).await.unwrap().is_empty());
         let telling = on.store.posting();
         telling.enqueue(&items(2, |_, _| ()), 10).await.unwrap();
         let lease = lease(&telling, 2, "ann", 10).await;
         telling.submit(&lease, &said("a", Answer::Fail), 11).await.unwrap().unwrap();
         assert!(telling.post("overdue:x", "item.overdue", &serde_json::json!({}), 12).await.unwrap());
         assert!(!telling.post("overdue:x", "item.overdue", &serde_json::json!({}), 13).await.unwrap());
-        let posts = telling.due_posts(20, 10, 5).await.unwrap();
+        let posts = telling.due_posts(About::Items, 20, 10, 5).await.unwrap();
         let events: Vec<&str> = posts.iter().map(|post| post.event.as_str()).collect();
         assert_eq!(events, ["item.new", "item.resolved", "item.overdue"]);
         let body: serde_json::Value = serde_json::from_str(&posts[1].body).unwrap();
         assert_eq!((body["item"].as_str(), body["decided"]["decision"].as_str()), (Some(id(2).as_str()), Some("fail")));
         // Nobody else gets them while they are being told.
-        assert!(telling.due_posts(24, 10, 5).await.unwrap().is_empty());
+        assert!(telling.due_posts(About::Items, 24, 10, 5).await.unwrap().is_empty());
+        // Whoever sends alerts gets alerts, and nobody else does.
+        assert!(telling.post("alert:x", "alert.notice", &serde_json::json!({}), 12).await.unwrap());
+        let alerts = telling.due_posts(About::Alerts, 24, 10, 5).await.unwrap();
+        assert_eq!(alerts.iter().map(|post| post.name.as_str()).collect::<Vec<_>>(), ["alert:x"]);
+        telling.posted(alerts[0].n, &Outcome::Done).await.unwrap();
         telling.posted(posts[0].n, &Outcome::Done).await.unwrap();
         telling.posted(posts[1].n, &Outcome::Again { at: 100, why: "503".into() }).await.unwrap();
         telling.posted(posts[2].n, &Outcome::GivenUp { why: "410".into() }).await.unwrap();
-        assert!(telling.due_posts(99, 10, 5).await.unwrap().is_empty());
-        let again = telling.due_posts(100, 10, 5).await.unwrap();
+        assert!(telling.due_posts(About::Items, 99, 10, 5).await.unwrap().is_empty());
+        let again = telling.due_posts(About::Items, 100, 10, 5).await.unwrap();
         assert_eq!((again.len(), again[0].tries), (1, 1));
     }
 
