@@ -43,12 +43,15 @@
 //! | 1 | [`stats`], [`formats`], [`checks`], [`redact`] | pure functions: numbers, bytes to sessions, rules, what must not be written |
 //! | 1 | [`net`], [`process`], [`agents`], [`endpoints`] | speaking HTTP, programs that are started, live agents and models, whatever their protocol |
 //! | 1 | [`ledger`] | the nouns of review, and what people's answers add up to |
+//! | 1 | [`alerts`] | what is told of production: rules over windows, by kind |
 //! | 2 | [`suite`], [`assemble`], [`eval`] | TOML to suites; telemetry to sessions; sessions to verdicts to a decision |
+//! | 2 | [`sampling`] | which sessions of production are looked at |
 //! | 3 | [`sources`], [`receive`], [`evidence`], [`store`], [`report`] | files in, telemetry in, what checks ask for, the record and the database, reports out |
 //! | 4 | [`run`], [`drive`] | the engine; live agents, driven |
 //! | 4 | [`watch`] | production, watched: sources, sessions that are over, windows, what is seen from outside |
 //! | 4 | [`calibrate`] | judges held against people |
 //! | 4 | [`review`] | people in the loop: what is asked of them, and what they say |
+//! | 4 | [`notify`] | alerts, delivered: webhooks, chats, pagers, programs |
 //! | 4 | [`promote`] | promotions: the evidence of runs, decided over by people, signed and logged |
 //! | 5 | [`cli`] | one file per command; text, exit codes, clock, environment |
 //!
@@ -56,9 +59,11 @@
 //!
 //! A check, a trace format, a dialect of telemetry, a way to ask a model or a report is one file and one line in its
 //! registry: [`checks::RULES`], [`formats::FORMATS`], [`formats::telemetry::dialect::DIALECTS`],
-//! [`endpoints::PROTOCOLS`], [`report`]. So is a way to speak with an agent: [`agents::KINDS`].
+//! [`endpoints::PROTOCOLS`], [`report`]. So is a way to speak with an agent: [`agents::KINDS`], a
+//! kind of alert: [`alerts::KINDS`], and a place where alerts go: [`alerts::channels::CHANNELS`].
 
 pub mod agents;
+pub mod alerts;
 pub mod assemble;
 pub mod calibrate;
 pub mod checks;
@@ -72,6 +77,7 @@ pub mod formats;
 pub mod ledger;
 pub mod model;
 pub mod net;
+pub mod notify;
 pub mod process;
 pub mod promote;
 pub mod receive;
@@ -79,6 +85,7 @@ pub mod redact;
 pub mod report;
 pub mod review;
 pub mod run;
+pub mod sampling;
 pub mod sources;
 pub mod stats;
 pub mod store;

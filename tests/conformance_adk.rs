@@ -242,6 +242,7 @@ fn suite(path: &Path) -> Result<Suite, String> {
         subject: None,
         redact: &Default::default(),
         sessions: None,
+        place: seatrial::suite::RunsIn::Gate,
     };
     let loaded = load(&[file], &env).map_err(|problems| problems.render(false))?;
     Ok(loaded.suites.into_iter().next().unwrap())

@@ -33,7 +33,14 @@ pub fn suites(
             )));
         }
         let subject = suite.subject.clone();
-        let env = Env { kit: &context.kit, vars: &vars, subject, redact: &context.redact, sessions: None };
+        let env = Env {
+            kit: &context.kit,
+            vars: &vars,
+            subject,
+            redact: &context.redact,
+            sessions: None,
+            place: crate::suite::RunsIn::Gate,
+        };
         match load::load(&[path], &env) {
             Ok(loaded) => suites.extend(loaded.suites.into_iter().filter(|s| s.name == suite.name)),
             Err(found) => problems.append(found),

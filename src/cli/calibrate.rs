@@ -113,7 +113,14 @@ pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
 
 fn suites(args: &Args, context: &Context) -> Result<Vec<Suite>, Failure> {
     let vars = |name: &str| std::env::var(name).ok();
-    let env = Env { kit: &context.kit, vars: &vars, subject: None, redact: &context.redact, sessions: None };
+    let env = Env {
+        kit: &context.kit,
+        vars: &vars,
+        subject: None,
+        redact: &context.redact,
+        sessions: None,
+        place: crate::suite::RunsIn::Gate,
+    };
     match load::load(&args.suites, &env) {
         Ok(loaded) => Ok(loaded.suites),
         Err(problems) => {

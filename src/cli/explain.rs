@@ -8,6 +8,7 @@ mod reference;
 mod review;
 mod routing;
 mod topics;
+mod watch;
 mod watching;
 
 use std::fmt::Write;
@@ -40,7 +41,7 @@ Examples:
 pub struct Args {
     /// A check, a trace format, a kind of agent, a rubric (`builtin:NAME`), or a topic: `agent`, `cases`,
     /// `exit-codes`, `filter`, `formats`, `gate`, `keys`, `matchers`, `metrics`, `promote`, `promote-hooks`, `redaction`,
-    /// `review`, `routing`, `settings`, `suite`.
+    /// `review`, `routing`, `settings`, `suite`, `watch`.
     name: Option<String>,
     /// Print the reference of all checks in Markdown.
     #[arg(long, conflicts_with = "name")]

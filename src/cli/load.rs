@@ -11,7 +11,7 @@ use crate::sources::discover::{self, Discovery};
 use crate::suite::filter::Filter;
 use crate::suite::load::{self, Env};
 use crate::suite::problems::{Problem, Problems, Severity, did_you_mean};
-use crate::suite::{Subject, Suite};
+use crate::suite::{RunsIn, Subject, Suite};
 
 /// Which suites, over which sessions.
 #[derive(Debug, clap::Args)]
@@ -86,6 +86,7 @@ impl Args {
             subject,
             redact: &context.redact,
             sessions: (!self.sessions.is_empty()).then(|| self.sessions.clone()),
+            place: RunsIn::Gate,
         };
         context.warn_of_settings();
         let loaded = load::load(&self.suites, &env)?;

@@ -22,6 +22,7 @@ pub fn suite(toml: &str) -> Suite {
         subject: None,
         redact: &Default::default(),
         sessions: None,
+        place: crate::suite::RunsIn::Gate,
     };
     let loaded = load::load(&[path], &env).unwrap_or_else(|problems| panic!("{}", problems.render(false)));
     loaded.suites.into_iter().next().unwrap()

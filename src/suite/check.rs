@@ -53,6 +53,8 @@ pub(super) struct Maker<'m, 't> {
     pub keys: RefCell<HashMap<&'static str, Rc<[String]>>>,
     /// Whether a check so far depends on the prices.
     pub priced: Cell<bool>,
+    /// What the suite is loaded for.
+    pub place: RunsIn,
 }
 
 /// A rule with its own part of a check's table, defaults included.
@@ -117,7 +119,7 @@ impl<'t> Maker<'_, 't> {
         let selected = on.fixed().map(Selector::tool_names).unwrap_or_default();
         let mut tool_names = tool_names;
         tool_names.extend(selected.into_iter().filter(|t| !tool_names.contains(t)).collect::<Vec<_>>());
-        if common.runs_in.as_ref().is_some_and(|r| !r.contains(&RunsIn::Gate)) {
+        if common.runs_in.as_ref().is_some_and(|r| !r.contains(&self.place)) {
             return None;
         }
         let compiled = match &program {

@@ -70,3 +70,13 @@ pub enum RunsIn {
     /// In `seatrial watch`.
     Watch,
 }
+
+impl RunsIn {
+    /// Its name in suites.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Gate => "gate",
+            Self::Watch => "watch",
+        }
+    }
+}

@@ -16,7 +16,7 @@ use super::problems::{Problem, Problems, Severity};
 use super::raw::{Pos, Sink, Source, parse};
 use super::redact::Given;
 use super::resolve::{Layer, Resolver};
-use super::{Subject, Suite};
+use super::{RunsIn, Subject, Suite};
 use crate::checks::build::{Kit, Rule};
 use crate::checks::jinja::Template;
 
@@ -32,6 +32,8 @@ pub struct Env<'e> {
     pub redact: &'e Given,
     /// Replaces `[recorded] paths` (`--sessions`); taken as they are, not relative to the suite.
     pub sessions: Option<Vec<String>>,
+    /// What the suites are loaded for: checks that do not run there are left out.
+    pub place: RunsIn,
 }
 
 /// Suites that loaded without an error.

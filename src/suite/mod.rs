@@ -39,6 +39,7 @@ pub mod settings;
 pub mod template;
 #[cfg(test)]
 mod tests;
+pub mod watch;
 mod words;
 
 use std::collections::BTreeMap;
@@ -49,6 +50,7 @@ use serde::{Deserialize, Serialize};
 
 pub use crate::checks::nearest;
 pub use baseline::{BaselineBar, IfMissing};
+pub use common::RunsIn;
 pub use correct::LabelsFile;
 pub use question::Question;
 
@@ -96,6 +98,8 @@ pub struct Suite {
     pub prices: Arc<Prices>,
     /// What is taken out of everything that is written of its sessions: its own rules and those of the settings.
     pub redactor: Redactor,
+    /// How production is watched with it.
+    pub watch: watch::Watch,
 }
 
 /// Who is judged.

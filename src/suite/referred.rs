@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use toml::de::DeTable;
 
+use super::common::RunsIn;
 use super::order::Entry;
 use super::problems::choice;
 use super::raw::Sink;
@@ -13,7 +14,7 @@ use crate::model::Level;
 const LISTED: usize = 20;
 
 /// Reports every `of` that names no check, or one that has no verdicts of its own in a run.
-pub(super) fn check(entries: &[Entry<'_>], sink: &mut Sink<'_>) {
+pub(super) fn check(entries: &[Entry<'_>], place: RunsIn, sink: &mut Sink<'_>) {
     let text = |table: &DeTable<'_>, key: &str| Some(table.get(key)?.get_ref().as_str()?.to_owned());
     let by_id: BTreeMap<String, &Entry<'_>> =
         entries.iter().filter_map(|entry| Some((text(entry.check.table, "id")?, entry))).collect();
@@ -37,17 +38,28 @@ pub(super) fn check(entries: &[Entry<'_>], sink: &mut Sink<'_>) {
                 let help = "`of` is the id of a span, turn or session check".to_owned();
                 sink.error(&pos, format!("`{of}` is a system check, which has no verdict of its own per case"), help);
             }
-            Some(other) if only_watches(other.check.table) && !only_watches(table) => {
-                let help = "add \"gate\" to its `runs_in`".to_owned();
-                sink.error(&pos, format!("`{of}` does not run in the gate"), help);
+            Some(other) if !runs_in(other.check.table, place) && runs_in(table, place) => {
+                let name = place.name();
+                let help = format!("add \"{name}\" to its `runs_in`");
+                sink.error(&pos, format!("`{of}` does not run in the {name}"), help);
             }
             Some(_) => {}
         }
     }
 }
 
-/// Whether a check is left out of a run.
-fn only_watches(table: &DeTable<'_>) -> bool {
-    let Some(toml::de::DeValue::Array(places)) = table.get("runs_in").map(|v| v.get_ref()) else { return false };
-    !places.iter().any(|place| place.get_ref().as_str() == Some("gate"))
+/// The ids of the checks that are watched and have verdicts of their own.
+pub(super) fn watched(entries: &[Entry<'_>]) -> Vec<String> {
+    let of_sessions = |entry: &&Entry<'_>| {
+        let check = &entry.check;
+        check.level.is_some_and(|level| level != Level::System) && check.case.is_none()
+    };
+    let watched = entries.iter().filter(of_sessions).filter(|entry| runs_in(entry.check.table, RunsIn::Watch));
+    watched.filter_map(|entry| Some(entry.check.table.get("id")?.get_ref().as_str()?.to_owned())).collect()
+}
+
+/// Whether a check runs somewhere.
+fn runs_in(table: &DeTable<'_>, place: RunsIn) -> bool {
+    let Some(toml::de::DeValue::Array(places)) = table.get("runs_in").map(|v| v.get_ref()) else { return true };
+    places.iter().any(|one| one.get_ref().as_str() == Some(place.name()))
 }

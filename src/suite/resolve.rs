@@ -17,7 +17,7 @@ use super::load::{Env, Names, bad_id};
 use super::paths::PathText;
 use super::problems::{choice, did_you_mean};
 use super::raw::{Missing, Pos, Sink, Source, key_pos, read_rest, span_at};
-use super::words::{self, FRAGMENT, LATER_TABLES, NOT_AVAILABLE, SETTINGS_TABLES, TOP};
+use super::words::{self, FRAGMENT, SETTINGS_TABLES, TOP};
 use super::{CheckDef, Gate, Recorded, Subject, Suite, confidence, correct, digests, gate, referred};
 use crate::checks::askable::Asked;
 use crate::checks::prices;
@@ -131,11 +131,14 @@ impl<'r, 't, 's> Resolver<'r, 't, 's> {
             cases: cases.as_ref(),
             keys: RefCell::default(),
             priced: Cell::new(false),
+            place: self.env.place,
         };
-        referred::check(&entries, self.sink);
+        referred::check(&entries, self.env.place, self.sink);
+        let watched = referred::watched(&entries);
         let checks: Vec<CheckDef> = entries.iter().filter_map(|entry| maker.make(&entry.check, self.sink)).collect();
         let mut means = gate.baseline.iter().flat_map(|bar| &bar.means);
         let priced = maker.priced.get() || means.any(|bar| bar.metric == prices::METRIC);
+        let watch = self.watch(own, &watched);
         let (head, name_pos) = head?;
         correct::resolve(&mut gate, &checks, (head.trials, cases.as_ref()), own, self.sink);
         self.warn_about_trials(own, &gate, head.trials);
@@ -158,6 +161,7 @@ impl<'r, 't, 's> Resolver<'r, 't, 's> {
             files: self.files.digests(),
             prices: self.env.kit.prices.clone(),
             redactor,
+            watch,
         };
         if let Some((live, cases)) = suite.live.as_ref().zip(suite.cases.as_ref()) {
             // Another model is another user.
@@ -183,8 +187,6 @@ impl<'r, 't, 's> Resolver<'r, 't, 's> {
             let (name, pos) = (key.get_ref().as_ref(), key.span());
             if known.contains(&name) {
                 self.kind(name, value);
-            } else if LATER_TABLES.contains(&name) {
-                self.sink.error(&pos, format!("[{name}] is {NOT_AVAILABLE}"), Some("remove it".to_owned()));
             } else if SETTINGS_TABLES.contains(&name) {
                 let help = "write it in seatrial.toml".to_owned();
                 self.sink.error(&pos, format!("[{name}] is of the settings"), help);
@@ -212,7 +214,7 @@ impl<'r, 't, 's> Resolver<'r, 't, 's> {
 
     /// `[[span]]` is a list of tables, `[suite]` one table.
     fn kind(&mut self, name: &str, value: &toml::Spanned<DeValue<'_>>) {
-        let list = matches!(name, "span" | "turn" | "session" | "system" | "case");
+        let list = matches!(name, "span" | "turn" | "session" | "system" | "case" | "alert");
         let written = if list { format!("[[{name}]]") } else { format!("[{name}]") };
         let right = match value.get_ref() {
             DeValue::Array(items) if list => items.iter().all(|i| matches!(i.get_ref(), DeValue::Table(_))),

@@ -7,6 +7,7 @@ mod agent;
 pub mod docs;
 mod tables;
 mod tidy;
+mod watch;
 
 use schemars::SchemaGenerator;
 use schemars::generate::SchemaSettings;
@@ -34,6 +35,7 @@ fn schema_of<'r>(rules: impl IntoIterator<Item = &'r Rule>) -> Value {
     let rules: Vec<(&Rule, Value)> =
         rules.into_iter().map(|rule| (rule, (rule.schema)(&mut generator).to_value())).collect();
     let agent = agent::table(&mut generator);
+    let alerts = watch::alerts(&mut generator);
     let mut definitions = generator.take_definitions(false);
     for definition in definitions.values_mut() {
         tidy::tidy(definition);
@@ -49,7 +51,7 @@ fn schema_of<'r>(rules: impl IntoIterator<Item = &'r Rule>) -> Value {
     let in_case = rules.iter().filter(|(rule, _)| rule.levels.iter().any(|l| *l != Level::System));
     let case_checks = in_case.map(|(rule, own)| check(rule, own.clone(), None)).collect();
     definitions.extend(tables::definitions(list_of(case_checks, "Checks for this case only.")));
-    document(checks, agent, definitions)
+    document(checks, agent, alerts, definitions)
 }
 
 /// An array of any of some tables. Without any, no element is valid: an empty `anyOf` would be no schema at all.
@@ -89,9 +91,10 @@ fn check(rule: &Rule, mut own: Value, level: Option<Level>) -> Value {
 }
 
 /// Suites have `[suite]`, fragments have `[fragment]`; what they share is described once.
-fn document(checks: Map<String, Value>, agent: Value, definitions: Map<String, Value>) -> Value {
+fn document(checks: Map<String, Value>, agent: Value, alerts: Value, definitions: Map<String, Value>) -> Value {
     let mut properties = tables::top();
     properties.insert("agent".to_owned(), agent);
+    properties.insert("alert".to_owned(), alerts);
     properties.extend(checks);
     json!({
         "$schema": "http://json-schema.org/draft-07/schema#",
@@ -104,7 +107,7 @@ fn document(checks: Map<String, Value>, agent: Value, definitions: Map<String, V
             { "required": ["suite"], "not": { "required": ["fragment"] } },
             { "required": ["fragment"], "not": { "anyOf": [
                 { "required": ["suite"] }, { "required": ["subject"] }, { "required": ["recorded"] }, { "required": ["agent"] },
-                { "required": ["case"] }
+                { "required": ["case"] }, { "required": ["watch"] }, { "required": ["alert"] }
             ] } }
         ],
         "definitions": definitions,

@@ -6,6 +6,7 @@ mod file;
 mod keys;
 mod layers;
 mod models;
+pub mod notify;
 mod prices;
 pub mod promote;
 mod redact;
@@ -161,6 +162,8 @@ pub struct Settings {
     pub models: OwnModels,
     /// The targets of promotions, by name.
     pub targets: BTreeMap<String, promote::Target>,
+    /// Where alerts of the watch go, by name.
+    pub channels: BTreeMap<String, notify::Channel>,
     /// What is allowed in the file, and better not so.
     pub warnings: Vec<SettingsProblem>,
     /// What is taken out of everything that is written, whatever the suite.

@@ -1,5 +1,4 @@
-//! The words of the suite language: which table a key belongs to, which names are known but not available in this
-//! version, and serde's messages in plain words.
+//! The words of the suite language: which table a key belongs to, and serde's messages in plain words.
 
 use super::nearest::nearest;
 use super::problems::choice;
@@ -34,6 +33,35 @@ pub(super) const TABLES: &[(&str, &[&str])] = &[
         &["below", "always", "tags", "severities", "disagreement", "detect", "audit", "reviewers", "due", "expire"],
     ),
     (
+        "watch",
+        &[
+            "idle",
+            "max_age",
+            "max_spans",
+            "max_bytes",
+            "end",
+            "timezone",
+            "every",
+            "late",
+            "by",
+            "max_groups",
+            "sample",
+        ],
+    ),
+    (
+        "watch.sample",
+        &[
+            "rate",
+            "floor",
+            "max_sessions_per_hour",
+            "max_sessions_per_day",
+            "max_usd_per_hour",
+            "max_usd_per_day",
+            "keep",
+            "stratum",
+        ],
+    ),
+    (
         "agent",
         &[
             "kind",
@@ -56,21 +84,16 @@ pub(super) const TABLES: &[(&str, &[&str])] = &[
 /// Tables that a suite file may have at its top.
 pub(super) const TOP: &[&str] = &[
     "suite", "subject", "recorded", "agent", "defaults", "case", "span", "turn", "session", "system", "gate", "redact",
-    "review",
+    "review", "watch", "alert",
 ];
 
 /// Tables that a fragment may have at its top.
 pub(super) const FRAGMENT: &[&str] =
     &["fragment", "defaults", "span", "turn", "session", "system", "gate", "redact", "review"];
 
-/// Tables that the language knows and this version does not.
-pub(super) const LATER_TABLES: &[&str] = &["watch", "alert"];
-
 /// Tables of `seatrial.toml`, which hold for all suites.
-pub(super) const SETTINGS_TABLES: &[&str] = &["judge", "embedding", "detectors", "prices", "profile"];
-
-/// Why a name that the language knows is refused.
-pub(super) const NOT_AVAILABLE: &str = "known to the suite language but not available in this version";
+pub(super) const SETTINGS_TABLES: &[&str] =
+    &["judge", "embedding", "detectors", "prices", "profile", "promote", "notify"];
 
 /// The table that a key belongs to, as it is written.
 pub(super) fn home_of(key: &str) -> Option<String> {
@@ -167,6 +190,8 @@ mod tests {
             "redact" => keys::<crate::redact::RedactTable>(),
             "review" => keys::<crate::suite::review::Review>(),
             "agent" => keys::<crate::suite::agent::AgentTable>(),
+            "watch" => keys::<crate::suite::watch::WatchTable>(),
+            "watch.sample" => keys::<crate::suite::watch::SampleTable>(),
             _ => keys::<crate::suite::reference::ReferenceTable>(),
         };
         for (table, here) in TABLES {

@@ -91,8 +91,7 @@ fn a_duplicate_id_or_suite_name_is_refused() {
 }
 
 #[test]
-fn what_a_later_version_brings_is_refused_clearly() {
-    refused(&format!("{GOOD}[watch]\nevery = \"1h\"\n"), &["watch", "not available"]);
+fn a_judge_that_nobody_set_up_is_refused() {
     refused("[[session]]\nid = \"j\"\ncheck = \"judge\"\nrubric = \"nice\"\n", &["no judge is called", "default"]);
 }
 

@@ -95,7 +95,14 @@ pub fn written(name: &str, input: &[u8]) -> PathBuf {
 /// Loads the suite in a file; the problems are drawn.
 fn load(path: PathBuf) -> Vec<Suite> {
     let kit = Arc::default();
-    let env = Env { kit: &kit, vars: &|_| None, subject: None, redact: &Default::default(), sessions: None };
+    let env = Env {
+        kit: &kit,
+        vars: &|_| None,
+        subject: None,
+        redact: &Default::default(),
+        sessions: None,
+        place: seatrial::suite::RunsIn::Gate,
+    };
     match load::load(&[path], &env) {
         Ok(loaded) => {
             loaded.warnings.render(false);

@@ -59,6 +59,11 @@ pub(super) static TOPICS: &[Topic] = &[
     Topic { name: "settings", summary: "seatrial.toml, SEATRIAL_* variables and flags.", text: settings },
     Topic { name: "suite", summary: "The tables of a suite and their keys.", text: suite },
     Topic {
+        name: "watch",
+        summary: "Production, watched: which sessions are looked at, alerts, and where they go.",
+        text: super::watch::watch,
+    },
+    Topic {
         name: "watching",
         summary: "What watching production does, and what it does when something goes wrong.",
         text: super::watching::watching,
@@ -183,5 +188,6 @@ fn settings() -> String {
     out.push_str(&models_doc(&|text| super::wrapped(text, 4, 0)));
     out.push('\n');
     out.push_str(&promote::doc(&|text| super::wrapped(text, 4, 0)));
+    out.push_str("\n[notify.NAME] says where alerts of the watch go: `seatrial explain watch`.\n");
     out
 }

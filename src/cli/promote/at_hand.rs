@@ -34,7 +34,14 @@ impl Here<'_> {
         }
         let vars = |name: &str| std::env::var(name).ok();
         let subject = was.subject.clone();
-        let env = Env { kit: &context.kit, vars: &vars, subject, redact: &context.redact, sessions: None };
+        let env = Env {
+            kit: &context.kit,
+            vars: &vars,
+            subject,
+            redact: &context.redact,
+            sessions: None,
+            place: crate::suite::RunsIn::Gate,
+        };
         let loaded = load::load(&[path], &env).map_err(|problems| problems.render(false).trim().to_owned())?;
         let found = loaded.suites.into_iter().find(|suite| suite.name == was.name);
         found.map(Some).ok_or_else(|| "there is another suite in its place".to_owned())

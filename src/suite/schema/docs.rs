@@ -101,6 +101,16 @@ const TABLES: &[(&str, &str)] = &[
     ("[[gate.baseline.means]]", "/gate/properties/baseline/properties/means/items"),
     ("[redact]", "/redact"),
     ("[review]", "/review"),
+    ("[watch]", "/watch"),
+    ("[watch.sample]", "/watch/properties/sample"),
+    ("keep of [watch.sample]", "/watch/properties/sample/properties/keep"),
+    ("[[watch.sample.stratum]]", "/watch/properties/sample/properties/stratum/items"),
+    (
+        "filters of [[watch.sample.stratum]]",
+        "/watch/properties/sample/properties/stratum/items/properties/filters/items",
+    ),
+    ("[[alert]]", "/alert/items"),
+    ("silence of [[alert]]", "/alert/items/properties/silence/items"),
     ("[defaults.CHECK]", "/defaults"),
     ("[fragment]", "/fragment"),
 ];
@@ -111,6 +121,7 @@ pub fn table_docs() -> Vec<TableDoc> {
     let mut all = tables::top();
     all.insert("definitions".to_owned(), Value::Object(definitions.clone()));
     all.insert("agent".to_owned(), super::agent::common());
+    all.insert("alert".to_owned(), super::watch::common());
     let all = Value::Object(all);
     let none = Map::new();
     let doc = |&(name, pointer): &(&'static str, &str)| {

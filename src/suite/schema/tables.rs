@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::agent;
+use super::{agent, watch};
 use crate::formats::FORMATS;
 use crate::model::Level;
 
@@ -108,6 +108,7 @@ pub(super) fn top() -> Map<String, Value> {
         "case": { "type": "array", "description": "The cases.", "items": { "$ref": "#/definitions/case" } },
         "gate": gate(),
         "redact": redact(),
+        "watch": watch::watch(),
         "review": review(
             "What `review` of every check that asks somebody (a judge, a program, embeddings) is where the check itself does \
              not say: key by key.",

@@ -10,6 +10,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::keys::KEYS;
 use super::layers::{Given, Raw};
+use super::notify::Channel;
 use super::promote::Target;
 use super::{CustomDetector, Origin, OwnModels, OwnPrice, ReviewTable, Setting, SettingsProblem, did_you_mean};
 use crate::checks::matcher::regex_message;
@@ -20,7 +21,8 @@ use crate::suite::nearest::nearest;
 const MAX_BYTES: u64 = 4 << 20;
 
 /// The tables beside the settings.
-const TABLES: &[&str] = &["profile", "detectors", "prices", "judge", "embedding", "redact", "review", "promote"];
+const TABLES: &[&str] =
+    &["profile", "detectors", "prices", "judge", "embedding", "redact", "review", "promote", "notify"];
 
 /// What the file says.
 #[derive(Default)]
@@ -33,6 +35,7 @@ pub(super) struct File {
     pub redact: Option<Setting<RedactTable>>,
     pub review: Option<Setting<ReviewTable>>,
     pub targets: BTreeMap<String, Target>,
+    pub channels: BTreeMap<String, Channel>,
     /// What is allowed, and better not so.
     pub warnings: Vec<SettingsProblem>,
 }
@@ -151,6 +154,7 @@ impl Reader<'_> {
                 "judge" => self.judges(value),
                 "embedding" => self.embeddings(value),
                 "promote" => self.targets(value),
+                "notify" => self.notify(value),
                 // After the detectors, which it may name.
                 "redact" => {}
                 "review" => self.review(value),

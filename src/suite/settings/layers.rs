@@ -136,6 +136,7 @@ impl Layers<'_> {
             prices: said.prices,
             models: said.models,
             targets: said.targets,
+            channels: said.channels,
             warnings: said.warnings,
             redact: said.redact.unwrap_or(Setting { value: RedactTable::default(), origin: Origin::Default }),
             review: said.review.unwrap_or(Setting { value: ReviewTable::default(), origin: Origin::Default }),

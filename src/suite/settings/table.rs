@@ -11,6 +11,9 @@ impl Settings {
     /// Every setting as text: its key, its value, and where the value came from.
     pub fn rows(&self) -> Vec<(String, String, String)> {
         let mut rows = Vec::new();
+        rows.extend(
+            self.channels.iter().map(|(name, c)| (format!("notify.{name}"), c.written(), c.origin.to_string())),
+        );
         let mut row = |name: &str, value: String, origin: &Origin| {
             rows.push((name.to_owned(), value, origin.to_string()));
         };

@@ -186,6 +186,9 @@ fn the_command_line_replaces_subject_and_sessions_but_not_the_digest() {
 fn a_check_that_does_not_run_in_the_gate_is_left_out_of_a_run() {
     let text = with_head("[[turn]]\nid = \"w\"\ncheck = \"says\"\nvalue = \"x\"\nruns_in = [\"watch\"]\n");
     assert!(suite(&text).checks.is_empty());
+    let folder = Folder::new(&[("s.toml", &text)]);
+    let watched = folder.load_as(&["s.toml"], |env| env.place = RunsIn::Watch).ok().unwrap().suites.remove(0);
+    assert_eq!(watched.checks[0].id, "w");
 }
 
 #[test]

@@ -13,7 +13,7 @@ use serde::Deserialize;
 
 use super::load::{Env, Loaded, Names, load_with};
 use super::problems::Problems;
-use super::{Subject, Suite};
+use super::{RunsIn, Subject, Suite};
 use crate::checks::build::{Build, Example, Params, Rule, rule};
 use crate::checks::matcher::Matcher;
 use crate::checks::subject::{Scope, SpanSubject};
@@ -200,6 +200,7 @@ impl Folder {
             subject: None,
             redact: &Default::default(),
             sessions: None,
+            place: RunsIn::Gate,
         };
         change(&mut env);
         load_with(&paths, &env, Names { rules: RULES, formats: || vec!["chat", "tau-bench"] })

@@ -16,7 +16,7 @@ format = "tau_bench"
 max_age = "1 fortnight"
 
 [watch]
-every = "1h"
+every = "7m"
 
 [[span]]
 id = "a"
@@ -102,13 +102,13 @@ x = 1
        |
        = help: write it as `"30s"`, `"15m"`, `"24h"` or `"7d"`
 
-    error: [watch] is known to the suite language but not available in this version
-      --> bad.toml:12:2
+    error: `every` divides a day: so many windows make one
+      --> bad.toml:13:9
        |
-    12 | [watch]
-       |  ^^^^^
+    13 | every = "7m"
+       |         ^^^^
        |
-       = help: remove it
+       = help: such as `"5m"` or `"1h"`
 
     error: unknown check `sasy`
       --> bad.toml:17:9
@@ -471,14 +471,13 @@ fn more_trials_asked_of_the_gate_than_of_the_cases_is_a_warning() {
 }
 
 #[test]
-fn what_the_language_knows_and_this_version_does_not_is_told_from_a_typo() {
+fn what_belongs_elsewhere_is_told_from_a_typo() {
     let text = with_head(
         "[judge.default]\n[watch]\n[[alert]]\n[[turn]]\nid = \"a\"\ncheck = \"judge\"\n[[turn]]\nid = \"b\"\ncheck = \"tfft\"\n[defaults.judge]\nvotes = 3\n",
     );
     insta::assert_snapshot!(faults(&text).join("\n"), @r#"
     3: [judge] is of the settings [write it in seatrial.toml]
-    4: [watch] is known to the suite language but not available in this version [remove it]
-    5: [alert] is known to the suite language but not available in this version [remove it]
+    5: `name` is missing [add `name = ...`]
     8: unknown check `judge` [one of: says, within, args, measure]
     11: unknown check `tfft` [one of: says, within, args, measure]
     12: unknown check `judge` [one of: says, within, args, measure]

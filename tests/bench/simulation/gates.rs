@@ -30,7 +30,14 @@ impl Gate {
         let text = format!("[suite]\nname = \"s\"\n[recorded]\npaths = [\"x.jsonl\"]\n{check}[gate]\n{keys}\n");
         std::fs::write(&path, text).expect("a file");
         let kit = Arc::new(Kit::default());
-        let env = Env { kit: &kit, vars: &|_| None, subject: None, redact: &Default::default(), sessions: None };
+        let env = Env {
+            kit: &kit,
+            vars: &|_| None,
+            subject: None,
+            redact: &Default::default(),
+            sessions: None,
+            place: seatrial::suite::RunsIn::Gate,
+        };
         let loaded = load::load(&[path], &env).map_err(|problems| problems.render(false)).expect("a suite");
         let plan = Planned::new(&loaded.suites[0], None).expect("a plan").plan;
         Self { plan, known: RefCell::default() }

@@ -5,7 +5,7 @@
 //! corrected rates, which are too many to fold, take the functions that the gate calls: that it decides as they say is tested
 //! beside it, over grids (`as_the_simulation_counts`).
 //!
-//! `cargo bench --bench simulation` prints the tables, `-- checks` one of them; `-- --write` puts all of them into
+//! `cargo bench --bench simulation` prints the tables, `-- checks` one of them (`-- alarms`: false alarms of the watch); `-- --write` puts all of them into
 //! src/stats/statistics.md.
 
 #![allow(
@@ -22,13 +22,14 @@ mod judges;
 mod means;
 mod promotions;
 mod rows;
+mod watch;
 
 use rows::{DRAWS, Row, table};
 
 /// A table: its name on the command line, what stands above it, what its share is called, and how its rows are made.
 type Part = (&'static str, &'static str, &'static str, fn() -> Vec<Row>);
 
-const PARTS: [Part; 5] = [
+const PARTS: [Part; 6] = [
     ("coverage", "Intervals at 95%:", "covered", coverage::all),
     (
         "means",
@@ -47,6 +48,13 @@ const PARTS: [Part; 5] = [
         "so often",
         judges::all,
     ),
+    (
+        "watch",
+        "What a watch says of the sessions that there were, 4,000 in a window, from those that it looked at, at 95%. What is \
+         kept fails more often than what is not:",
+        "covered",
+        watch::all,
+    ),
 ];
 
 fn main() {
@@ -61,6 +69,9 @@ fn main() {
             kept += rows.iter().filter(|r| r.promises() && r.keeps()).count();
             text.push_str(&format!("{title}\n\n{}\n", table(&rows, what)));
         }
+    }
+    if wanted.is_empty() || wanted.iter().any(|w| w == "alarms") {
+        text.push_str(&format!("How often alerts fire where nothing is wrong:\n\n{}\n", watch::alarms()));
     }
     let text = format!("{DRAWS} draws a row; {kept} of {all} rows keep what they promise.\n\n{text}");
     println!("{text}");

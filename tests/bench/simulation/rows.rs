@@ -73,6 +73,11 @@ impl Row {
         Self { doubted: Some((doubted, wrong)), ..row }
     }
 
+    /// Adds something that the draws told beside.
+    pub fn remark(&mut self, text: String) {
+        self.setting = format!("{}; {text}", self.setting);
+    }
+
     /// Whether the promise is kept, up to what chance explains (three standard errors).
     pub fn keeps(&self) -> bool {
         let chance = 3.0 * (LEVEL * (1.0 - LEVEL) / f64::from(DRAWS)).sqrt();

@@ -106,7 +106,7 @@ fn day(session: &Session<'_>) -> Option<String> {
 }
 
 /// The sequence of tool names: `search > book`.
-fn flow(session: &Session<'_>) -> Option<String> {
+pub fn flow(session: &Session<'_>) -> Option<String> {
     let names: Vec<&str> = session.tool_calls().map(|(_, s)| s.name.as_str()).collect();
     let more = if names.len() > FLOW { format!(" > ... ({} calls)", names.len()) } else { String::new() };
     (!names.is_empty()).then(|| format!("{}{more}", names[..names.len().min(FLOW)].join(" > ")))

@@ -10,6 +10,7 @@ mod tests;
 mod values;
 
 use grouping::Grouping;
+pub use grouping::flow;
 pub use names::{GROUPS, METRICS, NONE, Shape, group, shape};
 
 use super::{Cell, Column, Sample, Waiting};

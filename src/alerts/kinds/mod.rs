@@ -1,0 +1,8 @@
+//! The kinds of alerts, each with its keys, its documentation and its rule.
+
+pub mod budget;
+pub mod burn_rate;
+pub mod canary;
+pub mod drift;
+pub mod ratio;
+pub mod threshold;
