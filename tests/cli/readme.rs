@@ -52,6 +52,7 @@ const SECTIONS: [&str; 14] = [
     "filter",
     "formats",
     "settings",
+    "watch",
 ];
 
 #[test]
