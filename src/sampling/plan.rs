@@ -57,13 +57,12 @@ pub fn chances(classes: &[Class], room: Room) -> Vec<f64> {
     let wants = |class: &Class| class.wanted.clamp(0.0, 1.0);
     let mut chances = vec![0.0_f64; classes.len()];
     let mut room = room;
-    let levels: [&dyn Fn(usize, &Class) -> f64; 3] =
-        [&|i, _| floors[i], &|_, class| if class.kept { wants(class) } else { 0.0 }, &|i, class| {
-            wants(class).max(floors[i])
-        }];
+    let kept = |class: &Class| if class.kept { wants(class) } else { 0.0 };
+    let all = |(class, floor): (&Class, &f64)| wants(class).max(*floor);
+    let levels: [Vec<f64>; 3] =
+        [floors.clone(), classes.iter().map(kept).collect(), classes.iter().zip(&floors).map(all).collect()];
     for level in levels {
-        let more: Vec<f64> =
-            classes.iter().enumerate().map(|(i, class)| (level(i, class) - chances[i]).max(0.0)).collect();
+        let more: Vec<f64> = level.iter().zip(&chances).map(|(level, chance)| (level - chance).max(0.0)).collect();
         let sum = |of: &dyn Fn(&Class) -> f64| -> f64 {
             classes.iter().zip(&more).map(|(class, more)| class.forecast.unwrap_or(0.0) * more * of(class)).sum()
         };
