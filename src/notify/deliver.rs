@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 
@@ -60,6 +61,15 @@ pub fn pause_after(tries: u32, age: Millis) -> Option<Duration> {
     (age < PATIENCE).then(|| Duration::from_secs(SECONDS.get(index).copied().unwrap_or(300)))
 }
 
+/// Puts a notice down to be told, once under its key; whether it was not there before.
+///
+/// # Errors
+/// The store cannot be written.
+pub async fn put(store: &Store, notice: &Notice, now: Millis) -> Result<bool, StoreError> {
+    let body = serde_json::to_value(notice).unwrap_or_default();
+    store.post(&format!("alert:{}", notice.key), NOTICE, &body, now).await
+}
+
 /// Delivers notices.
 pub struct Courier<'n> {
     /// Where the outbox is.
@@ -77,15 +87,6 @@ pub struct Courier<'n> {
 }
 
 impl Courier<'_> {
-    /// Puts a notice down to be told, once under its key.
-    ///
-    /// # Errors
-    /// The store cannot be written.
-    pub async fn put(&self, notice: &Notice) -> Result<bool, StoreError> {
-        let body = serde_json::to_value(notice).unwrap_or_default();
-        self.store.post(&format!("alert:{}", notice.key), NOTICE, &body, (self.clock)()).await
-    }
-
     /// Sends everything that is due, until nothing is.
     ///
     /// # Errors
@@ -103,18 +104,23 @@ impl Courier<'_> {
             for post in &notices {
                 self.address(post).await?;
             }
-            let mut ended = futures_util::stream::iter(&sends).map(|post| self.send(post)).buffer_unordered(AT_ONCE);
-            while let Some(ended) = ended.next().await {
-                let (to, outcome) = ended?;
-                match outcome {
-                    Outcome::Done => delivered.sent += 1,
-                    Outcome::Again { why, .. } => {
-                        delivered.again += 1;
-                        delivered.troubles.insert(to, why);
-                    }
-                    Outcome::GivenUp { why } => {
-                        delivered.given_up += 1;
-                        delivered.troubles.insert(to, why);
+            for some in sends.chunks(AT_ONCE) {
+                let mut under_way = FuturesUnordered::new();
+                for post in some {
+                    under_way.push(self.send(post));
+                }
+                while let Some(ended) = under_way.next().await {
+                    let (to, outcome) = ended?;
+                    match outcome {
+                        Outcome::Done => delivered.sent += 1,
+                        Outcome::Again { why, .. } => {
+                            delivered.again += 1;
+                            delivered.troubles.insert(to, why);
+                        }
+                        Outcome::GivenUp { why } => {
+                            delivered.given_up += 1;
+                            delivered.troubles.insert(to, why);
+                        }
                     }
                 }
             }

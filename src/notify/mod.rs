@@ -4,7 +4,7 @@
 
 mod deliver;
 
-pub use deliver::{Courier, Delivered, pause_after};
+pub use deliver::{Courier, Delivered, pause_after, put};
 
 #[cfg(test)]
 mod tests;

@@ -85,7 +85,7 @@ impl Bench {
             program: "seatrial",
         };
         if put {
-            courier.put(&notice()).await.unwrap();
+            super::put(&self.on.store, &notice(), START).await.unwrap();
         }
         courier.send_all().await.unwrap()
     }

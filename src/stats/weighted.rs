@@ -264,6 +264,30 @@ mod tests {
             prop_assert_eq!(sample(&turned), whole);
         }
 
+        /// Over every way in which a few sessions can be drawn: the total is right on average, and its variance too.
+        #[test]
+        fn a_total_and_its_variance_are_unbiased(
+            sessions in prop::collection::vec((1u32..=8, -100.0f64..100.0), 1..8)
+        ) {
+            let sessions: Vec<_> = sessions.into_iter().map(|(k, x)| (f64::from(k) / 8.0, x)).collect();
+            let truth: f64 = sessions.iter().map(|(_, x)| x).sum();
+            let (mut mean, mut square, mut variance) = (0.0, 0.0, 0.0);
+            for drawn in 0u32..1 << sessions.len() {
+                let is = |i: usize| drawn >> i & 1 == 1;
+                let chance: f64 =
+                    sessions.iter().enumerate().map(|(i, (pi, _))| if is(i) { *pi } else { 1.0 - pi }).product();
+                let some: Vec<_> = sessions.iter().enumerate().filter(|(i, _)| is(*i)).map(|(_, s)| *s).collect();
+                // Of nothing that was drawn no total is told; it stands for nothing.
+                let total = sample(&some).total().unwrap_or(Estimate { value: 0.0, se: 0.0 });
+                mean += chance * total.value;
+                square += chance * total.value * total.value;
+                variance += chance * total.se * total.se;
+            }
+            prop_assert!((mean - truth).abs() < 1e-6, "{} {}", mean, truth);
+            let spread = square - mean * mean;
+            prop_assert!((variance - spread).abs() < 1e-6 * spread.max(1.0), "{} {}", variance, spread);
+        }
+
         #[test]
         fn a_rate_lies_in_its_interval_and_the_interval_among_rates(
             drawn in prop::collection::vec((1u32..=8, any::<bool>()), 1..60)

@@ -37,7 +37,7 @@ fn agents() -> String {
     format!("```text\n{}\n```\n", kinds.join("\n\n\n"))
 }
 
-const SECTIONS: [&str; 14] = [
+const SECTIONS: [&str; 15] = [
     "exit codes",
     "promote",
     "watching",
