@@ -18,12 +18,15 @@ use super::sessions;
 use super::stored::Opened;
 use crate::eval::exit;
 use crate::model::duration;
-use crate::net::client;
+use crate::net::webhook::send::Sender as Sends;
+use crate::net::{client, secret};
+use crate::notify::Courier;
 use crate::receive::inbox::{Inbox, Limits, Recovered};
 use crate::receive::spool::Left;
 use crate::report::safe;
 use crate::store::db::Store;
 use crate::suite::settings;
+use crate::watch::alerting::Alerting;
 use crate::watch::clock::{Clock, System};
 use crate::watch::export::Exporter;
 use crate::watch::plan::Plan;
@@ -184,6 +187,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
         sources,
         outside,
         admitting: Box::new(crate::watch::judge::Everybody),
+        alerting: alerting(&state)?,
         jobs: context.settings.jobs.value,
         shape: shape(args, &plan),
         keeping: Keeping { late: args.late, rows: args.keep, ..Keeping::default() },
@@ -192,6 +196,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     };
     let watcher = Watcher::open(setup).map_err(failure)?;
     let status = status(args, &runtime, &watcher.shared())?;
+    deliver(&opened, context, &watcher.shared())?;
     if let Some(endpoint) = &args.export {
         export(&opened, endpoint, &watcher.shared(), clock)?;
     }
@@ -285,6 +290,51 @@ impl Running<'_> {
         }
     }
 }
+
+/// How alerts stand, as earlier processes kept it.
+fn alerting(state: &std::path::Path) -> Result<Alerting, Failure> {
+    Alerting::open(state).map_err(|why| {
+        let file = state.join("alerts.json");
+        let message = format_args!("`{}`, which says what fires, cannot be read: {why}", file.display());
+        Failure::new(exit::INCOMPLETE, message)
+    })
+}
+
+/// Delivers notices of alerts for as long as it runs.
+fn deliver(opened: &Opened, context: &Context, shared: &Arc<Shared>) -> Result<(), Failure> {
+    let channels = context.settings.channels.clone();
+    let sender = Sends::new().map_err(|why| Failure::new(exit::INCOMPLETE, why))?;
+    let program = std::env::current_exe().map_or_else(|_| "seatrial".to_owned(), |path| path.display().to_string());
+    let (store, shared) = (opened.store().clone(), shared.clone());
+    opened.runtime().spawn(async move {
+        let now = || shared.clock.millis();
+        let courier = Courier {
+            store: &store,
+            channels: &channels,
+            sender: &sender,
+            vars: &secret::of_environment,
+            clock: &now,
+            program: &program,
+        };
+        loop {
+            match courier.send_all().await {
+                Ok(delivered) => {
+                    let why = |(to, why): (&String, &String)| format!("{to}: {why}");
+                    let troubles: Vec<String> = delivered.troubles.iter().map(why).collect();
+                    if delivered.sent > 0 || !troubles.is_empty() {
+                        shared.trouble("notices", (!troubles.is_empty()).then(|| troubles.join("; ")));
+                    }
+                }
+                Err(why) => shared.trouble("notices", Some(why.to_string())),
+            }
+            tokio::time::sleep(DELIVER).await;
+        }
+    });
+    Ok(())
+}
+
+/// How often it is looked whether a notice is due.
+const DELIVER: Duration = Duration::from_secs(1);
 
 fn lock_trouble(shared: &Shared) -> Option<String> {
     crate::watch::watcher::lock(&shared.troubles).get(TURN).cloned()

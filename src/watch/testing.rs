@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use super::alerting::Alerting;
 use super::clock::{Clock, Driven};
 use super::closing::Closing;
 use super::judge::Everybody;
@@ -101,6 +102,7 @@ impl Production {
             sources,
             outside: Outside::default(),
             admitting: Box::new(Everybody),
+            alerting: Alerting::default(),
             jobs: 2,
             shape: Shape::default(),
             keeping: self.keeping.clone(),

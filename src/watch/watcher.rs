@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use rayon::prelude::*;
 use tokio::runtime::Handle;
 
+use super::alerting::Alerting;
 use super::clock::Clock;
 use super::closing::Over;
 use super::judge::{self, Admitting, Arrived, Bench, Outcome, Unasked};
@@ -20,6 +21,7 @@ use super::plan::{Plan, Watching};
 use super::row::{self, Body};
 use super::sources::{Intake, Source, Whole};
 use super::window::{Name, Shape, Window, Windows};
+use crate::alerts::book::Standing;
 use crate::assemble::SpillError;
 use crate::assemble::build::Builder;
 use crate::assemble::live::{Key, Waiting};
@@ -28,6 +30,7 @@ use crate::formats::Decoder;
 use crate::ledger::Millis;
 use crate::model::json::Texts;
 use crate::model::{Problem, Session, Status};
+use crate::notify;
 use crate::receive::inbox::Inbox;
 use crate::receive::spool::SpoolError;
 use crate::redact::Redacted;
@@ -109,6 +112,8 @@ pub struct Setup {
     pub outside: Outside,
     /// Who is looked at.
     pub admitting: Box<dyn Admitting>,
+    /// What alerts there are, and how they stand.
+    pub alerting: Alerting,
     /// Threads.
     pub jobs: usize,
     /// How windows are made.
@@ -148,6 +153,8 @@ pub struct Shared {
     pub troubles: Mutex<BTreeMap<String, String>>,
     /// Whether what was there before has been taken up.
     pub ready: AtomicBool,
+    /// What fires, or may soon.
+    pub alerts: Mutex<Vec<Standing>>,
     /// The suites that are watched.
     pub plan: Mutex<Arc<Plan>>,
     /// Where telemetry waits.
@@ -189,6 +196,9 @@ pub struct Watcher {
     sources: Vec<Box<dyn Source>>,
     outside: Outside,
     admitting: Box<dyn Admitting>,
+    alerting: Alerting,
+    /// Windows of which nothing more is expected, and whose alerts are not judged yet.
+    settled: Vec<Name>,
     pool: rayon::ThreadPool,
     builder: Builder,
     keeping: Keeping,
@@ -222,8 +232,21 @@ impl Watcher {
     /// # Errors
     /// The store cannot be read; no threads.
     pub fn open(setup: Setup) -> Result<Self, WatchError> {
-        let Setup { plan, inbox, store, handle, clock, sources, outside, admitting, jobs, shape, keeping, stop } =
-            setup;
+        let Setup {
+            plan,
+            inbox,
+            store,
+            handle,
+            clock,
+            sources,
+            outside,
+            admitting,
+            alerting,
+            jobs,
+            shape,
+            keeping,
+            stop,
+        } = setup;
         let plan = Arc::new(plan);
         let pool = rayon::ThreadPoolBuilder::new().num_threads(jobs.max(1)).stack_size(8 << 20).build();
         let pool = pool.map_err(|why| Unasked(format!("threads could not be started: {why}")))?;
@@ -231,6 +254,7 @@ impl Watcher {
             windows: Mutex::new(Windows::new(shape)),
             metrics: Metrics::default(),
             recent: Mutex::default(),
+            alerts: Mutex::new(alerting.book.standing().to_vec()),
             troubles: Mutex::default(),
             ready: AtomicBool::new(false),
             plan: Mutex::new(plan.clone()),
@@ -248,6 +272,8 @@ impl Watcher {
             sources,
             outside,
             admitting,
+            alerting,
+            settled: Vec::new(),
             pool,
             builder,
             keeping,
@@ -289,7 +315,9 @@ impl Watcher {
         self.let_go(now)?;
         more |= self.add_up_anew()?;
         let wall = self.clock.millis();
-        lock(&self.shared.windows).advance(wall);
+        let settled = lock(&self.shared.windows).advance(wall);
+        self.settled.extend(settled);
+        self.alert()?;
         if now >= self.keep_at {
             self.keep_at = now + KEEPING;
             let before = wall.saturating_sub(i64::try_from(self.keeping.rows.as_millis()).unwrap_or(i64::MAX));
@@ -341,8 +369,31 @@ impl Watcher {
                 windows.add(name, at, row.0, row.1, &row.2);
             })?;
         }
-        windows.advance(now);
+        // Those that were judged before are known, and not judged again.
+        self.settled = windows.advance(now);
         *lock(&self.shared.windows) = windows;
+        Ok(())
+    }
+
+    /// Judges the alerts of windows that were settled, and puts down what is to be told.
+    fn alert(&mut self) -> Result<(), WatchError> {
+        if self.settled.is_empty() {
+            return Ok(());
+        }
+        let before = self.alerting.book.clone();
+        let notices = self.alerting.turn(&self.plan, &lock(&self.shared.windows), &self.settled);
+        let now = self.clock.millis();
+        for notice in &notices {
+            if let Err(why) = self.handle.block_on(notify::put(&self.store, notice, now)) {
+                // Judged again in the next turn, and told under the same key.
+                self.alerting.book = before;
+                return Err(why.into());
+            }
+        }
+        self.settled.clear();
+        let kept = self.alerting.keep().err().map(|why| format!("the state of alerts could not be kept: {why}"));
+        self.shared.trouble("alerts", kept);
+        *lock(&self.shared.alerts) = self.alerting.book.standing().to_vec();
         Ok(())
     }
 

@@ -13,6 +13,9 @@ use crate::watch::row::{Body, Said};
 /// Millionths.
 const MICRO: f64 = 1e6;
 
+/// Units of squares: of what is small, squares are smaller.
+const FINE: f64 = 1e12;
+
 /// Parts of a session in which a sketch counts, so that one that stands for one and a half others is told from two.
 const PARTS: f64 = 16.0;
 
@@ -79,6 +82,9 @@ pub struct Measure {
     weight: u128,
     /// Their sum; of a ratio its numerator. In millionths.
     sum: i128,
+    /// Sums of squares and products of what sessions bring, by which it is told how far the number may be off: of
+    /// numerators, of both, of denominators. In [`FINE`].
+    squares: [i128; 3],
     /// Of each quantile, while more may come.
     sketch: Option<Box<Sketch>>,
     /// The quantiles, once nothing more is expected, in the order of [`QUANTILES`].
@@ -175,6 +181,18 @@ impl Check {
         self.squares += squares;
     }
 
+    /// How many fail of how many, as many as they are worth (Kish); `None` where nothing was measured.
+    pub fn fails(&self) -> Option<(f64, f64)> {
+        let all = self.passes + self.fails;
+        if all == 0 || self.squares == 0 {
+            return None;
+        }
+        let share = self.fails as f64 / all as f64;
+        let (all, squares) = (all as f64 / MICRO, self.squares as f64 / MICRO);
+        let worth = (all * all / squares).max(1.0);
+        Some((share * worth, worth))
+    }
+
     /// The share of sessions that pass, of those that pass or fail, each counted as many times as it stands for others
     /// (Hajek's estimate). The interval is that of Clopper and Pearson over as many sessions as these are worth (Kish):
     /// where all were evaluated, that is their number. `None` where nothing was measured.
@@ -193,17 +211,29 @@ impl Check {
 }
 
 impl Measure {
+    /// Adds what one session brings: its part of the numerator and of the denominator.
+    fn square(&mut self, x: f64, y: f64) {
+        let fine = |v: f64| if v.is_finite() { (v * FINE).round() as i128 } else { 0 };
+        for (sum, part) in self.squares.iter_mut().zip([x * x, x * y, y * y]) {
+            *sum = sum.saturating_add(fine(part));
+        }
+    }
+
     fn add(&mut self, name: &str, weight: f64, values: &[f64]) {
         if RATIOS.contains(&name) {
             if let [numerator, denominator] = values {
                 self.n += 1;
                 self.sum += signed(numerator * weight);
                 self.weight += micro(denominator * weight);
+                self.square(numerator * weight, denominator * weight);
             }
             return;
         }
+        let finite = || values.iter().filter(|value| value.is_finite());
+        // Values of one session resemble each other: they count as one.
+        self.square(weight * finite().sum::<f64>(), weight * finite().count() as f64);
         let sketch = self.sketch.get_or_insert_default();
-        for value in values.iter().filter(|value| value.is_finite()) {
+        for value in finite() {
             self.n += 1;
             self.sum += signed(value * weight);
             self.weight += micro(weight);
@@ -215,6 +245,7 @@ impl Measure {
         self.n += other.n;
         self.sum += other.sum;
         self.weight += other.weight;
+        self.squares.iter_mut().zip(other.squares).for_each(|(mine, others)| *mine = mine.saturating_add(others));
         match (&mut self.sketch, &other.sketch) {
             (Some(mine), Some(others)) => mine.merge(others),
             (mine @ None, Some(others)) if self.n == other.n => *mine = Some(others.clone()),
@@ -237,6 +268,28 @@ impl Measure {
     /// The mean, or of a ratio the ratio; `None` where there is nothing to divide by.
     pub fn mean(&self) -> Option<f64> {
         (self.weight > 0).then(|| self.sum as f64 / self.weight as f64)
+    }
+
+    /// The standard error of the mean or ratio about what it is in the long run; sessions are what is independent.
+    pub fn se(&self) -> Option<f64> {
+        let (mean, bottom) = (self.mean()?, self.weight as f64 / MICRO);
+        let [xx, xy, yy] = self.squares.map(|sum| sum as f64 / FINE);
+        Some((xx - 2.0 * mean * xy + mean * mean * yy).max(0.0).sqrt() / bottom)
+    }
+
+    /// The standard error of the total.
+    pub fn total_se(&self) -> f64 {
+        (self.squares[0] as f64 / FINE).sqrt()
+    }
+
+    /// A ratio as counts: so many of so many, as many as would tell it as well, were each independent. `None` of what is no
+    /// share.
+    pub fn counts(&self) -> Option<(f64, f64)> {
+        let share = self.mean().filter(|share| (0.0..=1.0).contains(share))?;
+        let (se, bottom) = (self.se()?, self.weight as f64 / MICRO);
+        let even = bottom * bottom / (self.squares[2] as f64 / FINE);
+        let worth = if se > 1e-9 { (share * (1.0 - share) / (se * se)).min(bottom) } else { even };
+        (worth > 0.0 && worth.is_finite()).then_some((share * worth, worth))
     }
 
     /// The sum over all sessions that those here stand for.

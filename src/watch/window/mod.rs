@@ -204,6 +204,13 @@ impl Windows {
         self.windows.range(range).map(|((_, start), window)| (*start, window))
     }
 
+    /// The settled windows of a suite that begin at or after one moment and before another, oldest first.
+    pub fn between(&self, suite: &str, from: Millis, to: Millis) -> impl Iterator<Item = (Millis, &Window)> {
+        let range = (suite.to_owned(), from)..(suite.to_owned(), to.max(from));
+        let windows = self.windows.range(range).filter(|(_, window)| window.settled);
+        windows.map(|((_, start), window)| (*start, window))
+    }
+
     /// How many are kept.
     pub fn len(&self) -> usize {
         self.windows.len()
