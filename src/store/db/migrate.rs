@@ -46,8 +46,13 @@ impl From<sqlx::Error> for Unmigrated {
 
 /// Brings it up to date.
 pub(super) async fn migrate(connection: &mut AnyConnection, dialect: Dialect) -> Result<(), Unmigrated> {
-    // Without a lock first: most of the time there is nothing to do, and nobody is to wait for that.
-    if version(connection, dialect).await? == Some(KNOWN) {
+    // Without a lock first: most of the time there is nothing to do, and nobody is to wait for that. As of one moment all the
+    // same: of a file that somebody else just makes, one half would be looked at before and the other after.
+    let mut look = connection.begin_with(dialect.one_moment()).await?;
+    let found = version(&mut look, dialect).await;
+    // Nothing was written; what is wrong with the file was told by what was read of it.
+    let _ = look.rollback().await;
+    if found? == Some(KNOWN) {
         return Ok(());
     }
     let mut begun = connection.begin_with(dialect.begin()).await?;

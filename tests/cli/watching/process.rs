@@ -49,6 +49,17 @@ impl Watch {
         })
     }
 
+    /// Sends it until it is taken, as exporters do that are told to come again.
+    pub fn deliver(&self, request: &[u8]) {
+        loop {
+            match self.send(request) {
+                200 => return,
+                429 | 503 => std::thread::sleep(Duration::from_millis(50)),
+                other => panic!("answered with {other}"),
+            }
+        }
+    }
+
     /// What is at a path of the status pages: status, policy and text.
     pub fn look(&self, path: &str) -> (u16, String, String) {
         self.look_as(path, None)
