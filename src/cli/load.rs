@@ -74,6 +74,11 @@ impl Args {
 
     /// The suites, resolved. Warnings are printed; errors are returned, all of them.
     pub fn suites(&self, context: &Context) -> Result<Vec<Suite>, Problems> {
+        self.suites_for(context, RunsIn::Gate)
+    }
+
+    /// The same for another use of them: checks that do not run there are left out.
+    pub fn suites_for(&self, context: &Context, place: RunsIn) -> Result<Vec<Suite>, Problems> {
         let recordings = recordings_as_suites(&self.suites);
         if !recordings.is_empty() {
             return Err(recordings);
@@ -86,7 +91,7 @@ impl Args {
             subject,
             redact: &context.redact,
             sessions: (!self.sessions.is_empty()).then(|| self.sessions.clone()),
-            place: RunsIn::Gate,
+            place,
         };
         context.warn_of_settings();
         let loaded = load::load(&self.suites, &env)?;

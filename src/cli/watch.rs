@@ -33,7 +33,6 @@ use crate::watch::plan::Plan;
 use crate::watch::sources::{Folder, Otlp, Source};
 use crate::watch::status::{Server, TURN};
 use crate::watch::watcher::{Keeping, Setup, Shared, WatchError, Watcher};
-use crate::watch::window::Shape;
 
 /// Arguments of `seatrial watch`.
 #[derive(Debug, Clone, clap::Args)]
@@ -91,8 +90,8 @@ pub struct Args {
     #[arg(long, value_name = "TIME", default_value = "10m", value_parser = duration::parse)]
     late: Duration,
     /// How long windows are.
-    #[arg(long, value_name = "TIME", default_value = "5m", value_parser = duration::parse)]
-    window: Duration,
+    #[arg(long, value_name = "TIME", value_parser = duration::parse)]
+    window: Option<Duration>,
     /// For how long what is known of sessions is kept.
     #[arg(long, value_name = "TIME", default_value = "30d", value_parser = duration::parse)]
     keep: Duration,
@@ -156,7 +155,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     if args.listen.0.is_none() && args.grpc.0.is_none() && args.from.is_empty() {
         return Err(Failure::usage("nothing is watched: `--listen` and `--grpc` are off, and there is no `--from`"));
     }
-    if args.window < Duration::from_secs(1) {
+    if args.window.is_some_and(|window| window < Duration::from_secs(1)) {
         return Err(Failure::usage("`--window`: at least a second"));
     }
     let plan = reload::plan(args, context)?;
@@ -186,10 +185,9 @@ pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
         clock: clock.clone(),
         sources,
         outside,
-        admitting: Box::new(crate::watch::judge::Everybody),
+        admitting: Box::new(reload::sampling(&plan, &state)?),
         alerting: alerting(&state)?,
         jobs: context.settings.jobs.value,
-        shape: shape(args, &plan),
         keeping: Keeping { late: args.late, rows: args.keep, ..Keeping::default() },
         stop: &STOP,
         plan,
@@ -267,17 +265,18 @@ impl Running<'_> {
     /// Reads suites and settings again; what is wrong with them is told, and the old ones go on.
     fn reload(&self, watcher: &mut Watcher) {
         let shared = watcher.shared();
-        let again = || -> Result<_, Failure> {
+        let mut again = || -> Result<_, Failure> {
             let context = self.context.again().map_err(|code| Failure { code, message: String::new(), told: true })?;
             let plan = reload::plan(self.args, &context)?;
             reload::fits(&shared, &plan)?;
             let outside = reload::outside(&plan, &context, self.state)?;
-            Ok((plan, outside))
+            let sampling = reload::sampling(&plan, self.state)?;
+            let suites = plan.suites.len();
+            watcher.reload(plan, outside, Box::new(sampling)).map_err(failure)?;
+            Ok(suites)
         };
         match again() {
-            Ok((plan, outside)) => {
-                let suites = plan.suites.len();
-                watcher.reload(plan, outside, Box::new(crate::watch::judge::Everybody));
+            Ok(suites) => {
                 shared.metrics.reloaded("taken");
                 shared.trouble("reload", None);
                 eprint(&format!("seatrial: {suites} suites are watched from now on\n"));
@@ -388,11 +387,6 @@ fn folder_source(args: &Args, context: &Context, opened: &Opened, folder: &std::
 
 fn addresses(args: &Args) -> Vec<SocketAddr> {
     if args.drain { Vec::new() } else { [args.listen, args.grpc].into_iter().filter_map(|listen| listen.0).collect() }
-}
-
-fn shape(args: &Args, plan: &Plan) -> Shape {
-    let millis = |time: Duration| i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
-    Shape { every: millis(args.window), lag: millis(plan.longest_idle() + Duration::from_secs(10)), ..Shape::default() }
 }
 
 fn signals(runtime: &Runtime, sender: Sender<Told>) -> Result<(), Failure> {

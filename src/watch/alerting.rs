@@ -39,7 +39,7 @@ impl Alerting {
         let mut notices = Vec::new();
         for watching in &plan.suites {
             let (name, watch) = (watching.suite.name.as_str(), &watching.suite.watch);
-            let every = windows.shape().every;
+            let every = windows.shape(name).every;
             let mut ends: Vec<Millis> = settled
                 .iter()
                 .filter(|(suite, _)| suite == name)
@@ -159,7 +159,7 @@ mod tests {
     fn read(measure: &Measure, group: &str, sessions: &[(f64, Body)]) -> Reading {
         let mut windows = Windows::default();
         sessions.iter().for_each(|(inclusion, body)| windows.add("s", 0, *inclusion, None, body));
-        let (every, lag) = (windows.shape().every, windows.shape().lag);
+        let (every, lag) = (windows.shape("s").every, windows.shape("s").lag);
         windows.advance(every + lag);
         View { windows: &windows, suite: "s", every }.read(measure, group, 0, every)
     }

@@ -4,6 +4,7 @@
 use std::time::{Duration, Instant};
 
 use crate::assemble::live::Waiting;
+use crate::suite::watch::Watch;
 
 /// When a session is over, and for how long more of it may come.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,15 +21,22 @@ pub struct Closing {
     pub ends: Vec<String>,
 }
 
+impl Closing {
+    /// As a suite says it.
+    pub fn of(watch: &Watch) -> Self {
+        Self {
+            idle: watch.idle,
+            max_age: watch.max_age,
+            max_records: watch.max_spans,
+            max_bytes: watch.max_bytes,
+            ends: watch.ends.clone(),
+        }
+    }
+}
+
 impl Default for Closing {
     fn default() -> Self {
-        Self {
-            idle: Duration::from_secs(15 * 60),
-            max_age: Duration::from_secs(24 * 3600),
-            max_records: 100_000,
-            max_bytes: 64 << 20,
-            ends: Vec::new(),
-        }
+        Self::of(&Watch::default())
     }
 }
 

@@ -43,17 +43,14 @@ pub struct Admission {
 
 /// Decides who is looked at, one session after the other.
 pub trait Admitting: Send {
-    /// Whether a session of a suite that ended then is looked at.
-    fn admit(&mut self, watching: &Watching, session: &Session<'_>, at: Millis) -> Admission;
-}
+    /// Whether a session of a suite that is over now is looked at.
+    fn admit(&mut self, watching: &Watching, session: &Session<'_>, now: Millis) -> Admission;
 
-/// Everybody is looked at.
-pub struct Everybody;
-
-impl Admitting for Everybody {
-    fn admit(&mut self, _: &Watching, _: &Session<'_>, _: Millis) -> Admission {
-        Admission { reason: None, inclusion: 1.0 }
-    }
+    /// Keeps what was spent for whoever comes next.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    fn keep(&mut self) -> std::io::Result<()>;
 }
 
 /// What sessions are judged with.
@@ -133,7 +130,7 @@ pub fn judge<E: From<Unasked>>(
             outcome.known += 1;
             continue;
         }
-        let Admission { reason, inclusion } = admit.admit(watching, &arrived.session, arrived.at);
+        let Admission { reason, inclusion } = admit.admit(watching, &arrived.session, bench.now);
         match reason {
             None => admitted.push((arrived, ahead, inclusion)),
             Some(reason) => outcome.looked.push(looked(watching, arrived.at, ahead, inclusion, Some(reason))),
@@ -177,7 +174,7 @@ fn ahead(watching: &Watching, session: &Session<'_>) -> Ahead {
     let suite = &watching.suite;
     let seen = suite.redactor.session(session);
     let named = |name: &str| suite.redactor.name_of(name, seen.as_ref()).into_owned();
-    let body = Body::of(session, &watching.by, &suite.prices);
+    let body = Body::of(session, &watching.suite.watch.by, &suite.prices);
     Ahead {
         id: named(&session.id),
         digest: digest::session(session).to_string(),

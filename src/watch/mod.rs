@@ -2,7 +2,7 @@
 //!
 //! [`sources`] hand over telemetry and whole sessions. Telemetry waits in the inbox of the receiver
 //! ([`crate::receive::homes`]), on disk before it is acknowledged, until [`closing`] says that its session is over; it
-//! stays there for as long as more of it may come. [`judge`] evaluates a session exactly as a run does
+//! stays there for as long as more of it may come. [`admit`] says whether it is looked at, [`judge`] evaluates a session exactly as a run does
 //! ([`crate::run::alone`]) and makes a [`row`] of it; the store keeps a row for each version of a session and knows which
 //! one counts. [`window`]s add rows up, and [`alerting`] judges them when nothing more of them is expected. [`watcher`] is the turn that all of this takes, again and again, by a [`clock`] that
 //! comes in from outside.
@@ -13,6 +13,7 @@
 //! Everything that counts is added up from rows, so that it does not matter who was killed when: a session that is looked
 //! at again is the same row, and one of which more has come is one version more, which supersedes the one before.
 
+pub mod admit;
 pub mod alerting;
 pub mod clock;
 pub mod closing;

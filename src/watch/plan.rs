@@ -1,9 +1,10 @@
 //! The suites as they are watched: what of them applies to sessions that nobody planned, and when such a session is over.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::closing::Closing;
-use super::row;
+use super::window::Shape;
 use crate::suite::{Subject, Suite};
 
 /// A suite that production is held against.
@@ -12,8 +13,6 @@ pub struct Watching {
     pub suite: Suite,
     /// When a session is over.
     pub closing: Closing,
-    /// What sessions are divided by.
-    pub by: Vec<String>,
     /// The bit of those suites for which a session is over at the same time.
     pub bit: u32,
 }
@@ -39,14 +38,15 @@ pub enum Unplanned {
 }
 
 impl Plan {
-    /// The suites, each with when its sessions are over.
+    /// The suites, each as its `[watch]` says.
     ///
     /// # Errors
     /// They cannot be watched together.
-    pub fn new(suites: Vec<(Suite, Closing)>) -> Result<Self, Unplanned> {
+    pub fn new(suites: Vec<Suite>) -> Result<Self, Unplanned> {
         let mut closings: Vec<Closing> = Vec::new();
         let mut planned: Vec<Watching> = Vec::new();
-        for (suite, closing) in suites {
+        for suite in suites {
+            let closing = Closing::of(&suite.watch);
             if planned.iter().any(|other| other.suite.name == suite.name) {
                 return Err(Unplanned::Twice(suite.name));
             }
@@ -55,8 +55,7 @@ impl Plan {
                 closings.len() - 1
             });
             let bit = u32::try_from(at).ok().and_then(|at| 1u32.checked_shl(at)).unwrap_or(0);
-            let by = row::BY.map(str::to_owned).to_vec();
-            planned.push(Watching { suite: watched(suite), closing, by, bit });
+            planned.push(Watching { suite: watched(suite), closing, bit });
         }
         if closings.len() > 32 {
             return Err(Unplanned::Closings(closings.len()));
@@ -87,6 +86,17 @@ impl Plan {
         ends.sort_unstable();
         ends.dedup();
         ends.into()
+    }
+
+    /// How windows are made, by suite.
+    pub fn shapes(&self) -> BTreeMap<String, Shape> {
+        let millis = |time: std::time::Duration| i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
+        let shape = |watching: &Watching| {
+            let watch = &watching.suite.watch;
+            let (every, lag) = (millis(watch.every).max(1), millis(watch.late));
+            Shape { every, lag, groups: watch.max_groups, ..Shape::default() }
+        };
+        self.suites.iter().map(|watching| (watching.suite.name.clone(), shape(watching))).collect()
     }
 
     /// The longest that any suite waits for a session to be quiet.

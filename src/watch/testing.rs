@@ -7,15 +7,14 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use super::admit::Sampling;
 use super::alerting::Alerting;
 use super::clock::{Clock, Driven};
 use super::closing::Closing;
-use super::judge::Everybody;
 use super::plan::Plan;
 use super::row::Body;
 use super::sources::Source;
 use super::watcher::{Keeping, Setup, Watcher};
-use super::window::Shape;
 use crate::eval::testing::suite;
 use crate::evidence::Outside;
 use crate::ledger::Millis;
@@ -24,6 +23,7 @@ use crate::receive::spool::Left;
 use crate::redact::Redactor;
 use crate::store::db::{Store, StoreUrl, WatchedRow};
 use crate::suite::Suite;
+use crate::suite::watch::Watch;
 
 /// When it all begins: a multiple of five minutes.
 pub const BEGIN: Millis = 1_700_000_100_000;
@@ -46,7 +46,7 @@ pub struct Production {
 }
 
 /// Something that watches it.
-pub struct Watch {
+pub struct Watching {
     pub watcher: Watcher,
     pub inbox: Arc<Inbox>,
 }
@@ -78,14 +78,16 @@ impl Production {
     }
 
     /// Begins to watch, where an earlier process may have been killed.
-    pub fn watch(&self, sources: Vec<Box<dyn Source>>) -> Watch {
+    pub fn watch(&self, sources: Vec<Box<dyn Source>>) -> Watching {
         let plan = self.closings.iter().enumerate().map(|(n, closing)| {
             let mut suite = suite(SUITE);
             (self.change)(&mut suite);
             if n > 0 {
                 suite.name = format!("s{n}");
             }
-            (suite, closing.clone())
+            let Closing { idle, max_age, max_records, max_bytes, ends } = closing.clone();
+            suite.watch = Watch { idle, max_age, max_spans: max_records, max_bytes, ends, ..suite.watch };
+            suite
         });
         let plan = Plan::new(plan.collect()).unwrap();
         let limits = Limits { spool: self.spool, ends: plan.ends(), ..Limits::default() };
@@ -93,6 +95,7 @@ impl Production {
         let (inbox, _) = Inbox::open(left, 0, limits, Redactor::default(), |_, _| ()).unwrap();
         let clock = self.clock.clone();
         let inbox = Arc::new(inbox.by(move || clock.instant()));
+        let admitting = Box::new(Sampling::open(&plan, self.dir.path()).unwrap());
         let setup = Setup {
             plan,
             inbox: inbox.clone(),
@@ -101,14 +104,13 @@ impl Production {
             clock: self.clock.clone(),
             sources,
             outside: Outside::default(),
-            admitting: Box::new(Everybody),
+            admitting,
             alerting: Alerting::default(),
             jobs: 2,
-            shape: Shape::default(),
             keeping: self.keeping.clone(),
             stop: &STOP,
         };
-        Watch { watcher: Watcher::open(setup).unwrap(), inbox }
+        Watching { watcher: Watcher::open(setup).unwrap(), inbox }
     }
 
     pub fn wait<T>(&self, what: impl Future<Output = T>) -> T {
@@ -170,7 +172,7 @@ pub fn exported(session: &str, turn: u32, reply: &str, at: Millis, more: &[(&str
     json!({ "resourceSpans": [{ "resource": { "attributes": [] }, "scopeSpans": [scope] }] }).to_string().into_bytes()
 }
 
-impl Watch {
+impl Watching {
     /// Takes turns until there is nothing more to do.
     pub fn turns(&mut self) {
         while self.watcher.turn().unwrap() {}

@@ -20,7 +20,7 @@ use super::metrics::Metrics;
 use super::plan::{Plan, Watching};
 use super::row::{self, Body};
 use super::sources::{Intake, Source, Whole};
-use super::window::{Name, Shape, Window, Windows};
+use super::window::{Name, Window, Windows};
 use crate::alerts::book::Standing;
 use crate::assemble::SpillError;
 use crate::assemble::build::Builder;
@@ -116,8 +116,6 @@ pub struct Setup {
     pub alerting: Alerting,
     /// Threads.
     pub jobs: usize,
-    /// How windows are made.
-    pub shape: Shape,
     /// For how long something is kept.
     pub keeping: Keeping,
     /// Set when it is to end.
@@ -232,26 +230,13 @@ impl Watcher {
     /// # Errors
     /// The store cannot be read; no threads.
     pub fn open(setup: Setup) -> Result<Self, WatchError> {
-        let Setup {
-            plan,
-            inbox,
-            store,
-            handle,
-            clock,
-            sources,
-            outside,
-            admitting,
-            alerting,
-            jobs,
-            shape,
-            keeping,
-            stop,
-        } = setup;
+        let Setup { plan, inbox, store, handle, clock, sources, outside, admitting, alerting, jobs, keeping, stop } =
+            setup;
         let plan = Arc::new(plan);
         let pool = rayon::ThreadPoolBuilder::new().num_threads(jobs.max(1)).stack_size(8 << 20).build();
         let pool = pool.map_err(|why| Unasked(format!("threads could not be started: {why}")))?;
         let shared = Arc::new(Shared {
-            windows: Mutex::new(Windows::new(shape)),
+            windows: Mutex::new(Windows::new(plan.shapes())),
             metrics: Metrics::default(),
             recent: Mutex::default(),
             alerts: Mutex::new(alerting.book.standing().to_vec()),
@@ -294,11 +279,16 @@ impl Watcher {
     }
 
     /// Goes on with other suites.
-    pub fn reload(&mut self, plan: Plan, outside: Outside, admitting: Box<dyn Admitting>) {
+    ///
+    /// # Errors
+    /// The store cannot be read; then windows are as they were.
+    pub fn reload(&mut self, plan: Plan, outside: Outside, admitting: Box<dyn Admitting>) -> Result<(), WatchError> {
         self.plan = Arc::new(plan);
         self.outside = outside;
         self.admitting = admitting;
         *lock(&self.shared.plan) = self.plan.clone();
+        // Windows may be of another length now.
+        self.take_up()
     }
 
     /// Takes a turn; whether there is more to do at once.
@@ -360,12 +350,12 @@ impl Watcher {
 
     /// Adds all windows up from rows.
     fn take_up(&mut self) -> Result<(), WatchError> {
-        let shape = lock(&self.shared.windows).shape().clone();
         let now = self.clock.millis();
-        let mut windows = Windows::new(shape.clone());
+        let mut windows = Windows::new(self.plan.shapes());
         for watching in &self.plan.clone().suites {
             let name = &watching.suite.name;
-            self.rows(name, (now.saturating_sub(shape.keep), now.saturating_add(AHEAD)), &mut |at, row| {
+            let keep = windows.shape(name).keep;
+            self.rows(name, (now.saturating_sub(keep), now.saturating_add(AHEAD)), &mut |at, row| {
                 windows.add(name, at, row.0, row.1, &row.2);
             })?;
         }
@@ -573,7 +563,11 @@ impl Watcher {
         let known = |names: &[&str]| -> Result<BTreeMap<String, Current>, WatchError> {
             Ok(handle.block_on(store.current_watched(suite, names))?)
         };
-        judge::judge(watching, sessions, &bench, &known, &mut *self.admitting)
+        let judged = judge::judge(watching, sessions, &bench, &known, &mut *self.admitting);
+        // Who was drawn counts, whatever becomes of it.
+        let kept = self.admitting.keep().err().map(|why| format!("what was drawn could not be kept: {why}"));
+        self.shared.trouble("sampling", kept);
+        judged
     }
 
     /// Enters what came of sessions, and counts it.

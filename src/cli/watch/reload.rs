@@ -9,7 +9,8 @@ use crate::cli::run::asking;
 use crate::eval::exit;
 use crate::eval::plan::Planned;
 use crate::evidence::Outside;
-use crate::watch::closing::Closing;
+use crate::suite::RunsIn;
+use crate::watch::admit::Sampling;
 use crate::watch::plan::Plan;
 use crate::watch::watcher::{Shared, lock};
 
@@ -25,7 +26,7 @@ pub fn plan(args: &Args, context: &Context) -> Result<Plan, Failure> {
         filter: None,
         subject: None,
     };
-    let mut suites = load.suites(context).map_err(|problems| Failure {
+    let mut suites = load.suites_for(context, RunsIn::Watch).map_err(|problems| Failure {
         code: exit::USAGE,
         message: problems.render(context.color_errors()),
         told: false,
@@ -33,14 +34,16 @@ pub fn plan(args: &Args, context: &Context) -> Result<Plan, Failure> {
     if let Some(attribute) = &args.session_attribute {
         suites.iter_mut().for_each(|suite| suite.recorded.session = Some(attribute.clone()));
     }
-    let suites = suites.into_iter().map(|suite| {
-        let mut closing = Closing::default();
-        closing.idle = args.idle.unwrap_or(closing.idle);
-        closing.max_age = args.max_age.unwrap_or(closing.max_age);
-        closing.ends.extend(args.ends.iter().cloned());
-        (suite, closing)
-    });
-    Plan::new(suites.collect()).map_err(Failure::usage)
+    for suite in &mut suites {
+        let watch = &mut suite.watch;
+        watch.idle = args.idle.unwrap_or(watch.idle);
+        watch.max_age = args.max_age.unwrap_or(watch.max_age);
+        watch.every = args.window.unwrap_or(watch.every);
+        // Sessions of a window are expected until they have been quiet for long enough.
+        watch.late = watch.late.max(watch.idle);
+        watch.ends.extend(args.ends.iter().cloned());
+    }
+    Plan::new(suites).map_err(Failure::usage)
 }
 
 /// Whether suites can take the place of those that are watched: what the inbox was made with stays as it is.
@@ -69,4 +72,18 @@ pub fn outside(plan: &Plan, context: &Context, state: &Path) -> Result<Outside, 
     let mut outside = Outside::default();
     outside.asker = prepared.map(|prepared| prepared.begin(state, false)).transpose()?;
     Ok(outside)
+}
+
+/// Who is looked at.
+///
+/// # Errors
+/// What earlier processes spent cannot be read.
+pub fn sampling(plan: &Plan, state: &Path) -> Result<Sampling, Failure> {
+    Sampling::open(plan, state).map_err(|why| {
+        let file = state.join("sampling.json");
+        Failure::new(
+            exit::INCOMPLETE,
+            format_args!("`{}`, which says what was spent, cannot be read: {why}", file.display()),
+        )
+    })
 }

@@ -118,9 +118,9 @@ fn page(shared: &Shared) -> Page {
     let troubles = lock(&shared.troubles).iter().map(|(place, why)| (place.clone(), why.clone())).collect();
     let recent = lock(&shared.recent).iter().rev().map(shown).collect();
     let windows = lock(&shared.windows);
-    let every = windows.shape().every;
     let suites = plan.suites.iter().map(|watching| {
         let name = &watching.suite.name;
+        let every = windows.shape(name).every;
         let mut latest: Vec<(Millis, &Window)> = windows.of(name).rev().take(TREND).collect();
         latest.reverse();
         let mut suite = suite(name, &in_a_row(&latest, every), every);

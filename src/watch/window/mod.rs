@@ -122,30 +122,32 @@ pub type Name = (String, Millis);
 /// All windows that are kept.
 #[derive(Debug, Default)]
 pub struct Windows {
-    shape: Shape,
+    /// By suite; one that is not named has windows as they are without a word.
+    shapes: BTreeMap<String, Shape>,
     windows: BTreeMap<Name, Window>,
     stale: BTreeSet<Name>,
 }
 
 impl Windows {
     /// No windows yet.
-    pub fn new(shape: Shape) -> Self {
-        Self { shape, ..Self::default() }
+    pub fn new(shapes: BTreeMap<String, Shape>) -> Self {
+        Self { shapes, ..Self::default() }
     }
 
-    /// How they are made.
-    pub fn shape(&self) -> &Shape {
-        &self.shape
+    /// How those of a suite are made.
+    pub fn shape(&self, suite: &str) -> Shape {
+        self.shapes.get(suite).cloned().unwrap_or_default()
     }
 
     /// When the window of a time begins.
-    pub fn start(&self, at: Millis) -> Millis {
-        at.div_euclid(self.shape.every) * self.shape.every
+    pub fn start(&self, suite: &str, at: Millis) -> Millis {
+        let every = self.shape(suite).every;
+        at.div_euclid(every) * every
     }
 
     /// Adds a session that was not there before.
     pub fn add(&mut self, suite: &str, at: Millis, inclusion: f64, reason: Option<&str>, body: &Body) {
-        let name = (suite.to_owned(), self.start(at));
+        let name = (suite.to_owned(), self.start(suite, at));
         let window = self.windows.entry(name.clone()).or_default();
         if window.settled {
             self.stale.insert(name);
@@ -156,7 +158,7 @@ impl Windows {
 
     /// Says that a session that was in the window of a time counts there no longer, or counts otherwise.
     pub fn changed(&mut self, suite: &str, at: Millis) {
-        let name = (suite.to_owned(), self.start(at));
+        let name = (suite.to_owned(), self.start(suite, at));
         if self.windows.contains_key(&name) {
             self.stale.insert(name);
         }
@@ -164,7 +166,7 @@ impl Windows {
 
     /// The windows that must be added up anew, and from when to when they are.
     pub fn stale(&self) -> Vec<(Name, (Millis, Millis))> {
-        self.stale.iter().map(|name| (name.clone(), (name.1, name.1 + self.shape.every))).collect()
+        self.stale.iter().map(|name| (name.clone(), (name.1, name.1 + self.shape(&name.0).every))).collect()
     }
 
     /// Puts a window that was added up anew in place of what was known of it.
@@ -173,7 +175,7 @@ impl Windows {
         if let Some(before) = self.windows.get(&name) {
             window.corrected = before.corrected + u32::from(before.settled);
             if before.settled {
-                window.settle(self.shape.groups);
+                window.settle(self.shapes.get(&name.0).cloned().unwrap_or_default().groups);
             }
         }
         self.windows.insert(name, window);
@@ -182,17 +184,21 @@ impl Windows {
     /// Settles windows of which nothing more is expected, and forgets those that are kept for long enough. The names of
     /// those that were settled.
     pub fn advance(&mut self, now: Millis) -> Vec<Name> {
-        let Shape { every, lag, keep, groups } = self.shape;
-        let due = |start: Millis| start.saturating_add(every).saturating_add(lag) <= now;
+        let shapes = &self.shapes;
+        let shape = |suite: &str| shapes.get(suite).cloned().unwrap_or_default();
+        let due = |name: &Name| {
+            let Shape { every, lag, .. } = shape(&name.0);
+            name.1.saturating_add(every).saturating_add(lag) <= now
+        };
         let mut settled = Vec::new();
-        for (name, window) in self.windows.iter_mut().filter(|(name, window)| !window.settled && due(name.1)) {
+        for (name, window) in self.windows.iter_mut().filter(|(name, window)| !window.settled && due(name)) {
             // What is stale is settled when it has been added up.
             if !self.stale.contains(name) {
-                window.settle(groups);
+                window.settle(shape(&name.0).groups);
                 settled.push(name.clone());
             }
         }
-        self.windows.retain(|name, _| name.1.saturating_add(keep) > now);
+        self.windows.retain(|name, _| name.1.saturating_add(shape(&name.0).keep) > now);
         let windows = &self.windows;
         self.stale.retain(|name| windows.contains_key(name));
         settled

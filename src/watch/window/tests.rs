@@ -26,7 +26,7 @@ fn shape() -> Shape {
 
 #[test]
 fn a_session_belongs_to_the_window_in_which_it_ended() {
-    let mut windows = Windows::new(shape());
+    let mut windows = Windows::new([("s".to_owned(), shape())].into());
     for at in [-1, 0, 99, 100] {
         windows.add("s", at, 1.0, None, &body("a", Status::Pass));
     }
@@ -37,7 +37,7 @@ fn a_session_belongs_to_the_window_in_which_it_ended() {
 
 #[test]
 fn a_number_of_operations_counts_where_they_are() {
-    let mut windows = Windows::new(shape());
+    let mut windows = Windows::new([("s".to_owned(), shape())].into());
     windows.add("s", 5, 1.0, None, &body("a", Status::Pass));
     let (_, window) = windows.of("s").next().unwrap();
     let rate = |fold: &Fold| fold.metrics["tool_error_rate"].mean();
@@ -47,7 +47,7 @@ fn a_number_of_operations_counts_where_they_are() {
 
 #[test]
 fn what_was_not_evaluated_is_counted_by_reason_and_in_no_rate() {
-    let mut windows = Windows::new(shape());
+    let mut windows = Windows::new([("s".to_owned(), shape())].into());
     windows.add("s", 5, 0.1, Some("sampled_out"), &Body::default());
     let (_, window) = windows.of("s").next().unwrap();
     assert_eq!((window.total.sessions, window.total.unevaluated["sampled_out"]), (0, 1));
@@ -55,7 +55,7 @@ fn what_was_not_evaluated_is_counted_by_reason_and_in_no_rate() {
 
 #[test]
 fn a_settled_window_is_corrected_once_by_what_comes_late() {
-    let mut windows = Windows::new(shape());
+    let mut windows = Windows::new([("s".to_owned(), shape())].into());
     windows.add("s", 5, 1.0, None, &body("a", Status::Fail));
     assert!(windows.advance(149).is_empty());
     assert_eq!(windows.advance(150), [("s".to_owned(), 0)]);
@@ -73,7 +73,7 @@ fn a_settled_window_is_corrected_once_by_what_comes_late() {
 
 #[test]
 fn many_groups_become_the_largest_and_one_of_all_others() {
-    let mut windows = Windows::new(shape());
+    let mut windows = Windows::new([("s".to_owned(), shape())].into());
     for (agent, n) in [("a", 3), ("b", 1), ("c", 2), ("d", 1)] {
         (0..n).for_each(|_| windows.add("s", 5, 1.0, None, &body(agent, Status::Pass)));
     }
@@ -96,7 +96,7 @@ fn ten_million_names_take_no_more_room_than_a_thousand() {
 
 #[test]
 fn windows_go_when_they_are_old() {
-    let mut windows = Windows::new(shape());
+    let mut windows = Windows::new([("s".to_owned(), shape())].into());
     windows.add("s", 5, 1.0, None, &body("a", Status::Pass));
     windows.add("s", 905, 1.0, None, &body("a", Status::Pass));
     windows.changed("s", 5);
