@@ -5,8 +5,8 @@ use serde::Deserialize;
 
 use super::sample::SampleTable;
 
-/// How production is watched with this suite (`seatrial explain watch`). Checks that need a reference are left out where
-/// a session has none; cases and the gate do not apply.
+/// How production is watched with this suite (`seatrial explain watch`). Cases and the gate do not
+/// apply; a check that needs a reference is an `error` of a session that has none: `runs_in = ["gate"]` leaves it out.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct WatchTable {
