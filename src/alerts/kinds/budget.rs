@@ -14,7 +14,7 @@ use crate::ledger::Millis;
 
 /// What the agents spend within an hour, a day or a week comes to the share `at` of what they may.
 ///
-/// Days and weeks begin at midnight (of Monday) in `timezone` of [watch]. What was not sampled is counted by what was: so the
+/// Days and weeks begin at midnight (of Monday) in `timezone` of `[watch]`. What was not sampled is counted by what was: so the
 /// total is an estimate where not all sessions are looked at.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
