@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::closing::Closing;
 use super::window::Shape;
+use crate::suite::watch::Budget;
 use crate::suite::{Subject, Suite};
 
 /// A suite that production is held against.
@@ -35,6 +36,12 @@ pub enum Unplanned {
     /// They name the session by different attributes.
     #[error("suites name the session by different attributes (`{0}` and `{1}`): watch them apart")]
     Attributes(String, String),
+    /// A limit that would not be kept.
+    #[error(
+        "suite `{0}` limits what models may cost (`max_usd_per_hour`, `max_usd_per_day` in [watch.sample]), and watching \
+         does not count that yet: limit sessions instead (`max_sessions_per_hour`, `max_sessions_per_day`)"
+    )]
+    Money(String),
 }
 
 impl Plan {
@@ -49,6 +56,9 @@ impl Plan {
             let closing = Closing::of(&suite.watch);
             if planned.iter().any(|other| other.suite.name == suite.name) {
                 return Err(Unplanned::Twice(suite.name));
+            }
+            if suite.watch.sample.usd != Budget::default() {
+                return Err(Unplanned::Money(suite.name));
             }
             let at = closings.iter().position(|known| *known == closing).unwrap_or_else(|| {
                 closings.push(closing.clone());
