@@ -1,6 +1,9 @@
 //! Days pass in an instant: sessions end, come late, never end, come again; processes are killed in between.
 
+use std::collections::BTreeMap;
+
 use super::super::closing::Closing;
+use super::super::row::Body;
 use super::super::testing::{BEGIN, Production, exported};
 use super::*;
 use crate::checks::subject::SessionSubject;

@@ -1,0 +1,123 @@
+//! What goes on beside the turns: notices are delivered, verdicts exported, the status pages served, signals heard.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::Sender;
+use std::time::Duration;
+
+use tokio::runtime::Runtime;
+
+use super::{Args, STOP, Told};
+use crate::cli::context::{Context, Failure};
+use crate::cli::signals;
+use crate::cli::stored::Opened;
+use crate::eval::exit;
+use crate::net::webhook::send::Sender as Sends;
+use crate::net::{client, secret};
+use crate::notify::Courier;
+use crate::store::db::Store;
+use crate::watch::clock::Clock;
+use crate::watch::export::Exporter;
+use crate::watch::status::Server;
+use crate::watch::watcher::Shared;
+
+/// How often the backend of the user is told of what is new.
+const TELL: Duration = Duration::from_secs(2);
+
+/// How often it is looked whether a notice is due.
+const DELIVER: Duration = Duration::from_secs(1);
+
+/// Delivers notices of alerts for as long as it runs.
+pub(super) fn deliver(opened: &Opened, context: &Context, shared: &Arc<Shared>) -> Result<(), Failure> {
+    let channels = context.settings.channels.clone();
+    let sender = Sends::new().map_err(|why| Failure::new(exit::INCOMPLETE, why))?;
+    let program = std::env::current_exe().map_or_else(|_| "seatrial".to_owned(), |path| path.display().to_string());
+    let (store, shared) = (opened.store().clone(), shared.clone());
+    opened.runtime().spawn(async move {
+        let now = || shared.clock.millis();
+        let courier = Courier {
+            store: &store,
+            channels: &channels,
+            sender: &sender,
+            vars: &secret::of_environment,
+            clock: &now,
+            program: &program,
+        };
+        loop {
+            match courier.send_all().await {
+                Ok(delivered) => {
+                    let why = |(to, why): (&String, &String)| format!("{to}: {why}");
+                    let troubles: Vec<String> = delivered.troubles.iter().map(why).collect();
+                    if delivered.sent > 0 || !troubles.is_empty() {
+                        shared.trouble("notices", (!troubles.is_empty()).then(|| troubles.join("; ")));
+                    }
+                }
+                Err(why) => shared.trouble("notices", Some(why.to_string())),
+            }
+            tokio::time::sleep(DELIVER).await;
+        }
+    });
+    Ok(())
+}
+
+pub(super) fn export(
+    opened: &Opened,
+    endpoint: &str,
+    shared: &Arc<Shared>,
+    clock: Arc<dyn Clock>,
+) -> Result<(), Failure> {
+    let client = client::client().map_err(|why| Failure::usage(format_args!("no request can be made: {why}")))?;
+    let store: Store = opened.store().clone();
+    let mut exporter = opened.wait(Exporter::open(client, endpoint, store))?;
+    let shared = shared.clone();
+    opened.runtime().spawn(async move {
+        loop {
+            match exporter.tell(clock.millis()).await {
+                Ok(0) => {
+                    shared.trouble("export", None);
+                    tokio::time::sleep(TELL).await;
+                }
+                Ok(n) => {
+                    shared.metrics.exported("taken", n);
+                    shared.trouble("export", None);
+                }
+                Err(why) => {
+                    shared.metrics.exported("failed", 1);
+                    shared.trouble("export", Some(why.to_string()));
+                    tokio::time::sleep(10 * TELL).await;
+                }
+            }
+        }
+    });
+    Ok(())
+}
+
+pub(super) fn status(args: &Args, runtime: &Runtime, shared: &Arc<Shared>) -> Result<Option<Server>, Failure> {
+    let Some(address) = args.status.0.filter(|_| !args.drain) else { return Ok(None) };
+    let server = runtime.block_on(Server::listen(address, args.status_host.clone(), shared.clone()));
+    server.map(Some).map_err(|why| {
+        Failure::usage(format_args!("{address} cannot be listened at: {why} (`--status` chooses another)"))
+    })
+}
+
+pub(super) fn hear(runtime: &Runtime, sender: Sender<Told>) -> Result<(), Failure> {
+    let _entered = runtime.enter();
+    let bug = |why: std::io::Error| Failure::new(exit::BUG, why);
+    let mut interrupt = signals::Interrupt::new().map_err(bug)?;
+    let mut again = signals::Again::new().map_err(bug)?;
+    runtime.spawn(async move {
+        loop {
+            let told = tokio::select! {
+                () = interrupt.wait() => Told::Stop,
+                () = again.wait() => Told::Reload,
+            };
+            if matches!(told, Told::Stop) {
+                STOP.store(true, Ordering::Relaxed);
+            }
+            if sender.send(told).is_err() {
+                return;
+            }
+        }
+    });
+    Ok(())
+}

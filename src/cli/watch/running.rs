@@ -1,0 +1,100 @@
+//! Turns, one after the other, until it is told to end; suites and settings are read again in between.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Duration;
+
+use tokio::runtime::Runtime;
+
+use super::{Args, Told, failure, reload};
+use crate::cli::context::{Context, Failure, eprint};
+use crate::report::safe;
+use crate::watch::sources::Otlp;
+use crate::watch::status::TURN;
+use crate::watch::watcher::{Shared, Watcher};
+
+/// How often it is looked whether there is something to do.
+const TICK: Duration = Duration::from_millis(200);
+
+/// How long a turn that failed waits to be taken again.
+const AGAIN: Duration = Duration::from_secs(2);
+
+/// What is there while it runs.
+pub(super) struct Running<'r> {
+    pub(super) args: &'r Args,
+    pub(super) context: &'r Context,
+    pub(super) state: &'r Path,
+    pub(super) told: &'r Receiver<Told>,
+}
+
+impl Running<'_> {
+    /// Takes turns until it is told to end.
+    pub(super) fn run(&self, mut watcher: Watcher, otlp: Otlp, runtime: &Runtime) -> Result<Arc<Shared>, Failure> {
+        let shared = watcher.shared();
+        if self.args.drain {
+            runtime.block_on(otlp.close());
+            watcher.drain().map_err(failure)?;
+            return Ok(shared);
+        }
+        loop {
+            let pause = match watcher.turn() {
+                Ok(more) => {
+                    shared.trouble(TURN, None);
+                    if more { Duration::ZERO } else { TICK }
+                }
+                Err(why) => {
+                    shared.metrics.turn_errors.inc();
+                    let said = why.to_string();
+                    if lock_trouble(&shared).as_deref() != Some(&said) {
+                        eprint(&format!("seatrial: {}; it is tried again\n", safe::line(&said)));
+                    }
+                    shared.trouble(TURN, Some(said));
+                    AGAIN
+                }
+            };
+            match self.told.recv_timeout(pause) {
+                Err(RecvTimeoutError::Timeout) => {}
+                Ok(Told::Reload) => self.reload(&mut watcher),
+                Ok(Told::Stop) | Err(RecvTimeoutError::Disconnected) => break,
+            }
+        }
+        runtime.block_on(otlp.close());
+        // What is over is judged; what is going on stays on disk.
+        if let Err(why) = watcher.turn() {
+            eprint(&format!("seatrial: {}; it stays on disk\n", safe::line(&why.to_string())));
+        }
+        Ok(shared)
+    }
+
+    /// Reads suites and settings again; what is wrong with them is told, and the old ones go on.
+    fn reload(&self, watcher: &mut Watcher) {
+        let shared = watcher.shared();
+        let mut again = || -> Result<_, Failure> {
+            let context = self.context.again().map_err(|code| Failure { code, message: String::new(), told: true })?;
+            let plan = reload::plan(self.args, &context)?;
+            reload::fits(&shared, &plan)?;
+            let outside = reload::outside(&plan, &context, self.state)?;
+            let sampling = reload::sampling(&plan, self.state)?;
+            let suites = plan.suites.len();
+            watcher.reload(plan, outside, Box::new(sampling)).map_err(failure)?;
+            Ok(suites)
+        };
+        match again() {
+            Ok(suites) => {
+                shared.metrics.reloaded("taken");
+                shared.trouble("reload", None);
+                eprint(&format!("seatrial: {suites} suites are watched from now on\n"));
+            }
+            Err(why) => {
+                shared.metrics.reloaded("refused");
+                shared.trouble("reload", Some("suites or settings were refused; the old ones go on".to_owned()));
+                eprint(&format!("{}seatrial: refused; the old suites and settings go on\n", why.message));
+            }
+        }
+    }
+}
+
+fn lock_trouble(shared: &Shared) -> Option<String> {
+    crate::watch::watcher::lock(&shared.troubles).get(TURN).cloned()
+}
