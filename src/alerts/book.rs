@@ -14,6 +14,9 @@ use crate::model::digest::{Builder, Digest};
 /// The most groups of one alert that are looked at; the first by name.
 const MOST_GROUPS: usize = 1_000;
 
+/// A group that had no session for so long is gone: what was so of it is over.
+const GONE: Millis = 24 * 3_600_000;
+
 /// The state of all alerts of all suites.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Book {
@@ -170,11 +173,12 @@ impl Book {
         self.seen.insert(suite.to_owned(), at);
         let mut notices = Vec::new();
         for alert in alerts {
-            let changes: Vec<Change> = self
+            let mut changes: Vec<Change> = self
                 .groups(suite, alert, at, windows)
                 .iter()
                 .filter_map(|group| self.group(suite, alert, group, at, windows))
                 .collect();
+            changes.extend(self.gone(suite, alert, at, windows));
             if !changes.is_empty() {
                 notices.push(Notice::of(suite, alert, at, changes));
             }
@@ -190,8 +194,30 @@ impl Book {
         let from = at.saturating_sub(windows.every());
         let known = self.standing.iter().filter(|s| s.suite == suite && s.alert == alert.name);
         let mut groups: BTreeSet<String> = known.map(|s| s.group.clone()).collect();
-        groups.extend(windows.groups(Some(by), from, at).into_iter().take(MOST_GROUPS));
+        let more = MOST_GROUPS.saturating_sub(groups.len());
+        let new: Vec<String> = windows.groups(Some(by), from, at).into_iter().filter(|g| !groups.contains(g)).collect();
+        groups.extend(new.into_iter().take(more));
         groups.into_iter().collect()
+    }
+
+    /// Lets go of groups that are not there any more: names that come and go must not add up for ever.
+    fn gone(&mut self, suite: &str, alert: &Alert, at: Millis, windows: &dyn Readings) -> Vec<Change> {
+        let is = |s: &Standing| s.suite == suite && s.alert == alert.name && !s.group.is_empty() && s.unknown.is_some();
+        let Some(by) = alert.rule.measure().by.as_deref().filter(|_| self.standing.iter().any(is)) else {
+            return Vec::new();
+        };
+        let from = at.saturating_sub(GONE);
+        let there: BTreeSet<String> = windows.groups(Some(by), from, at).into_iter().collect();
+        let mut changes = Vec::new();
+        self.standing.retain(|s| {
+            let gone = is(s) && s.since < from && !there.contains(&s.group);
+            // What nobody was told of, nobody is told the end of.
+            if gone && s.told.is_some() {
+                changes.push(s.change(Turn::Resolves, "no session of it within a day"));
+            }
+            !gone
+        });
+        changes
     }
 
     fn group(&mut self, suite: &str, alert: &Alert, group: &str, at: Millis, windows: &dyn Readings) -> Option<Change> {
@@ -278,6 +304,10 @@ mod tests {
     impl Readings for Story {
         fn read(&self, measure: &Measure, group: &str, from: Millis, to: Millis) -> Reading {
             self.now.borrow().read(measure, group, from, to)
+        }
+
+        fn since(&self) -> Millis {
+            Millis::MIN
         }
 
         fn every(&self) -> Millis {
@@ -417,5 +447,50 @@ mod tests {
         let story = Story { now: RefCell::new(high()), groups: Vec::new() };
         assert!(book.turn("s", &[], AT + EVERY, &story).is_empty());
         assert!(book.standing().is_empty());
+    }
+
+    #[test]
+    fn groups_that_come_and_go_do_not_add_up_and_what_was_told_of_them_is_over_in_a_day() {
+        struct Passing;
+        impl Readings for Passing {
+            fn read(&self, _: &Measure, group: &str, from: Millis, to: Millis) -> Reading {
+                match group.parse::<i64>() {
+                    Ok(n) if from <= AT + n * EVERY - 1 && AT + n * EVERY - 1 < to => {
+                        Reading::Measured(super::super::Number {
+                            value: 0.9,
+                            n: 30,
+                            counts: Some((27.0, 30.0)),
+                            se: None,
+                        })
+                    }
+                    _ => Reading::Nothing,
+                }
+            }
+
+            fn since(&self) -> Millis {
+                Millis::MIN
+            }
+
+            fn every(&self) -> Millis {
+                EVERY
+            }
+
+            fn groups(&self, _: Option<&str>, from: Millis, to: Millis) -> Vec<String> {
+                let ends = (from - AT).div_euclid(EVERY) + 1..=(to - AT).div_euclid(EVERY);
+                ends.map(|n| n.to_string()).collect()
+            }
+        }
+        let alert = Alert { hold: Duration::ZERO, ..alert("by = \"agent\"") };
+        let mut book = Book::default();
+        let (mut fires, mut resolves) = (0, 0);
+        for n in 0..1_000 {
+            for notice in book.turn("s", std::slice::from_ref(&alert), AT + n * EVERY, &Passing) {
+                fires += notice.changes.iter().filter(|c| c.turn == Turn::Fires).count();
+                resolves += notice.changes.iter().filter(|c| c.turn == Turn::Resolves).count();
+            }
+        }
+        assert_eq!(fires, 1_000);
+        let left = book.standing().len();
+        assert!(left <= 290 && resolves == fires - left, "{left} {resolves}");
     }
 }

@@ -20,6 +20,8 @@ pub struct Setup<'s> {
     pub checks: &'s [String],
     /// Where days begin at midnight.
     pub zone: TimeZone,
+    /// Whether `[watch.sample]` limits what is looked at.
+    pub budgeted: bool,
     /// What is wrong so far; paths are within the alert's table.
     pub problems: Vec<BuildProblem>,
 }

@@ -5,6 +5,7 @@
 //! - [`channels`]: what a notice is where it goes, by kind.
 //! - [`kind`]: the registry's entry of a kind, and how its keys become a [`Rule`].
 //! - [`kinds`]: one file per kind.
+//! - [`reach`]: how far back rules look, and what has to be kept for it.
 //! - [`reading`]: what a rule asks of windows, and what they answer.
 //!
 //! A rule keeps nothing: at each window's end it judges anew from the windows that are kept, so that what was corrected
@@ -16,6 +17,7 @@ pub mod book;
 pub mod channels;
 pub mod kind;
 pub mod kinds;
+pub mod reach;
 pub mod reading;
 
 use kind::Kind;
@@ -35,6 +37,7 @@ pub static KINDS: &[Kind] = &[
     kind::entry::<kinds::burn_rate::BurnRate>(),
     kind::entry::<kinds::canary::Canary>(),
     kind::entry::<kinds::drift::Drift>(),
+    kind::entry::<kinds::evaluation_budget::EvaluationBudget>(),
     kind::entry::<kinds::ratio::Ratio>(),
     kind::entry::<kinds::threshold::Threshold>(),
 ];
@@ -58,11 +61,19 @@ pub trait Rule: Send + Sync + std::fmt::Debug {
     /// How far back it looks from a window's end.
     fn back(&self, every: Duration) -> Duration;
 
+    /// The longest time whose values it takes as one number; all that it looks back at unless it says so.
+    fn at_once(&self, every: Duration) -> Duration {
+        self.back(every)
+    }
+
     /// Whether it is about all sessions at once although its measure is divided: it asks for the groups that it
     /// compares itself.
     fn whole(&self) -> bool {
         false
     }
+
+    /// When it fires, in words.
+    fn says(&self) -> String;
 
     /// What it says at a window's end.
     fn judge(&self, ask: &Ask<'_>) -> Judgement;
@@ -85,6 +96,16 @@ impl Ask<'_> {
     /// What a measure came to in the time `over` before `at`.
     fn last(&self, measure: &Measure, over: Duration) -> Reading {
         self.between(measure, self.at.saturating_sub(millis(over)), self.at)
+    }
+
+    /// Why a total over the time from a moment on is not known, where it is not: sessions are known since later.
+    fn part_known(&self, measure: &Measure, from: Millis) -> Option<String> {
+        let since = self.windows.since();
+        let total = measure.stat.as_deref() == Some("sum");
+        (total && from < since).then(|| {
+            let missing = Duration::from_millis(since.saturating_sub(from).unsigned_abs());
+            format!("{measure} is a total, and of its time the first {} are not known", kind::words(missing))
+        })
     }
 
     /// What a measure came to in the windows from one moment to another.

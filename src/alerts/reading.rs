@@ -63,6 +63,14 @@ pub trait Readings {
     /// `to`.
     fn read(&self, measure: &Measure, group: &str, from: Millis, to: Millis) -> Reading;
 
+    /// Since when sessions are known at all: what was before nobody can say, not even that it was nothing.
+    fn since(&self) -> Millis;
+
+    /// Which share of what may be looked at, or spent on judges, is gone; `None` where nobody knows.
+    fn budget_gone(&self) -> Option<f64> {
+        None
+    }
+
     /// The length of a window, in milliseconds.
     fn every(&self) -> Millis;
 

@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 use super::Compiled;
 use super::askable::{Askable, Asked};
 use super::detect::Detectors;
+use super::expect::Wanted;
 use super::prices::Prices;
 use crate::model::Level;
 
@@ -44,6 +45,8 @@ pub struct Kit {
     pub prices: Arc<Prices>,
     /// Whom a check may ask.
     pub askable: Askable,
+    /// Whom alerts may tell, by name; `None` where nobody knows.
+    pub channels: Option<Vec<String>>,
 }
 
 /// What a check may use while it is compiled, and where it reports problems.
@@ -113,6 +116,10 @@ pub trait Params: DeserializeOwned + JsonSchema + 'static {
     fn asks(_parameters: &serde_json::Value) -> Vec<Asked> {
         Vec::new()
     }
+    /// What of a reference a check with these parameters cannot do without, beside what its templates read.
+    fn wants(_parameters: &serde_json::Value) -> Option<Wanted> {
+        None
+    }
     /// Names of tools that the check is about. One that is neither seen in any session of the run nor listed in
     /// `[suite] tools` makes the check an error: a misspelled "never called" must not pass for ever.
     fn tool_names(&self) -> Vec<String> {
@@ -159,6 +166,8 @@ pub struct Rule {
     pub priced: fn(&serde_json::Value) -> bool,
     /// Whom a check with these parameters asks by name.
     pub asks: fn(&serde_json::Value) -> Vec<Asked>,
+    /// What of a reference a check with these parameters cannot do without, beside what its templates read.
+    pub wants: fn(&serde_json::Value) -> Option<Wanted>,
     /// JSON Schema of its own parameters; the `description`s in it are its documentation.
     pub schema: fn(&mut SchemaGenerator) -> Schema,
     /// Compiles it from TOML, with exact positions in errors.
@@ -178,6 +187,7 @@ pub const fn rule<P: Params>() -> Rule {
         files: P::FILES,
         priced: P::priced,
         asks: P::asks,
+        wants: P::wants,
         schema: |generator| P::json_schema(generator),
         from_toml: |table, build| P::deserialize(table).map(|params| compile(params, build)),
         from_json: |table, build| serde_json::from_value::<P>(table).map(|params| compile(params, build)),

@@ -89,6 +89,57 @@ fn parsed(args: &str) -> Value {
     json::read(args).unwrap_or_else(|_| Value::String(args.to_owned()))
 }
 
+/// What of a reference a check cannot do without.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Wanted {
+    /// The tool calls.
+    Tools,
+    /// The answer.
+    Answer,
+    /// The facts.
+    Facts,
+    /// The state.
+    State,
+    /// Anything of it.
+    Any,
+}
+
+impl Wanted {
+    /// As suites and recordings write it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Tools => "reference.tools",
+            Self::Answer => "reference.answer",
+            Self::Facts => "reference.facts",
+            Self::State => "reference.state",
+            Self::Any => "reference",
+        }
+    }
+
+    /// What a text reads of `case.reference`, as templates and expressions write it.
+    pub fn of_text(text: &str) -> Option<Self> {
+        let after = &text[text.find("case.reference")? + "case.reference".len()..];
+        // What asks whether it is there can do without.
+        if ["is defined", "is undefined", "is not defined", "default("].iter().any(|words| text.contains(words)) {
+            return None;
+        }
+        let named = [Self::Tools, Self::Answer, Self::Facts, Self::State];
+        let key = |wanted: &Self| wanted.name().trim_start_matches("reference");
+        Some(named.into_iter().find(|wanted| after.starts_with(key(wanted))).unwrap_or(Self::Any))
+    }
+
+    /// Whether it is there.
+    pub fn is_in(self, expected: &Expected<'_>) -> bool {
+        match self {
+            Self::Tools => expected.tools.is_some(),
+            Self::Answer => expected.answer.is_some(),
+            Self::Facts => expected.facts.is_some(),
+            Self::State => expected.state.is_some(),
+            Self::Any => !expected.is_empty(),
+        }
+    }
+}
+
 /// One fact: stated when any of its alternatives is.
 #[derive(Debug, Clone)]
 pub struct Fact(pub Vec<Matcher>);

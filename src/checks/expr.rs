@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use super::build::{Build, Example, Params};
 use super::context::{noticing, span_value, turn_value, watch_misses};
+use super::expect::Wanted;
 use super::strict;
 use super::subject::{Scene, Scope, SessionSubject, SpanSubject, TurnSubject};
 use super::{Compiled, SessionCheck, SpanCheck, TurnCheck};
@@ -70,6 +71,10 @@ expr  = "session.tools|length <= 2 and session.tools|first == 'search'"
             fails: r#"{"id":"b","turns":[{"spans":[{"kind":"tool","name":"book"}]}]}"#,
         },
     ];
+
+    fn wants(parameters: &serde_json::Value) -> Option<Wanted> {
+        Wanted::of_text(parameters.get("expr")?.as_str()?)
+    }
 
     fn build(self, build: &mut Build<'_>) -> Option<Compiled> {
         let ready = Ready::new(build, self.expr)?;

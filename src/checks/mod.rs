@@ -163,6 +163,10 @@ pub trait TextCheck: Send + Sync {
 pub trait SystemCheck: Send + Sync {
     /// What rows must carry for it.
     fn columns(&self) -> Vec<Column>;
+    /// Whether only all sessions together tell it, as a total or the largest of all: a sample does not.
+    fn needs_everybody(&self) -> bool {
+        false
+    }
     /// The earlier run that it compares the window with.
     fn against(&self) -> Option<&system::past::Against> {
         None

@@ -40,6 +40,7 @@ pub fn suites(
             redact: &context.redact,
             sessions: None,
             place: crate::suite::RunsIn::Gate,
+            every: None,
         };
         match load::load(&[path], &env) {
             Ok(loaded) => suites.extend(loaded.suites.into_iter().filter(|s| s.name == suite.name)),

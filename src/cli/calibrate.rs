@@ -120,6 +120,7 @@ fn suites(args: &Args, context: &Context) -> Result<Vec<Suite>, Failure> {
         redact: &context.redact,
         sessions: None,
         place: crate::suite::RunsIn::Gate,
+        every: None,
     };
     match load::load(&args.suites, &env) {
         Ok(loaded) => Ok(loaded.suites),

@@ -1,5 +1,7 @@
 //! `seatrial check`: validate suites and show the plan and where every setting came from, without running anything.
 
+mod watching;
+
 use std::io::{self, Write};
 
 use super::context::{Context, Failure};
@@ -11,7 +13,7 @@ use crate::eval::plan::Planned;
 use crate::model::Level;
 use crate::report::safe;
 use crate::suite::means::Worse;
-use crate::suite::{Gate, Limit, Require};
+use crate::suite::{Gate, Limit, Require, Suite};
 
 /// Arguments of `seatrial check`.
 #[derive(Debug, clap::Args)]
@@ -52,6 +54,15 @@ pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
         }
     };
     let planned: Vec<Planned<'_>> = suites.iter().filter_map(|s| Planned::new(s, filter.as_ref())).collect();
+    // What holds in a run may not where production is watched.
+    let watched = match suites.iter().any(|suite| suite.watch.declared) {
+        true => args.load.watched(context).map_err(|problems| Failure {
+            code: exit::USAGE,
+            message: problems.render(context.color_errors()),
+            told: false,
+        })?,
+        false => Vec::new(),
+    };
     let mut text = Vec::new();
     if args.json {
         let plans: Vec<&SuitePlan> = planned.iter().map(|p| &p.plan).collect();
@@ -59,14 +70,24 @@ pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
         text = format!("{line}\n").into_bytes();
     } else {
         // Writing into memory does not fail.
-        let _ = print(&planned, args, context, &mut text);
+        let _ = print(&planned, &watched, args, context, &mut text);
     }
     context.print(&text, exit::PASSED)
 }
 
-fn print(planned: &[Planned<'_>], args: &Args, context: &Context, out: &mut dyn Write) -> io::Result<()> {
+fn print(
+    planned: &[Planned<'_>],
+    watched: &[Suite],
+    args: &Args,
+    context: &Context,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     for planned in planned {
         suite(planned, args, context, out)?;
+        if let Some(watched) = watched.iter().find(|w| w.name == planned.suite.name && w.watch.declared) {
+            watching::print(watched, out)?;
+        }
+        writeln!(out)?;
     }
     writeln!(out, "settings")?;
     context.settings.write_table(out)?;
@@ -137,7 +158,7 @@ fn rest(planned: &Planned<'_>, out: &mut dyn Write) -> io::Result<()> {
             self::check(check, out)?;
         }
     }
-    writeln!(out)
+    Ok(())
 }
 
 fn check(check: &CheckPlan, out: &mut dyn Write) -> io::Result<()> {

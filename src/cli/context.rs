@@ -129,7 +129,8 @@ impl Context {
         let color = color_of(settings.color.value, &io::stdout());
         let own = settings.prices.iter().map(|own| (own.model.clone(), own.price));
         let prices = Arc::new(Prices::new(own.collect()));
-        let kit = Arc::new(Kit { detectors, prices, askable: settings.models.askable() });
+        let channels = Some(settings.channels.keys().cloned().collect());
+        let kit = Arc::new(Kit { detectors, prices, askable: settings.models.askable(), channels });
         let redact = Given { rules: settings.redact.value.clone(), key: None };
         Self { settings, cwd, quiet, kit, redact, color, flags: Flags::default() }
     }

@@ -4,6 +4,7 @@ use std::fs;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::context::{Context, Failure};
 use crate::eval::plan::Planned;
@@ -74,15 +75,35 @@ impl Args {
 
     /// The suites, resolved. Warnings are printed; errors are returned, all of them.
     pub fn suites(&self, context: &Context) -> Result<Vec<Suite>, Problems> {
-        self.suites_for(context, RunsIn::Gate)
+        self.suites_for(context, RunsIn::Gate, None)
     }
 
-    /// The same for another use of them: checks that do not run there are left out.
-    pub fn suites_for(&self, context: &Context, place: RunsIn) -> Result<Vec<Suite>, Problems> {
+    /// The same for another use of them: checks that do not run there are left out. `every` is how long windows are,
+    /// whatever the suites say.
+    pub fn suites_for(
+        &self,
+        context: &Context,
+        place: RunsIn,
+        every: Option<Duration>,
+    ) -> Result<Vec<Suite>, Problems> {
         let recordings = recordings_as_suites(&self.suites);
         if !recordings.is_empty() {
             return Err(recordings);
         }
+        context.warn_of_settings();
+        let loaded = self.resolved(context, place, every)?;
+        if !loaded.warnings.is_empty() {
+            context.note(&loaded.warnings.render(context.color_errors()));
+        }
+        Ok(loaded.suites)
+    }
+
+    /// The suites as production is held against them, without a word of what is probably not meant.
+    pub fn watched(&self, context: &Context) -> Result<Vec<Suite>, Problems> {
+        Ok(self.resolved(context, RunsIn::Watch, None)?.suites)
+    }
+
+    fn resolved(&self, context: &Context, place: RunsIn, every: Option<Duration>) -> Result<load::Loaded, Problems> {
         let vars = |name: &str| std::env::var(name).ok();
         let subject = self.subject.clone();
         let env = Env {
@@ -92,13 +113,9 @@ impl Args {
             redact: &context.redact,
             sessions: (!self.sessions.is_empty()).then(|| self.sessions.clone()),
             place,
+            every,
         };
-        context.warn_of_settings();
-        let loaded = load::load(&self.suites, &env)?;
-        if !loaded.warnings.is_empty() {
-            context.note(&loaded.warnings.render(context.color_errors()));
-        }
-        Ok(loaded.suites)
+        load::load(&self.suites, &env)
     }
 }
 

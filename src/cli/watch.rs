@@ -8,9 +8,9 @@ mod standing;
 mod summary;
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::channel;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 pub use args::Args;
@@ -30,7 +30,7 @@ use crate::watch::watcher::{Keeping, Setup, WatchError, Watcher};
 static STOP: AtomicBool = AtomicBool::new(false);
 
 /// What comes from outside while it runs.
-enum Told {
+enum Heard {
     Stop,
     Reload,
 }
@@ -39,9 +39,6 @@ enum Told {
 pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     if args.listen.0.is_none() && args.grpc.0.is_none() && args.from.is_empty() {
         return Err(Failure::usage("nothing is watched: `--listen` and `--grpc` are off, and there is no `--from`"));
-    }
-    if args.window.is_some_and(|window| window < Duration::from_secs(1)) {
-        return Err(Failure::usage("`--window`: at least a second"));
     }
     let plan = reload::plan(args, context)?;
     let state = context.cwd.join(&args.state);
@@ -57,7 +54,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     for folder in &args.from {
         sources.push(Box::new(standing::folder_source(args, context, &opened, folder)?));
     }
-    let (sender, told) = channel();
+    let (sender, heard) = channel();
     beside::hear(&runtime, sender)?;
     let otlp = runtime.block_on(Otlp::listen(&addresses(args), inbox.clone())).map_err(|(address, why)| {
         Failure::usage(format_args!("{address} cannot be listened at: {why} (`--listen` and `--grpc` choose others)"))
@@ -72,6 +69,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
         outside,
         admitting: Box::new(reload::sampling(&plan, &state)?),
         alerting: standing::alerting(&state)?,
+        systems: standing::systems(&state)?,
         jobs: context.settings.jobs.value,
         keeping: Keeping { late: args.late, rows: args.keep, ..Keeping::default() },
         stop: &STOP,
@@ -79,7 +77,8 @@ pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     };
     let watcher = Watcher::open(setup).map_err(failure)?;
     let status = beside::status(args, &runtime, &watcher.shared())?;
-    beside::deliver(&opened, context, &watcher.shared())?;
+    let channels: beside::Told = Arc::new(Mutex::new(Arc::new(context.settings.channels.clone())));
+    beside::deliver(&opened, channels.clone(), &watcher.shared())?;
     if let Some(endpoint) = &args.export {
         beside::export(&opened, endpoint, &watcher.shared(), clock)?;
     }
@@ -89,7 +88,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     if let Some(status) = status {
         runtime.spawn(status.serve(async move { drop(stopped.await) }));
     }
-    let ended = Running { args, context, state: &state, told: &told }.run(watcher, otlp, &runtime);
+    let ended = Running { args, context, state: &state, heard: &heard, channels }.run(watcher, otlp, &runtime);
     drop(stop);
     runtime.shutdown_timeout(Duration::from_secs(3));
     let shared = ended?;

@@ -155,6 +155,9 @@ fn apply(check: &CheckDef, views: &Views<'_>, edge: &dyn Edge, rolled: &mut Roll
     let scene = views.scene;
     let on = match check.on.resolve(|| scene.context().clone()) {
         Ok(on) => on,
+        Err(_) if unasked(check, views, None).is_some() => {
+            return rolled.add(SubjectRef::Session, Finding::skip(unasked(check, views, None).unwrap_or_default()));
+        }
         // Without a selector nobody can say what the subjects are, not even that there are none.
         Err(why) => return rolled.add(SubjectRef::Session, Finding::error(why)),
     };
@@ -163,6 +166,9 @@ fn apply(check: &CheckDef, views: &Views<'_>, edge: &dyn Edge, rolled: &mut Roll
     let selecting = if flagged { check.on.reads() } else { Parts::NONE };
     let unselected = |at| withheld::unknown(scene.session, at, selecting);
     let judge = |at, subject: Subject<'_>| {
+        if let Some(why) = unasked(check, views, Some(&subject)) {
+            return Finding::skip(why);
+        }
         let mut finding = judged(check, at, subject, views.shown, edge);
         if let Some(review) = &check.review {
             review.of(
@@ -227,6 +233,21 @@ fn apply(check: &CheckDef, views: &Views<'_>, edge: &dyn Edge, rolled: &mut Roll
         }
         Level::System => {}
     }
+}
+
+/// Why a check is not asked about a subject of production (`None`: of a session, before its subjects are known): it cannot
+/// do without a reference, and there nobody expects anything. What is expected of a case is never skipped.
+fn unasked(check: &CheckDef, views: &Views<'_>, subject: Option<&Subject<'_>>) -> Option<String> {
+    let wanted = check.wants.filter(|_| views.suite.watched)?;
+    let scene = views.scene;
+    let turn = match subject {
+        Some(Subject::Turn(turn)) => Some(turn.index),
+        Some(Subject::Span(span)) => span.turn,
+        Some(Subject::Session(_)) | None => None,
+    };
+    let expected = turn.and_then(|index| scene.turn_expected.get(index)).and_then(Option::as_ref);
+    let there = wanted.is_in(scene.expected) || expected.is_some_and(|expected| wanted.is_in(expected));
+    (!there).then(|| format!("it needs `{}`, and nothing is expected of this session", wanted.name()))
 }
 
 /// What a check is told of a subject beside its session and its case.

@@ -46,6 +46,7 @@ impl Redact for Verdict {
                     | Why::Always
                     | Why::Severity { .. }
                     | Why::Detector { .. }
+                    | Why::Quarantine
                     | Why::Audit { .. } => {}
                 }
             }

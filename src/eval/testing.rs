@@ -23,6 +23,7 @@ pub fn suite(toml: &str) -> Suite {
         redact: &Default::default(),
         sessions: None,
         place: crate::suite::RunsIn::Gate,
+        every: None,
     };
     let loaded = load::load(&[path], &env).unwrap_or_else(|problems| panic!("{}", problems.render(false)));
     loaded.suites.into_iter().next().unwrap()

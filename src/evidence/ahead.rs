@@ -87,6 +87,11 @@ impl Ahead {
         released
     }
 
+    /// Forgets who went ahead. Nobody may be waiting.
+    pub fn forget(&self) {
+        *self.queues() = Queues::default();
+    }
+
     fn queues(&self) -> MutexGuard<'_, Queues> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -90,6 +90,11 @@ impl Answers {
         }
     }
 
+    /// Forgets all of them.
+    pub fn forget(&self) {
+        *self.known() = Known::default();
+    }
+
     /// Keeps an answer, and where it was written as it is.
     pub fn put(&self, key: Key, answer: Result<(Reply, Option<Place>), String>) {
         self.put_within(key, answer, MOST_HELD);

@@ -55,7 +55,7 @@ pub struct Sources {
 
 /// Asks what the checks of a run want to know. What is under way ends when it is dropped.
 pub struct Asker {
-    work: Arc<Work>,
+    pub(super) work: Arc<Work>,
     questions: mpsc::Sender<Wanted>,
     runtime: Option<Runtime>,
 }

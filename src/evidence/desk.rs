@@ -3,6 +3,8 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::answered::Answered;
 use super::question;
 use crate::checks::asking::{Need, Reply, Said};
@@ -28,19 +30,27 @@ pub struct Desk {
     pace: Pace,
     prices: Arc<Prices>,
     failed: Mutex<Failed>,
+    /// How long it is left alone when it fails at everything; for ever without it.
+    rest: Option<Duration>,
 }
 
 #[derive(Default)]
 struct Failed {
     in_a_row: u32,
     last: String,
+    at: Option<Instant>,
 }
 
 impl Desk {
     /// Nothing asked yet.
     pub fn new(opened: Opened, prices: Arc<Prices>) -> Self {
         let pace = Pace::new(opened.endpoint.concurrency, opened.endpoint.requests_per_minute);
-        Self { opened, pace, prices, failed: Mutex::default() }
+        Self { opened, pace, prices, failed: Mutex::default(), rest: None }
+    }
+
+    /// The same, which is tried again after a rest: whoever has no end outlives an endpoint that was down.
+    pub fn resting(self, rest: Duration) -> Self {
+        Self { rest: Some(rest), ..self }
     }
 
     /// What the settings say of it.
@@ -79,6 +89,7 @@ impl Desk {
             Err(trouble) if trouble.cause == Cause::Budget => {}
             Err(trouble) => {
                 failed.in_a_row += 1;
+                failed.at = Some(Instant::now());
                 failed.last.clone_from(&trouble.message);
             }
         }
@@ -88,11 +99,23 @@ impl Desk {
 
     /// Why it is not asked any more, if it is not.
     fn hopeless(&self) -> Option<Trouble> {
-        let failed = self.failed();
-        (failed.in_a_row >= PATIENCE).then(|| {
-            let message = format!("it failed {PATIENCE} times in a row and is not asked any more: {}", failed.last);
-            Trouble::new(Cause::Unreachable, message)
-        })
+        let mut failed = self.failed();
+        if failed.in_a_row < PATIENCE {
+            return None;
+        }
+        if let (Some(rest), Some(at)) = (self.rest, failed.at)
+            && at.elapsed() >= rest
+        {
+            // It may be well again: the next that fails says otherwise.
+            failed.in_a_row = PATIENCE - 1;
+            return None;
+        }
+        let until = match self.rest {
+            None => "any more".to_owned(),
+            Some(rest) => format!("for {} s", rest.as_secs()),
+        };
+        let message = format!("it failed {PATIENCE} times in a row and is not asked {until}: {}", failed.last);
+        Some(Trouble::new(Cause::Unreachable, message))
     }
 
     fn failed(&self) -> MutexGuard<'_, Failed> {
@@ -204,4 +227,38 @@ fn spent(heard: &Heard, cost: Option<NanoUsd>, most: Amount) -> Amount {
     let counted = |usage: &Usage| usage.input.zip(usage.output).map(|(i, o)| i.saturating_add(o));
     let tokens = heard.usage.as_ref().and_then(counted).unwrap_or(most.tokens);
     Amount { cost: cost.unwrap_or(most.cost), tokens }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::endpoints::PROTOCOLS;
+    use crate::net::client::client;
+    use crate::net::secret::Secretive;
+
+    #[test]
+    fn an_endpoint_that_fails_at_everything_is_left_alone_for_ever_or_for_a_rest() {
+        let desk = || {
+            let mut endpoint = Endpoint::new(PROTOCOLS[0], "m");
+            endpoint.url = Secretive::parse("http://127.0.0.1:9/v1").ok();
+            Desk::new(
+                Opened::new(Arc::new(endpoint), client().unwrap(), &|_| None).unwrap(),
+                Arc::new(Prices::default()),
+            )
+        };
+        let fail = |desk: &Desk| {
+            let mut failed = desk.failed();
+            (failed.in_a_row, failed.at, failed.last) = (PATIENCE, Some(Instant::now()), "HTTP 503".to_owned());
+        };
+        let (ever, long, short) = (desk(), desk().resting(Duration::from_secs(3600)), desk().resting(Duration::ZERO));
+        for desk in [&ever, &long, &short] {
+            assert!(desk.hopeless().is_none());
+            fail(desk);
+        }
+        assert!(ever.hopeless().is_some_and(|why| why.message.contains("not asked any more")));
+        assert!(long.hopeless().is_some_and(|why| why.message.contains("not asked for 3600 s: HTTP 503")));
+        // After its rest it may try, and one more failure is enough.
+        assert!(short.hopeless().is_none() && short.hopeless().is_none());
+        assert_eq!(short.failed().in_a_row, PATIENCE - 1);
+    }
 }

@@ -6,7 +6,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
@@ -18,6 +18,9 @@ use crate::redact::Redacted;
 
 /// The name of the file in a run's folder.
 pub const FILE_NAME: &str = "evidence.jsonl";
+
+/// The name of the file of the answers before, where its length is limited.
+pub const BEFORE: &str = "evidence.1.jsonl";
 
 /// The longest line that is read.
 pub const LONGEST: u64 = 16 << 20;
@@ -67,6 +70,10 @@ pub struct Journal {
     file: File,
     /// Its length.
     end: u64,
+    /// Its folder.
+    dir: PathBuf,
+    /// How long it may become before another is begun.
+    most: u64,
 }
 
 impl Journal {
@@ -79,12 +86,12 @@ impl Journal {
         let end = file.metadata()?.len();
         let mut journal = if end == 0 {
             let header = Header { evidence: SCHEMA, seatrial: env!("CARGO_PKG_VERSION").to_owned() };
-            let mut journal = Self { file, end };
+            let mut journal = Self { file, end, dir: dir.to_owned(), most: u64::MAX };
             journal.write(serde_json::to_vec(&header)?)?;
             return Ok(journal);
         } else {
             file.seek(SeekFrom::Start(end - 1))?;
-            Self { file, end }
+            Self { file, end, dir: dir.to_owned(), most: u64::MAX }
         };
         // A line that was cut when the run was killed ends here.
         let mut last = [0];
@@ -120,7 +127,17 @@ impl Journal {
         self.write(serde_json::to_vec(&Noted { key: key.to_string(), note })?).map(|_| ())
     }
 
+    /// The same, of a limited length: when it is reached, the file becomes that of the answers before, in place of the
+    /// last of these, and another is begun. Nothing is read back from it.
+    pub fn at_most(self, most: u64) -> Self {
+        Self { most, ..self }
+    }
+
     fn write(&mut self, mut text: Vec<u8>) -> io::Result<Place> {
+        if self.end > self.most {
+            std::fs::rename(self.dir.join(FILE_NAME), self.dir.join(BEFORE))?;
+            *self = Self::open(&self.dir)?.at_most(self.most);
+        }
         let length = u32::try_from(text.len()).map_err(io::Error::other)?;
         text.push(b'\n');
         self.file.write_all(&text)?;
@@ -159,5 +176,29 @@ impl Lines {
         let mut text = vec![0; place.length as usize];
         file.read_exact(&mut text)?;
         Ok(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checks::asking::{Reply, Said};
+    use crate::redact::Redactor;
+
+    #[test]
+    fn evidence_of_a_limited_length_takes_no_more_room_than_two_files() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut journal = Journal::open(dir.path()).unwrap().at_most(4_000);
+        for n in 0..1_000 {
+            let reply = Reply::Said(Said { text: format!("answer {n}"), ..Said::default() });
+            let answered = Answered { reply, usage: None, cost: None };
+            let written = Redactor::default().pass(&answered);
+            journal.put(&Key([7; 32]), "j", Source::Asked, false, None, &written).unwrap();
+        }
+        let text = |name: &str| std::fs::read_to_string(dir.path().join(name)).unwrap();
+        let (before, now) = (text(BEFORE), text(FILE_NAME));
+        assert!(before.len() < 5_000 && now.len() < 5_000, "{} {}", before.len(), now.len());
+        assert!(now.contains("answer 999") && [before, now].iter().all(|file| file.starts_with("{\"evidence\":1")));
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 2);
     }
 }

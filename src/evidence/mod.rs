@@ -7,6 +7,7 @@
 //! - [`asker`]: models, asked before ([`crate::run::asking`]): [`question`] is what is put to them and the key that the
 //!   answer is kept under, [`work`] looks for it, [`ahead`] says which question waits for which, [`desk`] is one endpoint
 //!   with its pace and its patience, [`answers`] what is known.
+//! - [`lasting`]: asking that has no end, as that of whoever watches production.
 //! - [`cache`]: answers for later runs; [`journal`]: those that this run's verdicts rest on, as [`answered`], and what they
 //!   count for ([`charge`]); [`past`]: those of an earlier run.
 
@@ -18,6 +19,7 @@ pub mod cache;
 pub mod charge;
 pub mod desk;
 pub mod journal;
+pub mod lasting;
 pub mod past;
 pub mod programs;
 pub mod question;

@@ -158,6 +158,12 @@ impl Work {
         (self.done.load(Ordering::Acquire), self.wanted.load(Ordering::Acquire))
     }
 
+    /// Forgets which beginnings were read, and why nobody was asked.
+    pub fn forget(&self) {
+        self.ahead.forget();
+        *lock(&self.over) = None;
+    }
+
     fn is_over(&self) -> bool {
         lock(&self.over).is_some() || self.sources.stop.load(Ordering::Relaxed)
     }

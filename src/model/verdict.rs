@@ -233,6 +233,11 @@ impl Finding {
         Self::new(Status::Error, None, reason.into())
     }
 
+    /// Nobody asked for it here. The reason says why not.
+    pub fn skip(reason: impl Into<String>) -> Self {
+        Self::new(Status::Skip, None, reason.into())
+    }
+
     /// The check has nothing to say about the subject. Its status is an error, so that whoever forgets to ask
     /// [`Finding::applies`] never takes it for a pass.
     pub fn not_applicable(reason: impl Into<String>) -> Self {

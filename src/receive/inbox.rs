@@ -7,7 +7,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -76,7 +76,7 @@ pub struct Inbox {
     /// Whether there is a spool.
     spools: bool,
     /// What must not be written.
-    redactor: Redactor,
+    redactor: RwLock<Redactor>,
     arrived: Arrived,
     /// What time it is.
     clock: Clock,
@@ -158,6 +158,11 @@ impl Inbox {
         Self::over(State { live, spool: None, spill: None }, 1, limits, Redactor::default(), Box::new(arrived))
     }
 
+    /// From now on hides what other rules say. What was received before is on disk as it is.
+    pub fn hide(&self, redactor: Redactor) {
+        *self.redactor.write().unwrap_or_else(PoisonError::into_inner) = redactor;
+    }
+
     fn over(state: State, next: u64, limits: Limits, redactor: Redactor, arrived: Arrived) -> Self {
         Self {
             spools: state.spool.is_some(),
@@ -166,7 +171,7 @@ impl Inbox {
             next: AtomicU64::new(next),
             drafts: Mutex::default(),
             counted: Counted::default(),
-            redactor,
+            redactor: RwLock::new(redactor),
             arrived,
             clock: Box::new(Instant::now),
             limits,
@@ -231,7 +236,7 @@ impl Inbox {
     /// Writes a request to the spool, if there is one, and puts its records where they belong.
     fn keep(&self, encoding: Encoding, number: u64, request: &[u8], draft: &mut Draft) -> Result<(), Refusal> {
         let spooled = match self.spools {
-            true => cleaned(&self.redactor, encoding, request)?,
+            true => cleaned(&self.redactor.read().unwrap_or_else(PoisonError::into_inner).clone(), encoding, request)?,
             false => request.into(),
         };
         let mut state = self.lock();

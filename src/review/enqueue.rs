@@ -257,7 +257,7 @@ fn priority(severity: Severity, finding: &SubjectFinding) -> f64 {
         Severity::Info => 0.1,
     };
     let why = finding.routed.iter().flat_map(|routed| &routed.why);
-    let risky = why.clone().any(|why| matches!(why, Why::Tag { .. } | Why::Detector { .. }));
+    let risky = why.clone().any(|why| matches!(why, Why::Tag { .. } | Why::Detector { .. } | Why::Quarantine));
     let holds = finding.routed.as_ref().is_some_and(|routed| routed.holds);
     // What is sure may be wrong all the same.
     let uncertainty = (1.0 - finding.confidence).clamp(0.1, 1.0);

@@ -14,5 +14,5 @@ mod sampler;
 pub mod threshold;
 
 pub use facts::{Facts, Kept};
-pub use sampler::{Decision, Reason, Sampler, State};
+pub use sampler::{Decision, Reason, Sampler, Spending, State};
 pub use threshold::Threshold;

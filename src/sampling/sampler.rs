@@ -79,6 +79,19 @@ struct Spent {
     usd: f64,
 }
 
+/// What was spent of a budget.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Spending {
+    /// `sessions` or `usd`.
+    pub what: &'static str,
+    /// `hour` or `day`.
+    pub per: &'static str,
+    /// What was spent since it began.
+    pub spent: f64,
+    /// What may be.
+    pub limit: f64,
+}
+
 /// Decides which sessions of a suite are looked at.
 #[derive(Debug)]
 pub struct Sampler {
@@ -86,6 +99,8 @@ pub struct Sampler {
     zone: TimeZone,
     every: Millis,
     state: State,
+    /// Sessions of each class that were let in, and of which it is not known yet what they cost.
+    under_way: Vec<u64>,
     chances: Vec<Threshold>,
     wanted: Vec<Threshold>,
 }
@@ -106,6 +121,7 @@ impl Sampler {
             zone: watch.timezone.clone(),
             every: Millis::try_from(watch.every.as_millis()).unwrap_or(Millis::MAX).max(1),
             state: kept.unwrap_or(empty),
+            under_way: vec![0; classes],
             chances: Vec::new(),
             wanted: Vec::new(),
         };
@@ -142,9 +158,10 @@ impl Sampler {
         if !threshold.draws(r) {
             let wanted = self.wanted[class].draws(r);
             decision.reason = Some(if wanted { Reason::Budget } else { Reason::NotDrawn });
-        } else if self.is_spent() {
+        } else if self.is_spent(class) {
             decision.reason = Some(Reason::Spent);
         } else {
+            self.under_way[class] += 1;
             self.state.in_hour.sessions += 1.0;
             self.state.in_day.sessions += 1.0;
         }
@@ -157,6 +174,7 @@ impl Sampler {
             return;
         }
         let class = class_of(facts, self.chances.len());
+        self.under_way[class] = self.under_way[class].saturating_sub(1);
         let (sessions, sum) = &mut self.state.costs[class];
         *sessions += 1;
         *sum += usd;
@@ -166,21 +184,66 @@ impl Sampler {
 
     /// The share of the budgets that is spent: of the hour and of the day, of that which is nearer to its end.
     pub fn used(&self) -> Option<f64> {
-        let part = |limit: Option<f64>, spent: f64| limit.map(|limit| spent / limit);
-        let State { in_hour, in_day, .. } = &self.state;
-        let Sample { sessions, usd, .. } = &self.sample;
-        let parts = [
-            part(sessions.per_hour, in_hour.sessions),
-            part(sessions.per_day, in_day.sessions),
-            part(usd.per_hour, in_hour.usd),
-            part(usd.per_day, in_day.usd),
-        ];
-        parts.into_iter().flatten().reduce(f64::max)
+        self.spending().iter().map(|limit| limit.spent / limit.limit).reduce(f64::max)
     }
 
-    fn is_spent(&self) -> bool {
-        // The last session of a budget of whole sessions is one of it.
-        self.used().is_some_and(|used| used >= 1.0)
+    /// What was spent of each budget, and what may be.
+    pub fn spending(&self) -> Vec<Spending> {
+        let State { in_hour, in_day, .. } = &self.state;
+        let Sample { sessions, usd, .. } = &self.sample;
+        let of = |what, per, limit: Option<f64>, spent| limit.map(|limit| Spending { what, per, spent, limit });
+        let all = [
+            of("sessions", "hour", sessions.per_hour, in_hour.sessions),
+            of("sessions", "day", sessions.per_day, in_day.sessions),
+            of("usd", "hour", usd.per_hour, in_hour.usd),
+            of("usd", "day", usd.per_day, in_day.usd),
+        ];
+        all.into_iter().flatten().collect()
+    }
+
+    /// How many sessions may be under way at once, so that what they cost is known before the next are let in: as many as
+    /// take a quarter of the money that is left, one while nobody knows what one takes.
+    pub fn at_once(&self) -> usize {
+        let left = |limit: Spending| (limit.limit - limit.spent).max(0.0);
+        let Some(left) = self.spending().into_iter().filter(|limit| limit.what == "usd").map(left).reduce(f64::min)
+        else {
+            return usize::MAX;
+        };
+        let costs = (0..self.state.costs.len()).map(|class| self.cost(class));
+        match costs.reduce(f64::max) {
+            Some(most) if most > 0.0 => (left / 4.0 / most).clamp(1.0, 256.0) as usize,
+            // Sessions that cost nothing so far are let in by and by.
+            _ => {
+                if self.state.costs.iter().any(|(n, _)| *n >= 16) {
+                    16
+                } else {
+                    1
+                }
+            }
+        }
+    }
+
+    /// Whether nothing more of a class may be looked at: a limit is reached, or one more would exceed it.
+    fn is_spent(&self, class: usize) -> bool {
+        let under_way: f64 = self.under_way.iter().enumerate().map(|(class, n)| *n as f64 * self.cost(class)).sum();
+        let more = under_way + self.cost(class);
+        self.spending().iter().any(|limit| match limit.what {
+            // The last session of a budget of whole sessions is one of it.
+            "sessions" => limit.spent >= limit.limit,
+            _ => limit.spent >= limit.limit || limit.spent + more > limit.limit * (1.0 + 1e-9),
+        })
+    }
+
+    /// What looking at a session of a class costs: the mean of those before; where none of the class was looked at yet, of
+    /// all.
+    fn cost(&self, class: usize) -> f64 {
+        let (sessions, sum) = self.state.costs[class];
+        let (all, total) = self.state.costs.iter().fold((0, 0.0), |(n, s), (m, t)| (n + m, s + t));
+        match (sessions, all) {
+            (0, 0) => 0.0,
+            (0, all) => total / all as f64,
+            (n, _) => sum / n as f64,
+        }
     }
 
     /// Begins the window of a moment, if it is a later one.
@@ -253,14 +316,7 @@ impl Sampler {
     fn class(&self, class: usize) -> Class {
         let floor = self.sample.strata.get(class / 2).map_or(self.sample.floor, |stratum| stratum.floor) as f64;
         let kept = class % 2 == 1;
-        let (sessions, sum) = self.state.costs[class];
-        // Where none of a class was looked at yet, it costs what all do.
-        let (all, total) = self.state.costs.iter().fold((0, 0.0), |(n, s), (m, t)| (n + m, s + t));
-        let usd = match (sessions, all) {
-            (0, 0) => 0.0,
-            (0, all) => total / all as f64,
-            (n, _) => sum / n as f64,
-        };
+        let usd = self.cost(class);
         // What is kept counts for the floor.
         let expected = |class: usize| self.forecast(class).unwrap_or(0.0);
         let floor = if kept { 0.0 } else { (floor - expected(class + 1)).max(0.0) };

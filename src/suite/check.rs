@@ -24,6 +24,7 @@ use super::review::{self, Review};
 use super::words;
 use super::{About, Cases, CheckDef, Program, Require, digests};
 use crate::checks::build::{Kit, Rule};
+use crate::checks::expect::Wanted;
 use crate::checks::jinja::Template;
 use crate::checks::select::Selector;
 use crate::checks::{Compiled, prices};
@@ -146,6 +147,7 @@ impl<'t> Maker<'_, 't> {
             id: common.id,
             level,
             asks,
+            wants: wanted(rule, &written, split.on.map(|_| &on_json)),
             rule: rule.name,
             severity: common.severity,
             optional: common.optional,
@@ -278,4 +280,17 @@ fn of_verdicts(compiled: Option<&Compiled>) -> bool {
 /// Whether a check sees the outcomes of cases and no session.
 fn over_cases(program: &Program) -> bool {
     matches!(program, Program::Fixed(Compiled::System(check)) if check.columns().is_empty())
+}
+
+/// What of a reference a check cannot do without: by its rule, or since its templates read it.
+fn wanted(rule: &Rule, written: &Value, on: Option<&Value>) -> Option<Wanted> {
+    fn read(value: &Value) -> Option<Wanted> {
+        match value {
+            Value::String(text) if text.contains("{{") || text.contains("{%") => Wanted::of_text(text),
+            Value::Array(items) => items.iter().find_map(read),
+            Value::Object(map) => map.values().find_map(read),
+            _ => None,
+        }
+    }
+    (rule.wants)(written).or_else(|| read(written)).or_else(|| on.and_then(read))
 }

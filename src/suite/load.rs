@@ -7,6 +7,7 @@ use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use toml::de::{DeTable, DeValue};
 
@@ -34,6 +35,8 @@ pub struct Env<'e> {
     pub sessions: Option<Vec<String>>,
     /// What the suites are loaded for: checks that do not run there are left out.
     pub place: RunsIn,
+    /// Replaces `every` of `[watch]` (`--window`).
+    pub every: Option<Duration>,
 }
 
 /// Suites that loaded without an error.

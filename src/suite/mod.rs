@@ -56,7 +56,7 @@ pub use question::Question;
 
 use crate::checks::Compiled;
 use crate::checks::askable::Asked;
-use crate::checks::expect::Expected;
+use crate::checks::expect::{Expected, Wanted};
 use crate::checks::prices::Prices;
 use crate::checks::withheld::Parts;
 use crate::model::digest::Digest;
@@ -100,6 +100,8 @@ pub struct Suite {
     pub redactor: Redactor,
     /// How production is watched with it.
     pub watch: watch::Watch,
+    /// Production is held against it: where nothing is expected, checks that need to know what is are skipped.
+    pub watched: bool,
 }
 
 /// Who is judged.
@@ -224,6 +226,8 @@ pub struct CheckDef {
     pub tool_names: Vec<String>,
     /// The models that it asks, by name.
     pub asks: Vec<Asked>,
+    /// What of a reference it cannot do without.
+    pub wants: Option<Wanted>,
     /// Parameters, rule and files behind it.
     pub digest: Digest,
     /// `file:line` of its table.

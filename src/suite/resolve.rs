@@ -162,6 +162,7 @@ impl<'r, 't, 's> Resolver<'r, 't, 's> {
             prices: self.env.kit.prices.clone(),
             redactor,
             watch,
+            watched: false,
         };
         if let Some((live, cases)) = suite.live.as_ref().zip(suite.cases.as_ref()) {
             // Another model is another user.

@@ -10,7 +10,7 @@ use super::plan::{Plan, Watching};
 use crate::checks::system::{Cell, Column, columns};
 use crate::ledger::Millis;
 use crate::model::Session;
-use crate::sampling::{Facts, Sampler, State};
+use crate::sampling::{Facts, Sampler, Spending, State};
 
 /// The rules of all suites, and what was spent by them.
 pub struct Sampling {
@@ -41,7 +41,7 @@ impl Sampling {
 
 impl Admitting for Sampling {
     fn admit(&mut self, watching: &Watching, session: &Session<'_>, now: Millis) -> Admission {
-        let all = Admission { reason: None, inclusion: 1.0 };
+        let all = Admission { reason: None, inclusion: 1.0, facts: None };
         let Some(sampler) = self.samplers.get_mut(&watching.suite.name) else { return all };
         let tags: Vec<String> = session.tags.iter().map(ToString::to_string).collect();
         let column = Column { metric: "cost_usd".to_owned(), of: None, by: Vec::new() };
@@ -51,7 +51,22 @@ impl Admitting for Sampling {
         };
         let facts = Facts::of(session, &tags, usd, sampler.sample());
         let decision = sampler.decide(&session.id, facts, now);
-        Admission { reason: decision.reason.map(|reason| reason.name().to_owned()), inclusion: decision.inclusion }
+        let reason = decision.reason.map(|reason| reason.name().to_owned());
+        Admission { reason, inclusion: decision.inclusion, facts: Some(facts) }
+    }
+
+    fn at_once(&self, watching: &Watching) -> usize {
+        self.samplers.get(&watching.suite.name).map_or(usize::MAX, Sampler::at_once)
+    }
+
+    fn spent(&mut self, watching: &Watching, facts: Facts, usd: f64) {
+        if let Some(sampler) = self.samplers.get_mut(&watching.suite.name) {
+            sampler.spent(facts, usd);
+        }
+    }
+
+    fn spending(&self, suite: &str) -> Vec<Spending> {
+        self.samplers.get(suite).map(Sampler::spending).unwrap_or_default()
     }
 
     fn keep(&mut self) -> io::Result<()> {

@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use super::plan::Plan;
-use super::window::{Fold, Name, Windows};
+use super::window::{self, Check, Name, Part, Windows};
 use crate::alerts::{Book, Measure, Notice, Number, Reading, Readings};
 use crate::ledger::Millis;
 
@@ -35,7 +35,14 @@ impl Alerting {
     }
 
     /// Judges the alerts of the suites of which windows were settled, window after window; what is to be told.
-    pub fn turn(&mut self, plan: &Plan, windows: &Windows, settled: &[Name]) -> Vec<Notice> {
+    /// `gone` says which share of its budgets a suite has spent.
+    pub fn turn(
+        &mut self,
+        plan: &Plan,
+        windows: &Windows,
+        settled: &[Name],
+        gone: &dyn Fn(&str) -> Option<f64>,
+    ) -> Vec<Notice> {
         let mut notices = Vec::new();
         for watching in &plan.suites {
             let (name, watch) = (watching.suite.name.as_str(), &watching.suite.watch);
@@ -46,8 +53,9 @@ impl Alerting {
                 .map(|(_, start)| start.saturating_add(every))
                 .collect();
             ends.sort_unstable();
+            let view = View { windows, suite: name, every, gone: gone(name) };
             for at in ends {
-                notices.extend(self.book.turn(name, &watch.alerts, at, &View { windows, suite: name, every }));
+                notices.extend(self.book.turn(name, &watch.alerts, at, &view));
             }
         }
         notices
@@ -71,21 +79,26 @@ struct View<'w> {
     windows: &'w Windows,
     suite: &'w str,
     every: Millis,
+    gone: Option<f64>,
 }
 
 impl Readings for View<'_> {
     fn read(&self, measure: &Measure, group: &str, from: Millis, to: Millis) -> Reading {
-        let mut all = Fold::default();
-        for window in self.windows.between(self.suite, from, to).map(|(_, window)| window) {
-            let fold = match measure.by.as_deref().filter(|_| !group.is_empty()) {
-                Some(by) => window.groups.get(by).and_then(|groups| groups.get(group)),
-                None => Some(&window.total),
-            };
-            if let Some(fold) = fold {
-                all.merge(fold);
+        let mut all = Sum::default();
+        for (_, window) in self.windows.between(self.suite, from, to) {
+            if let Some((sessions, part)) = window.read(measure, group) {
+                all.add(sessions, part);
             }
         }
-        reading(measure, &all)
+        all.reading(measure)
+    }
+
+    fn since(&self) -> Millis {
+        self.windows.since(self.suite).unwrap_or(Millis::MAX)
+    }
+
+    fn budget_gone(&self) -> Option<f64> {
+        self.gone
     }
 
     fn every(&self) -> Millis {
@@ -94,42 +107,61 @@ impl Readings for View<'_> {
 
     fn groups(&self, by: Option<&str>, from: Millis, to: Millis) -> Vec<String> {
         let Some(by) = by else { return vec![String::new()] };
-        let groups = self.windows.between(self.suite, from, to).filter_map(|(_, window)| window.groups.get(by));
-        let mut names: Vec<String> = groups.flat_map(|groups| groups.keys().cloned()).collect();
+        let windows = self.windows.between(self.suite, from, to);
+        let mut names: Vec<String> = windows.flat_map(|(_, window)| window.names(by)).map(str::to_owned).collect();
         names.sort_unstable();
         names.dedup();
         names
     }
 }
 
-/// What a measure came to.
-fn reading(measure: &Measure, fold: &Fold) -> Reading {
-    if fold.sessions == 0 {
-        return Reading::Nothing;
-    }
-    let unmeasured = || Reading::Unmeasured(format!("none of {} sessions tells {measure}", fold.sessions));
-    let number = |value, n, counts, se| Reading::Measured(Number { value, n, counts, se });
-    if let Some(of) = &measure.of {
-        let Some(check) = fold.checks.get(of) else { return unmeasured() };
-        let Some((fails, worth)) = check.fails() else { return unmeasured() };
-        return number(fails / worth, check.pass + check.fail, Some((fails, worth)), None);
-    }
-    let Some(metric) = fold.metrics.get(&measure.metric) else { return unmeasured() };
-    match measure.stat.as_deref() {
-        None => match (metric.mean(), metric.counts()) {
-            (Some(value), counts) => number(value, metric.n, counts, metric.se()),
-            _ => unmeasured(),
-        },
-        Some("mean") => metric.mean().map_or_else(unmeasured, |value| number(value, metric.n, None, metric.se())),
-        Some("sum") => {
-            let se = metric.total_se();
-            if metric.n == 0 { unmeasured() } else { number(metric.total(), metric.n, None, Some(se)) }
+/// What one measure came to over windows.
+#[derive(Default)]
+struct Sum {
+    sessions: u64,
+    check: Option<Check>,
+    metric: Option<window::Measure>,
+}
+
+impl Sum {
+    fn add(&mut self, sessions: u64, part: Part<'_>) {
+        self.sessions += sessions;
+        match part {
+            Part::Check(check) => self.check.get_or_insert_default().merge(check),
+            Part::Metric(metric) => self.metric.get_or_insert_default().merge(metric),
+            Part::Untold => {}
         }
-        Some(stat) => {
-            let at = super::window::QUANTILES.iter().position(|(name, _)| *name == stat);
-            match at.zip(metric.quantiles()) {
-                Some((at, quantiles)) => number(quantiles[at], metric.n, None, None),
-                None => Reading::Unmeasured(format!("{stat} is known of single windows only")),
+    }
+
+    /// As rules see it.
+    fn reading(&self, measure: &Measure) -> Reading {
+        if self.sessions == 0 {
+            return Reading::Nothing;
+        }
+        let unmeasured = || Reading::Unmeasured(format!("none of {} sessions tells {measure}", self.sessions));
+        let number = |value, n, counts, se| Reading::Measured(Number { value, n, counts, se });
+        if measure.of.is_some() {
+            let Some(check) = &self.check else { return unmeasured() };
+            let Some((fails, worth)) = check.fails() else { return unmeasured() };
+            return number(fails / worth, check.pass + check.fail, Some((fails, worth)), None);
+        }
+        let Some(metric) = &self.metric else { return unmeasured() };
+        match measure.stat.as_deref() {
+            None => match (metric.mean(), metric.counts()) {
+                (Some(value), counts) => number(value, metric.n, counts, metric.se()),
+                _ => unmeasured(),
+            },
+            Some("mean") => metric.mean().map_or_else(unmeasured, |value| number(value, metric.n, None, metric.se())),
+            Some("sum") => {
+                let se = metric.total_se();
+                if metric.n == 0 { unmeasured() } else { number(metric.total(), metric.n, None, Some(se)) }
+            }
+            Some(stat) => {
+                let at = window::QUANTILES.iter().position(|(name, _)| *name == stat);
+                match at.zip(metric.quantiles()) {
+                    Some((at, quantiles)) => number(quantiles[at], metric.n, None, None),
+                    None => Reading::Unmeasured(format!("{stat} of values that lie too far apart is not known")),
+                }
             }
         }
     }
@@ -161,7 +193,7 @@ mod tests {
         sessions.iter().for_each(|(inclusion, body)| windows.add("s", 0, *inclusion, None, body));
         let (every, lag) = (windows.shape("s").every, windows.shape("s").lag);
         windows.advance(every + lag);
-        View { windows: &windows, suite: "s", every }.read(measure, group, 0, every)
+        View { windows: &windows, suite: "s", every, gone: None }.read(measure, group, 0, every)
     }
 
     #[test]

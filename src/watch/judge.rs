@@ -1,5 +1,6 @@
 //! Sessions that are over, held against a suite: who is looked at, what the checks say, and what is kept of it.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
 
@@ -7,22 +8,22 @@ use rayon::prelude::*;
 
 use super::plan::Watching;
 use super::row::{self, Body};
+use super::{asking, quarantine};
+use crate::alerts::Notice;
 use crate::assemble::intake::Options;
 use crate::checks::asking::Edge;
+use crate::eval::event::SessionEvent;
 use crate::eval::keep::Keep;
 use crate::eval::plan::Planned;
 use crate::evidence::Outside;
-use crate::evidence::asker::Over;
 use crate::ledger::{Content, Millis, NewItem};
 use crate::model::{Session, digest};
 use crate::redact::Redacted;
 use crate::review::enqueue::{self, Shown};
 use crate::run::alone::{self, Judged};
 use crate::run::engine::Job;
+use crate::sampling::{Facts, Spending};
 use crate::store::db::{Current, Watched};
-
-/// Passes over sessions while questions to models are collected, as in a run.
-const MOST_PASSES: usize = 10;
 
 /// A session that is over.
 pub struct Arrived<'a> {
@@ -39,12 +40,27 @@ pub struct Admission {
     pub reason: Option<String>,
     /// How likely it was.
     pub inclusion: f64,
+    /// By what it was decided.
+    pub facts: Option<Facts>,
 }
 
 /// Decides who is looked at, one session after the other.
 pub trait Admitting: Send {
     /// Whether a session of a suite that is over now is looked at.
     fn admit(&mut self, watching: &Watching, session: &Session<'_>, now: Millis) -> Admission;
+
+    /// How many sessions of a suite may be under way at once, so that what they cost is known before the next are let in.
+    fn at_once(&self, _: &Watching) -> usize {
+        usize::MAX
+    }
+
+    /// Says what it cost to look at a session that was let in, in US dollars.
+    fn spent(&mut self, _: &Watching, _: Facts, _usd: f64) {}
+
+    /// What was spent of the budgets of a suite, and what may be.
+    fn spending(&self, _: &str) -> Vec<Spending> {
+        Vec::new()
+    }
 
     /// Keeps what was spent for whoever comes next.
     ///
@@ -84,6 +100,12 @@ pub struct Outcome {
     pub known: u64,
     /// Sessions of which a check panicked.
     pub panicked: u64,
+    /// What models cost, in US dollars.
+    pub usd: f64,
+    /// What is told of sessions that are under quarantine.
+    pub notices: Vec<Notice>,
+    /// The checks that put them there.
+    pub quarantined: Vec<String>,
 }
 
 /// Questions to models could not be asked.
@@ -99,8 +121,14 @@ struct Ahead {
     body: Body,
 }
 
-/// A session that is looked at, and how likely that was.
-type Admitted<'m, 'a> = (&'m mut Arrived<'a>, Ahead, f64);
+/// A session that is looked at.
+pub(super) struct Admitted<'m, 'a> {
+    pub(super) arrived: &'m mut Arrived<'a>,
+    ahead: Ahead,
+    /// How likely it was.
+    inclusion: f64,
+    facts: Option<Facts>,
+}
 
 /// Finds the versions of sessions that count now, by their names.
 pub type Known<'k, E> = dyn Fn(&[&str]) -> Result<BTreeMap<String, Current>, E> + 'k;
@@ -124,26 +152,52 @@ pub fn judge<E: From<Unasked>>(
     let ahead: Vec<Ahead> = bench.pool.install(|| mine.par_iter_mut().map(|a| ahead(watching, &a.session)).collect());
     let names: Vec<&str> = ahead.iter().map(|a| a.id.as_str()).collect();
     let current = known(&names)?;
-    let mut admitted: Vec<Admitted<'_, '_>> = Vec::new();
-    for (arrived, ahead) in mine.into_iter().zip(ahead) {
-        if current.get(&ahead.id).is_some_and(|current| current.digest == ahead.digest) {
-            outcome.known += 1;
-            continue;
+    let mut rest = mine.into_iter().zip(ahead).peekable();
+    while rest.peek().is_some() {
+        let most = admit.at_once(watching).max(1);
+        let mut admitted: Vec<Admitted<'_, '_>> = Vec::new();
+        while admitted.len() < most
+            && let Some((arrived, ahead)) = rest.next()
+        {
+            if current.get(&ahead.id).is_some_and(|current| current.digest == ahead.digest) {
+                outcome.known += 1;
+                continue;
+            }
+            let Admission { reason, inclusion, facts } = admit.admit(watching, &arrived.session, bench.now);
+            match reason {
+                None => admitted.push(Admitted { arrived, ahead, inclusion, facts }),
+                Some(reason) => outcome.looked.push(looked(watching, arrived.at, ahead, inclusion, Some(reason))),
+            }
         }
-        let Admission { reason, inclusion } = admit.admit(watching, &arrived.session, bench.now);
-        match reason {
-            None => admitted.push((arrived, ahead, inclusion)),
-            Some(reason) => outcome.looked.push(looked(watching, arrived.at, ahead, inclusion, Some(reason))),
+        let (costs, asked) = asking::ask(watching, &planned, &mut admitted, bench);
+        for (admitted, usd) in admitted.iter().zip(costs) {
+            if let Some(facts) = admitted.facts {
+                admit.spent(watching, facts, usd);
+            }
+            outcome.usd += usd;
         }
+        asked?;
+        say(watching, &planned, admitted, bench, &mut outcome);
     }
-    ask(watching, &planned, &mut admitted, bench)?;
+    Ok(outcome)
+}
+
+/// What the checks say of sessions, now that everything is answered.
+fn say(
+    watching: &Watching,
+    planned: &Planned<'_>,
+    mut admitted: Vec<Admitted<'_, '_>>,
+    bench: &Bench<'_>,
+    outcome: &mut Outcome,
+) {
     let assemble = Options::default();
-    let job = job(watching, &planned, bench, &assemble, bench.outside, false);
+    let job = job(watching, planned, bench, &assemble, bench.outside, false);
     let judged: Vec<_> = bench.pool.install(|| {
         let each = admitted.par_iter_mut().enumerate();
-        each.map(|(i, (arrived, ..))| alone::judge(&job, &arrived.session, (0, i as u64))).collect()
+        each.map(|(i, admitted)| alone::judge(&job, &admitted.arrived.session, (0, i as u64))).collect()
     });
-    for ((arrived, mut ahead, inclusion), judged) in admitted.into_iter().zip(judged) {
+    for (admitted, judged) in admitted.into_iter().zip(judged) {
+        let Admitted { arrived, mut ahead, inclusion, .. } = admitted;
         let mut reason = None;
         match judged {
             Err(problem) => reason = Some(problem.kind.name().to_owned()),
@@ -152,19 +206,40 @@ pub fn judge<E: From<Unasked>>(
                 if let Some(written) = written {
                     let event = &written.get().event;
                     ahead.body.said(&planned.plan, event, &arrived.session);
+                    let (event, risky) = quarantined(watching, planned, event);
+                    if !risky.is_empty() {
+                        let quarantine = &watching.suite.watch.quarantine;
+                        let suite = &watching.suite.name;
+                        outcome.notices.push(quarantine::notice(quarantine, &event, suite, &risky, bench.now));
+                        outcome.quarantined.extend(risky);
+                    }
                     let content = kept.and_then(|kept| {
                         let line = enqueue::unpack(&kept.get().packed).ok()?;
                         Some((Content::pack(&line).ok()?, serde_json::to_string(&kept.get().against).ok()))
                     });
                     let (content, against) = content.unzip();
                     let shown = Shown { content, against: against.flatten(), baseline: None };
-                    outcome.items.extend(enqueue::items(RUN, &planned.plan, event, &shown, bench.now));
+                    outcome.items.extend(enqueue::items(RUN, &planned.plan, &event, &shown, bench.now));
                 }
             }
         }
         outcome.looked.push(looked(watching, arrived.at, ahead, inclusion, reason));
     }
-    Ok(outcome)
+}
+
+/// What is said of a session with the failures of high risk sent to people, and the checks that these are of.
+fn quarantined<'e>(
+    watching: &Watching,
+    planned: &Planned<'_>,
+    event: &'e SessionEvent<'e>,
+) -> (Cow<'e, SessionEvent<'e>>, Vec<String>) {
+    let quarantine = &watching.suite.watch.quarantine;
+    if !quarantine.is_any() {
+        return (Cow::Borrowed(event), Vec::new());
+    }
+    let mut event = event.clone();
+    let risky = quarantine::route(quarantine, &planned.plan, &mut event);
+    (Cow::Owned(event), risky)
 }
 
 /// What verdicts of watching are a part of, where a run stands otherwise.
@@ -197,7 +272,7 @@ pub fn rows(looked: &[Looked]) -> Redacted<Vec<Watched>> {
     Redacted::drawn(looked.iter().map(|looked| looked.row.clone()).collect())
 }
 
-fn job<'j>(
+pub(super) fn job<'j>(
     watching: &'j Watching,
     planned: &'j Planned<'j>,
     bench: &'j Bench<'_>,
@@ -214,7 +289,8 @@ fn job<'j>(
         now_ns: u64::try_from(bench.now).unwrap_or_default().saturating_mul(1_000_000),
         jobs: 1,
         fail_fast: false,
-        keep: Keep { failed: false, passed: 0, limit: 0 },
+        // What people have to look at is kept in any case.
+        keep: Keep { failed: watching.suite.watch.quarantine.is_any(), passed: 0, limit: 1 },
         shard: None,
         known: None,
         stop: bench.stop,
@@ -225,33 +301,4 @@ fn job<'j>(
         edge,
         collecting,
     }
-}
-
-/// Has everything answered that the checks ask of models.
-fn ask(
-    watching: &Watching,
-    planned: &Planned<'_>,
-    admitted: &mut [Admitted<'_, '_>],
-    bench: &Bench<'_>,
-) -> Result<(), Unasked> {
-    let asks = watching.suite.checks.iter().any(|check| !check.asks.is_empty());
-    let Some(asker) = bench.outside.asker.as_ref().filter(|_| asks && !admitted.is_empty()) else { return Ok(()) };
-    let assemble = Options::default();
-    for _ in 0..MOST_PASSES {
-        let collector = asker.collector(0, &watching.suite.redactor);
-        let job = job(watching, planned, bench, &assemble, &collector, true);
-        // Its findings are thrown away.
-        bench.pool.install(|| {
-            admitted.par_iter_mut().for_each(|(arrived, ..)| drop(alone::judge(&job, &arrived.session, (0, 0))));
-        });
-        asker.settle(&|_, _| ()).map_err(|over| match over {
-            Over::Stopped => Unasked("it is to end".to_owned()),
-            Over::Spent(why) => Unasked(why),
-            Over::Write(why) => Unasked(format!("the answers of models could not be written: {why}")),
-        })?;
-        if collector.asked() == 0 {
-            break;
-        }
-    }
-    Ok(())
 }

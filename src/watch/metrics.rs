@@ -2,7 +2,7 @@
 //! (base units, `_total`, ratios from 0 to 1). No label ever holds an id of a session or a user; groups are those of the
 //! last settled window, of which there are so many at most, and all others are in `(other)`.
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use prometheus_client::encoding::text;
 use prometheus_client::metrics::counter::Counter;
@@ -10,6 +10,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
 
+use super::plan::Plan;
 use super::watcher::{Shared, lock};
 use super::window::{Fold, QUANTILES};
 use crate::model::Status;
@@ -47,6 +48,9 @@ pub struct Metrics {
     pub turn_errors: Counter,
     exported: Family<Labels, Counter>,
     reloads: Family<Labels, Counter>,
+    judges: Family<Labels, Counter<f64, AtomicU64>>,
+    quarantined: Family<Labels, Counter>,
+    notices: Family<Labels, Counter>,
 }
 
 impl Default for Metrics {
@@ -76,8 +80,15 @@ impl Default for Metrics {
         let left_out = family("left_out", "What could not be read, by why");
         let closed = family("closed", "Sessions that were over, by why");
         let exported = family("exported_events", "Verdicts told to the backend of the user, by what came of it");
+        let notices = family("notices", "Notices of alerts, by what came of an attempt to deliver them");
+        let quarantined = family("quarantined_sessions", "Sessions put under quarantine, by suite and check");
         let reloads = family("reloads", "How often suites and settings were read again, by what came of it");
+        let judges = Family::<Labels, Counter<f64, AtomicU64>>::default();
+        registry.register("judges_usd", "What models were paid for verdicts, in US dollars, by suite", judges.clone());
         Self {
+            judges,
+            notices,
+            quarantined,
             sessions,
             verdicts,
             left_out,
@@ -124,6 +135,25 @@ impl Metrics {
     /// How many verdicts of a check there were, by status in the order of [`Status`].
     pub fn verdicts_of(&self, suite: &str, check: &str) -> [u64; 5] {
         STATUSES.map(|status| self.verdicts.get(&verdict(suite, check, status)).map(|c| c.get()).unwrap_or_default())
+    }
+
+    /// Counts what models cost, in US dollars.
+    pub fn spent(&self, suite: &str, usd: f64) {
+        if usd > 0.0 {
+            self.judges.get_or_create(&vec![("suite", suite.to_owned())]).inc_by(usd);
+        }
+    }
+
+    /// Counts attempts to tell somebody.
+    pub fn notices(&self, result: &str, n: u64) {
+        if n > 0 {
+            self.notices.get_or_create(&vec![("result", result.to_owned())]).inc_by(n);
+        }
+    }
+
+    /// Counts a session that a check put under quarantine.
+    pub fn quarantined(&self, suite: &str, check: &str) {
+        self.quarantined.get_or_create(&vec![("suite", suite.to_owned()), ("check", check.to_owned())]).inc();
     }
 
     /// Counts something that could not be read.
@@ -183,7 +213,7 @@ impl Now {
         self.registry.register(name, help, counter);
     }
 
-    fn family(&mut self, name: &str, help: &str) -> Family<Labels, Gauge<f64, std::sync::atomic::AtomicU64>> {
+    fn family(&mut self, name: &str, help: &str) -> Family<Labels, Gauge<f64, AtomicU64>> {
         let family = Family::default();
         self.registry.register(name, help, family.clone());
         family
@@ -217,10 +247,14 @@ fn now(shared: &Shared) -> Registry {
     let means = now.family("window_mean", "Mean of a metric over the last settled window, in the unit of its name");
     let quantiles = now.family("window_quantile", "Quantile of a metric over the last settled window");
     let left = now.family("window_unevaluated_sessions", "Sessions of the last settled window that were not evaluated");
+    how_it_stands(&mut now, shared, &plan);
+    let failed = now.family("window_failed_sessions", "Sessions of the last settled window of which a check fails");
+    let gathered = now.family("window_gathered_groups", "Groups of the last settled window that are not told apart");
     let windows = lock(&shared.windows);
     for watching in &plan.suites {
         let suite = &watching.suite.name;
         let Some((_, window)) = windows.of(suite).rev().find(|(_, window)| window.is_settled()) else { continue };
+        gathered.get_or_create(&vec![("suite", suite.clone())]).set(window.gathered as f64);
         for (reason, n) in &window.total.unevaluated {
             let labels = vec![("suite", suite.clone()), ("reason", reason.clone())];
             left.get_or_create(&labels).set(*n as f64);
@@ -236,6 +270,7 @@ fn now(shared: &Shared) -> Registry {
             let Fold { sessions: n, checks, metrics, .. } = fold;
             sessions.get_or_create(&labels(&[])).set(*n as f64);
             stands.get_or_create(&labels(&[])).set(fold.stands_for());
+            failed.get_or_create(&labels(&[])).set(fold.all.fail as f64);
             for (check, rate) in checks.iter().filter_map(|(id, check)| Some((id, check.pass_rate()?))) {
                 passes.get_or_create(&labels(&[("check", check)])).set(rate.value);
             }
@@ -251,4 +286,45 @@ fn now(shared: &Shared) -> Registry {
         }
     }
     now.registry
+}
+
+/// How alerts stand, what is spent of budgets, and what system checks said last.
+fn how_it_stands(now: &mut Now, shared: &Shared, plan: &Plan) {
+    let firing = now.family("alerts_firing", "Groups for which an alert fires, those that are silenced among them");
+    let pending = now.family("alerts_pending", "Groups for which an alert may fire soon");
+    let alerts = lock(&shared.alerts);
+    for watching in &plan.suites {
+        for alert in &watching.suite.watch.alerts {
+            let suite = &watching.suite.name;
+            let (alert, severity) = (alert.name.clone(), alert.severity.name().to_owned());
+            let standing = || alerts.iter().filter(|s| s.suite == *suite && s.alert == alert);
+            let labels = vec![("suite", suite.clone()), ("alert", alert.clone()), ("severity", severity)];
+            firing.get_or_create(&labels).set(standing().filter(|s| s.fires).count() as f64);
+            pending.get_or_create(&labels).set(standing().filter(|s| !s.fires).count() as f64);
+        }
+    }
+    drop(alerts);
+    let spent =
+        now.family("budget_spent", "What is spent of a budget since its hour or day began, in sessions or US dollars");
+    let limit = now.family("budget_limit", "What may be spent within the hour or day, in sessions or US dollars");
+    for (suite, spending) in lock(&shared.spending).iter() {
+        for one in spending {
+            let labels = vec![("suite", suite.clone()), ("what", one.what.to_owned()), ("per", one.per.to_owned())];
+            spent.get_or_create(&labels).set(one.spent);
+            limit.get_or_create(&labels).set(one.limit);
+        }
+    }
+    let value = now.family("system_value", "What a system check measured at the last settled window");
+    let status =
+        now.family("system_status", "The verdict of a system check at the last settled window: 1 of the one it is");
+    for (suite, asked) in lock(&shared.systems).iter() {
+        for (check, finding) in &asked.checks {
+            if let Some(measured) = finding.value {
+                value.get_or_create(&vec![("suite", suite.clone()), ("check", check.clone())]).set(measured);
+            }
+            for one in STATUSES {
+                status.get_or_create(&verdict(suite, check, one)).set(f64::from(u8::from(one == finding.status)));
+            }
+        }
+    }
 }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use super::closing::Closing;
 use super::window::Shape;
-use crate::suite::watch::Budget;
+use crate::alerts::reach;
+use crate::model::Level;
 use crate::suite::{Subject, Suite};
 
 /// A suite that production is held against.
@@ -36,12 +37,6 @@ pub enum Unplanned {
     /// They name the session by different attributes.
     #[error("suites name the session by different attributes (`{0}` and `{1}`): watch them apart")]
     Attributes(String, String),
-    /// A limit that would not be kept.
-    #[error(
-        "suite `{0}` limits what models may cost (`max_usd_per_hour`, `max_usd_per_day` in [watch.sample]), and watching \
-         does not count that yet: limit sessions instead (`max_sessions_per_hour`, `max_sessions_per_day`)"
-    )]
-    Money(String),
 }
 
 impl Plan {
@@ -56,9 +51,6 @@ impl Plan {
             let closing = Closing::of(&suite.watch);
             if planned.iter().any(|other| other.suite.name == suite.name) {
                 return Err(Unplanned::Twice(suite.name));
-            }
-            if suite.watch.sample.usd != Budget::default() {
-                return Err(Unplanned::Money(suite.name));
             }
             let at = closings.iter().position(|known| *known == closing).unwrap_or_else(|| {
                 closings.push(closing.clone());
@@ -78,6 +70,21 @@ impl Plan {
             return Err(Unplanned::Attributes(first.clone(), other.clone()));
         }
         Ok(plan)
+    }
+
+    /// The same in place of another plan: suites for which sessions are over at the same time as before keep their bit, and
+    /// no other has it, so that what is noted of sessions that go on still says whom they are over for.
+    #[must_use]
+    pub fn after(mut self, before: &Self) -> Self {
+        let mut bits: Vec<(Closing, u32)> = before.suites.iter().map(|w| (w.closing.clone(), w.bit)).collect();
+        for watching in &mut self.suites {
+            let known = bits.iter().find(|(closing, _)| *closing == watching.closing).map(|(_, bit)| *bit);
+            let taken = bits.iter().fold(0, |all, (_, bit)| all | bit);
+            let free = || (0..32).map(|n| 1_u32 << n).find(|bit| taken & bit == 0);
+            watching.bit = known.or_else(free).unwrap_or(watching.bit);
+            bits.push((watching.closing.clone(), watching.bit));
+        }
+        self
     }
 
     /// The bits of all suites.
@@ -104,7 +111,8 @@ impl Plan {
         let shape = |watching: &Watching| {
             let watch = &watching.suite.watch;
             let (every, lag) = (millis(watch.every).max(1), millis(watch.late));
-            Shape { every, lag, groups: watch.max_groups, ..Shape::default() }
+            let back = millis(reach::back(&watch.alerts, watch.every));
+            Shape::new(every, lag, back, reach::wants(&watch.alerts, watch.every), watch.max_groups)
         };
         self.suites.iter().map(|watching| (watching.suite.name.clone(), shape(watching))).collect()
     }
@@ -124,13 +132,46 @@ fn watched(mut suite: Suite) -> Suite {
     suite.recorded.case = None;
     suite.recorded.trial = None;
     suite.recorded.max_age = None;
+    suite.watched = true;
     suite.subject = suite.subject.map(|subject| Subject { version: None, ..subject });
     suite
 }
 
 impl Watching {
+    /// Whether it has checks over all sessions together.
+    pub fn has_systems(&self) -> bool {
+        self.suite.checks.iter().any(|check| check.level == Level::System)
+    }
+
     /// Whether a session is of an agent that the suite does not judge. One that does not say its agent may be.
     pub fn is_of_another(&self, agent: Option<&str>) -> bool {
         self.suite.subject.as_ref().is_some_and(|subject| agent.is_some_and(|agent| agent != subject.agent))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::watch::testing::SUITE;
+
+    fn plan(suites: &[(&str, u64)]) -> Plan {
+        let suite = |(name, idle): &(&str, u64)| {
+            let mut suite = crate::eval::testing::suite(SUITE);
+            suite.name = (*name).to_owned();
+            suite.watch.idle = Duration::from_secs(*idle);
+            suite
+        };
+        Plan::new(suites.iter().map(suite).collect()).unwrap()
+    }
+
+    #[test]
+    fn what_is_noted_of_sessions_means_the_same_when_suites_are_read_again() {
+        let bits = |plan: &Plan| plan.suites.iter().map(|w| w.bit).collect::<Vec<_>>();
+        let before = plan(&[("a", 900), ("b", 60)]);
+        assert_eq!(bits(&before), [1, 2]);
+        let after = plan(&[("b", 60), ("c", 300), ("d", 900)]).after(&before);
+        assert_eq!(bits(&after), [2, 4, 1]);
     }
 }

@@ -9,7 +9,7 @@ use crate::checks::prices::Prices;
 use crate::checks::system::{Cell, Column, columns};
 use crate::eval::event::{SessionEvent, SuitePlan};
 use crate::ledger::Millis;
-use crate::model::{Session, Span, Status, SubjectRef};
+use crate::model::{Level, Session, Span, Status, SubjectRef};
 use crate::redact::{Redact, With};
 
 /// What windows are divided by, where nothing else is said.
@@ -63,6 +63,12 @@ pub struct Body {
     /// Why the session as a whole could not be measured.
     #[serde(rename = "e", default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+    /// What system checks look at, and which columns it is of ([`super::system::names`]).
+    #[serde(rename = "k", default, skip_serializing_if = "Option::is_none")]
+    pub cells: Option<(String, Vec<Cell>)>,
+    /// Its tags, where system checks may look at them.
+    #[serde(rename = "y", default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
     /// The trace of its last turn, and the span that stands for it.
     #[serde(rename = "t", default, skip_serializing_if = "Option::is_none")]
     pub place: Option<(String, String)>,
@@ -152,6 +158,10 @@ impl Body {
     /// Adds what was said of the session, as it may be written.
     pub fn said(&mut self, plan: &SuitePlan, event: &SessionEvent<'_>, session: &Session<'_>) {
         self.error = event.error.as_deref().map(short);
+        if plan.checks.iter().any(|check| check.level == Level::System && !check.inactive) {
+            self.cells = Some((super::system::names(&plan.columns), event.row.clone()));
+            self.tags = event.tags.clone();
+        }
         for verdict in &event.verdicts {
             let Some(check) = plan.checks.get(verdict.check as usize) else { continue };
             let about = verdict.findings.iter().find(|f| f.status == verdict.status).or(verdict.findings.first());

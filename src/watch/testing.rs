@@ -14,6 +14,7 @@ use super::closing::Closing;
 use super::plan::Plan;
 use super::row::Body;
 use super::sources::Source;
+use super::system::Systems;
 use super::watcher::{Keeping, Setup, Watcher};
 use crate::eval::testing::suite;
 use crate::evidence::Outside;
@@ -106,6 +107,7 @@ impl Production {
             outside: Outside::default(),
             admitting,
             alerting: Alerting::default(),
+            systems: Systems::open(self.dir.path()).unwrap(),
             jobs: 2,
             keeping: self.keeping.clone(),
             stop: &STOP,

@@ -44,6 +44,16 @@ pub enum Per {
     Week,
 }
 
+impl Per {
+    const fn words(self) -> &'static str {
+        match self {
+            Self::Hour => "an hour",
+            Self::Day => "a day",
+            Self::Week => "a week",
+        }
+    }
+}
+
 #[derive(Debug)]
 struct Spend {
     measure: Measure,
@@ -122,6 +132,11 @@ impl Rule for Spend {
             Per::Day => Duration::from_secs(25 * 3600),
             Per::Week => Duration::from_secs((7 * 24 + 1) * 3600),
         }
+    }
+
+    fn says(&self) -> String {
+        let unit = if self.measure.metric == "tokens" { "tokens" } else { "USD" };
+        format!("{}% of {} {unit} {} are spent", few(self.at * 100.0), few(self.most), self.per.words())
     }
 
     fn judge(&self, ask: &Ask<'_>) -> Judgement {

@@ -150,6 +150,12 @@ impl Rule for Burning {
         self.burns.iter().map(|(_, long, _)| *long).max().unwrap_or_default()
     }
 
+    fn says(&self) -> String {
+        let burns = self.burns.iter().map(|(factor, long, _)| format!("{} times over {}", few(*factor), words(*long)));
+        let burns: Vec<String> = burns.collect();
+        format!("{} uses up its budget {}", self.measure, burns.join(", or "))
+    }
+
     fn judge(&self, ask: &Ask<'_>) -> Judgement {
         let mut unknown = None;
         let mut quiet = Vec::new();

@@ -201,6 +201,10 @@ impl Rule for Compared {
         true
     }
 
+    fn says(&self) -> String {
+        format!("{} is worse with {} than with {}", self.measure, self.candidate, self.champion)
+    }
+
     fn judge(&self, ask: &Ask<'_>) -> Judgement {
         if ask.at <= self.since {
             return Judgement::Unknown("the comparison has not begun".to_owned());

@@ -182,6 +182,14 @@ impl Rule for Shift {
         if self.target.is_some() { self.over } else { self.over + self.learn }
     }
 
+    fn at_once(&self, _: Duration) -> Duration {
+        self.step
+    }
+
+    fn says(&self) -> String {
+        format!("{} drifts over {}, by steps of {}", self.measure, words(self.over), words(self.step))
+    }
+
     fn judge(&self, ask: &Ask<'_>) -> Judgement {
         let (mean, sigma) = match self.target(ask) {
             Ok(target) => target,

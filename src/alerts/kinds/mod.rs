@@ -4,5 +4,6 @@ pub mod budget;
 pub mod burn_rate;
 pub mod canary;
 pub mod drift;
+pub mod evaluation_budget;
 pub mod ratio;
 pub mod threshold;

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use crate::alerts::kind::{AlertParams, Setup, words};
 use crate::alerts::reading::About;
 use crate::alerts::{Ask, Judgement, Measure, Number, Reading, Rule, few, millis};
+use crate::ledger::Millis;
 use crate::stats::poisson::{self, Rate};
 use crate::stats::special::normal_cdf;
 
@@ -109,6 +110,15 @@ impl AlertParams for Ratio {
 }
 
 impl Times {
+    /// When the time begins that the number is held against.
+    fn begin(&self, at: Millis) -> Millis {
+        let back = match self.against {
+            Against::Before => self.over + self.baseline,
+            Against::LastWeek => self.over + WEEK,
+        };
+        at.saturating_sub(millis(back))
+    }
+
     fn earlier(&self, ask: &Ask<'_>) -> Reading {
         match self.against {
             Against::Before => {
@@ -158,7 +168,18 @@ impl Rule for Times {
         }
     }
 
+    fn says(&self) -> String {
+        let against = match self.against {
+            Against::Before => format!("the {} before", words(self.baseline)),
+            Against::LastWeek => "a week before".to_owned(),
+        };
+        format!("{} over {} at least {} times that of {against}", self.measure, words(self.over), few(self.times))
+    }
+
     fn judge(&self, ask: &Ask<'_>) -> Judgement {
+        if let Some(why) = ask.part_known(&self.measure, self.begin(ask.at)) {
+            return Judgement::Unknown(format!("nothing to hold it against: {why}"));
+        }
         let now = match ask.last(&self.measure, self.over).of_at_least(ask.least) {
             Ok(now) => now,
             Err(why) => return Judgement::Unknown(why),
@@ -189,7 +210,22 @@ impl Rule for Times {
 #[cfg(test)]
 mod tests {
     use crate::alerts::Judgement;
-    use crate::alerts::testing::{Fake, HOUR, built, faults};
+    use crate::alerts::testing::{AT, Fake, HOUR, built, faults};
+
+    #[test]
+    fn a_total_is_held_against_no_time_that_is_part_known() {
+        let fake = |since| {
+            Fake::numbers(|from, to| if to - from <= HOUR { (300.0, Some(1.0)) } else { (240.0, Some(1.0)) })
+                .known_since(since)
+        };
+        let rule = built("ratio", "metric = \"tokens\"\nstat = \"sum\"\n");
+        assert!(matches!(fake(AT - 25 * HOUR).judge(&rule), Judgement::Fires(_)));
+        let Judgement::Unknown(why) = fake(AT - 3 * HOUR).judge(&rule) else { panic!("22 hours are missing") };
+        assert!(why.contains("the first 22h are not known"), "{why}");
+        // A mean does not grow with the time.
+        let mean = built("ratio", "metric = \"tokens\"\nstat = \"mean\"\ntimes = 1.2\n");
+        assert!(matches!(fake(AT - 3 * HOUR).judge(&mean), Judgement::Fires(_)));
+    }
 
     /// 12 of 1,000 against 20 of 5,000 is exactly three times, p .0038.
     #[test]

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use crate::alerts::kind::{AlertParams, Setup, words};
 use crate::alerts::reading::About;
-use crate::alerts::{Ask, Judgement, Measure, Number, Rule, few};
+use crate::alerts::{Ask, Judgement, Measure, Number, Rule, few, millis};
 use crate::stats::proportion;
 use crate::stats::special::normal_cdf;
 
@@ -102,6 +102,13 @@ impl Rule for Bound {
         self.over
     }
 
+    fn says(&self) -> String {
+        let bound = |way: &str, bound: Option<f64>| bound.map(|bound| format!("{way} {}", few(bound)));
+        let bounds: Vec<String> = [bound("above", self.max), bound("below", self.min)].into_iter().flatten().collect();
+        let sure = self.confidence.map(|c| format!(", {}% sure", few(c * 100.0))).unwrap_or_default();
+        format!("{} {} over {}{sure}", self.measure, bounds.join(" or "), words(self.over))
+    }
+
     fn judge(&self, ask: &Ask<'_>) -> Judgement {
         let number = match ask.last(&self.measure, self.over).of_at_least(ask.least) {
             Ok(number) => number,
@@ -118,6 +125,11 @@ impl Rule for Bound {
             let way = if above { "above" } else { "below" };
             if !beyond {
                 continue;
+            }
+            // Too little of what is part known is no news.
+            let begin = ask.at.saturating_sub(millis(self.over));
+            if let Some(why) = ask.part_known(&self.measure, begin).filter(|_| !above) {
+                return Judgement::Unknown(why);
             }
             match self.confidence {
                 None => return Judgement::Fires(said(way, bound)),

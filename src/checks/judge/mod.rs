@@ -25,6 +25,7 @@ use super::Compiled;
 use super::askable::Asked;
 use super::asking::{Answer, AskingCheck, Need, Prompt, Reach, Said, Subject};
 use super::build::{Answered, Build, Example, Params};
+use super::expect::Wanted;
 use super::subject::EarlierReply;
 use crate::model::{Evidence, Finding, Level};
 use answer::Opinion;
@@ -149,6 +150,15 @@ votes  = 3
         },
     ];
     const RENDERS: &'static [&'static str] = &["rubric"];
+
+    fn wants(parameters: &serde_json::Value) -> Option<Wanted> {
+        let text = |key: &str| parameters.get(key).and_then(serde_json::Value::as_str).unwrap_or_default();
+        let rubric = text("rubric");
+        let compares = rubric.strip_prefix("builtin:").is_some_and(|name| rubric::compares(name.trim()));
+        // The rubric is a template that the rule renders itself.
+        let read = || Wanted::of_text(rubric);
+        if compares || text("against") == REFERENCE { Some(Wanted::Answer) } else { read() }
+    }
 
     fn asks(parameters: &serde_json::Value) -> Vec<Asked> {
         let mut asks = poll::asks(parameters);

@@ -137,6 +137,11 @@ pub fn builtin(named: &str) -> Option<&'static Builtin> {
     BUILTINS.iter().find(|b| b.name == name)
 }
 
+/// Whether the rubric of ours that has this name compares with the expected answer.
+pub fn compares(name: &str) -> bool {
+    BUILTINS.iter().any(|builtin| builtin.name == name && builtin.needs_answer)
+}
+
 /// A rubric, ready to be rendered.
 pub struct Rubric {
     source: String,

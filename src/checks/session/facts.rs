@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::describe;
 use crate::checks::askable::Asked;
 use crate::checks::build::{Answered, Build, Example, Params};
-use crate::checks::expect::Fact;
+use crate::checks::expect::{Fact, Wanted};
 use crate::checks::judge::meant::Meant;
 use crate::checks::judge::one_vote;
 use crate::checks::judge::poll::{self, Confirm, Judges, Poll, Terms};
@@ -101,6 +101,10 @@ impl Params for Facts {
 
     fn asks(parameters: &Value) -> Vec<Asked> {
         if parameters.get("judge").is_some() { poll::asks(parameters) } else { Vec::new() }
+    }
+
+    fn wants(parameters: &Value) -> Option<Wanted> {
+        parameters.get("values").is_none().then_some(Wanted::Facts)
     }
 
     fn build(self, build: &mut Build<'_>) -> Option<Compiled> {

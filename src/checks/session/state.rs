@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::describe;
 use crate::checks::build::{Build, Example, Params};
+use crate::checks::expect::Wanted;
 use crate::checks::matcher::Matcher;
 use crate::checks::path::{Path, push_pointer};
 use crate::checks::subject::SessionSubject;
@@ -49,6 +50,10 @@ impl Params for State {
             fails: r#"{"id":"b","reference":{"state":{"a.status":"cancelled"}},"initial_state":{"a":{"status":"active"},"b":1},"state":{"a":{"status":"cancelled"},"b":2},"turns":[]}"#,
         },
     ];
+
+    fn wants(parameters: &Value) -> Option<Wanted> {
+        parameters.get("path").is_none().then_some(Wanted::State)
+    }
 
     fn build(self, build: &mut Build<'_>) -> Option<Compiled> {
         let at = match (self.path, self.is) {

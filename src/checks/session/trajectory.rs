@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::assign::{Classes, Grid};
 use super::describe::{self, Difference};
 use crate::checks::build::{Build, Example, Params};
-use crate::checks::expect::ExpectedCall;
+use crate::checks::expect::{ExpectedCall, Wanted};
 use crate::checks::matcher::ArgsMode;
 use crate::checks::subject::Scope;
 use crate::checks::withheld::{Parts, Reads};
@@ -124,6 +124,10 @@ impl Params for Trajectory {
             build.warn(&["args_for", tool], "under `subset` a call with an empty argument object passes", help());
         }
         Some(Compiled::scope(build.level, self))
+    }
+
+    fn wants(_: &serde_json::Value) -> Option<Wanted> {
+        Some(Wanted::Tools)
     }
 
     fn tool_names(&self) -> Vec<String> {

@@ -84,6 +84,10 @@ impl SystemCheck for Budget {
         vec![Column { metric: metric.to_owned(), of: None, by }]
     }
 
+    fn needs_everybody(&self) -> bool {
+        true
+    }
+
     fn decide(&self, window: &Window<'_>) -> SystemFinding {
         let max = self.max();
         let blank = SystemFinding {

@@ -207,6 +207,10 @@ impl SystemCheck for Measured {
         self.against.as_ref()
     }
 
+    fn needs_everybody(&self) -> bool {
+        matches!(self.params.stat, Some(Stat::Sum | Stat::Count | Stat::Min | Stat::Max))
+    }
+
     fn decide(&self, window: &Window<'_>) -> SystemFinding {
         let bound = Bound { min: self.params.min, max: self.params.max, max_ratio: self.params.max_ratio };
         let bound = (bound != Bound::default()).then_some(bound);

@@ -89,6 +89,10 @@ impl SystemCheck for TopFailures {
         Vec::new()
     }
 
+    fn needs_everybody(&self) -> bool {
+        self.max.is_some()
+    }
+
     fn decide(&self, window: &Window<'_>) -> SystemFinding {
         let bound = self.max.map(|max| Bound { max: Some(max as f64), ..Bound::default() });
         let mut counts: BTreeMap<&str, Count> = BTreeMap::new();

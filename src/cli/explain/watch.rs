@@ -38,8 +38,10 @@ pub(super) fn watch() -> String {
     out
 }
 
-const TEXT: &str = r#"The suites that gate a deployment watch production, too. Of each check `runs_in` says where it runs: one that
-needs a reference is an `error` of a session that has none, so give it `runs_in = ["gate"]`. [[case]] and [gate] do not apply.
+const TEXT: &str = r#"The suites that gate a deployment watch production, too. Of each check `runs_in` says where it runs; one that
+needs a reference is skipped in a session that has none, and `seatrial check` lists them. [[case]] and [gate] do not apply.
+System checks are asked whenever a window is settled, over the time `over` before its end; what only all sessions together tell
+(a total, the largest of all) is an `error` where not all of them were evaluated.
 
 Which sessions are looked at
   A session is drawn by a hash of its id: 56 bits R, and a threshold T = (1 - share) 2^56 below which it is not drawn, as

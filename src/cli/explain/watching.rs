@@ -30,18 +30,36 @@ What is kept
   anew when something comes late. A session counts as many times as it stands for others (1 / how likely it was to be looked
   at). Verdicts that go to people are in their queue (`seatrial explain review`).
   Groups: agent, version, model, tool, flow. Of each, a window tells the 50 largest apart; all others are in `(other)`.
+  In memory: the newest 576 windows as they are (two days of 5m), and of older ones what alerts look back at. An alert that
+  looks back more than 30 days, or for which more than a million numbers would be kept, is refused by `seatrial check`.
+  In --state: what is going on, what models answered (evidence.jsonl) and what system checks said at each window's end
+  (system.jsonl), both of limited size, what fires (alerts.json) and what was spent (sampling.json).
+
+Models
+  Judges are asked as in a run, without its cache. `max_usd_per_hour` and `max_usd_per_day` of [watch.sample] limit what they
+  may cost: what is left becomes a chance before each window, and so few sessions are looked at together that a limit is not
+  exceeded but by what the last of them cost more than such sessions did before. An endpoint that fails 5 times in a row is
+  left alone for a minute, and then tried again.
+
+High risk
+  Where a check of [watch.quarantine] fails, the session goes to review, its content can be read by adjudicators and admins
+  alone, and whoever is named there is told at once, under one id however often: a kill switch, or a throttle.
 
 Seen from outside (--status, 127.0.0.1:9464)
-  /          a page for people: what is open, what the checks say over the last hours, what is wrong now
-  /metrics   for Prometheus, all names begin with seatrial_watch_
+  /          a page for people: what is open, held, spent, alerting and wrong now, what the checks say over the last hours
+             and days, and which groups fail most
+  /metrics   for Prometheus, all names begin with seatrial_watch_ and no label is an id: sessions, verdicts, windows, alerts
+             (alerts_firing), budgets (budget_spent, budget_limit), system checks (system_value, system_status)
   /healthz   200 while the process lives
   /readyz    200 when what was there before is taken up and what is over becomes verdicts; 503 with the reason otherwise
   --export URL tells the backend there (OTLP over HTTP, /v1/logs) of every verdict, at least once and in order, as an event
   `gen_ai.evaluation.result` below the span that was evaluated.
 
 Control
-  SIGHUP reads suites and settings again; bad ones are refused, and the old ones go on. SIGTERM and an interrupt end it in
-  order (exit 0): what is over is judged, what is going on stays on disk. --drain takes what is there and ends.
+  SIGHUP reads suites, judges, redaction and channels of alerts again; bad ones are refused, and the old ones go on. By what
+  records name their session, or say that it has ended, is refused to change: it takes a new process.
+  SIGTERM and an interrupt end it in order (exit 0): what is over is judged, what is going on stays on disk. --drain takes what
+  is there and ends.
 
 When something goes wrong                      what happens                                  the metric that says so
   the process is killed                        the next one goes on; nothing is lost or twice
@@ -55,7 +73,9 @@ When something goes wrong                      what happens                     
   spans from the future (by more than 5m)      the session counts when it arrived             future_sessions_total
   everything is sent again                     it is known, and changes nothing               sessions_total{outcome=\"known\"}
   more comes than can be put to a session      it is counted, and not taken for all of it     late_sessions_total
-  many distinct values                         they are gathered in `(other)`
+  many distinct values                         they are gathered in `(other)`                window_gathered_groups
+  a judge is down                              an `error` of each verdict, and tried again   verdicts_total{status=\"error\"}
+  whoever is told of alerts is down            told again for a day, under the same id       notices_total{result=\"again\"}
   a check panics                               an `error` of that verdict, nothing else       check_panics_total
   a source cannot be read                      it is tried again                              source_errors_total, troubles
   the backend takes no events                  they are told later                            exported_events_total{result=\"failed\"}

@@ -41,6 +41,7 @@ impl Here<'_> {
             redact: &context.redact,
             sessions: None,
             place: crate::suite::RunsIn::Gate,
+            every: None,
         };
         let loaded = load::load(&[path], &env).map_err(|problems| problems.render(false).trim().to_owned())?;
         let found = loaded.suites.into_iter().find(|suite| suite.name == was.name);

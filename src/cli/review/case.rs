@@ -9,7 +9,7 @@ use crate::cli::run::display;
 use crate::eval::exit;
 use crate::report::safe;
 use crate::review::regression::{self, Making};
-use crate::store::db::Seen;
+use crate::store::db::{Role, Seen};
 
 /// Arguments of `seatrial review case`.
 #[derive(Debug, clap::Args)]
@@ -42,7 +42,11 @@ pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     let content = match &item.content {
         Some(digest) => {
             // It leaves the store: who takes it is written down.
-            let seen = Seen::at_terminal(&item, &opened::looker(context), "case", opened::now());
+            let who = opened::looker(context);
+            if opened.wait(opened.store.quarantined(&item.key.session))? {
+                opened.may(&who, Role::Adjudicator)?;
+            }
+            let seen = Seen::at_terminal(&item, &who, "case", opened::now());
             opened.wait(opened.store.seen(&seen))?;
             opened.wait(opened.store.content(digest))?
         }

@@ -6,7 +6,7 @@ use crate::ledger::line::rfc3339;
 use crate::ledger::{Act, Item, Label, Millis};
 use crate::model::Session;
 use crate::report::safe;
-use crate::store::db::Seen;
+use crate::store::db::{Role, Seen};
 
 /// Lines of the sessions of an item.
 pub struct Reading {
@@ -23,6 +23,11 @@ impl Reading {
         };
         if item.content.is_some() || item.baseline.is_some() {
             opened.wait(opened.store.seen(&Seen::at_terminal(item, who, "read", now)))?;
+        }
+        if opened.wait(opened.store.quarantined(&item.key.session))? && opened.may(who, Role::Adjudicator).is_err() {
+            let why =
+                format!("the session {} is under quarantine: adjudicators and admins may read it", item.session_id);
+            return Ok(Self { session: Err(why), baseline: None });
         }
         let session = content(&item.content)?.ok_or_else(|| {
             let why = if item.content.is_some() { "is kept no longer" } else { "was not kept with the run (`keep`)" };

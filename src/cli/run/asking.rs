@@ -18,9 +18,9 @@ use crate::eval::plan::Planned;
 use crate::evidence::asker::{Asker, Sources, at_once};
 use crate::evidence::cache::Cache;
 use crate::evidence::desk::{self, Desk};
-use crate::evidence::journal;
 use crate::evidence::past::Past;
 use crate::evidence::question::{Kind, Name};
+use crate::evidence::{journal, lasting};
 use crate::net::budget::{Budget, Limits};
 use crate::net::{client, secret};
 use crate::process::{self, TooFew};
@@ -119,6 +119,20 @@ impl Prepared {
         let sources = Sources { desks, identities, evidence, offline, continued, cache, budget, stop };
         let asker = Asker::new(sources, runtime);
         asker.write_to(dir).map_err(|e| Failure::write(journal::FILE_NAME, &e))?;
+        Ok(asker)
+    }
+}
+
+impl Prepared {
+    /// Begins to ask for whoever has no end: nothing is kept for later runs, evidence has a limited size, and an endpoint
+    /// that failed is tried again.
+    pub fn begin_lasting(self, dir: &Path) -> Result<Asker, Failure> {
+        let Self { runtime, desks, identities, evidence: _, cache: _, budget, stop } = self;
+        let desks = desks.into_iter().map(|(name, desk)| (name, desk.resting(lasting::REST))).collect();
+        let sources =
+            Sources { desks, identities, evidence: None, offline: false, continued: false, cache: None, budget, stop };
+        let asker = Asker::new(sources, runtime);
+        asker.write_on(dir).map_err(|e| Failure::write(journal::FILE_NAME, &e))?;
         Ok(asker)
     }
 }

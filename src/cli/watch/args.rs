@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::model::duration;
-use crate::suite::settings;
+use crate::suite::{settings, watch};
 
 /// Arguments of `seatrial watch`.
 #[derive(Debug, Clone, clap::Args)]
@@ -62,8 +62,8 @@ pub struct Args {
     /// For how long more of a session may come after it was over.
     #[arg(long, value_name = "TIME", default_value = "10m", value_parser = duration::parse)]
     pub(super) late: Duration,
-    /// How long windows are.
-    #[arg(long, value_name = "TIME", value_parser = duration::parse)]
+    /// How long windows are, whatever the suites say; so many make a day.
+    #[arg(long, value_name = "TIME", value_parser = window)]
     pub(super) window: Option<Duration>,
     /// For how long what is known of sessions is kept.
     #[arg(long, value_name = "TIME", default_value = "30d", value_parser = duration::parse)]
@@ -99,6 +99,14 @@ fn listen(text: &str) -> Result<Listen, String> {
         "an address such as 127.0.0.1:4318, a port such as 4318, 0 for any free port, or `off`".to_owned()
     })?;
     Ok(Listen(Some(address)))
+}
+
+fn window(text: &str) -> Result<Duration, String> {
+    let window = duration::parse(text)?;
+    match watch::divides_a_day(window) {
+        true => Ok(window),
+        false => Err("a time of at least a second that divides a day: so many windows make one, such as 5m".to_owned()),
+    }
 }
 
 fn bytes(text: &str) -> Result<usize, String> {

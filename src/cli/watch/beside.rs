@@ -1,14 +1,15 @@
 //! What goes on beside the turns: notices are delivered, verdicts exported, the status pages served, signals heard.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::Sender;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::runtime::Runtime;
 
-use super::{Args, STOP, Told};
-use crate::cli::context::{Context, Failure};
+use super::{Args, Heard, STOP};
+use crate::cli::context::Failure;
 use crate::cli::signals;
 use crate::cli::stored::Opened;
 use crate::eval::exit;
@@ -16,10 +17,14 @@ use crate::net::webhook::send::Sender as Sends;
 use crate::net::{client, secret};
 use crate::notify::Courier;
 use crate::store::db::Store;
+use crate::suite::settings::notify::Channel;
 use crate::watch::clock::Clock;
 use crate::watch::export::Exporter;
 use crate::watch::status::Server;
-use crate::watch::watcher::Shared;
+use crate::watch::watcher::{Shared, lock};
+
+/// Who is told of alerts, by name: the settings may be read again.
+pub(super) type Told = Arc<Mutex<Arc<BTreeMap<String, Channel>>>>;
 
 /// How often the backend of the user is told of what is new.
 const TELL: Duration = Duration::from_secs(2);
@@ -28,24 +33,28 @@ const TELL: Duration = Duration::from_secs(2);
 const DELIVER: Duration = Duration::from_secs(1);
 
 /// Delivers notices of alerts for as long as it runs.
-pub(super) fn deliver(opened: &Opened, context: &Context, shared: &Arc<Shared>) -> Result<(), Failure> {
-    let channels = context.settings.channels.clone();
+pub(super) fn deliver(opened: &Opened, channels: Told, shared: &Arc<Shared>) -> Result<(), Failure> {
     let sender = Sends::new().map_err(|why| Failure::new(exit::INCOMPLETE, why))?;
     let program = std::env::current_exe().map_or_else(|_| "seatrial".to_owned(), |path| path.display().to_string());
     let (store, shared) = (opened.store().clone(), shared.clone());
     opened.runtime().spawn(async move {
         let now = || shared.clock.millis();
-        let courier = Courier {
-            store: &store,
-            channels: &channels,
-            sender: &sender,
-            vars: &secret::of_environment,
-            clock: &now,
-            program: &program,
-        };
         loop {
+            // Those of the settings that were read last.
+            let channels = lock(&channels).clone();
+            let courier = Courier {
+                store: &store,
+                channels: &channels,
+                sender: &sender,
+                vars: &secret::of_environment,
+                clock: &now,
+                program: &program,
+            };
             match courier.send_all().await {
                 Ok(delivered) => {
+                    let counts =
+                        [("sent", delivered.sent), ("again", delivered.again), ("given_up", delivered.given_up)];
+                    counts.into_iter().for_each(|(result, n)| shared.metrics.notices(result, n));
                     let why = |(to, why): (&String, &String)| format!("{to}: {why}");
                     let troubles: Vec<String> = delivered.troubles.iter().map(why).collect();
                     if delivered.sent > 0 || !troubles.is_empty() {
@@ -100,7 +109,7 @@ pub(super) fn status(args: &Args, runtime: &Runtime, shared: &Arc<Shared>) -> Re
     })
 }
 
-pub(super) fn hear(runtime: &Runtime, sender: Sender<Told>) -> Result<(), Failure> {
+pub(super) fn hear(runtime: &Runtime, sender: Sender<Heard>) -> Result<(), Failure> {
     let _entered = runtime.enter();
     let bug = |why: std::io::Error| Failure::new(exit::BUG, why);
     let mut interrupt = signals::Interrupt::new().map_err(bug)?;
@@ -108,10 +117,10 @@ pub(super) fn hear(runtime: &Runtime, sender: Sender<Told>) -> Result<(), Failur
     runtime.spawn(async move {
         loop {
             let told = tokio::select! {
-                () = interrupt.wait() => Told::Stop,
-                () = again.wait() => Told::Reload,
+                () = interrupt.wait() => Heard::Stop,
+                () = again.wait() => Heard::Reload,
             };
-            if matches!(told, Told::Stop) {
+            if matches!(told, Heard::Stop) {
                 STOP.store(true, Ordering::Relaxed);
             }
             if sender.send(told).is_err() {

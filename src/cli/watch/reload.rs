@@ -4,12 +4,17 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::{Args, STOP, load};
+use crate::alerts::kind::words;
 use crate::cli::context::{Context, Failure};
 use crate::cli::run::asking;
 use crate::eval::exit;
 use crate::eval::plan::Planned;
 use crate::evidence::Outside;
+use crate::model::NanoUsd;
+use crate::net;
+use crate::net::budget::Limits;
 use crate::suite::RunsIn;
+use crate::suite::watch::Budget;
 use crate::watch::admit::Sampling;
 use crate::watch::plan::Plan;
 use crate::watch::watcher::{Shared, lock};
@@ -26,7 +31,7 @@ pub fn plan(args: &Args, context: &Context) -> Result<Plan, Failure> {
         filter: None,
         subject: None,
     };
-    let mut suites = load.suites_for(context, RunsIn::Watch).map_err(|problems| Failure {
+    let mut suites = load.suites_for(context, RunsIn::Watch, args.window).map_err(|problems| Failure {
         code: exit::USAGE,
         message: problems.render(context.color_errors()),
         told: false,
@@ -38,10 +43,19 @@ pub fn plan(args: &Args, context: &Context) -> Result<Plan, Failure> {
         let watch = &mut suite.watch;
         watch.idle = args.idle.unwrap_or(watch.idle);
         watch.max_age = args.max_age.unwrap_or(watch.max_age);
-        watch.every = args.window.unwrap_or(watch.every);
         // Sessions of a window are expected until they have been quiet for long enough.
         watch.late = watch.late.max(watch.idle);
         watch.ends.extend(args.ends.iter().cloned());
+    }
+    for suite in &suites {
+        let watch = &suite.watch;
+        let longest = watch.alerts.iter().max_by_key(|alert| alert.rule.back(watch.every));
+        if let Some(alert) = longest.filter(|alert| alert.rule.back(watch.every) > args.keep) {
+            let (name, suite) = (&alert.name, &suite.name);
+            let (back, keep) = (words(alert.rule.back(watch.every)), words(args.keep));
+            let why = format_args!("the alert `{name}` of `{suite}` looks back {back}, and `--keep` is {keep}");
+            return Err(Failure::usage(why));
+        }
     }
     Plan::new(suites).map_err(Failure::usage)
 }
@@ -67,10 +81,21 @@ pub fn fits(shared: &Shared, plan: &Plan) -> Result<(), Failure> {
 pub fn outside(plan: &Plan, context: &Context, state: &Path) -> Result<Outside, Failure> {
     let planned: Vec<Planned<'_>> =
         plan.suites.iter().filter_map(|watching| Planned::new(&watching.suite, None)).collect();
-    let budget = asking::budget(&context.settings);
-    let prepared = asking::prepare(&planned, &asking::Args::default(), context, budget, &STOP)?;
+    let limited = plan.suites.iter().any(|watching| watching.suite.watch.sample.usd != Budget::default());
+    // Where money is limited it has to be known what an answer costs, or may cost at most.
+    let limits = Limits { cost: limited.then_some(NanoUsd(i64::MAX)), tokens: None };
+    let prepared =
+        asking::prepare(&planned, &asking::Args::default(), context, net::budget::Budget::new(limits), &STOP)?;
+    let settings = &context.settings;
+    if prepared.is_some() && !limited && (settings.max_cost_usd.value.is_some() || settings.max_tokens.value.is_some())
+    {
+        return Err(Failure::usage(
+            "`max_cost_usd` and `max_tokens` are limits of a run, and watching has no end: say `max_usd_per_day` in \
+             [watch.sample] of the suites whose checks ask models",
+        ));
+    }
     let mut outside = Outside::default();
-    outside.asker = prepared.map(|prepared| prepared.begin(state, false)).transpose()?;
+    outside.asker = prepared.map(|prepared| prepared.begin_lasting(state)).transpose()?;
     Ok(outside)
 }
 

@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use tokio::runtime::Runtime;
 
-use super::{Args, Told, failure, reload};
+use super::beside::Told;
+use super::{Args, Heard, failure, reload, standing};
 use crate::cli::context::{Context, Failure, eprint};
 use crate::report::safe;
 use crate::watch::sources::Otlp;
 use crate::watch::status::TURN;
-use crate::watch::watcher::{Shared, Watcher};
+use crate::watch::watcher::{Shared, Watcher, lock};
 
 /// How often it is looked whether there is something to do.
 const TICK: Duration = Duration::from_millis(200);
@@ -25,7 +26,8 @@ pub(super) struct Running<'r> {
     pub(super) args: &'r Args,
     pub(super) context: &'r Context,
     pub(super) state: &'r Path,
-    pub(super) told: &'r Receiver<Told>,
+    pub(super) heard: &'r Receiver<Heard>,
+    pub(super) channels: Told,
 }
 
 impl Running<'_> {
@@ -53,10 +55,10 @@ impl Running<'_> {
                     AGAIN
                 }
             };
-            match self.told.recv_timeout(pause) {
+            match self.heard.recv_timeout(pause) {
                 Err(RecvTimeoutError::Timeout) => {}
-                Ok(Told::Reload) => self.reload(&mut watcher),
-                Ok(Told::Stop) | Err(RecvTimeoutError::Disconnected) => break,
+                Ok(Heard::Reload) => self.reload(&mut watcher),
+                Ok(Heard::Stop) | Err(RecvTimeoutError::Disconnected) => break,
             }
         }
         runtime.block_on(otlp.close());
@@ -73,11 +75,14 @@ impl Running<'_> {
         let mut again = || -> Result<_, Failure> {
             let context = self.context.again().map_err(|code| Failure { code, message: String::new(), told: true })?;
             let plan = reload::plan(self.args, &context)?;
+            let plan = plan.after(&lock(&shared.plan).clone());
             reload::fits(&shared, &plan)?;
             let outside = reload::outside(&plan, &context, self.state)?;
             let sampling = reload::sampling(&plan, self.state)?;
-            let suites = plan.suites.len();
+            let (suites, hidden) = (plan.suites.len(), standing::hidden(&context, &plan)?);
             watcher.reload(plan, outside, Box::new(sampling)).map_err(failure)?;
+            shared.inbox.hide(hidden);
+            *lock(&self.channels) = Arc::new(context.settings.channels.clone());
             Ok(suites)
         };
         match again() {
@@ -96,5 +101,5 @@ impl Running<'_> {
 }
 
 fn lock_trouble(shared: &Shared) -> Option<String> {
-    crate::watch::watcher::lock(&shared.troubles).get(TURN).cloned()
+    lock(&shared.troubles).get(TURN).cloned()
 }

@@ -10,9 +10,11 @@ use crate::cli::stored::Opened;
 use crate::eval::exit;
 use crate::receive::inbox::{Inbox, Limits, Recovered};
 use crate::receive::spool::Left;
+use crate::redact::Redactor;
 use crate::watch::alerting::Alerting;
 use crate::watch::plan::Plan;
 use crate::watch::sources::Folder;
+use crate::watch::system::Systems;
 
 /// How alerts stand, as earlier processes kept it.
 pub(super) fn alerting(state: &Path) -> Result<Alerting, Failure> {
@@ -21,6 +23,20 @@ pub(super) fn alerting(state: &Path) -> Result<Alerting, Failure> {
         let message = format_args!("`{}`, which says what fires, cannot be read: {why}", file.display());
         Failure::new(exit::INCOMPLETE, message)
     })
+}
+
+/// What system checks said, as earlier processes put it down.
+pub(super) fn systems(state: &Path) -> Result<Systems, Failure> {
+    Systems::open(state).map_err(|why| {
+        let message = format_args!("what system checks said (`{}`) cannot be read: {why}", state.display());
+        Failure::new(exit::INCOMPLETE, message)
+    })
+}
+
+/// What is taken out of what is spooled: all that the rules of any suite hide.
+pub(super) fn hidden(context: &Context, plan: &Plan) -> Result<Redactor, Failure> {
+    let plans: Vec<_> = plan.suites.iter().filter_map(|watching| watching.suite.redactor.plan()).collect();
+    context.redactor(plans.iter())
 }
 
 pub(super) fn inbox(
@@ -48,9 +64,7 @@ pub(super) fn inbox(
         }
         _ => Failure::write(&spool.to_string_lossy(), &why),
     })?;
-    // What is spooled is written without what the rules of all suites hide.
-    let plans: Vec<_> = plan.suites.iter().filter_map(|watching| watching.suite.redactor.plan()).collect();
-    let redactor = context.redactor(plans.iter())?;
+    let redactor = hidden(context, plan)?;
     let (inbox, recovered) =
         Inbox::open(left, 0, limits, redactor, |_, _| ()).map_err(|why| Failure::new(exit::INCOMPLETE, why))?;
     Ok((Arc::new(inbox), recovered))

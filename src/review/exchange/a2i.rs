@@ -92,6 +92,7 @@ fn conditions(why: &[Why]) -> Vec<Value> {
             Why::Tag { tag } => ("Tag", json!({ "Tag": tag })),
             Why::Severity { severity } => ("Severity", json!({ "Severity": severity })),
             Why::Disagreement { votes } => ("Disagreement", json!({ "Votes": votes })),
+            Why::Quarantine => ("Quarantine", json!({})),
             Why::Detector { detector } => ("Detector", json!({ "Detector": detector })),
             Why::Audit { rate } => ("Sampling", json!({ "RandomSamplingPercentage": rate * 100.0 })),
         };

@@ -97,6 +97,8 @@ async fn all_ids(store: &Store, filter: &ItemFilter, now: Millis) -> Result<Vec<
 /// What people are asked and shown of an item.
 async fn read(store: &Store, item: &Item) -> Result<Shown, StoreError> {
     let session = match &item.content {
+        // Where it goes from here nobody knows: what is under quarantine stays.
+        Some(_) if store.quarantined(&item.key.session).await? => None,
         Some(digest) => store.content(digest).await?,
         None => None,
     };

@@ -17,6 +17,7 @@ use super::view::{self, View, severity_name, when};
 use super::who::Visitor;
 use super::{App, pages, secret};
 use crate::ledger::{Item, ItemId, Lease, Millis, SkipReason};
+use crate::store::db::Role;
 
 /// Sessions that are longer are not put into the page, which would take a browser too long; they can be saved.
 const MAX_SHOWN: usize = 16 << 20;
@@ -188,9 +189,14 @@ pub(super) async fn show(
     };
     let text = outcome.trouble.or(lost.filter(|_| view.mine.is_none()));
     let status = outcome.status.unwrap_or(StatusCode::OK);
-    let content = content(app, item.content.as_deref()).await?;
+    let restricted = restricted(app, visitor, &item).await?;
+    let content = match &restricted {
+        Some(why) => Err(why.clone()),
+        None => content(app, item.content.as_deref()).await?,
+    };
     let purged = app.store.purged(&item.content.as_deref().into_iter().collect::<Vec<_>>()).await?;
     let baseline = match &item.baseline {
+        _ if restricted.is_some() => None,
         Some(digest) => self::content(app, Some(digest)).await?.ok(),
         None => None,
     };
@@ -262,6 +268,13 @@ fn blocks(
     blocks
 }
 
+/// Why a visitor may not read the session of an item: one under quarantine is for adjudicators alone.
+pub(super) async fn restricted(app: &App, visitor: &Visitor, item: &Item) -> Result<Option<String>, Problem> {
+    let may = visitor.role >= Role::Adjudicator;
+    let is = !may && app.store.quarantined(&item.key.session).await?;
+    Ok(is.then(|| "This session is of high risk: only adjudicators and admins may read it.".to_owned()))
+}
+
 /// The line of a session. The inner `Err` says why it cannot be shown.
 async fn content(app: &App, digest: Option<&str>) -> Result<Result<Vec<u8>, String>, Problem> {
     let Some(digest) = digest else {
@@ -299,6 +312,9 @@ pub(super) async fn session(
     let id = ItemId(id);
     let now = (app.clock)();
     let item = app.store.item(&id, now).await?.ok_or_else(|| Problem::unknown("item of that name"))?;
+    if let Some(why) = restricted(&app, &visitor, &item).await? {
+        return Err(Problem::new(StatusCode::FORBIDDEN, "Under quarantine", why));
+    }
     app.seen(&visitor.name, "save", Some(&id), Some(&item), &visitor.from).await?;
     let digest = item.content.ok_or_else(|| Problem::unknown("kept session of this item"))?;
     let mut line =

@@ -201,6 +201,7 @@ impl Folder {
             redact: &Default::default(),
             sessions: None,
             place: RunsIn::Gate,
+            every: None,
         };
         change(&mut env);
         load_with(&paths, &env, Names { rules: RULES, formats: || vec!["chat", "tau-bench"] })

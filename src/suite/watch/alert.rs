@@ -8,9 +8,9 @@ use schemars::{JsonSchema, SchemaGenerator};
 use serde::Deserialize;
 use toml::de::{DeTable, DeValue};
 
-use super::Watch;
-use crate::alerts::kind::{Kind, named};
-use crate::alerts::{Alert, KINDS, Rule, Setup, Silence, Urgency};
+use super::{Budget, Watch};
+use crate::alerts::kind::{Kind, named, words};
+use crate::alerts::{Alert, KINDS, Rule, Setup, Silence, Urgency, reach};
 use crate::model::duration;
 use crate::suite::load::bad_id;
 use crate::suite::nearest::nearest;
@@ -151,6 +151,17 @@ impl Resolver<'_, '_, '_> {
                 self.sink.error(&at, format!("there is already an alert called `{}`", alert.name), None);
             }
             alerts.push(alert);
+            let cells = reach::cells(&alerts, watch.every, watch.max_groups);
+            if cells > reach::MOST_CELLS {
+                let message = format!(
+                    "with this alert {cells} numbers of the past would be kept in memory, and at most {} are",
+                    reach::MOST_CELLS
+                );
+                let help =
+                    "longer windows (`every` of [watch]), fewer groups (`max_groups`), no `by`, or a shorter time";
+                self.sink.error(&item.span(), message, Some(help.to_owned()));
+                alerts.pop();
+            }
         }
         alerts
     }
@@ -165,7 +176,9 @@ impl Resolver<'_, '_, '_> {
         let (common, rest) = self.split_alert(table, kind);
         let read = read_rest::<AlertTable>(&common, whole, Missing::Reported, self.sink);
         let kind = kind?;
-        let mut setup = Setup { every: watch.every, checks, zone: watch.timezone.clone(), problems: Vec::new() };
+        let budgeted = [watch.sample.sessions, watch.sample.usd].iter().any(|budget| *budget != Budget::default());
+        let zone = watch.timezone.clone();
+        let mut setup = Setup { every: watch.every, checks, zone, budgeted, problems: Vec::new() };
         let made = collect_rest(&rest, whole, Missing::Reported, self.sink, |part| {
             // Each attempt begins anew: only what the last one has to say counts.
             setup.problems.clear();
@@ -182,6 +195,24 @@ impl Resolver<'_, '_, '_> {
                 let key = if rule.whole() { "kind" } else { "by" };
                 let message = format!("windows are not divided by `{by}`: there is nothing to look at");
                 by_others.push((vec![key.to_owned()], message, Some(format!("add \"{by}\" to `by` of [watch]"))));
+            }
+        }
+        if let Some(rule) = rule.as_ref().filter(|rule| rule.back(watch.every) > reach::FURTHEST) {
+            let message =
+                format!("it looks back {}, and sessions are known for 30 days", words(rule.back(watch.every)));
+            by_others.push((vec!["kind".to_owned()], message, Some("ask for a shorter time".to_owned())));
+        }
+        if let Some((known, to)) = self.env.kit.channels.as_ref().zip(read.as_ref().and_then(|read| read.to.as_ref())) {
+            for (i, name) in to.iter().enumerate().filter(|(_, name)| !known.contains(name)) {
+                let help = match nearest(name, known.iter().map(String::as_str)) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None if known.is_empty() => {
+                        format!("add [notify.{name}] to seatrial.toml: `seatrial explain watch`")
+                    }
+                    None => format!("there are {}", known.join(", ")),
+                };
+                let message = format!("nobody is called `{name}` in [notify] of seatrial.toml: it would never be told");
+                by_others.push((vec!["to".to_owned(), i.to_string()], message, Some(help)));
             }
         }
         let alert = read.zip(rule).map(|(read, rule)| read.resolve(kind.name, rule, &mut by_others));

@@ -6,10 +6,12 @@
 //!
 //! - [`tables`]: the keys as they are written.
 //! - [`sample`]: which sessions are looked at. [`filters`]: by attributes.
+//! - [`quarantine`]: sessions of high risk.
 //! - [`alert`]: what is told, by the kinds of [`crate::alerts::KINDS`].
 
 pub mod alert;
 pub mod filters;
+pub mod quarantine;
 pub mod sample;
 pub mod tables;
 
@@ -45,6 +47,8 @@ pub struct Watch {
     pub timezone: TimeZone,
     /// The length of a window.
     pub every: Duration,
+    /// Over how long a time before a window's end system checks look; one window where it is not said.
+    pub over: Option<Duration>,
     /// How long after a window's end sessions of it are still expected.
     pub late: Duration,
     /// What sessions are divided by.
@@ -55,6 +59,10 @@ pub struct Watch {
     pub sample: sample::Sample,
     /// What is told.
     pub alerts: Vec<Alert>,
+    /// Sessions of high risk.
+    pub quarantine: quarantine::Quarantine,
+    /// Whether the suite says anything of watching.
+    pub declared: bool,
 }
 
 impl Default for Watch {
@@ -68,11 +76,14 @@ impl Default for Watch {
             ends: Vec::new(),
             timezone: TimeZone::UTC,
             every: HOUR / 12,
+            over: None,
             late: HOUR / 3,
             by: ["agent", "version", "model", "tool", "flow"].map(str::to_owned).to_vec(),
             max_groups: 50,
             sample: sample::Sample::default(),
             alerts: Vec::new(),
+            quarantine: quarantine::Quarantine::default(),
+            declared: false,
         }
     }
 }
@@ -84,20 +95,23 @@ impl Resolver<'_, '_, '_> {
     /// `[watch]` and `[[alert]]` of the suite's file; `checks` are the ids of its checks that are watched and have verdicts
     /// of their own.
     pub(super) fn watch(&mut self, own: &Layer<'_>, checks: &[String]) -> Watch {
-        let mut watch = Watch::default();
+        let instead = self.env.every;
+        let mut watch = Watch { every: instead.unwrap_or(Watch::default().every), ..Watch::default() };
         if let Some(value) = own.table.get("watch")
             && let DeValue::Table(table) = value.get_ref()
         {
             let whole = value.span();
             if let Some(read) = read_rest::<WatchTable>(table, &whole, Missing::Reported, self.sink) {
                 let mut problems = Vec::new();
-                watch = resolve(read, &mut problems);
+                let known = (checks, self.env.kit.channels.as_deref());
+                watch = resolve(read, instead, known, &mut problems);
                 for (path, message, help) in problems {
                     self.sink.error(&span_at(table, &whole, &path), message, help);
                 }
             }
         }
         watch.alerts = self.alerts(own, &watch, checks);
+        watch.declared = ["watch", "alert"].iter().any(|key| own.table.contains_key(*key));
         watch
     }
 }
@@ -105,9 +119,37 @@ impl Resolver<'_, '_, '_> {
 /// A problem within a table: where, what, and what to do about it.
 pub(crate) type Fault = (Vec<String>, String, Option<String>);
 
-fn resolve(read: WatchTable, problems: &mut Vec<Fault>) -> Watch {
+/// Whether windows of this length make a day.
+pub fn divides_a_day(every: Duration) -> bool {
+    let every = every.as_millis();
+    (1_000..=DAY).contains(&every) && DAY.is_multiple_of(every)
+}
+
+/// A day in milliseconds.
+const DAY: u128 = 86_400_000;
+
+fn resolve(
+    read: WatchTable,
+    instead: Option<Duration>,
+    (checks, channels): (&[String], Option<&[String]>),
+    problems: &mut Vec<Fault>,
+) -> Watch {
     let mut watch = Watch::default();
-    let WatchTable { idle, max_age, max_spans, max_bytes, end, timezone, every, late, by, max_groups, sample } = read;
+    let WatchTable {
+        idle,
+        max_age,
+        max_spans,
+        max_bytes,
+        end,
+        timezone,
+        every,
+        over,
+        late,
+        by,
+        max_groups,
+        sample,
+        quarantine,
+    } = read;
     let mut fault = |key: &str, message: String, help: &str| {
         problems.push((vec![key.to_owned()], message, (!help.is_empty()).then(|| help.to_owned())));
     };
@@ -129,11 +171,24 @@ fn resolve(read: WatchTable, problems: &mut Vec<Fault>) -> Watch {
         fault("idle", "`idle` is longer than `max_age`: no session would ever be over by it".to_owned(), "");
     }
     // Windows begin at whole multiples since the epoch, and with them days and hours.
-    const DAY: u128 = 86_400_000;
-    let every_ms = watch.every.as_millis();
-    if !(1_000..=DAY).contains(&every_ms) || !DAY.is_multiple_of(every_ms) {
+    if !divides_a_day(watch.every) {
         fault("every", "`every` divides a day: so many windows make one".to_owned(), "such as `\"5m\"` or `\"1h\"`");
         watch.every = Watch::default().every;
+    }
+    watch.every = instead.unwrap_or(watch.every);
+    if let Some(text) = over {
+        let mut long = watch.every;
+        let mut over = Vec::new();
+        match duration::parse(&text) {
+            Ok(time) => long = time,
+            Err(message) => over.push(message),
+        }
+        let whole = long >= watch.every && long.as_millis().is_multiple_of(watch.every.as_millis());
+        if over.is_empty() && (!whole || long.as_millis() > 7 * DAY) {
+            over.push("`over` is a whole number of windows, and at most a week".to_owned());
+        }
+        over.into_iter().for_each(|message| fault("over", message, "such as `\"1h\"`"));
+        watch.over = Some(long);
     }
     let mut count = |key: &str, written: Option<u64>, to: &mut u64, least: u64| match written {
         Some(n) if n < least => fault(key, format!("`{key}` is at least {least}"), ""),
@@ -175,13 +230,21 @@ fn resolve(read: WatchTable, problems: &mut Vec<Fault>) -> Watch {
         }
         watch.by = by;
     }
+    let mut within = |table: &str, inner: Vec<Fault>| {
+        problems.extend(inner.into_iter().map(|(mut path, message, help)| {
+            path.insert(0, table.to_owned());
+            (path, message, help)
+        }));
+    };
     if let Some(sample) = sample {
         let mut inner = Vec::new();
         watch.sample = sample.resolve(&mut inner);
-        problems.extend(inner.into_iter().map(|(mut path, message, help)| {
-            path.insert(0, "sample".to_owned());
-            (path, message, help)
-        }));
+        within("sample", inner);
+    }
+    if let Some(quarantine) = quarantine {
+        let mut inner = Vec::new();
+        watch.quarantine = quarantine.resolve(checks, channels, &mut inner);
+        within("quarantine", inner);
     }
     watch
 }

@@ -3,10 +3,11 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::quarantine::QuarantineTable;
 use super::sample::SampleTable;
 
 /// How production is watched with this suite (`seatrial explain watch`). Cases and the gate do not
-/// apply; a check that needs a reference is an `error` of a session that has none: `runs_in = ["gate"]` leaves it out.
+/// apply; a check that needs a reference is skipped in a session that has none.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct WatchTable {
@@ -24,6 +25,9 @@ pub struct WatchTable {
     pub timezone: Option<String>,
     /// The length of a window, which divides a day; `"5m"` unless given. Longer times are whole numbers of windows.
     pub every: Option<String>,
+    /// Over how long a time before a window's end the system checks look at sessions, in whole windows; one window unless
+    /// given. A longer time slides on with each window.
+    pub over: Option<String>,
     /// How long after a window's end sessions of it are still expected: only then alerts look at it. What comes later
     /// corrects it. `"20m"` unless given.
     pub late: Option<String>,
@@ -34,4 +38,6 @@ pub struct WatchTable {
     pub max_groups: Option<u64>,
     /// Which sessions are looked at; all of them without it.
     pub sample: Option<SampleTable>,
+    /// Sessions of high risk, of which the content is restricted and somebody is told at once.
+    pub quarantine: Option<QuarantineTable>,
 }

@@ -21,6 +21,7 @@ fn read(text: &str) -> Result<Suite, Vec<String>> {
         redact: &Default::default(),
         sessions: None,
         place: RunsIn::Gate,
+        every: None,
     };
     match load(&[file], &env) {
         Ok(loaded) => Ok(loaded.suites.into_iter().next().unwrap()),
@@ -163,4 +164,24 @@ fn every_kind_has_an_example_that_is_read() {
         let goal = "[[session]]\nid = \"goal\"\ncheck = \"turns\"\nmin = 1\n";
         assert_eq!(watch(&format!("{goal}{}", kind.example)).alerts[0].kind, kind.name);
     }
+}
+
+#[test]
+fn an_alert_that_looks_back_further_than_is_kept_is_refused() {
+    let ratio =
+        |keys: &str| format!("[[alert]]\nname = \"a\"\nkind = \"ratio\"\nmetric = \"tokens\"\nstat = \"sum\"\n{keys}");
+    let found = faults(&ratio("baseline = \"31d\"\n"));
+    assert!(found.len() == 1 && found[0].starts_with("3: it looks back 31d1h"), "{found:?}");
+    assert_eq!(watch(&ratio("baseline = \"29d\"\nby = \"agent\"\n")).alerts.len(), 1);
+    // A week of seconds, of fifty agents each.
+    let found = faults(&format!("[watch]\nevery = \"1s\"\n{}", ratio("against = \"last_week\"\nby = \"agent\"\n")));
+    assert!(found.len() == 1 && found[0].contains("would be kept in memory"), "{found:?}");
+    // Percentiles of many windows need all their values.
+    let p95 = |over: &str| {
+        format!(
+            "[[alert]]\nname = \"a\"\nkind = \"threshold\"\nmetric = \"ttft_ms\"\nstat = \"p95\"\nmax = 1\nby = \"agent\"\nover = \"{over}\"\n"
+        )
+    };
+    assert_eq!(watch(&p95("1d")).alerts.len(), 1);
+    assert!(faults(&p95("7d"))[0].contains("would be kept in memory"));
 }

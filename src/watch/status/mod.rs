@@ -6,6 +6,7 @@
 
 mod chart;
 mod page;
+mod standing;
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};

@@ -8,6 +8,8 @@ use minijinja::{Environment, Error, Value, context};
 use serde::Serialize;
 
 use super::chart;
+use super::standing::{self, Alarm, System, Worst};
+use crate::alerts::kind::words;
 use crate::ledger::Millis;
 use crate::report::html::pages;
 use crate::watch::watcher::{Recent, Shared, lock};
@@ -33,6 +35,8 @@ struct Page {
     records: u64,
     refused: u64,
     troubles: Vec<(String, String)>,
+    items: u64,
+    alarms: Vec<Alarm>,
     suites: Vec<Suite>,
     recent: Vec<Shown>,
 }
@@ -49,6 +53,11 @@ struct Suite {
     checks: Vec<Row>,
     metrics: Vec<Number>,
     groups: Vec<Group>,
+    spent: Vec<String>,
+    over: String,
+    systems: Vec<System>,
+    worst: Vec<Worst>,
+    days: Option<(String, String)>,
 }
 
 #[derive(Serialize)]
@@ -108,7 +117,10 @@ pub(super) fn draw(shared: &Shared) -> Result<String, Error> {
         page.suites.iter().map(|suite| suite.checks.iter().map(|row| charts(&row.trend)).collect()).collect();
     let numbers: Vec<Vec<Value>> =
         page.suites.iter().map(|suite| suite.metrics.iter().map(|n| charts(&n.trend)).collect()).collect();
-    template.render(context! { page => Value::from(Serde(&page)), volumes, trends, numbers })
+    let of_days =
+        |suite: &Suite| suite.days.as_ref().map(|(sessions, passing)| vec![charts(sessions), charts(passing)]);
+    let days: Vec<Option<Vec<Value>>> = page.suites.iter().map(of_days).collect();
+    template.render(context! { page => Value::from(Serde(&page)), volumes, trends, numbers, days })
 }
 
 fn page(shared: &Shared) -> Page {
@@ -117,6 +129,10 @@ fn page(shared: &Shared) -> Page {
     let counts = shared.inbox.counts();
     let troubles = lock(&shared.troubles).iter().map(|(place, why)| (place.clone(), why.clone())).collect();
     let recent = lock(&shared.recent).iter().rev().map(shown).collect();
+    let spending = lock(&shared.spending).clone();
+    let systems = lock(&shared.systems).clone();
+    let alarms = standing::alarms(&lock(&shared.alerts));
+    let now = shared.clock.millis();
     let windows = lock(&shared.windows);
     let suites = plan.suites.iter().map(|watching| {
         let name = &watching.suite.name;
@@ -126,10 +142,14 @@ fn page(shared: &Shared) -> Page {
         let mut suite = suite(name, &in_a_row(&latest, every), every);
         suite.evaluated = shared.metrics.sessions_of(name, "evaluated");
         suite.superseded = shared.metrics.sessions_of(name, "superseded");
+        suite.spent = spending.get(name).map(|spending| standing::spent(spending)).unwrap_or_default();
+        (suite.over, suite.systems) = standing::systems(systems.get(name));
+        suite.worst = standing::worst(latest.iter().map(|(_, window)| *window));
+        suite.days = standing::days(windows.of(name), now);
         suite
     });
     Page {
-        now: time(shared.clock.millis()),
+        now: time(now),
         ready: shared.ready.load(Ordering::Relaxed),
         open: standing.open,
         closed: standing.closed,
@@ -138,6 +158,8 @@ fn page(shared: &Shared) -> Page {
         records: counts.records,
         refused: counts.refused,
         troubles,
+        items: shared.metrics.items.get(),
+        alarms,
         suites: suites.collect(),
         recent,
     }
@@ -195,7 +217,7 @@ fn suite(name: &str, row: &[Option<&Window>], every: Millis) -> Suite {
     let volume = each(&|fold| Some(fold.stands_for()));
     Suite {
         name: name.to_owned(),
-        every: format!("{} min", every / 60_000),
+        every: words(std::time::Duration::from_millis(every.unsigned_abs())),
         evaluated: 0,
         superseded: 0,
         unevaluated: all.unevaluated.clone().into_iter().collect(),
@@ -204,6 +226,11 @@ fn suite(name: &str, row: &[Option<&Window>], every: Millis) -> Suite {
         checks,
         metrics,
         groups: groups(row),
+        spent: Vec::new(),
+        over: String::new(),
+        systems: Vec::new(),
+        worst: Vec::new(),
+        days: None,
     }
 }
 
@@ -245,7 +272,7 @@ fn shown(recent: &Recent) -> Shown {
     }
 }
 
-fn time(millis: Millis) -> String {
+pub(super) fn time(millis: Millis) -> String {
     let at = jiff::Timestamp::from_millisecond(millis);
     at.map(|at| at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()).unwrap_or_default()
 }
@@ -260,7 +287,7 @@ fn bytes(n: u64) -> String {
 }
 
 /// A number with as many digits as say something.
-fn number(x: f64) -> String {
+pub(super) fn number(x: f64) -> String {
     match x.abs() {
         size if size >= 1000.0 => format!("{x:.0}"),
         size if size >= 10.0 => format!("{x:.1}"),

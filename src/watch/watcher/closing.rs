@@ -12,6 +12,9 @@ use crate::watch::closing::Over;
 use crate::watch::judge::Arrived;
 use crate::watch::plan::Plan;
 
+/// Bytes of records that are brought back at a time; one session may be larger.
+const AT_ONCE: u64 = 64 << 20;
+
 /// A session of telemetry that is over.
 struct Closed {
     home: Waiting,
@@ -27,8 +30,17 @@ struct Closed {
 impl Watcher {
     /// Judges the homes that are over, as `which` says and for whom; how many there were.
     pub(super) fn close(&mut self, which: &dyn Fn(&Waiting) -> Option<(Over, u32)>) -> Result<usize, WatchError> {
-        let ripe = self.inbox.homes(PORTION, which);
-        let count = ripe.len();
+        let mut ripe = self.inbox.homes(PORTION, which);
+        // They are brought back together: large ones by and by.
+        let mut bytes = 0_u64;
+        let room = ripe.iter().take_while(|(home, _)| {
+            let first = bytes == 0;
+            bytes = bytes.saturating_add(home.bytes.max(1));
+            first || bytes <= AT_ONCE
+        });
+        let room = room.count();
+        let count = if room < ripe.len() { PORTION } else { ripe.len() };
+        ripe.truncate(room);
         if count == 0 {
             return Ok(0);
         }

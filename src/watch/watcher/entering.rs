@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{WatchError, Watcher, lock};
 use crate::ledger::Millis;
+use crate::notify;
 use crate::redact::Redacted;
 use crate::store::db::{Current, Entered, Place};
 use crate::watch::judge::{self, Arrived, Bench, Outcome};
@@ -36,11 +37,14 @@ impl Watcher {
         now: Millis,
     ) -> Result<(), WatchError> {
         let metrics = &self.shared.metrics;
-        let (mut looked, mut items) = (Vec::new(), Vec::new());
+        let (mut looked, mut items, mut notices, mut quarantined) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for (watching, outcome) in outcomes {
             let suite = &watching.suite.name;
             metrics.panics.inc_by(outcome.panicked);
             metrics.sessions(suite, "known", outcome.known);
+            metrics.spent(suite, outcome.usd);
+            notices.extend(outcome.notices);
+            quarantined.extend(outcome.quarantined.into_iter().map(|check| (suite.clone(), check)));
             items.extend(outcome.items);
             looked.extend(outcome.looked);
         }
@@ -49,7 +53,17 @@ impl Watcher {
             let sent = self.handle.block_on(self.store.enqueue(&Redacted::drawn(items), now))?;
             metrics.items.inc_by(sent.new.len() as u64);
         }
+        for notice in &notices {
+            self.handle.block_on(notify::put(&self.store, notice, now))?;
+        }
+        for (suite, check) in &quarantined {
+            metrics.quarantined(suite, check);
+        }
         let entered = self.handle.block_on(self.store.enter_watched(&judge::rows(&looked), places, now))?;
+        if let Some(asker) = &self.outside.asker {
+            // What came of their answers is in the store.
+            asker.forget();
+        }
         let mut windows = lock(&self.shared.windows);
         let mut new = Vec::new();
         for (looked, entered) in looked.iter().zip(entered) {

@@ -8,6 +8,7 @@ mod closing;
 mod entering;
 mod setup;
 mod shared;
+mod systems;
 mod taking;
 mod windows;
 
@@ -27,8 +28,9 @@ use super::clock::Clock;
 use super::closing::Over;
 use super::judge::{Admitting, Unasked};
 use super::metrics::Metrics;
-use super::plan::Plan;
+use super::plan::{Plan, Watching};
 use super::sources::Source;
+use super::system::Systems;
 use super::window::{Name, Windows};
 use crate::assemble::build::Builder;
 use crate::evidence::Outside;
@@ -64,6 +66,10 @@ pub struct Watcher {
     alerting: Alerting,
     /// Windows of which nothing more is expected, and whose alerts are not judged yet.
     settled: Vec<Name>,
+    /// What system checks said.
+    systems: Systems,
+    /// Windows that were corrected since system checks were asked.
+    corrected: Vec<Name>,
     pool: rayon::ThreadPool,
     builder: Builder,
     keeping: Keeping,
@@ -82,8 +88,21 @@ impl Watcher {
     /// # Errors
     /// The store cannot be read; no threads.
     pub fn open(setup: Setup) -> Result<Self, WatchError> {
-        let Setup { plan, inbox, store, handle, clock, sources, outside, admitting, alerting, jobs, keeping, stop } =
-            setup;
+        let Setup {
+            plan,
+            inbox,
+            store,
+            handle,
+            clock,
+            sources,
+            outside,
+            admitting,
+            alerting,
+            systems,
+            jobs,
+            keeping,
+            stop,
+        } = setup;
         let plan = Arc::new(plan);
         let pool = rayon::ThreadPoolBuilder::new().num_threads(jobs.max(1)).stack_size(8 << 20).build();
         let pool = pool.map_err(|why| Unasked(format!("threads could not be started: {why}")))?;
@@ -91,6 +110,8 @@ impl Watcher {
             windows: Mutex::new(Windows::new(plan.shapes())),
             metrics: Metrics::default(),
             recent: Mutex::default(),
+            spending: Mutex::default(),
+            systems: Mutex::new(systems.latest().clone()),
             alerts: Mutex::new(alerting.book.standing().to_vec()),
             troubles: Mutex::default(),
             ready: AtomicBool::new(false),
@@ -111,6 +132,8 @@ impl Watcher {
             admitting,
             alerting,
             settled: Vec::new(),
+            systems,
+            corrected: Vec::new(),
             pool,
             builder,
             keeping,
@@ -159,7 +182,13 @@ impl Watcher {
         let wall = self.clock.millis();
         let settled = lock(&self.shared.windows).advance(wall);
         self.settled.extend(settled);
+        self.ask_systems()?;
         self.alert()?;
+        let spending = |watching: &Watching| {
+            let name = &watching.suite.name;
+            (name.clone(), self.admitting.spending(name))
+        };
+        *lock(&self.shared.spending) = plan.suites.iter().map(spending).collect();
         if now >= self.keep_at {
             self.keep_at = now + KEEPING;
             let before = wall.saturating_sub(i64::try_from(self.keeping.rows.as_millis()).unwrap_or(i64::MAX));

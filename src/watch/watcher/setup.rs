@@ -16,6 +16,7 @@ use crate::watch::clock::Clock;
 use crate::watch::judge::{Admitting, Unasked};
 use crate::watch::plan::Plan;
 use crate::watch::sources::Source;
+use crate::watch::system::Systems;
 
 /// Why a turn could not be taken to its end.
 #[derive(Debug, thiserror::Error)]
@@ -71,6 +72,8 @@ pub struct Setup {
     pub admitting: Box<dyn Admitting>,
     /// What alerts there are, and how they stand.
     pub alerting: Alerting,
+    /// What system checks said before.
+    pub systems: Systems,
     /// Threads.
     pub jobs: usize,
     /// For how long something is kept.

@@ -8,11 +8,13 @@ use crate::alerts::book::Standing;
 use crate::ledger::Millis;
 use crate::model::Status;
 use crate::receive::inbox::Inbox;
+use crate::sampling::Spending;
 use crate::store::db::Watched;
 use crate::watch::clock::Clock;
 use crate::watch::metrics::Metrics;
 use crate::watch::plan::Plan;
 use crate::watch::row::Body;
+use crate::watch::system::Asked;
 use crate::watch::window::Windows;
 
 /// Sessions that did not pass and are shown.
@@ -49,6 +51,10 @@ pub struct Shared {
     pub ready: AtomicBool,
     /// What fires, or may soon.
     pub alerts: Mutex<Vec<Standing>>,
+    /// What is spent of the budgets of each suite.
+    pub spending: Mutex<BTreeMap<String, Vec<Spending>>>,
+    /// What the system checks of each suite said last.
+    pub systems: Mutex<BTreeMap<String, Asked>>,
     /// The suites that are watched.
     pub plan: Mutex<Arc<Plan>>,
     /// Where telemetry waits.

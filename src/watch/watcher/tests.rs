@@ -310,3 +310,34 @@ fn a_week_of_sessions_takes_no_more_room_than_a_day() {
     }
     assert!(largest[6] <= largest[2], "{largest:?}");
 }
+
+#[test]
+fn an_alert_is_judged_by_the_same_hour_of_last_week_whoever_was_there_then() {
+    let mut production = Production::new();
+    production.change = |suite| {
+        let alert = "[[alert]]\nname = \"worse\"\nkind = \"ratio\"\nof = \"says\"\nagainst = \"last_week\"\n";
+        suite.watch = crate::eval::testing::suite(&format!("{}{alert}", super::super::testing::SUITE)).watch;
+    };
+    let mut watch = production.watch(Vec::new());
+    let batch = |watch: &mut super::super::testing::Watching, name: &str, failing: usize| {
+        for n in 0..20 {
+            watch.send(&production.turn(&format!("{name} {n}"), 1, if n < failing { "no" } else { "ok" }));
+        }
+        production.pass(2 * QUIET + 600);
+        watch.turns();
+    };
+    batch(&mut watch, "then", 1);
+    // Others watched on, one after the other.
+    for day in 0..6 {
+        production.pass(86_400);
+        batch(&mut watch, &format!("day {day}"), 1);
+        drop(watch);
+        watch = production.watch(Vec::new());
+    }
+    let so_far = production.clock.millis() - BEGIN;
+    production.pass(7 * 86_400 - u64::try_from(so_far).unwrap() / 1_000);
+    batch(&mut watch, "now", 19);
+    let alerts = lock(&watch.watcher.shared.alerts).clone();
+    assert_eq!(alerts.len(), 1, "{alerts:?}");
+    assert!(alerts[0].fires && alerts[0].text.contains("was 0.95 over 1h, against 0.05"), "{alerts:?}");
+}

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use crate::model::Status;
 use crate::stats::proportion;
 use crate::stats::sketch::Sketch;
-use crate::watch::row::{Body, Said};
+use crate::watch::row::Body;
 
 /// Millionths.
 const MICRO: f64 = 1e6;
@@ -34,6 +34,8 @@ pub struct Fold {
     weight: u128,
     /// Those that could not be measured as a whole.
     pub unmeasured: u64,
+    /// What sessions are all in all: as their worst verdict is.
+    pub all: Check,
     /// What each check said.
     pub checks: BTreeMap<String, Check>,
     /// What each metric came to.
@@ -116,10 +118,11 @@ impl Fold {
         self.sessions += 1;
         self.weight += micro(weight);
         self.unmeasured += u64::from(body.error.is_some());
+        self.all.add(weight, body.worst());
         for (id, said) in &body.checks {
             match self.checks.get_mut(id) {
-                Some(check) => check.add(weight, said),
-                None => self.checks.entry(id.clone()).or_default().add(weight, said),
+                Some(check) => check.add(weight, said.status),
+                None => self.checks.entry(id.clone()).or_default().add(weight, said.status),
             }
         }
         for (name, values) in values {
@@ -135,6 +138,7 @@ impl Fold {
         self.sessions += other.sessions;
         self.weight += other.weight;
         self.unmeasured += other.unmeasured;
+        self.all.merge(&other.all);
         for (id, check) in &other.checks {
             self.checks.entry(id.clone()).or_default().merge(check);
         }
@@ -146,22 +150,23 @@ impl Fold {
         }
     }
 
-    /// Lets go of what is only needed while more may come.
-    pub(super) fn settle(&mut self) {
-        self.metrics.values_mut().for_each(Measure::settle);
+    /// Lets go of what is only needed while more may come; of metrics that are `merged` all values stay known, since
+    /// windows are added up to tell their percentiles.
+    pub(super) fn settle(&mut self, merged: &dyn Fn(&str) -> bool) {
+        self.metrics.iter_mut().for_each(|(name, measure)| measure.settle(merged(name)));
     }
 }
 
 impl Check {
-    fn add(&mut self, weight: f64, said: &Said) {
-        match said.status {
+    fn add(&mut self, weight: f64, status: Status) {
+        match status {
             Status::Pass => self.pass += 1,
             Status::Fail => self.fail += 1,
             Status::Error => self.error += 1,
             Status::Held => self.held += 1,
             Status::Skip => self.skip += 1,
         }
-        match said.status {
+        match status {
             Status::Pass => self.passes += micro(weight),
             Status::Fail => self.fails += micro(weight),
             _ => return,
@@ -169,7 +174,8 @@ impl Check {
         self.squares += micro(weight * weight);
     }
 
-    fn merge(&mut self, other: &Self) {
+    /// Adds all that another one has.
+    pub fn merge(&mut self, other: &Self) {
         let Self { pass, fail, error, held, skip, passes, fails, squares } = other;
         self.pass += pass;
         self.fail += fail;
@@ -241,7 +247,8 @@ impl Measure {
         }
     }
 
-    fn merge(&mut self, other: &Self) {
+    /// Adds all that another one has.
+    pub fn merge(&mut self, other: &Self) {
         self.n += other.n;
         self.sum += other.sum;
         self.weight += other.weight;
@@ -256,13 +263,16 @@ impl Measure {
         self.quantiles = if self.n == other.n { other.quantiles } else { None };
     }
 
-    fn settle(&mut self) {
-        if let Some(sketch) = self.sketch.take() {
-            let n = sketch.count();
-            let at = |share: f64| sketch.at_rank(((share * n as f64).ceil() as u64).clamp(1, n.max(1)));
-            let [a, b, c] = QUANTILES.map(|(_, share)| at(share));
-            self.quantiles = a.zip(b).zip(c).map(|((a, b), c)| [a, b, c]);
+    fn settle(&mut self, merged: bool) {
+        self.quantiles = self.quantiles();
+        if !merged {
+            self.sketch = None;
         }
+    }
+
+    /// The same, with all its values only where they are `merged`.
+    pub(super) fn only(&self, merged: bool) -> Self {
+        Self { sketch: self.sketch.as_ref().filter(|_| merged).cloned(), ..*self }
     }
 
     /// The mean, or of a ratio the ratio; `None` where there is nothing to divide by.
@@ -299,15 +309,18 @@ impl Measure {
 
     /// The quantiles in the order of [`QUANTILES`]; `None` of a ratio, and where there are no values.
     pub fn quantiles(&self) -> Option<[f64; 3]> {
-        let mut settled = Self { sketch: self.sketch.clone(), quantiles: self.quantiles, ..Self::default() };
-        settled.settle();
-        settled.quantiles
+        let Some(sketch) = self.sketch.as_ref().filter(|_| self.quantiles.is_none()) else { return self.quantiles };
+        let n = sketch.count();
+        let at = |share: f64| sketch.at_rank(((share * n as f64).ceil() as u64).clamp(1, n.max(1)));
+        let [a, b, c] = QUANTILES.map(|(_, share)| at(share));
+        a.zip(b).zip(c).map(|((a, b), c)| [a, b, c])
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::watch::row::Said;
     use proptest::prelude::*;
 
     fn said(status: Status) -> Said {
@@ -352,7 +365,7 @@ mod tests {
     fn numbers_have_means_and_quantiles_and_ratios_are_of_sums() {
         let mut fold = of(&(1..=100).map(|ms| (1.0, body(Status::Pass, f64::from(ms)))).collect::<Vec<_>>());
         let before = fold.metrics["session_ms"].quantiles();
-        fold.settle();
+        fold.settle(&|_| false);
         let (ms, ratio) = (&fold.metrics["session_ms"], &fold.metrics["tool_error_rate"]);
         assert_eq!((ms.mean(), ms.total(), ms.quantiles()), (Some(50.5), 5050.0, before));
         let [p50, p95, _] = ms.quantiles().unwrap();

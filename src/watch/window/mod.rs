@@ -5,12 +5,17 @@
 //! What comes later all the same makes it stale: it is added up anew from the rows, once, however much came.
 
 mod fold;
+mod past;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use fold::{Check, Fold, Measure, QUANTILES, Rate};
+pub use past::Part;
 
+use self::past::Past;
 use super::row::Body;
+use crate::alerts;
+use crate::alerts::reach::Want;
 use crate::ledger::Millis;
 
 /// The group in which those of a window are that have too few sessions to be told apart.
@@ -23,15 +28,39 @@ pub struct Shape {
     pub every: Millis,
     /// How long after its end sessions of it are still expected, in milliseconds.
     pub lag: Millis,
-    /// How long they are kept, in milliseconds.
+    /// How long they are kept as a whole, in milliseconds.
     pub keep: Millis,
+    /// How far back rules look, in milliseconds: of what is older than `keep`, what they ask for is kept.
+    pub back: Millis,
+    /// What rules ask for.
+    pub wants: Vec<Want>,
     /// Groups of each kind that a settled window tells apart; the largest of them.
     pub groups: usize,
 }
 
+/// So many windows are kept as a whole, at most: two days of those that are five minutes long.
+const SHOWN: Millis = 576;
+
+impl Shape {
+    /// How windows are made that are `every` long and settled `lag` later, with rules that look `back` so far.
+    pub fn new(every: Millis, lag: Millis, back: Millis, wants: Vec<Want>, groups: usize) -> Self {
+        let keep = every.saturating_mul(SHOWN).min(48 * HOUR).max(every.saturating_mul(2).saturating_add(lag));
+        // What is looked at last is the end of a window that is settled a turn later.
+        let back = back.saturating_add(lag).saturating_add(every.saturating_mul(2));
+        Self { every, lag, keep, back, wants, groups }
+    }
+
+    /// How long anything of a window is kept.
+    pub fn known(&self) -> Millis {
+        self.keep.max(self.back)
+    }
+}
+
+const HOUR: Millis = 3_600_000;
+
 impl Default for Shape {
     fn default() -> Self {
-        Self { every: 5 * 60_000, lag: 20 * 60_000, keep: 48 * 3_600_000, groups: 50 }
+        Self::new(HOUR / 12, HOUR / 3, 0, Vec::new(), 50)
     }
 }
 
@@ -43,14 +72,19 @@ const OPEN_GROUPS: usize = 1_000;
 pub struct Window {
     /// All its sessions.
     pub total: Fold,
-    /// The same by group, by what sessions are divided by.
+    /// The same by group, by what sessions are divided by; nothing of a window that is no longer shown.
     pub groups: BTreeMap<String, BTreeMap<String, Fold>>,
     /// How often it was added up anew after it had been settled.
     pub corrected: u32,
     /// Groups that are in [`OTHER`].
     pub gathered: u64,
     settled: bool,
+    /// What rules look back at, once it is no longer shown.
+    past: Option<Past>,
 }
+
+/// The name of a group.
+type Group<'w> = &'w str;
 
 impl Window {
     /// Adds a session: one that was evaluated counts by how many it stands for, another one by why it was not.
@@ -86,9 +120,44 @@ impl Window {
         self.settled
     }
 
-    fn settle(&mut self, most: usize) {
-        self.total.settle();
-        for folds in self.groups.values_mut() {
+    /// How many sessions a group has (empty: all of them) and what a measure came to there; `None` where there is no such
+    /// group, or it is not kept.
+    pub fn read(&self, measure: &alerts::Measure, group: &str) -> Option<(u64, Part<'_>)> {
+        let Some(by) = measure.by.as_deref().filter(|_| !group.is_empty()) else {
+            return Some((self.total.sessions, past::part(&self.total, measure)));
+        };
+        if let Some(past) = &self.past {
+            return past.read(measure, group);
+        }
+        let fold = self.groups.get(by)?.get(group)?;
+        Some((fold.sessions, past::part(fold, measure)))
+    }
+
+    /// The groups of a division.
+    pub fn names<'w>(&'w self, by: &str) -> impl Iterator<Item = Group<'w>> + use<'w> {
+        let whole = self.groups.get(by).into_iter().flat_map(|folds| folds.keys().map(String::as_str));
+        whole.chain(self.past.as_ref().into_iter().flat_map({
+            let by = by.to_owned();
+            move |past| past.groups(&by)
+        }))
+    }
+
+    /// Lets go of all but what rules look back at.
+    fn fade(&mut self, wants: &[Want]) {
+        if self.past.is_none() {
+            self.past = Some(Past::of(self, wants));
+            self.groups = BTreeMap::new();
+        }
+    }
+
+    fn settle(&mut self, shape: &Shape) {
+        let most = shape.groups;
+        let merged = |by: Option<&str>, metric: &str| {
+            let is = |want: &&Want| want.measure.by.as_deref() == by && want.measure.metric == metric;
+            shape.wants.iter().filter(is).any(|want| want.merged)
+        };
+        self.total.settle(&|metric| merged(None, metric));
+        for (by, folds) in &mut self.groups {
             if folds.len() > most {
                 let mut names: Vec<(u64, String)> = folds.iter().map(|(name, f)| (f.sessions, name.clone())).collect();
                 names.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
@@ -101,7 +170,7 @@ impl Window {
                 }
                 folds.insert(OTHER.to_owned(), other);
             }
-            folds.values_mut().for_each(Fold::settle);
+            folds.values_mut().for_each(|fold| fold.settle(&|metric| merged(Some(by), metric)));
         }
         self.settled = true;
     }
@@ -124,8 +193,13 @@ pub type Name = (String, Millis);
 pub struct Windows {
     /// By suite; one that is not named has windows as they are without a word.
     shapes: BTreeMap<String, Shape>,
+    otherwise: Shape,
     windows: BTreeMap<Name, Window>,
     stale: BTreeSet<Name>,
+    /// Until when time has gone on.
+    now: Option<Millis>,
+    /// When the first session ended that is known of each suite.
+    since: BTreeMap<String, Millis>,
 }
 
 impl Windows {
@@ -134,9 +208,14 @@ impl Windows {
         Self { shapes, ..Self::default() }
     }
 
+    /// The same at a moment: what is too old to be kept then is not added.
+    pub fn at(shapes: BTreeMap<String, Shape>, now: Millis) -> Self {
+        Self { now: Some(now), ..Self::new(shapes) }
+    }
+
     /// How those of a suite are made.
-    pub fn shape(&self, suite: &str) -> Shape {
-        self.shapes.get(suite).cloned().unwrap_or_default()
+    pub fn shape(&self, suite: &str) -> &Shape {
+        self.shapes.get(suite).unwrap_or(&self.otherwise)
     }
 
     /// When the window of a time begins.
@@ -147,7 +226,11 @@ impl Windows {
 
     /// Adds a session that was not there before.
     pub fn add(&mut self, suite: &str, at: Millis, inclusion: f64, reason: Option<&str>, body: &Body) {
+        self.known_since(suite, at);
         let name = (suite.to_owned(), self.start(suite, at));
+        if self.now.is_some_and(|now| name.1.saturating_add(self.shape(suite).known()) <= now) {
+            return;
+        }
         let window = self.windows.entry(name.clone()).or_default();
         if window.settled {
             self.stale.insert(name);
@@ -169,39 +252,58 @@ impl Windows {
         self.stale.iter().map(|name| (name.clone(), (name.1, name.1 + self.shape(&name.0).every))).collect()
     }
 
-    /// Puts a window that was added up anew in place of what was known of it.
-    pub fn replace(&mut self, name: Name, mut window: Window) {
+    /// Puts a window that was added up anew in place of what was known of it. Whether it had been settled.
+    pub fn replace(&mut self, name: Name, mut window: Window) -> bool {
         self.stale.remove(&name);
+        let settled = self.windows.get(&name).is_some_and(Window::is_settled);
         if let Some(before) = self.windows.get(&name) {
             window.corrected = before.corrected + u32::from(before.settled);
             if before.settled {
-                window.settle(self.shapes.get(&name.0).cloned().unwrap_or_default().groups);
+                window.settle(self.shapes.get(&name.0).unwrap_or(&self.otherwise));
             }
         }
         self.windows.insert(name, window);
+        settled
     }
 
     /// Settles windows of which nothing more is expected, and forgets those that are kept for long enough. The names of
     /// those that were settled.
     pub fn advance(&mut self, now: Millis) -> Vec<Name> {
-        let shapes = &self.shapes;
-        let shape = |suite: &str| shapes.get(suite).cloned().unwrap_or_default();
-        let due = |name: &Name| {
-            let Shape { every, lag, .. } = shape(&name.0);
-            name.1.saturating_add(every).saturating_add(lag) <= now
-        };
-        let mut settled = Vec::new();
-        for (name, window) in self.windows.iter_mut().filter(|(name, window)| !window.settled && due(name)) {
-            // What is stale is settled when it has been added up.
-            if !self.stale.contains(name) {
-                window.settle(shape(&name.0).groups);
-                settled.push(name.clone());
-            }
-        }
-        self.windows.retain(|name, _| name.1.saturating_add(shape(&name.0).keep) > now);
+        self.now = Some(now);
+        let (shapes, otherwise) = (&self.shapes, &self.otherwise);
+        let shape = |suite: &str| shapes.get(suite).unwrap_or(otherwise);
+        self.windows.retain(|name, _| name.1.saturating_add(shape(&name.0).known()) > now);
         let windows = &self.windows;
         self.stale.retain(|name| windows.contains_key(name));
+        let mut settled = Vec::new();
+        for (name, window) in &mut self.windows {
+            let shape = shape(&name.0);
+            // What is stale is settled when it has been added up.
+            if self.stale.contains(name) {
+                continue;
+            }
+            if !window.settled && name.1.saturating_add(shape.every).saturating_add(shape.lag) <= now {
+                window.settle(shape);
+                settled.push(name.clone());
+            }
+            if window.settled && name.1.saturating_add(shape.keep) <= now {
+                window.fade(&shape.wants);
+            }
+        }
         settled
+    }
+
+    /// Says that a session of a suite is known that ended at a moment.
+    pub fn known_since(&mut self, suite: &str, at: Millis) {
+        match self.since.get_mut(suite) {
+            Some(since) => *since = at.min(*since),
+            None => drop(self.since.insert(suite.to_owned(), at)),
+        }
+    }
+
+    /// Since when sessions of a suite are known: what was before nobody can say, not even that it was nothing.
+    pub fn since(&self, suite: &str) -> Option<Millis> {
+        self.since.get(suite).copied()
     }
 
     /// The windows of a suite, oldest first.

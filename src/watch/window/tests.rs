@@ -21,7 +21,7 @@ fn body(agent: &str, status: Status) -> Body {
 }
 
 fn shape() -> Shape {
-    Shape { every: 100, lag: 50, keep: 1_000, groups: 2 }
+    Shape { every: 100, lag: 50, keep: 1_000, back: 0, wants: Vec::new(), groups: 2 }
 }
 
 #[test]
@@ -102,4 +102,88 @@ fn windows_go_when_they_are_old() {
     windows.changed("s", 5);
     windows.advance(1_000);
     assert_eq!((windows.len(), windows.stale().len()), (1, 0));
+}
+
+fn measure(metric: &str, stat: Option<&str>, by: Option<&str>) -> alerts::Measure {
+    let text = |text: &str| text.to_owned();
+    alerts::Measure { metric: text(metric), of: None, stat: stat.map(text), by: by.map(text) }
+}
+
+fn timed(agent: &str, ms: f64) -> Body {
+    Body { values: [("turn_ms".to_owned(), vec![ms])].into(), ..body(agent, Status::Pass) }
+}
+
+#[test]
+fn of_what_is_no_longer_shown_rules_are_answered_as_before() {
+    let wanted = measure("turn_ms", Some("mean"), Some("agent"));
+    let wants = vec![Want { measure: wanted.clone(), merged: false }];
+    let mut windows = Windows::new([("s".to_owned(), Shape { keep: 1_000, back: 5_000, wants, ..shape() })].into());
+    for n in 0..6 {
+        windows.add("s", 5, 0.5, None, &timed(if n % 2 == 0 { "a" } else { "b" }, f64::from(n)));
+    }
+    let told = |windows: &Windows| {
+        let (_, window) = windows.of("s").next().unwrap();
+        let mean = |group: &str| match window.read(&wanted, group) {
+            Some((sessions, Part::Metric(metric))) => Some((sessions, metric.mean(), metric.se())),
+            _ => None,
+        };
+        let names: Vec<String> = window.names("agent").map(str::to_owned).collect();
+        (mean(""), mean("a"), mean("b"), mean("c"), names, window.total.sessions)
+    };
+    windows.advance(200);
+    let before = told(&windows);
+    assert_eq!(before.1.map(|(n, mean, _)| (n, mean)), Some((3, Some(2.0))));
+    windows.advance(1_000);
+    assert_eq!(told(&windows), before);
+    let (_, window) = windows.of("s").next().unwrap();
+    assert!(window.groups.is_empty(), "what nobody asks for is let go of");
+    windows.advance(5_000);
+    assert!(windows.is_empty());
+    // What comes later still is no window any more.
+    windows.add("s", 5, 1.0, None, &timed("a", 1.0));
+    assert_eq!((windows.len(), windows.since("s")), (0, Some(5)));
+}
+
+#[test]
+fn percentiles_of_several_windows_are_those_of_all_their_values() {
+    let of = |merged: bool| {
+        let wants = vec![Want { measure: measure("turn_ms", Some("p95"), Some("agent")), merged }];
+        let mut windows = Windows::new([("s".to_owned(), Shape { wants, ..shape() })].into());
+        let mut all = Window::default();
+        for n in 0..200 {
+            let body = timed("a", f64::from(n * n));
+            windows.add("s", Millis::from(n), 1.0, None, &body);
+            all.add(1.0, None, &body);
+        }
+        windows.advance(400);
+        let mut sum = Measure::default();
+        let wanted = measure("turn_ms", Some("p95"), Some("agent"));
+        for (_, window) in windows.of("s") {
+            let Some((_, Part::Metric(part))) = window.read(&wanted, "a") else { panic!("a part") };
+            sum.merge(part);
+        }
+        (sum.quantiles(), all.groups["agent"]["a"].metrics["turn_ms"].quantiles())
+    };
+    let (merged, whole) = of(true);
+    assert!(merged.is_some());
+    assert_eq!(merged, whole);
+    assert_eq!(of(false).0, None, "single percentiles do not add up, and nothing is made of them");
+}
+
+#[test]
+fn a_window_that_is_no_longer_shown_is_corrected_too() {
+    let wanted = measure("turn_ms", Some("mean"), Some("agent"));
+    let wants = vec![Want { measure: wanted.clone(), merged: false }];
+    let mut windows = Windows::new([("s".to_owned(), Shape { keep: 1_000, back: 5_000, wants, ..shape() })].into());
+    windows.add("s", 5, 1.0, None, &timed("a", 1.0));
+    windows.advance(2_000);
+    windows.add("s", 6, 1.0, None, &timed("a", 3.0));
+    let (name, _) = windows.stale().remove(0);
+    let mut anew = Window::default();
+    [1.0, 3.0].iter().for_each(|ms| anew.add(1.0, None, &timed("a", *ms)));
+    windows.replace(name, anew);
+    windows.advance(2_001);
+    let (_, window) = windows.of("s").next().unwrap();
+    let Some((2, Part::Metric(metric))) = window.read(&wanted, "a") else { panic!("two sessions") };
+    assert_eq!((metric.mean(), window.groups.len(), window.corrected), (Some(2.0), 0, 1));
 }

@@ -56,10 +56,3 @@ fn two_do_not_watch_with_the_same_state_and_nothing_to_watch_is_a_mistake() {
     let said = project.seatrial(&["watch", "gone.toml", "--state", "x"]).code(2);
     assert!(said.err.contains("gone.toml"), "{}", said.err);
 }
-
-#[test]
-fn a_limit_that_would_not_be_kept_is_refused() {
-    let suite = format!("{}[watch.sample]\nmax_usd_per_day = 2.5\n", super::SUITE);
-    let project = Project::with(&suite, &["{}"]);
-    project.seatrial(&["watch", "suite.toml"]).code(2).complains("limit sessions instead");
-}

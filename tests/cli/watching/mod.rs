@@ -1,9 +1,13 @@
 //! Production, watched by a real process: what it knows is what a run knows, whoever is killed, and can be seen from outside.
 
 mod control;
+mod faults;
+mod judged;
 mod killed;
 mod outside;
+mod planned;
 mod process;
+mod quarantined;
 mod same;
 
 /// A suite whose agent has to say that it is ok.

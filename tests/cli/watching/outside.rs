@@ -41,7 +41,7 @@ fn the_demo_agent_is_watched_and_can_be_looked_at() {
 }
 
 /// A backend that takes one request after another; the bodies that it gets.
-fn backend(refuse: usize) -> (String, std::sync::mpsc::Receiver<Value>) {
+pub(super) fn backend(refuse: usize) -> (String, std::sync::mpsc::Receiver<Value>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
     let (sender, bodies) = channel();

@@ -135,3 +135,62 @@ fn telemetry_in_a_folder_becomes_sessions_whichever_file_it_stands_in() {
     assert_eq!(told.len(), 2);
     assert!(told.contains(&("one".to_owned(), "fail")) && told.contains(&("two".to_owned(), "pass")));
 }
+
+/// Checks that cannot do without a reference, of each kind.
+const EXPECTING: &str = r#"
+[[session]]
+id = "calls"
+check = "trajectory"
+mode = "in_order"
+
+[[session]]
+id = "facts"
+check = "facts"
+
+[[turn]]
+id = "answer"
+check = "contains"
+value = "{{ case.reference.answer }}"
+
+[[session]]
+id = "by-hand"
+check = "expr"
+expr = "case.reference.tools | length == 1"
+
+[[session]]
+id = "polite"
+check = "not_contains"
+value = "stupid"
+"#;
+
+#[test]
+fn a_check_that_needs_a_reference_is_skipped_where_there_is_none_and_asked_where_there_is_one() {
+    let without = r#"{"seatrial":1,"id":"without","turns":[{"user":"hi","reply":"done","spans":[{"kind":"tool","name":"search"}]}]}"#;
+    let with = r#"{"seatrial":1,"id":"with","reference":{"tools":[{"name":"book"}],"answer":"done"},"turns":[{"user":"hi","reply":"done","spans":[{"kind":"tool","name":"search"}]}]}"#;
+    let project = Project::with(EXPECTING, &[without, with]);
+    project.file("there/sessions.jsonl", format!("{without}\n{with}\n"));
+    let args = ["watch", "suite.toml", "--listen", "off", "--grpc", "off", "--from", "there", "--drain", "--json"];
+    project.seatrial(&args).code(0);
+    let rows = rows(&project, "s");
+    let said = |session: &str| {
+        let (_, body) = rows.iter().find(|(row, _)| row.watched.session == session).expect("it");
+        let said = body.checks.iter().map(|(check, said)| (check.as_str(), said.status.name(), said.reason.as_str()));
+        said.map(|(check, status, reason)| (check.to_owned(), status, reason.to_owned())).collect::<Vec<_>>()
+    };
+    let statuses =
+        |session: &str| said(session).into_iter().map(|(check, status, _)| (check, status)).collect::<BTreeMap<_, _>>();
+    let expected = |pairs: [(&str, &'static str); 5]| {
+        pairs.map(|(check, status)| (check.to_owned(), status)).into_iter().collect::<BTreeMap<_, _>>()
+    };
+    let skip =
+        expected([("answer", "skip"), ("by-hand", "skip"), ("calls", "skip"), ("facts", "skip"), ("polite", "pass")]);
+    assert_eq!(statuses("without"), skip);
+    let asked =
+        expected([("answer", "pass"), ("by-hand", "pass"), ("calls", "fail"), ("facts", "skip"), ("polite", "pass")]);
+    assert_eq!(statuses("with"), asked);
+    let (_, _, why) = said("without").into_iter().find(|(check, ..)| check == "calls").expect("it");
+    assert!(why.contains("`reference.tools`") && why.contains("nothing is expected"), "{why}");
+    // A run goes on saying that it could not be measured.
+    project.run();
+    assert_eq!(of_a_run(&project)[&("without".to_owned(), "calls".to_owned())], "error");
+}

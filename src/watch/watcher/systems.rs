@@ -1,0 +1,67 @@
+//! System checks, asked as windows are settled, and again where one of them was corrected.
+
+use super::{WatchError, Watcher, lock};
+use crate::ledger::Millis;
+use crate::watch::plan::{Plan, Watching};
+use crate::watch::system::{self, Rows};
+use crate::watch::window::Name;
+
+/// Windows that are looked at in a turn, of each suite: after a long time without a process, the newest.
+const MOST: usize = 64;
+
+/// A window's end at which the checks of a suite are asked, and how often they were before.
+type End<'p> = (&'p Watching, Millis, u64);
+
+impl Watcher {
+    /// Asks about all windows that were settled, and those that were corrected.
+    pub(super) fn ask_systems(&mut self) -> Result<(), WatchError> {
+        let plan = self.plan.clone();
+        let ends = self.ends(&plan);
+        for (watching, to, corrected) in ends {
+            let watch = &watching.suite.watch;
+            let over = watch.over.unwrap_or(watch.every);
+            let from = to.saturating_sub(Millis::try_from(over.as_millis()).unwrap_or(Millis::MAX));
+            let name = watching.suite.name.clone();
+            let this = &*self;
+            let rows: &mut Rows<'_, WatchError> = &mut |each| this.rows(&name, (from, to), &mut |_, known| each(known));
+            let Some((mut asked, panicked)) = system::ask(watching, (from, to), rows)? else { continue };
+            asked.corrected = corrected;
+            self.shared.metrics.panics.inc_by(panicked.into());
+            if corrected == 0 {
+                for (check, finding) in &asked.checks {
+                    self.shared.metrics.verdict(&name, check, finding.status);
+                }
+            }
+            let kept = self.systems.put(asked).err();
+            self.shared.trouble("system checks", kept.map(|why| format!("what they say could not be put down: {why}")));
+        }
+        self.corrected.clear();
+        *lock(&self.shared.systems) = self.systems.latest().clone();
+        Ok(())
+    }
+
+    /// At which ends which suites are asked, in the order of time.
+    fn ends<'p>(&self, plan: &'p Plan) -> Vec<End<'p>> {
+        let windows = lock(&self.shared.windows);
+        let mut ends: Vec<End<'p>> = Vec::new();
+        for watching in plan.suites.iter().filter(|watching| watching.has_systems()) {
+            let suite = &watching.suite.name;
+            let every = windows.shape(suite).every;
+            let of = |names: &[Name]| -> Vec<Millis> {
+                names.iter().filter(|(name, _)| name == suite).map(|(_, start)| start.saturating_add(every)).collect()
+            };
+            let mut new = of(&self.settled);
+            new.retain(|to| !self.systems.knows(suite, *to));
+            new.sort_unstable();
+            // Nobody was there: of the time before, the newest window is enough.
+            let most = if self.systems.latest().contains_key(suite) { MOST } else { 1 };
+            ends.extend(new.into_iter().rev().take(most).map(|to| (watching, to, 0)));
+            for to in of(&self.corrected) {
+                let known = windows.of(suite).find(|(start, _)| start.saturating_add(every) == to);
+                ends.extend(known.map(|(_, window)| (watching, to, u64::from(window.corrected))));
+            }
+        }
+        ends.sort_by_key(|(_, to, _)| *to);
+        ends
+    }
+}
