@@ -243,6 +243,7 @@ fn suite(path: &Path) -> Result<Suite, String> {
         redact: &Default::default(),
         sessions: None,
         place: seatrial::suite::RunsIn::Gate,
+        every: None,
     };
     let loaded = load(&[file], &env).map_err(|problems| problems.render(false))?;
     Ok(loaded.suites.into_iter().next().unwrap())

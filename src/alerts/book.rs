@@ -455,14 +455,12 @@ mod tests {
         impl Readings for Passing {
             fn read(&self, _: &Measure, group: &str, from: Millis, to: Millis) -> Reading {
                 match group.parse::<i64>() {
-                    Ok(n) if from <= AT + n * EVERY - 1 && AT + n * EVERY - 1 < to => {
-                        Reading::Measured(super::super::Number {
-                            value: 0.9,
-                            n: 30,
-                            counts: Some((27.0, 30.0)),
-                            se: None,
-                        })
-                    }
+                    Ok(n) if from < AT + n * EVERY && AT + n * EVERY <= to => Reading::Measured(super::super::Number {
+                        value: 0.9,
+                        n: 30,
+                        counts: Some((27.0, 30.0)),
+                        se: None,
+                    }),
                     _ => Reading::Nothing,
                 }
             }

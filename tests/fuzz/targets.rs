@@ -102,6 +102,7 @@ fn load(path: PathBuf) -> Vec<Suite> {
         redact: &Default::default(),
         sessions: None,
         place: seatrial::suite::RunsIn::Gate,
+        every: None,
     };
     match load::load(&[path], &env) {
         Ok(loaded) => {

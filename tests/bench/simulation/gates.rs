@@ -37,6 +37,7 @@ impl Gate {
             redact: &Default::default(),
             sessions: None,
             place: seatrial::suite::RunsIn::Gate,
+            every: None,
         };
         let loaded = load::load(&[path], &env).map_err(|problems| problems.render(false)).expect("a suite");
         let plan = Planned::new(&loaded.suites[0], None).expect("a plan").plan;

@@ -153,6 +153,10 @@ impl Readings for Both {
         if group == "2" { self.1.read(measure, group, from, to) } else { self.0.read(measure, group, from, to) }
     }
 
+    fn since(&self) -> i64 {
+        BEGIN
+    }
+
     fn every(&self) -> i64 {
         EVERY
     }
@@ -175,6 +179,10 @@ impl Readings for Healthy {
             Some("sum") => number(sum, None, Some((n * (squares / n)).sqrt())),
             Some(_) => number(sum / n, None, Some(((squares / n - (sum / n).powi(2)).max(0.0) / n).sqrt())),
         }
+    }
+
+    fn since(&self) -> i64 {
+        BEGIN
     }
 
     fn every(&self) -> i64 {
@@ -202,6 +210,7 @@ fn alert(keys: &str) -> Alert {
         redact: &Default::default(),
         sessions: None,
         place: RunsIn::Watch,
+        every: None,
     };
     let loaded = load::load(&[path], &env).map_err(|problems| problems.render(false)).expect("a suite");
     loaded.suites[0].watch.alerts[0].clone()
