@@ -7,8 +7,9 @@ use crate::suite::schema::docs::{struct_doc, table_docs};
 use crate::suite::settings::notify;
 
 /// The tables of a suite that are about watching.
-const TABLES: [&str; 7] = [
+const TABLES: [&str; 8] = [
     "[watch]",
+    "[watch.quarantine]",
     "[watch.sample]",
     "keep of [watch.sample]",
     "[[watch.sample.stratum]]",

@@ -35,6 +35,16 @@ pub struct Args {
     /// Take the answers of models from the evidence of an earlier run and ask nobody: what is not there is an error.
     #[arg(long, value_name = "RUN", conflicts_with = "resume")]
     evidence: Option<PathBuf>,
+    /// Whoever asks has no end: nothing is looked up in a cache, or kept in one.
+    #[arg(skip)]
+    lasting: bool,
+}
+
+impl Args {
+    /// Those of whoever has no end.
+    pub fn lasting() -> Self {
+        Self { lasting: true, ..Self::default() }
+    }
 }
 
 /// What the settings let a run spend.
@@ -88,7 +98,8 @@ pub fn prepare(
                  raise the limit (`ulimit -n`), or set a lower `concurrency` for the models"
             ));
         }
-        let path = context.settings.cache.value.as_ref().map(|path| context.cwd.join(path));
+        let cached = context.settings.cache.value.as_ref().filter(|_| !args.lasting);
+        let path = cached.map(|path| context.cwd.join(path));
         match path.map(|path| runtime.block_on(Cache::open(&path))).transpose() {
             Ok(opened) => cache = opened,
             Err(why) => wrong.push(format!("{why}; delete the file, or run with `--cache off`")),

@@ -85,7 +85,7 @@ pub fn outside(plan: &Plan, context: &Context, state: &Path) -> Result<Outside, 
     // Where money is limited it has to be known what an answer costs, or may cost at most.
     let limits = Limits { cost: limited.then_some(NanoUsd(i64::MAX)), tokens: None };
     let prepared =
-        asking::prepare(&planned, &asking::Args::default(), context, net::budget::Budget::new(limits), &STOP)?;
+        asking::prepare(&planned, &asking::Args::lasting(), context, net::budget::Budget::new(limits), &STOP)?;
     let settings = &context.settings;
     if prepared.is_some() && !limited && (settings.max_cost_usd.value.is_some() || settings.max_tokens.value.is_some())
     {

@@ -102,6 +102,7 @@ const TABLES: &[(&str, &str)] = &[
     ("[redact]", "/redact"),
     ("[review]", "/review"),
     ("[watch]", "/watch"),
+    ("[watch.quarantine]", "/watch/properties/quarantine"),
     ("[watch.sample]", "/watch/properties/sample"),
     ("keep of [watch.sample]", "/watch/properties/sample/properties/keep"),
     ("[[watch.sample.stratum]]", "/watch/properties/sample/properties/stratum/items"),

@@ -60,9 +60,10 @@ fn a_judge_says_of_production_what_it_says_in_a_run() {
     assert_eq!((&check["pass"], &check["fail"], stub.count()), (&Value::from(2), &Value::from(1), 3));
     let evidence = std::fs::read_to_string(project.path("watch/evidence.jsonl")).expect("evidence");
     assert_eq!(evidence.matches("\"source\":\"asked\"").count(), 3);
-    // What is known is not asked again.
+    // What is known is not asked again, and nothing is kept but what may be read.
     watch(&project).code(0);
     assert_eq!(stub.count(), 3);
+    assert!(!project.path(".seatrial/cache.db").exists());
 }
 
 #[test]

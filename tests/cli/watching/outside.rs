@@ -40,6 +40,34 @@ fn the_demo_agent_is_watched_and_can_be_looked_at() {
     assert!(!metrics.contains("in-baggage"), "no id is a label: {metrics}");
 }
 
+#[test]
+fn what_fires_is_spent_and_fails_most_can_be_seen() {
+    let suite = format!(
+        "{}[[system]]\nid = \"most-are-well\"\ncheck = \"pass_rate\"\nof = \"says\"\nmin = 0.9\n\
+         [watch]\nlate = \"0s\"\nover = \"1m\"\nevery = \"1s\"\n[watch.sample]\nmax_sessions_per_day = 1000\n\
+         [[alert]]\nname = \"says-no\"\nkind = \"threshold\"\nof = \"says\"\nmax = 0.5\nmin_count = 1\nby = \"agent\"\n",
+        super::SUITE
+    );
+    let project = Project::with(&suite, &["{}"]);
+    let watch = Watch::start(&project, &["--idle", "200ms"]);
+    assert_eq!(watch.send(&super::turn("a", 1, "no")), 200);
+    watch.until("seatrial_watch_alerts_firing{suite=\"s\",alert=\"says-no\",severity=\"warning\"} 1.0");
+    watch.until("seatrial_watch_system_status{suite=\"s\",check=\"most-are-well\",status=\"fail\"} 1.0");
+    watch.until("seatrial_watch_budget_spent{suite=\"s\",what=\"sessions\",per=\"day\"} 1.0");
+    watch.until("seatrial_watch_window_failed_sessions{suite=\"s\",by=\"agent\",group=\"desk\"} 1.0");
+    let (_, _, page) = watch.look("/");
+    for part in
+        ["says-no", "fires", "most-are-well", "over 1m up to", "1.000 of 1000 sessions this day", "fails most", "desk"]
+    {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+    watch.kill();
+    // What system checks said is there for whoever comes next, and for whoever reads the file.
+    let said = std::fs::read_to_string(project.path("watch/system.jsonl")).expect("a file");
+    let first: Value = serde_json::from_str(said.lines().next().expect("a line")).expect("JSON");
+    assert_eq!((&first["checks"]["most-are-well"]["status"], &first["sessions"]), (&json!("fail"), &json!(1)));
+}
+
 /// A backend that takes one request after another; the bodies that it gets.
 pub(super) fn backend(refuse: usize) -> (String, std::sync::mpsc::Receiver<Value>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");

@@ -57,3 +57,20 @@ fn what_could_never_be_put_there_is_refused() {
         assert!(said.err.contains(part), "{part}: {}", said.err);
     }
 }
+
+#[cfg(unix)]
+#[test]
+fn whoever_is_named_when_settings_are_read_again_is_told_from_then_on() {
+    let project = Project::with(super::SUITE, &["{}"]);
+    let watch = Watch::start(&project, &["--idle", "200ms"]);
+    let (url, told) = backend(0);
+    project.file("seatrial.toml", format!("[notify.kill-switch]\nkind = \"slack\"\nurl = \"{url}/stop\"\n"));
+    let head = "[suite]\nname = \"s\"\n[recorded]\npaths = [\"sessions.jsonl\"]\n";
+    project.file("suite.toml", format!("{head}{SUITE}"));
+    watch.signal("-HUP");
+    watch.until("seatrial_watch_reloads_total{result=\"taken\"} 1");
+    assert_eq!(watch.send(&super::turn("risky", 1, "Write to ann@example.com.")), 200);
+    let notice = told.recv_timeout(Duration::from_secs(60)).expect("a notice").to_string();
+    assert!(notice.contains("risky"), "{notice}");
+    watch.until("seatrial_watch_notices_total{result=\"sent\"} 1");
+}
