@@ -7,8 +7,9 @@ use jsonschema::Validator;
 use serde_json::Value;
 
 use super::build::Build;
-use super::light::{Light, Lights};
+use super::light::Lights;
 use super::text::quote;
+use crate::model::json::tape::Node;
 use crate::model::{Evidence, Finding};
 
 /// How many errors a reason lists.
@@ -86,12 +87,11 @@ impl Conform {
         }
     }
 
-    /// Whether a text is JSON that plainly conforms. `false` says nothing: it may be JSON that has to be looked at as a
-    /// whole.
+    /// Whether a value plainly conforms. `false` says nothing: it may have to be looked at as a whole.
     ///
     /// Nearly all texts conform, and to say so takes a fraction of what it takes to build a value and to look for errors.
-    pub fn plainly(&self, text: &str) -> bool {
-        Light::read(text).is_some_and(|value| self.light.is_valid(&value))
+    pub fn plainly(&self, value: Node<'_>) -> bool {
+        self.light.is_valid(value)
     }
 
     /// Passes when the value conforms; else lists the first errors, with a pointer to each under `place`.

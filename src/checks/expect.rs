@@ -9,8 +9,9 @@ use std::sync::OnceLock;
 
 use serde_json::Value;
 
-use super::light::Light;
 use super::matcher::Matcher;
+use crate::model::json::Tape;
+use crate::model::json::tape::Node;
 use crate::model::{Payload, Reference, Text, json};
 
 /// What is expected. Per key: absent is not empty.
@@ -40,6 +41,7 @@ pub struct ExpectedCall {
 #[derive(Debug, Clone)]
 pub struct ExpectedArgs {
     recorded: Option<Box<str>>,
+    tape: OnceLock<Option<Tape>>,
     matcher: OnceLock<Matcher>,
 }
 
@@ -47,9 +49,16 @@ impl ExpectedArgs {
     /// Those that a recording expects.
     fn recorded(args: &Payload<'_>) -> Self {
         match args.is_json() {
-            true => Self { recorded: Some(args.as_str().into()), matcher: OnceLock::new() },
+            true => Self { recorded: Some(args.as_str().into()), tape: OnceLock::new(), matcher: OnceLock::new() },
             false => Matcher::Equals(parsed(args.as_str())).into(),
         }
+    }
+
+    /// Those of a recording, for whoever only looks at them.
+    pub fn light(&self) -> Option<Node<'_>> {
+        let recorded = self.recorded.as_deref()?;
+        let tape = self.tape.get_or_init(|| Tape::read(recorded));
+        tape.as_ref().map(|tape| tape.root(recorded))
     }
 
     /// Whether arguments are so plainly those expected that nothing has to be parsed. `false` says nothing.
@@ -60,15 +69,14 @@ impl ExpectedArgs {
 
 impl From<Matcher> for ExpectedArgs {
     fn from(matcher: Matcher) -> Self {
-        Self { recorded: None, matcher: matcher.into() }
+        Self { recorded: None, tape: OnceLock::new(), matcher: matcher.into() }
     }
 }
 
 /// As the matcher is written.
 impl fmt::Display for ExpectedArgs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let recorded = self.recorded.as_deref().filter(|_| self.matcher.get().is_none());
-        match recorded.and_then(Light::read) {
+        match self.light() {
             Some(light) => light.fmt(f),
             None => (**self).fmt(f),
         }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::peek::{Shape, shape};
 use super::{Decode, Decoder, Format, Head, Layout, json_layout, wire};
-use crate::model::json::Texts;
+use crate::model::json::{self, Texts};
 use crate::model::{LeftOut, Problem, Session};
 
 /// The version of the format that this build writes, and the newest that it reads.
@@ -145,9 +145,9 @@ pub fn write(session: &Session<'_>, out: &mut impl io::Write) -> io::Result<()> 
         session: &'s Session<'a>,
     }
     let mut line = match session.schema {
-        Some(VERSION) => serde_json::to_vec(session)?,
-        None => serde_json::to_vec(&Line { seatrial: VERSION, session })?,
-        Some(_) => serde_json::to_vec(&Session { schema: Some(VERSION), ..session.clone() })?,
+        Some(VERSION) => json::to_vec(session)?,
+        None => json::to_vec(&Line { seatrial: VERSION, session })?,
+        Some(_) => json::to_vec(&Session { schema: Some(VERSION), ..session.clone() })?,
     };
     // Payloads are written as they were recorded, line breaks between their tokens included. Inside of JSON strings
     // there are none: they are escaped there.

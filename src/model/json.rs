@@ -1,16 +1,19 @@
 //! JSON as a reader understands it: its layout says nothing, and numbers compare as numbers.
 
 mod alike;
+mod back;
 pub mod canonical;
 mod front;
+pub mod tape;
 mod texts;
 pub mod view;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Number, Value};
 
 pub use alike::plainly_alike;
 use front::{STEP, special};
+pub use tape::Tape;
 pub use texts::Texts;
 
 /// The name under which a newtype structure asks for a value as it is: a string as its text, anything else as the bytes
@@ -33,6 +36,24 @@ pub fn read<'de, T: Deserialize<'de>>(text: &'de str) -> serde_json::Result<T> {
 /// Those of serde_json.
 pub fn read_in<'de, T: Deserialize<'de>>(text: &'de str, texts: &'de Texts) -> serde_json::Result<T> {
     front::read_in(text, texts).map_or_else(|| serde_json::from_str(text), Ok)
+}
+
+/// Appends a value as JSON without white space, as `serde_json::to_writer` writes it, and faster where texts are long.
+///
+/// # Errors
+/// Those of serde_json; what was written up to there stays.
+pub fn write<T: Serialize + ?Sized>(value: &T, out: &mut Vec<u8>) -> serde_json::Result<()> {
+    back::write(value, out)
+}
+
+/// A value as JSON without white space, as `serde_json::to_vec` gives it.
+///
+/// # Errors
+/// Those of serde_json.
+pub fn to_vec<T: Serialize + ?Sized>(value: &T) -> serde_json::Result<Vec<u8>> {
+    let mut out = Vec::with_capacity(128);
+    back::write(value, &mut out)?;
+    Ok(out)
 }
 
 /// Appends the JSON text without the white space between its tokens. `text` must be valid JSON.
@@ -101,7 +122,8 @@ fn integer(n: &Number) -> Option<i128> {
     n.as_f64().filter(|f| f.fract() == 0.0 && f.abs() < 8.5e37).map(|f| f as i128)
 }
 
-fn numbers_equal(x: &Number, y: &Number) -> bool {
+/// Whether two numbers are equal by mathematical value.
+pub fn numbers_equal(x: &Number, y: &Number) -> bool {
     match (integer(x), integer(y)) {
         (Some(a), Some(b)) => a == b,
         (None, None) => x.as_f64() == y.as_f64(),

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use super::against::Against;
 use crate::eval::event::Ordinal;
+use crate::model::json;
 use crate::redact::Redacted;
 
 /// The file of sessions.
@@ -159,7 +160,7 @@ impl Keeper for Writer {
         let bytes = (self.offset, entry.packed.len() as u64);
         let place =
             Place { suite, at, bytes, passed: entry.passed, review: entry.review, against: entry.against.clone() };
-        let mut line = serde_json::to_vec(&place)?;
+        let mut line = json::to_vec(&place)?;
         line.push(b'\n');
         self.indexed += line.len() as u64;
         if self.is_kept(&place) {

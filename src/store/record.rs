@@ -28,7 +28,7 @@ pub fn volatile<T: Serialize>(out: &mut Vec<u8>, name: &str, value: &Redacted<T>
 fn write<T: Serialize>(out: &mut Vec<u8>, key: &str, name: &str, value: &T) -> io::Result<()> {
     write!(out, "{{\"{key}\":\"{name}\"")?;
     let brace = out.len();
-    serde_json::to_writer(&mut *out, value)?;
+    json::write(value, out)?;
     // The fields' own opening brace becomes the comma after the tag.
     out[brace] = b',';
     out.push(b'\n');
@@ -82,7 +82,7 @@ pub fn session(out: &mut Vec<u8>, event: &Redacted<SessionEvent<'_>>) -> io::Res
     out.push(b']');
     if !event.row.is_empty() {
         out.extend_from_slice(b",\"row\":");
-        serde_json::to_writer(&mut *out, &event.row)?;
+        json::write(&event.row, out)?;
     }
     out.extend_from_slice(b"}\n");
     details.push(b']');
@@ -92,15 +92,15 @@ pub fn session(out: &mut Vec<u8>, event: &Redacted<SessionEvent<'_>>) -> io::Res
 /// Writes a verdict as serde does. Nearly all are plain passes, of which only two numbers differ.
 fn verdict(out: &mut Vec<u8>, verdict: &Verdict) -> io::Result<()> {
     let Tally { pass, fail: 0, error: 0, held: 0, skip: 0 } = verdict.subjects else {
-        return Ok(serde_json::to_writer(out, verdict)?);
+        return Ok(json::write(verdict, out)?);
     };
     if !verdict.is_plain() || pass == 0 || verdict.score != Some(1.0) || verdict.confidence != 1.0 {
-        return Ok(serde_json::to_writer(out, verdict)?);
+        return Ok(json::write(verdict, out)?);
     }
     out.extend_from_slice(b"{\"check\":");
-    serde_json::to_writer(&mut *out, &verdict.check)?;
+    json::write(&verdict.check, out)?;
     out.extend_from_slice(b",\"status\":\"pass\",\"subjects\":{\"pass\":");
-    serde_json::to_writer(&mut *out, &pass)?;
+    json::write(&pass, out)?;
     out.extend_from_slice(b"},\"score\":1.0}");
     Ok(())
 }
@@ -111,7 +111,7 @@ fn verdict(out: &mut Vec<u8>, verdict: &Verdict) -> io::Result<()> {
 /// What cannot be JSON.
 pub fn details(event: &SessionEvent<'_>) -> io::Result<Vec<u8>> {
     let verdicts: Vec<_> = event.verdicts.iter().filter(|v| !v.is_plain()).collect();
-    Ok(serde_json::to_vec(&verdicts)?)
+    Ok(json::to_vec(&verdicts)?)
 }
 
 /// What went wrong with a record.

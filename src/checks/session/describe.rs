@@ -5,8 +5,10 @@ use std::fmt::{self, Write};
 
 use serde_json::Value;
 
+use super::plain;
 use crate::checks::expect::{ExpectedArgs, ExpectedCall};
 use crate::checks::matcher::{ArgsMode, Argument, Matcher};
+use crate::model::json::tape::{Kind, Node};
 use crate::model::{Evidence, Field, Session, Span};
 
 use crate::checks::subject::Scope;
@@ -158,9 +160,16 @@ pub fn add_list(text: &mut String, calls: impl ExactSizeIterator<Item = impl fmt
 pub struct Difference<'d> {
     key: &'d str,
     /// `None` when the argument is not expected at all.
-    expected: Option<Argument<'d>>,
+    expected: Option<Shown<'d>>,
     /// `None` when it is absent.
-    actual: Option<&'d Value>,
+    actual: Option<Shown<'d>>,
+}
+
+/// An argument, expected or made.
+enum Shown<'d> {
+    Argument(Argument<'d>),
+    Value(&'d Value),
+    Light(Node<'d>),
 }
 
 impl<'d> Difference<'d> {
@@ -169,18 +178,46 @@ impl<'d> Difference<'d> {
         let (object, arguments) = (actual.as_object()?, expected.arguments()?);
         let differs = arguments.iter().find(|(key, wanted)| !wanted.agrees(object.get(*key), mode));
         if let Some(&(key, wanted)) = differs {
-            return Some(Self { key, expected: Some(wanted), actual: object.get(key) });
+            return Some(Self {
+                key,
+                expected: Some(Shown::Argument(wanted)),
+                actual: object.get(key).map(Shown::Value),
+            });
         }
         if !matches!(mode, ArgsMode::Exact | ArgsMode::Subset) {
             return None;
         }
         let (key, actual) = object.iter().find(|(key, _)| arguments.iter().all(|(k, _)| k != key))?;
-        Some(Self { key, expected: None, actual: Some(actual) })
+        Some(Self { key, expected: None, actual: Some(Shown::Value(actual)) })
+    }
+
+    /// The same of arguments as they were recorded, on both sides.
+    pub fn between(expected: Node<'d>, actual: Node<'d>, mode: ArgsMode) -> Option<Self> {
+        let (Kind::Object(mut wanted), Kind::Object(mut made)) = (expected.kind(), actual.kind()) else { return None };
+        if let Some((key, value)) = wanted.find(|(key, value)| !plain::agrees(*value, actual.member(key), mode)) {
+            let actual = actual.member(key).map(Shown::Light);
+            return Some(Self { key, expected: Some(Shown::Light(value)), actual });
+        }
+        if !matches!(mode, ArgsMode::Exact | ArgsMode::Subset) {
+            return None;
+        }
+        let (key, actual) = made.find(|(key, _)| expected.member(key).is_none())?;
+        Some(Self { key, expected: None, actual: Some(Shown::Light(actual)) })
     }
 
     /// The JSON pointer of the argument in the call's arguments; `None` when it is absent there.
     pub fn pointer(&self) -> Option<String> {
-        self.actual.map(|_| format!("/{}", self.key.replace('~', "~0").replace('/', "~1")))
+        self.actual.as_ref().map(|_| format!("/{}", self.key.replace('~', "~0").replace('/', "~1")))
+    }
+}
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Argument(argument) => argument.fmt(f),
+            Self::Value(value) => value.fmt(f),
+            Self::Light(light) => light.fmt(f),
+        }
     }
 }
 
@@ -190,7 +227,7 @@ impl fmt::Display for Difference<'_> {
             return write!(f, "argument `{}` is not expected", clip(self.key, ARGS));
         };
         write!(f, "argument `{}`: expected {}, ", self.key, short(expected, ARGS))?;
-        match self.actual {
+        match &self.actual {
             Some(actual) => write!(f, "got {}", short(actual, ARGS)),
             None => f.write_str("it is absent"),
         }

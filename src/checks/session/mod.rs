@@ -8,6 +8,7 @@ pub mod escalated;
 pub mod facts;
 pub mod memory;
 pub mod order;
+mod plain;
 pub mod rating;
 pub mod repeat;
 pub mod reward;

@@ -7,12 +7,14 @@ use serde::Deserialize;
 
 use super::assign::{Classes, Grid};
 use super::describe::{self, Difference};
+use super::plain;
 use crate::checks::build::{Build, Example, Params};
 use crate::checks::expect::{ExpectedCall, Wanted};
 use crate::checks::matcher::ArgsMode;
 use crate::checks::subject::Scope;
 use crate::checks::withheld::{Parts, Reads};
 use crate::checks::{Compiled, ScopeCheck};
+use crate::model::json::tape::Node;
 use crate::model::{Evidence, Field, Finding, Level, Span, SpanStatus};
 
 /// The agent's tool calls against those of the reference (of the turn's own reference at turn level).
@@ -183,18 +185,26 @@ impl<'p> Pair<'p> {
 
     /// Whether a call that was made matches one that is expected. `unknown` is what is assumed of arguments that
     /// were not recorded.
-    fn matches(&self, expected: usize, made: usize, unknown: bool) -> bool {
-        let (expected, (_, span)) = (&self.reference[expected], self.calls[made]);
+    fn matches(&self, row: usize, made: usize, unknown: bool) -> bool {
+        let (expected, (_, span)) = (&self.reference[row], self.calls[made]);
         if span.name != expected.name.as_str() {
             return false;
         }
         let mode = self.mode_for(&expected.name);
         let Some(args) = expected.args.as_ref().filter(|_| mode != ArgsMode::Ignore) else { return true };
-        match &span.input {
-            None => unknown,
-            // What is equal matches in every mode.
-            Some(input) => args.plainly(input) || input.json().is_some_and(|value| args.matches_args(value, mode)),
-        }
+        let Some(input) = &span.input else { return unknown };
+        // What is equal matches in every mode.
+        args.plainly(input)
+            || match self.plain(row, made) {
+                Some((wanted, made)) => plain::matches(wanted, made, mode),
+                None => input.json().is_some_and(|value| args.matches_args(value, mode)),
+            }
+    }
+
+    /// The arguments of both, where they can be compared as they were recorded.
+    fn plain(&self, expected: usize, made: usize) -> Option<(Node<'p>, Node<'p>)> {
+        let wanted = self.reference[expected].args.as_ref()?.light()?;
+        Some((wanted, self.calls[made].1.input.as_ref()?.light()?))
     }
 
     fn grid(&self, unknown: bool) -> Option<Grid<'_>> {
@@ -326,12 +336,12 @@ impl Pair<'_> {
     fn exact_difference(&self, grid: &Grid<'_>) -> (String, Vec<Evidence>) {
         let (r, a) = (self.reference.len(), self.calls.len());
         let differs = |i: &usize| *i >= r || !grid.matches(*i, *i);
-        let evidence = (0..a).filter(differs).take(EVIDENCE).map(|i| self.evidence(self.reference.get(i), i)).collect();
+        let evidence = (0..a).filter(differs).take(EVIDENCE).map(|i| self.evidence(Some(i), i)).collect();
         let first = (0..r.min(a)).find(differs).unwrap_or(r.min(a));
-        let text = match (self.reference.get(first), first < a) {
-            (Some(expected), true) => format!("call {}: {}", first + 1, self.between(expected, first)),
-            (Some(expected), false) => self.missing(first, expected),
-            (None, _) => self.unexpected(first),
+        let text = match (first < r, first < a) {
+            (true, true) => format!("call {}: {}", first + 1, self.between(first, first)),
+            (true, false) => self.missing(first),
+            (false, _) => self.unexpected(first),
         };
         (text, evidence)
     }
@@ -344,14 +354,13 @@ impl Pair<'_> {
         let place = if after == 0 { String::new() } else { format!(" after call {after}") };
         match ((after..self.calls.len()).find(same_name), (0..after).rev().find(|&c| grid.matches(row, c))) {
             (Some(near), _) => (
-                format!("{}{place}; call {}: {}", self.missing(row, expected), near + 1, self.between(expected, near)),
-                vec![self.evidence(Some(expected), near)],
+                format!("{}{place}; call {}: {}", self.missing(row), near + 1, self.between(row, near)),
+                vec![self.evidence(Some(row), near)],
             ),
-            (None, Some(early)) => (
-                format!("{}{place}; call {} comes too early", self.missing(row, expected), early + 1),
-                vec![self.whole(early)],
-            ),
-            (None, None) => (format!("{}{place}", self.missing(row, expected)), Vec::new()),
+            (None, Some(early)) => {
+                (format!("{}{place}; call {} comes too early", self.missing(row), early + 1), vec![self.whole(early)])
+            }
+            (None, None) => (format!("{}{place}", self.missing(row)), Vec::new()),
         }
     }
 
@@ -362,19 +371,19 @@ impl Pair<'_> {
         let spare: Vec<usize> = (0..self.calls.len()).filter(|&c| free[c]).collect();
         let counterpart = |call: usize| {
             let same_name = |r: &usize| self.calls[call].1.name == self.reference[*r].name.as_str();
-            (0..self.reference.len()).filter(|&r| assigned[r].is_none()).find(same_name).map(|r| &self.reference[r])
+            (0..self.reference.len()).filter(|&r| assigned[r].is_none()).find(same_name)
         };
         let missing = (0..assigned.len()).find(|&r| assigned[r].is_none() && self.rule.mode != Mode::Subset);
         let text = match missing {
             Some(row) => {
                 let expected = &self.reference[row];
                 let near = spare.iter().find(|&&c| self.calls[c].1.name == expected.name.as_str());
-                let near = near.map(|&c| format!("; call {}: {}", c + 1, self.between(expected, c)));
-                format!("{}{}", self.missing(row, expected), near.unwrap_or_default())
+                let near = near.map(|&c| format!("; call {}: {}", c + 1, self.between(row, c)));
+                format!("{}{}", self.missing(row), near.unwrap_or_default())
             }
             None => match spare.first() {
                 Some(&call) => match counterpart(call) {
-                    Some(expected) => format!("call {}: {}", call + 1, self.between(expected, call)),
+                    Some(row) => format!("call {}: {}", call + 1, self.between(row, call)),
                     None => self.unexpected(call),
                 },
                 None => String::new(),
@@ -386,12 +395,13 @@ impl Pair<'_> {
         (text, pointed.take(EVIDENCE).map(|(c, near)| self.evidence(near, c)).collect())
     }
 
-    fn missing(&self, row: usize, expected: &ExpectedCall) -> String {
-        format!(
-            "expected call {}, {}, was not made",
-            row + 1,
-            describe::wanted(expected, self.mode_for(&expected.name))
-        )
+    fn wanted(&self, row: usize) -> describe::Call<'_> {
+        let call = &self.reference[row];
+        describe::wanted(call, self.mode_for(&call.name))
+    }
+
+    fn missing(&self, row: usize) -> String {
+        format!("expected call {}, {}, was not made", row + 1, self.wanted(row))
     }
 
     fn unexpected(&self, call: usize) -> String {
@@ -399,29 +409,36 @@ impl Pair<'_> {
     }
 
     /// In what a call differs from an expected one.
-    fn between(&self, expected: &ExpectedCall, call: usize) -> String {
-        let span = self.calls[call].1;
-        let mode = self.mode_for(&expected.name);
-        let plain = || format!("expected {}, got {}", describe::wanted(expected, mode), describe::made(span));
-        let (Some(args), Some(input)) = (&expected.args, &span.input) else { return plain() };
+    fn between(&self, row: usize, call: usize) -> String {
+        let (expected, span) = (&self.reference[row], self.calls[call].1);
+        let plain = || format!("expected {}, got {}", self.wanted(row), describe::made(span));
+        let (Some(_), Some(input)) = (&expected.args, &span.input) else { return plain() };
         if span.name != expected.name.as_str() {
             return plain();
         }
-        match input.json() {
-            None => format!("the arguments of {} are not valid JSON", describe::made(span)),
-            Some(value) => Difference::find(args, value, mode)
-                .map_or_else(plain, |difference| format!("{}: {difference}", describe::clip(&span.name, 80))),
+        if self.plain(row, call).is_none() && input.json().is_none() {
+            return format!("the arguments of {} are not valid JSON", describe::made(span));
         }
+        let difference = self.difference(row, call);
+        difference.map_or_else(plain, |difference| format!("{}: {difference}", describe::clip(&span.name, 80)))
     }
 
-    fn evidence(&self, expected: Option<&ExpectedCall>, call: usize) -> Evidence {
-        let (ordinal, span) = self.calls[call];
-        let Some(expected) = expected.filter(|e| span.name == e.name.as_str()) else { return self.whole(call) };
-        let evidence = Evidence::span(ordinal, Field::Input);
-        let value = span.input.as_ref().and_then(|p| p.json());
+    /// The first argument in which a call differs from an expected one of its name.
+    fn difference(&self, row: usize, call: usize) -> Option<Difference<'_>> {
+        let expected = &self.reference[row];
         let mode = self.mode_for(&expected.name);
-        let difference = expected.args.as_ref().zip(value).and_then(|(args, v)| Difference::find(args, v, mode));
-        match difference.and_then(|d| d.pointer()) {
+        if let Some((wanted, made)) = self.plain(row, call) {
+            return Difference::between(wanted, made, mode);
+        }
+        Difference::find(expected.args.as_ref()?, self.calls[call].1.input.as_ref()?.json()?, mode)
+    }
+
+    fn evidence(&self, row: Option<usize>, call: usize) -> Evidence {
+        let (ordinal, span) = self.calls[call];
+        let same_name = |row: &usize| self.reference.get(*row).is_some_and(|e| span.name == e.name.as_str());
+        let Some(row) = row.filter(same_name) else { return self.whole(call) };
+        let evidence = Evidence::span(ordinal, Field::Input);
+        match self.difference(row, call).and_then(|d| d.pointer()) {
             Some(pointer) => evidence.at(pointer),
             None => evidence,
         }

@@ -8,6 +8,7 @@ use super::{LEVELS, Of, compile};
 use crate::checks::build::{Build, Example, Params};
 use crate::checks::conform::{Conform, Source, parse};
 use crate::checks::{Compiled, TextCheck};
+use crate::model::json::Tape;
 use crate::model::{Evidence, Field, Finding, Level};
 
 /// The text is one valid JSON value and nothing else (a Markdown fence around it is no JSON), and conforms to a JSON
@@ -50,7 +51,9 @@ struct Ready(Option<Conform>);
 
 impl TextCheck for Ready {
     fn check(&self, text: &str) -> Finding {
-        if self.0.as_ref().is_some_and(|schema| schema.plainly(text)) {
+        if let Some(schema) = &self.0
+            && Tape::read(text).is_some_and(|tape| schema.plainly(tape.root(text)))
+        {
             return Finding::pass();
         }
         match (parse(text), &self.0) {

@@ -9,8 +9,10 @@ mod deserializer;
 mod step;
 
 use std::cell::Cell;
+use std::marker::PhantomData;
 
-use serde::{Deserialize, de};
+use serde::Deserialize;
+use serde::de::{self, DeserializeSeed};
 
 use super::Texts;
 pub(super) use step::{STEP, special};
@@ -20,17 +22,22 @@ const MAX_DEPTH: usize = 100;
 
 /// Reads a value from its text; `None` is left to serde_json.
 pub(super) fn read<'de, T: Deserialize<'de>>(text: &'de str) -> Option<T> {
-    whole(text, None)
+    whole(text, None, PhantomData::<T>)
+}
+
+/// As [`read`], into what asks for it.
+pub(super) fn read_seed<'de, S: DeserializeSeed<'de>>(text: &'de str, seed: S) -> Option<S::Value> {
+    whole(text, None, seed)
 }
 
 /// As [`read`], with a place for texts.
 pub(super) fn read_in<'de, T: Deserialize<'de>>(text: &'de str, texts: &'de Texts) -> Option<T> {
-    whole(text, Some(texts))
+    whole(text, Some(texts), PhantomData::<T>)
 }
 
-fn whole<'de, T: Deserialize<'de>>(text: &'de str, texts: Option<&'de Texts>) -> Option<T> {
+fn whole<'de, S: DeserializeSeed<'de>>(text: &'de str, texts: Option<&'de Texts>, seed: S) -> Option<S::Value> {
     let mut front = Front { text, at: 0, depth: 0, scratch: SCRATCH.take(), read: 0, texts };
-    let value = T::deserialize(&mut front).ok();
+    let value = seed.deserialize(&mut front).ok();
     let over = front.peek().is_err() && front.at == text.len();
     if front.scratch.capacity() <= KEPT {
         SCRATCH.set(front.scratch);
