@@ -5,9 +5,9 @@
 //! Jenkins and others show `message`. So both are written: `message` is the beginning, the text is the whole. GitLab
 //! refuses a file of more than 30 MB, and a `type` that it takes for one of XML's conversions: none is ever written.
 //!
-//! The totals stand in front of the test cases, and are known after them. So room is left for those of the first suite, and
-//! the test cases of others wait in a temporary file: a report of a million cases is never in memory, and most are written
-//! once. Drawn while the run goes on, it takes for granted that the gate will forgive nothing; where it does
+//! The totals stand in front of the test cases, and are known after them. So room is left for those of the first suite
+//! ([`super::above`]), and the test cases of others wait in a temporary file: a report of a million cases is never in memory,
+//! and most are written once. Drawn while the run goes on, it takes for granted that the gate will forgive nothing; where it does
 //! ([`JUnit::is_forgiven`]), the report has to be drawn again. quick-junit, which knows the format, would hold it in memory
 //! and takes every string through a parser of terminal escapes (half of a whole run, measured); it is what the tests read
 //! these reports with.
@@ -18,6 +18,7 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
 
+use super::above::Above;
 use super::late::Late;
 use super::reasons::message;
 use super::{Drawn, Kept, Line, RunSummary, Sink};
@@ -33,25 +34,22 @@ use xml::escaped;
 const MAX_TEXT: usize = 1000;
 /// Longest `message`, in characters: the title over that text.
 const MAX_MESSAGE: usize = 200;
-/// Bytes of test cases up to which a report is put together in memory, and needs no room for its totals.
-const HELD: usize = 1 << 18;
+/// Bytes of the test cases of other suites that are written at once.
+const WRITTEN: usize = 1 << 18;
 
 /// Draws a run as JUnit.
 pub struct JUnit<'d> {
     plan: &'d Plan,
     /// What was decided, where the run is over.
     decided: Option<&'d RunSummary>,
-    out: Late,
-    /// The test cases of the first suite, as long as they are few.
-    held: Vec<u8>,
-    /// The room at the beginning of the file that is left for what stands above them, once they are many.
-    room: Option<usize>,
+    /// The test cases of the first suite; what stands above them is known after them.
+    first: Above,
     /// The test cases of other suites, once there is one.
     others: Option<BufWriter<File>>,
-    line: String,
+    line: Vec<u8>,
     suites: Vec<Totals>,
     /// By check of the suite, how the line of a test case begins: up to the case in its name.
-    heads: Vec<String>,
+    heads: Vec<Vec<u8>>,
     /// The names of the current suite.
     names: Keys,
     /// How often one was wanted that was wanted before.
@@ -85,32 +83,30 @@ struct Totals {
 
 impl Totals {
     /// Ends the line of a test case, and counts it.
-    fn close(&mut self, line: &mut String, outcome: Outcome) {
+    fn close(&mut self, line: &mut Vec<u8>, outcome: Outcome) {
         self.tests += 1;
         match outcome {
-            Outcome::Passed => line.push_str("\"/>\n"),
+            Outcome::Passed => line.extend_from_slice(b"\"/>\n"),
             Outcome::Not(tag, message) => {
                 match tag {
                     FAILURE => self.failures += 1,
                     ERROR => self.errors += 1,
                     _ => self.skipped += 1,
                 }
-                line.push_str("\">");
+                line.extend_from_slice(b"\">");
                 unhappy(line, tag, &message);
-                line.push_str("</testcase>\n");
+                line.extend_from_slice(b"</testcase>\n");
             }
         }
     }
 
     /// The test cases that are about a suite as a whole: checks applied to nothing, missing cases, system checks,
     /// gate rules.
-    fn whole(&mut self, plan: &SuitePlan, summary: &SuiteSummary) -> String {
-        let mut lines = String::new();
+    fn whole(&mut self, plan: &SuitePlan, summary: &SuiteSummary) -> Vec<u8> {
+        let mut lines = Vec::new();
         let mut case = |level: &str, name: &str, outcome: Outcome| {
-            let mut line = String::new();
-            head(&mut line, &plan.name, level, name);
-            self.close(&mut line, outcome);
-            lines.push_str(&line);
+            head(&mut lines, &plan.name, level, name);
+            self.close(&mut lines, outcome);
         };
         // What one shard says of a check is not what the run says of it.
         let decided = summary.decision != Decision::Deferred;
@@ -164,9 +160,9 @@ impl<'d> JUnit<'d> {
     /// A report to be written to `out`; `decided` where the run is over.
     pub fn new(plan: &'d Plan, decided: Option<&'d RunSummary>, out: Late) -> Self {
         let (names, again, expected) = (Keys::default(), HashMap::new(), HashMap::new());
-        let (line, suites, heads) = (String::new(), Vec::new(), Vec::new());
-        let (held, room, others) = (Vec::new(), None, None);
-        Self { plan, decided, out, held, room, others, line, suites, heads, names, again, expected }
+        let (line, suites, heads) = (Vec::new(), Vec::new(), Vec::new());
+        let first = Above::new(out, room(plan));
+        Self { plan, decided, first, others: None, line, suites, heads, names, again, expected }
     }
 
     /// Whether the gate forgives something that was drawn as a failure or an error: then this report must not be ended, but
@@ -191,48 +187,15 @@ impl<'d> JUnit<'d> {
         let Some(totals) = self.suites.last_mut() else { return Ok(()) };
         totals.close(&mut self.line, outcome);
         totals.bytes += self.line.len() as u64;
-        let line = self.line.as_bytes();
+        let line = &self.line[..];
         if self.suites.len() > 1 {
             let others = match &mut self.others {
                 Some(others) => others,
-                none => none.insert(BufWriter::with_capacity(HELD, scratch::file()?)),
+                none => none.insert(BufWriter::with_capacity(WRITTEN, scratch::file()?)),
             };
             return others.write_all(line);
         }
-        if self.room.is_some() {
-            return self.out.write_all(line);
-        }
-        self.held.extend_from_slice(line);
-        if self.held.len() > HELD { self.leave_room() } else { Ok(()) }
-    }
-
-    /// Leaves room for the longest that may stand above the first suite, and writes what is held behind it.
-    fn leave_room(&mut self) -> io::Result<()> {
-        let most =
-            Totals { tests: u64::MAX, failures: u64::MAX, errors: u64::MAX, skipped: u64::MAX, ..Totals::default() };
-        let room = (opening(&most)
-            + &self.plan.suites.first().map(|suite| begin(&suite.name, &most)).unwrap_or_default())
-            .len();
-        self.room = Some(room);
-        self.out.write_all(&vec![b' '; room])?;
-        self.out.write_all(&std::mem::take(&mut self.held))
-    }
-
-    /// Writes the first suite up to the end of its recorded test cases, under what stands above it.
-    fn first(&mut self, mut above: String) -> io::Result<()> {
-        match self.room {
-            None => {
-                self.out.write_all(above.as_bytes())?;
-                self.out.write_all(&std::mem::take(&mut self.held))
-            }
-            Some(room) => {
-                // White space between elements says nothing.
-                above.pop();
-                above.extend(std::iter::repeat_n(' ', room.saturating_sub(above.len() + 1)));
-                above.push('\n');
-                self.out.write_at(0, above.as_bytes())
-            }
-        }
+        self.first.write_all(line)
     }
 
     /// A name for the session's trial, unique within the suite together with the case.
@@ -267,7 +230,7 @@ impl Sink for JUnit<'_> {
         self.suites.push(Totals::default());
         let Some((plan, _)) = self.suite_at_hand() else { return Ok(()) };
         let begun = |check: &CheckPlan| {
-            let mut line = String::new();
+            let mut line = Vec::new();
             head(&mut line, &plan.name, check.level.name(), &format!("{} [", check.id));
             line
         };
@@ -282,17 +245,17 @@ impl Sink for JUnit<'_> {
         let Some((plan, summary)) = self.suite_at_hand() else { return Ok(()) };
         let trial = self.trial(event)?;
         let excuse = summary.map(|s| excuse(s, self.expected.get(event.case.as_str()).copied())).unwrap_or_default();
-        let mut whose = String::with_capacity(event.case.len() + trial.len() + 16);
+        let mut whose = Vec::with_capacity(event.case.len() + trial.len() + 16);
         escaped(&mut whose, &event.case);
-        whose.push_str(" #");
+        whose.extend_from_slice(b" #");
         escaped(&mut whose, &trial);
-        whose.push(']');
+        whose.push(b']');
         for verdict in &event.verdicts {
             let index = verdict.check as usize;
             let (Some(check), Some(head)) = (plan.checks.get(index), self.heads.get(index)) else { continue };
             self.line.clear();
-            self.line.push_str(head);
-            self.line.push_str(&whose);
+            self.line.extend_from_slice(head);
+            self.line.extend_from_slice(&whose);
             let outcome = status(check, verdict, &excuse);
             if let (Outcome::Not(tag, _), Some(totals)) = (&outcome, self.suites.last_mut()) {
                 totals.forgivable[0] |= *tag == FAILURE;
@@ -328,7 +291,7 @@ impl Sink for JUnit<'_> {
 
     fn end(&mut self, drawn: Drawn<'_>, _: &[Option<&SuiteEnd>]) -> io::Result<()> {
         let closed = self.suites.iter_mut().zip(drawn.plan.suites.iter().zip(&drawn.summary.suites));
-        let whole: Vec<String> = closed.map(|(totals, (plan, summary))| totals.whole(plan, summary)).collect();
+        let whole: Vec<Vec<u8>> = closed.map(|(totals, (plan, summary))| totals.whole(plan, summary)).collect();
         let run = run_as_a_whole(drawn.summary);
         let sum = |f: fn(&Totals) -> u64| self.suites.iter().map(f).sum::<u64>();
         let own = u64::from(run.is_some());
@@ -347,54 +310,63 @@ impl Sink for JUnit<'_> {
         for ((suite, totals), whole) in drawn.plan.suites.iter().zip(suites).zip(&whole) {
             let begin = begin(&suite.name, &totals);
             match std::mem::take(&mut above) {
-                above if !above.is_empty() => self.first(above + &begin)?,
+                above if !above.is_empty() => self.first.begin([above, begin].concat())?,
                 _ => {
-                    self.out.write_all(begin.as_bytes())?;
+                    self.first.write_all(&begin)?;
                     if let Some(others) = &mut others {
-                        self.out.append(&mut others.take(totals.bytes))?;
+                        self.first.file().append(&mut others.take(totals.bytes))?;
                     }
                 }
             }
-            writeln!(self.out, "{whole}    </testsuite>")?;
+            self.first.write_all(whole)?;
+            self.first.write_all(b"    </testsuite>\n")?;
         }
-        self.out.write_all(above.as_bytes())?;
+        if !above.is_empty() {
+            self.first.begin(above)?;
+        }
         if let Some(why) = run {
-            let mut error = String::new();
-            unhappy(&mut error, ERROR, &why);
-            let begin = begin("seatrial run", &Totals { tests: 1, errors: 1, ..Totals::default() });
-            writeln!(
-                self.out,
-                "{begin}        <testcase classname=\"seatrial.run\" \
-                 name=\"complete\">{error}</testcase>\n    </testsuite>"
-            )?;
+            let mut suite = begin("seatrial run", &Totals { tests: 1, errors: 1, ..Totals::default() });
+            suite.extend_from_slice(b"        <testcase classname=\"seatrial.run\" name=\"complete\">");
+            unhappy(&mut suite, ERROR, &why);
+            suite.extend_from_slice(b"</testcase>\n    </testsuite>\n");
+            self.first.write_all(&suite)?;
         }
-        writeln!(self.out, "</testsuites>")?;
-        self.out.end()
+        writeln!(self.first, "</testsuites>")?;
+        self.first.file().end()
     }
 }
 
+/// The room of the longest that may stand above the test cases of the first suite.
+fn room(plan: &Plan) -> usize {
+    let most = Totals { tests: u64::MAX, failures: u64::MAX, errors: u64::MAX, skipped: u64::MAX, ..Totals::default() };
+    let suite = plan.suites.first().map(|suite| begin(&suite.name, &most));
+    opening(&most).len() + suite.unwrap_or_default().len()
+}
+
 /// What stands above all suites. Jenkins' schema knows no `skipped` there.
-fn opening(all: &Totals) -> String {
+fn opening(all: &Totals) -> Vec<u8> {
     let Totals { tests, failures, errors, .. } = all;
     let total = format!("tests=\"{tests}\" failures=\"{failures}\" errors=\"{errors}\"");
-    format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"seatrial\" {total}>\n")
+    format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"seatrial\" {total}>\n").into_bytes()
 }
 
 /// Begins a suite.
-fn begin(name: &str, totals: &Totals) -> String {
+fn begin(name: &str, totals: &Totals) -> Vec<u8> {
     let Totals { tests, failures, errors, skipped, .. } = totals;
-    let mut text = "    <testsuite name=\"".to_owned();
+    let mut text = b"    <testsuite name=\"".to_vec();
     escaped(&mut text, name);
-    text + &format!("\" tests=\"{tests}\" skipped=\"{skipped}\" failures=\"{failures}\" errors=\"{errors}\">\n")
+    let counts = format!("\" tests=\"{tests}\" skipped=\"{skipped}\" failures=\"{failures}\" errors=\"{errors}\">\n");
+    text.extend_from_slice(counts.as_bytes());
+    text
 }
 
 /// Begins the line of a test case, up to the end of its name.
-fn head(line: &mut String, suite: &str, level: &str, name: &str) {
-    line.push_str("        <testcase classname=\"");
+fn head(line: &mut Vec<u8>, suite: &str, level: &str, name: &str) {
+    line.extend_from_slice(b"        <testcase classname=\"");
     escaped(line, suite);
-    line.push('.');
+    line.push(b'.');
     escaped(line, level);
-    line.push_str("\" name=\"");
+    line.extend_from_slice(b"\" name=\"");
     escaped(line, name);
 }
 
@@ -478,27 +450,27 @@ fn skipped(message: impl Into<String>) -> Outcome {
 }
 
 /// Adds the element of an unhappy end. Of what was skipped the message is all there is to say.
-fn unhappy(line: &mut String, tag: &str, message: &str) {
-    line.push('<');
-    line.push_str(tag);
-    line.push_str(" message=\"");
+fn unhappy(line: &mut Vec<u8>, tag: &str, message: &str) {
+    line.push(b'<');
+    line.extend_from_slice(tag.as_bytes());
+    line.extend_from_slice(b" message=\"");
     let text = cut(message, MAX_TEXT);
     if tag == SKIPPED {
         escaped(line, text);
-        line.push_str("\"/>");
+        line.extend_from_slice(b"\"/>");
         return;
     }
     let beginning = cut(text, MAX_MESSAGE);
     let start = line.len();
     escaped(line, beginning);
     let end = line.len();
-    line.push_str("\">");
+    line.extend_from_slice(b"\">");
     // The text begins as the message does.
     line.extend_from_within(start..end);
     escaped(line, &text[beginning.len()..]);
-    line.push_str("</");
-    line.push_str(tag);
-    line.push('>');
+    line.extend_from_slice(b"</");
+    line.extend_from_slice(tag.as_bytes());
+    line.push(b'>');
 }
 
 /// The first part of a message, cut at a character.

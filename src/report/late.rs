@@ -1,8 +1,10 @@
 //! A report's file while it is drawn: it has its name when it is whole, and one that is given up leaves none.
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::PathBuf;
+
+use crate::eval::scratch;
 
 /// What the name of an unfinished report ends with.
 const UNFINISHED: &str = ".unfinished";
@@ -29,7 +31,10 @@ impl Late {
         let path = self.unfinished();
         match &mut self.file {
             Some(file) => Ok(file),
-            none => Ok(none.insert(BufWriter::with_capacity(1 << 18, File::create(path)?))),
+            none => {
+                let file = OpenOptions::new().read(true).write(true).create(true).truncate(true).open(path)?;
+                Ok(none.insert(BufWriter::with_capacity(1 << 18, file)))
+            }
         }
     }
 
@@ -42,6 +47,24 @@ impl Late {
         file.seek(SeekFrom::Start(at))?;
         file.write_all(bytes)?;
         file.seek(SeekFrom::End(0))?;
+        Ok(())
+    }
+
+    /// Replaces the first `length` bytes by others, which may be more, and goes on at the end.
+    ///
+    /// # Errors
+    /// What cannot be read or written.
+    pub fn replace(&mut self, length: u64, bytes: &[u8]) -> io::Result<()> {
+        let out = self.file()?;
+        out.flush()?;
+        let (file, mut rest) = (out.get_mut(), scratch::file()?);
+        file.seek(SeekFrom::Start(length))?;
+        io::copy(file, &mut rest)?;
+        rest.rewind()?;
+        file.rewind()?;
+        file.set_len(0)?;
+        file.write_all(bytes)?;
+        io::copy(&mut rest, file)?;
         Ok(())
     }
 

@@ -3,7 +3,8 @@
 //! Sessions are handed to the [`Sink`]s one by one, so that no report holds a run in memory: by [`live`] while they are
 //! written to the record, or by [`replay`] from the record, which it also folds (the decision).
 
-pub mod counts;
+pub mod above;
+mod counts;
 pub mod decision;
 pub mod diff;
 pub mod gathered;

@@ -2,8 +2,8 @@
 //! that was kept its transcript and waterfall with every verdict beside what it points at.
 //!
 //! [`page`] is what is compiled in, [`parts`] what of it other pages use too, [`embed`] how data gets into it, [`rows`] the list, [`difference`] expected against
-//! actual; the files in `page/` are the program that a browser runs. A drawing holds a few hundred sessions: what they
-//! make of the page waits in a temporary file for what stands above it, the decision.
+//! actual; the files in `page/` are the program that a browser runs. A drawing holds a few hundred sessions: a page of more
+//! leaves room for what stands above them, the decision ([`super::above`]).
 
 pub mod difference;
 pub mod embed;
@@ -12,17 +12,17 @@ pub mod pages;
 pub mod parts;
 mod rows;
 
-use std::fs::File;
-use std::io::{self, BufWriter, Seek, Write};
+use std::io::{self, Write};
 
 use serde::Serialize;
 
+use super::above::Above;
 use super::late::Late;
 use super::{Drawn, Kept, Line, Sink};
 use crate::eval::calibration;
 use crate::eval::event::{BaselineEvent, LeftOutEvent, Plan, SuiteEnd};
 use crate::eval::facts::Facts;
-use crate::eval::scratch;
+use crate::model::json;
 use crate::store::against::Against;
 use crate::store::record;
 use difference::Difference;
@@ -30,8 +30,10 @@ use embed::Page;
 pub use embed::escape;
 use rows::Rows;
 
-/// Most bytes of details that a chunk gathers before it is written.
+/// Most bytes of details and comparisons that a chunk gathers before it is written.
 const CHUNK_BYTES: usize = 1 << 20;
+/// Bytes that a long page leaves for the decision with its reasons, and for what the run set out to do.
+const ROOM: usize = 96 << 10;
 /// Most of what was left out that is listed, by suite.
 const MAX_LEFT_OUT: usize = 1000;
 /// Most transcripts that are embedded: of sessions that did not pass, and of those that did.
@@ -41,8 +43,7 @@ const MAX_TRANSCRIPT_BYTES: [u64; 2] = [12 << 20, 4 << 20];
 
 /// Draws a run as a page.
 pub struct Html {
-    out: Late,
-    page: Page<BufWriter<File>>,
+    page: Page<Above>,
     /// The suite that is drawn.
     suite: usize,
     /// Its sessions so far, and chunks.
@@ -50,6 +51,9 @@ pub struct Html {
     chunks: usize,
     rows: Rows,
     details: Vec<u8>,
+    /// Expected against actual, by position in the chunk, of those whose transcript is embedded: each packed by itself
+    /// would take longer than all of them.
+    against: Vec<u8>,
     left_out: LeftOut,
     /// By suite: they stand before all sessions.
     baselines: Vec<usize>,
@@ -117,13 +121,13 @@ impl Html {
     /// A page of a run with so many suites, to be written to `out`.
     pub fn new(suites: usize, out: Late) -> io::Result<Self> {
         Ok(Self {
-            out,
-            page: Page::new(BufWriter::with_capacity(1 << 18, scratch::file()?)),
+            page: Page::new(Above::new(out, ROOM)),
             suite: 0,
             sessions: 0,
             chunks: 0,
             rows: Rows::default(),
             details: Vec::new(),
+            against: Vec::new(),
             left_out: LeftOut::default(),
             baselines: vec![0; suites],
             embedded: [Count::default(); 2],
@@ -138,11 +142,16 @@ impl Html {
         }
         let (suite, chunk) = (self.suite, self.chunks);
         self.chunks += 1;
-        self.page.packed(format!("rows-{suite}-{chunk}"), serde_json::to_vec(&std::mem::take(&mut self.rows))?)?;
+        self.page.packed(format!("rows-{suite}-{chunk}"), json::to_vec(&std::mem::take(&mut self.rows))?)?;
         self.details.push(b']');
         // The next chunk is about as long.
         let next = Vec::with_capacity(self.details.len() + self.details.len() / 8);
-        self.page.packed(format!("details-{suite}-{chunk}"), std::mem::replace(&mut self.details, next))
+        self.page.packed(format!("details-{suite}-{chunk}"), std::mem::replace(&mut self.details, next))?;
+        if self.against.is_empty() {
+            return Ok(());
+        }
+        self.against.push(b'}');
+        self.page.packed(format!("against-{suite}-{chunk}"), std::mem::take(&mut self.against))
     }
 
     /// Embeds a session's transcript where it was kept and there is room; whether it was.
@@ -158,16 +167,18 @@ impl Html {
         count.bytes += kept.bytes;
         let name = format!("{}-{}", self.suite, self.sessions);
         self.page.gzip(format!("session-{name}"), (kept.packed)()?)?;
-        self.against(&name, kept.against)?;
+        self.against(kept.against)?;
         Ok(true)
     }
 
-    fn against(&mut self, name: &str, against: &[Against]) -> io::Result<()> {
+    fn against(&mut self, against: &[Against]) -> io::Result<()> {
         if against.is_empty() {
             return Ok(());
         }
         let drawn: Vec<_> = against.iter().map(Difference::of).collect();
-        self.page.packed(format!("against-{name}"), serde_json::to_vec(&drawn)?)
+        let open = if self.against.is_empty() { '{' } else { ',' };
+        write!(self.against, "{open}\"{}\":", self.rows.len())?;
+        Ok(json::write(&drawn, &mut self.against)?)
     }
 
     fn close_suite(&mut self) -> io::Result<()> {
@@ -200,7 +211,8 @@ impl Sink for Html {
             None => self.details.extend_from_slice(&record::details(line.event)?),
         }
         self.sessions += 1;
-        if self.rows.len() >= rows::CHUNK || self.details.len() > CHUNK_BYTES { self.flush() } else { Ok(()) }
+        let bytes = self.details.len() + self.against.len();
+        if self.rows.len() >= rows::CHUNK || bytes > CHUNK_BYTES { self.flush() } else { Ok(()) }
     }
 
     fn left_out(&mut self, event: &LeftOutEvent) -> io::Result<()> {
@@ -220,20 +232,19 @@ impl Sink for Html {
         let Some(count) = self.baselines.get_mut(event.suite as usize) else { return Ok(()) };
         let id = format!("baseline-{}-{count}", event.suite);
         *count += 1;
-        self.page.packed(id, serde_json::to_vec(event)?)
+        self.page.packed(id, json::to_vec(event)?)
     }
 
     fn end(&mut self, drawn: Drawn<'_>, ends: &[Option<&SuiteEnd>]) -> io::Result<()> {
         if !drawn.plan.suites.is_empty() {
             self.close_suite()?;
         }
-        let mut sessions = self.page.end()?.into_inner()?;
-        sessions.rewind()?;
-        let out = &mut self.out;
-        out.write_all(page::head(drawn).as_bytes())?;
+        let mut sessions = self.page.end()?;
+        let mut above = page::head(drawn).into_bytes();
         let head = Head { plan: drawn.plan, summary: drawn.summary, facts: Facts::NAMES };
-        embed::plain("run", &serde_json::to_vec(&head)?, out)?;
-        out.append(&mut sessions)?;
+        embed::plain("run", &json::to_vec(&head)?, &mut above)?;
+        sessions.begin(above)?;
+        let out = sessions.file();
         let closed = self.suites.iter().enumerate().map(|(index, tail)| {
             let end = ends.get(index).copied().flatten();
             SuiteClosed {
@@ -243,7 +254,7 @@ impl Sink for Html {
             }
         });
         let tail = Tail { suites: closed.collect(), transcripts: self.embedded };
-        embed::plain("tail", &serde_json::to_vec(&tail)?, out)?;
+        embed::plain("tail", &json::to_vec(&tail)?, out)?;
         out.write_all(page::tail().as_bytes())?;
         out.end()
     }

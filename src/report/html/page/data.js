@@ -30,7 +30,7 @@ async function load() {
     const end = tail.suites[index];
     const suite = {
       index, plan, end, name: plan.name, checks: plan.checks, summary: head.summary.suites[index],
-      sessions: [], cases: [], byCase: new Map(), details: [],
+      sessions: [], cases: [], byCase: new Map(), details: [], against: [],
     };
     run.suites.push(suite);
     for (const declared of plan.cases || []) if (!declared.filtered) caseOf(suite, declared.id, declared);
@@ -115,6 +115,13 @@ async function details(session) {
   const { suite, chunk, place } = session;
   suite.details[chunk] ??= unpacked(`details-${suite.index}-${chunk}`);
   return (await suite.details[chunk])[place];
+}
+
+// Expected against actual of a session whose transcript is embedded; nothing where they do not differ.
+async function against(session) {
+  const { suite, chunk, place } = session;
+  suite.against[chunk] ??= unpacked(`against-${suite.index}-${chunk}`);
+  return ((await suite.against[chunk]) || {})[place];
 }
 
 function fact(session, name) {

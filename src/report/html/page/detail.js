@@ -17,10 +17,10 @@ async function detail(one, trial, verdict) {
     return;
   }
   const wanted = location.hash;
-  const [verdicts, session, against] = await Promise.all([
+  const [verdicts, session, compared] = await Promise.all([
     details(trial),
     trial.kept ? unpacked(`session-${suite.index}-${trial.n}`, exact) : null,
-    trial.kept ? unpacked(`against-${suite.index}-${trial.n}`) : null,
+    trial.kept ? against(trial) : null,
   ]);
   // Somebody may have gone on in the meantime.
   if (location.hash !== wanted) return;
@@ -31,7 +31,7 @@ async function detail(one, trial, verdict) {
     facts(trial),
     trial.error !== undefined && el("p", { class: "note error" }, "Not measured: ", trial.error),
     verdictList(one, trial, verdicts, go),
-    differences(against || [], trial),
+    differences(compared || [], trial),
     session
       ? [el("h3", {}, "Waterfall"), waterfall(session, found, go), el("h3", {}, "Transcript"), transcript(session, found)]
       : elsewhere(trial),
