@@ -49,6 +49,7 @@
 //! | 3 | [`sources`], [`receive`], [`evidence`], [`store`], [`report`] | files in, telemetry in, what checks ask for, the record and the database, reports out |
 //! | 4 | [`run`], [`drive`] | the engine; live agents, driven |
 //! | 4 | [`watch`] | production, watched: sources, sessions that are over, windows, what is seen from outside |
+//! | 4 | [`fleet`] | sessions spread over workers: the queue, the one who asks, those who judge |
 //! | 4 | [`calibrate`] | judges held against people |
 //! | 4 | [`review`] | people in the loop: what is asked of them, and what they say |
 //! | 4 | [`notify`] | alerts, delivered: webhooks, chats, pagers, programs |
@@ -73,6 +74,7 @@ pub mod drive;
 pub mod endpoints;
 pub mod eval;
 pub mod evidence;
+pub mod fleet;
 pub mod formats;
 pub mod ledger;
 pub mod model;

@@ -1,6 +1,7 @@
 //! `seatrial explain`: the documentation of checks, formats and a few topics, from the definitions themselves.
 
 mod agents;
+mod fleet;
 mod gate;
 mod promote;
 mod redaction;

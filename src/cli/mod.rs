@@ -31,6 +31,7 @@ mod signals;
 mod store;
 mod stored;
 mod watch;
+mod worker;
 
 use std::path::PathBuf;
 
@@ -79,7 +80,7 @@ enum Command {
     /// Set up a folder with a suite that works, settings and a file for the CI.
     Init(init::Args),
     /// Evaluate suites and decide.
-    Run(run::Args),
+    Run(Box<run::Args>),
     /// Validate suites and show the plan, without running anything.
     Check(check::Args),
     /// Decide again, from the record of a run.
@@ -104,6 +105,8 @@ enum Command {
     Record(record::Args),
     /// Apply suites to production, for as long as it goes on.
     Watch(watch::Args),
+    /// Judge sessions that others read: one of any number of workers.
+    Worker(worker::Args),
     /// An agent to try things with: small, without any model, with faults on request.
     DemoAgent(demo_agent::Args),
     /// Look after the store: what is in it, copies, retention.
@@ -202,6 +205,7 @@ fn dispatch(cli: Cli) -> u8 {
         Command::Record(args) => record::run(&args, &context),
         Command::Review(args) => review::run(&args, &context),
         Command::Watch(args) => watch::run(&args, &context),
+        Command::Worker(args) => worker::run(&args, &context),
         Command::DemoAgent(args) => demo_agent::run(&args, &context),
         Command::Store(args) => store::run(&args, &context),
         Command::Explain(args) => explain::run(&args, &context),

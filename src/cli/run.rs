@@ -3,6 +3,7 @@
 pub(super) mod asking;
 mod driver;
 mod execute;
+pub(super) mod fleet;
 mod folder;
 mod interrupt;
 mod live;
@@ -46,6 +47,7 @@ use crate::suite::Suite;
   seatrial run suites/ --resume
   seatrial run suites/ --rerun failed
   seatrial run suites/ --evidence reports/latest
+  seatrial run suites/ --on nats://queue:4222
   seatrial run suites/ --watch
 
 Exit codes: 0 passed, 1 failed, 2 usage, 3 held, 4 not shown, 5 incomplete, 70 bug (seatrial explain exit-codes).")]
@@ -81,6 +83,8 @@ pub struct Args {
     #[arg(long, conflicts_with_all = ["shard", "resume"])]
     watch: bool,
     #[command(flatten)]
+    fleet: fleet::Args,
+    #[command(flatten)]
     settings: flags::Args,
 }
 
@@ -88,6 +92,20 @@ impl Args {
     /// The settings among the flags.
     pub fn settings(&self) -> Vec<(&'static str, String)> {
         self.settings.settings()
+    }
+
+    /// Requires that what only one machine can do is not asked of workers.
+    fn alone(&self) -> Result<(), Failure> {
+        let given =
+            [("--shard", self.shard.is_some()), ("--resume", self.resume.is_some()), ("--rerun", self.rerun.is_some())];
+        let given: Vec<&str> = given.into_iter().filter(|(_, given)| *given).map(|(flag, _)| flag).collect();
+        if self.fleet.on.is_none() || given.is_empty() {
+            return Ok(());
+        }
+        Err(Failure::usage(format_args!(
+            "{} cannot be used with --on: the workers share a whole run",
+            given.join(", ")
+        )))
     }
 }
 
@@ -125,6 +143,7 @@ fn once(args: &Args, context: &Context, seen: &mut dyn FnMut(&[Suite])) -> Resul
     if !unmatched.is_empty() {
         return usage(args, context, &unmatched);
     }
+    args.alone()?;
     let stop = interrupt::stop_on_interrupt()?;
     let mut execution =
         Execution::begin(args, context, filter.as_ref(), rerun.as_ref().map(|r| r.told.clone()), &planned, stop)?;

@@ -238,6 +238,7 @@ pub(crate) mod tests {
                 seq: index as u64,
                 file: 0,
                 decoder: Some(Decode::sessions(Json)),
+                recipe: None,
                 stem: "a".into(),
                 read: line.len() as u64,
                 buffer: line.into_bytes(),

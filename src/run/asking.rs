@@ -26,6 +26,7 @@ pub fn ask<'p>(
         let collector = asker.collector(job.index, job.redactor);
         let collecting = Job {
             collecting: true,
+            crew: None,
             live: false,
             ignored: Vec::new(),
             problems: Vec::new(),

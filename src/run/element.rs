@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use serde::{Deserialize, Serialize};
+
 use super::engine::Job;
 use crate::assemble::SpillError;
 use crate::assemble::intake::{Draft, Intake};
@@ -153,13 +155,13 @@ pub(super) fn take_in(
     Ok(done)
 }
 
-fn panicked() -> Problem {
+pub(super) fn panicked() -> Problem {
     let said = evaluate::last_panic();
     Problem::new(LeftOut::Malformed, format!("a bug in seatrial: reading it panicked: {said}"))
 }
 
 /// Writes that something of an element is left out.
-fn leave_out(job: &Job<'_>, file: u32, element: &Element, (id, mut problem): Left, done: &mut Done) {
+pub(super) fn leave_out(job: &Job<'_>, file: u32, element: &Element, (id, mut problem): Left, done: &mut Done) {
     problem.offset = problem.offset.or(element.offset);
     problem.line = problem.line.or(element.line);
     let (kind, start) = (problem.kind, done.lines.len());
@@ -234,6 +236,9 @@ pub(super) fn whole(
         }
     }
     let mut bound = bound.map_err(|(kind, why)| named(kind, why))?;
+    if let Some(why) = job.given_up {
+        bound.error = Some(why.to_owned());
+    }
     if let Some(earlier) = &planned.earlier {
         bound.earlier = earlier.of(&bound.case_id, bound.trial.as_deref());
     }
@@ -342,11 +347,13 @@ pub(super) fn is_kept(keep: Keep, plan: &SuitePlan, event: &SessionEvent<'_>) ->
     }
 }
 
-/// How many more sessions may be kept: in all, and as a sample of those that passed.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Room {
-    pub(super) all: u64,
-    pub(super) passed: u64,
+/// How many more sessions may be kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Room {
+    /// In all.
+    pub all: u64,
+    /// As a sample of those that passed.
+    pub passed: u64,
 }
 
 /// The session with what was expected of it; empty when there is no room for it.

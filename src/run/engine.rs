@@ -11,6 +11,7 @@ use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
+use super::apart::{self, Crew};
 use super::commit::{Commit, Desk};
 use super::element::Room;
 use super::past::{Known, Past};
@@ -71,6 +72,10 @@ pub struct Job<'j> {
     pub edge: &'j dyn Edge,
     /// Only what checks ask of models is of interest: nothing is written, and nothing counted.
     pub collecting: bool,
+    /// Judges sessions elsewhere; here where there is none.
+    pub crew: Option<&'j dyn Crew>,
+    /// Why nobody judges these sessions any more: every verdict is then an error that says so.
+    pub given_up: Option<&'j str>,
 }
 
 /// How far the work on a suite has come.
@@ -107,19 +112,28 @@ pub struct Outcome {
 }
 
 /// Why the engine stopped early.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub enum Early {
     /// Told to.
+    #[error("interrupted")]
     Interrupted,
     /// The gate can no longer pass.
+    #[error("{}", crate::eval::exit::FAIL_FAST)]
     FailFast,
     /// What may be spent is spent.
+    #[error("capped: {0}")]
     Capped(String),
     /// The record or the kept sessions could not be written.
+    #[error("the record could not be written: {0}")]
     Write(io::Error),
+    /// Those who judge elsewhere cannot go on.
+    #[error("{0}")]
+    Crew(String),
     /// Telemetry that waits for the rest of its session could not be kept.
+    #[error(transparent)]
     Spill(SpillError),
     /// What is read differs from what the run that is continued has recorded; nothing was written.
+    #[error("{0}")]
     Differs(String),
 }
 
@@ -203,7 +217,16 @@ fn round(
                 let batch = batch.whole();
                 let done = match &batch.decoder {
                     Some(Decode::Records(decoder)) => element::take_in(job, &batch, &**decoder, intake, &mut draft)?,
-                    _ => element::process(job, &batch, &mut hands, room),
+                    _ => match job.crew {
+                        None => element::process(job, &batch, &mut hands, room),
+                        Some(crew) => match apart::process(job, &batch, crew, room) {
+                            Ok(done) => done,
+                            Err(early) => {
+                                lock(commit).stop(early);
+                                return Ok(());
+                            }
+                        },
+                    },
                 };
                 let Batch { seq, buffer, .. } = batch;
                 lock(&source).1.push(buffer);

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use super::reader::{Reader, stem};
+use super::recipe::Recipe;
 use super::{Batch, Element};
 use crate::assemble::SpillError;
 use crate::assemble::build::Builder;
@@ -17,6 +18,7 @@ use crate::formats::Decode;
 pub struct Assembled {
     settled: Settled,
     decoder: Decode,
+    recipe: Arc<Recipe>,
     files: Vec<File>,
     seq: u64,
 }
@@ -41,7 +43,8 @@ impl Assembled {
         let files = reader.files().iter().zip(read);
         let files = files.map(|(file, next)| File { stem: stem(&file.name).into(), next }).collect();
         let settled = intake.settle(stopped)?;
-        Ok(Self { settled, decoder: Decode::sessions(builder), files, seq: reader.batches() })
+        let recipe = Arc::new(Recipe::Assembled { session_attribute: builder.session_attribute.clone() });
+        Ok(Self { settled, decoder: Decode::sessions(builder), recipe, files, seq: reader.batches() })
     }
 
     /// The next sessions, which are still to be brought together ([`Batch::whole`]), or `None` after the last. `recycled`
@@ -56,7 +59,8 @@ impl Assembled {
         self.seq += 1;
         let (decoder, stem) = (Some(self.decoder.clone()), named.stem.clone());
         let pending = Some(Pending { portion, first });
-        Ok(Some(Batch { seq, file, decoder, stem, buffer: recycled, read: 0, elements: Vec::new(), pending }))
+        let recipe = Some(self.recipe.clone());
+        Ok(Some(Batch { seq, file, decoder, recipe, stem, buffer: recycled, read: 0, elements: Vec::new(), pending }))
     }
 }
 

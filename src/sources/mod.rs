@@ -4,6 +4,7 @@
 //! - [`scan`]: element boundaries in a stream of bytes, with depth and size capped.
 //! - [`reader`]: files to [`Batch`]es of whole elements, in order, in bounded memory.
 //! - [`tail`]: a file that grows, read on from a place.
+//! - [`recipe`]: how the elements of a file are decoded, told to another process.
 //! - [`assembled`]: batches of sessions that were put together from the telemetry in files.
 //!
 //! Behind them: `lex`, `lines` and `frames` (the scanner's parts), `decompress` and `input` (a file as a stream that can be read
@@ -19,6 +20,7 @@ mod lex;
 mod lines;
 mod open;
 pub mod reader;
+pub mod recipe;
 pub mod scan;
 pub mod tail;
 
@@ -55,6 +57,8 @@ pub struct ReadOptions {
     pub free_expansion: u64,
     /// Bytes of a batch, about.
     pub batch: usize,
+    /// Whether batches carry the [`recipe::Recipe`] of their decoder: their elements are decoded elsewhere.
+    pub recipes: bool,
     /// Set from outside to end reading early; looked at while a pipe is copied, which may take any time.
     pub stop: Option<&'static AtomicBool>,
 }
@@ -68,6 +72,7 @@ impl Default for ReadOptions {
             max_expansion: 1000,
             free_expansion: 64 << 20,
             batch: 512 << 10,
+            recipes: false,
             stop: None,
         }
     }
@@ -94,6 +99,8 @@ pub struct Batch {
     pub file: u32,
     /// Decodes the elements; `None` when the file as a whole could not be used, which the one element then says.
     pub decoder: Option<Decode>,
+    /// The same for another process; `None` where nobody wants it.
+    pub recipe: Option<Arc<recipe::Recipe>>,
     /// The file's name without folders and extensions, for sessions without an id.
     pub stem: Arc<str>,
     /// Holds the elements' bytes; what lies between and behind them means nothing, and the length is that of the

@@ -1,10 +1,12 @@
 //! From a recorded file to what is needed to read its elements: its format, its layout and a decoder.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::frames::Frames;
 use super::input::Input;
 use super::lines::Lines;
+use super::recipe::Recipe;
 use super::scan::{Found, Limits, Pending, Scanner, Shape};
 use super::{ReadOptions, envelope};
 use crate::formats::{Decode, Format, Head, Layout};
@@ -62,15 +64,20 @@ pub(super) struct Opened {
     pub input: Input,
     pub splitter: Splitter,
     pub decoder: Decode,
+    /// The decoder for another process, where it is wanted.
+    pub recipe: Option<Arc<Recipe>>,
     /// Set when the file is only of its format if it holds this key: none of the others was there.
     pub must_stream: Option<&'static str>,
 }
+
+/// A decoder, and the same for another process.
+type Made = (Decode, Option<Arc<Recipe>>);
 
 /// Opens files, and remembers the decoder of the last companion file: a folder of single-value files shares one.
 pub(super) struct Opener {
     pub options: ReadOptions,
     pub formats: &'static [&'static dyn Format],
-    companion: Option<(PathBuf, &'static str, Decode)>,
+    companion: Option<(PathBuf, &'static str, Made)>,
 }
 
 impl Opener {
@@ -103,12 +110,12 @@ impl Opener {
         let json = |shape, start| Splitter::Json(Scanner::new(shape, limits, start));
         let start = input.start();
         let mut must_stream = None;
-        let (splitter, decoder) = match layout {
+        let (splitter, (decoder, recipe)) = match layout {
             Layout::Envelope { stream, headers } => {
                 let values = self.headers(&mut input, headers)?;
                 input.rewind()?;
                 must_stream = values.iter().all(Option::is_none).then_some(stream);
-                (json(Shape::Stream(stream), start), format.decoder(&values)?)
+                (json(Shape::Stream(stream), start), self.made(format, values)?)
             }
             Layout::Lists(keys) => {
                 must_stream = keys.first().copied();
@@ -121,7 +128,7 @@ impl Opener {
             Layout::Array => (json(Shape::Array, start), self.decoder(format, path)?),
             Layout::Values => (json(Shape::Values, start), self.decoder(format, path)?),
         };
-        Ok(Some(Opened { input, splitter, decoder, must_stream }))
+        Ok(Some(Opened { input, splitter, decoder, recipe, must_stream }))
     }
 
     fn limits(&self) -> Limits {
@@ -147,8 +154,8 @@ impl Opener {
     }
 
     /// The decoder of a file that is not an envelope, with the headers of its companion when its format has one.
-    fn decoder(&mut self, format: &'static dyn Format, path: &Path) -> Result<Decode, Problem> {
-        let Some(companion) = format.companion(path) else { return format.decoder(&[]) };
+    fn decoder(&mut self, format: &'static dyn Format, path: &Path) -> Result<Made, Problem> {
+        let Some(companion) = format.companion(path) else { return self.made(format, Vec::new()) };
         if let Some((last, name, decoder)) = &self.companion
             && *last == companion
             && *name == format.name()
@@ -164,14 +171,21 @@ impl Opener {
         Ok(decoder)
     }
 
-    fn companion_decoder(&self, format: &dyn Format, companion: &Path) -> Result<Decode, Problem> {
+    /// The decoder of a format with its headers.
+    fn made(&self, format: &dyn Format, headers: Vec<Option<Vec<u8>>>) -> Result<Made, Problem> {
+        let decoder = format.decoder(&headers)?;
+        let recipe = || Arc::new(Recipe::Format { name: format.name().to_owned(), headers });
+        Ok((decoder, self.options.recipes.then(recipe)))
+    }
+
+    fn companion_decoder(&self, format: &dyn Format, companion: &Path) -> Result<Made, Problem> {
         let mut input = Input::open(companion, &self.options)?;
         let head = Head { path: companion, bytes: input.head(), whole: input.is_whole() };
         let Layout::Envelope { headers, .. } = format.layout(&head) else {
             return Err(Problem::new(LeftOut::Malformed, format!("not a result file of {}", format.name())));
         };
         let values = self.headers(&mut input, headers)?;
-        format.decoder(&values)
+        self.made(format, values)
     }
 }
 

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use super::open::{Opened, Opener};
+use super::recipe::Recipe;
 use super::scan::Found;
 use super::{Batch, Element, ReadOptions, RecordedFile};
 use crate::formats::{Decode, FORMATS, Format};
@@ -96,27 +97,28 @@ impl Reader {
                         let offset = problem.offset.or(Some(0));
                         let element = Element { index: 0, offset, line: None, content: Err(problem) };
                         let stem = stem(&file.name).into();
-                        return Some(self.batch(None, stem, recycled, vec![element], 0));
+                        return Some(self.batch((None, None), stem, recycled, vec![element], 0));
                     }
                 }
                 continue;
             };
             let mut elements = Vec::new();
             recycled = current.read(recycled, self.opener.options.batch, &mut elements);
-            let (decoder, stem) = (current.opened.decoder.clone(), current.stem.clone());
+            let made = (Some(current.opened.decoder.clone()), current.opened.recipe.clone());
+            let stem = current.stem.clone();
             let read = current.position - std::mem::replace(&mut current.told, current.position);
             if current.done {
                 self.current = None;
             }
             if !elements.is_empty() {
-                return Some(self.batch(Some(decoder), stem, recycled, elements, read));
+                return Some(self.batch(made, stem, recycled, elements, read));
             }
         }
     }
 
     fn batch(
         &mut self,
-        decoder: Option<Decode>,
+        (decoder, recipe): (Option<Decode>, Option<Arc<Recipe>>),
         stem: Arc<str>,
         buffer: Vec<u8>,
         elements: Vec<Element>,
@@ -128,7 +130,7 @@ impl Reader {
         self.stats[file].problems += (elements.len() - whole) as u64;
         let seq = self.seq;
         self.seq += 1;
-        Batch { seq, file: file as u32, decoder, stem, buffer, read, elements, pending: None }
+        Batch { seq, file: file as u32, decoder, recipe, stem, buffer, read, elements, pending: None }
     }
 }
 

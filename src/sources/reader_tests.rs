@@ -125,6 +125,7 @@ const SMALL: ReadOptions = ReadOptions {
     max_expansion: 2,
     free_expansion: 300_000,
     batch: 100,
+    recipes: false,
     stop: None,
 };
 

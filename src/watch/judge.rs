@@ -300,5 +300,7 @@ pub(super) fn job<'j>(
         assemble,
         edge,
         collecting,
+        crew: None,
+        given_up: None,
     }
 }

@@ -15,6 +15,8 @@ mod endings;
 mod enqueued;
 mod examples;
 mod exports;
+#[cfg(unix)]
+mod fleet;
 mod gate;
 mod hostile_telemetry;
 mod html;
@@ -25,6 +27,8 @@ mod live;
 mod look;
 mod means;
 mod model;
+#[cfg(unix)]
+mod nats;
 mod opinions;
 mod policy_and_price;
 #[allow(dead_code, reason = "the other half is used by tests of the library")]

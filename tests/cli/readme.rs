@@ -37,10 +37,11 @@ fn agents() -> String {
     format!("```text\n{}\n```\n", kinds.join("\n\n\n"))
 }
 
-const SECTIONS: [&str; 15] = [
+const SECTIONS: [&str; 16] = [
     "exit codes",
     "promote",
     "watching",
+    "fleet",
     "gate",
     "suite",
     "agents",

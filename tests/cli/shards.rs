@@ -95,7 +95,7 @@ pub fn kept(project: &Project, dir: &str) -> [Option<Vec<u8>>; 2] {
 }
 
 /// Runs every shard; `more` are further arguments.
-fn shards(project: &Project, of: u32, more: &[&str]) {
+pub fn shards(project: &Project, of: u32, more: &[&str]) {
     for index in 1..=of {
         let (shard, out) = (format!("{index}/{of}"), format!("shards/{index}"));
         let args = [&["run", "suites", "--shard", &shard, "--out", &out][..], more].concat();

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::fmt::Write;
 use std::sync::{LazyLock, OnceLock};
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::nearest::nearest;
 use super::select::Glob;
@@ -30,7 +30,7 @@ const PICO_PER_TOKEN: f64 = 1e6;
 const MOST_USD: f64 = 1e6;
 
 /// The price of a model's tokens.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Price {
     input: u64,
     output: u64,

@@ -22,6 +22,11 @@ pub(super) static TOPICS: &[Topic] = &[
     Topic { name: "cases", summary: "What a file of cases holds.", text: crate::suite::case_files::doc },
     Topic { name: "exit-codes", summary: "What the exit code of a run means.", text: exit_codes },
     Topic { name: "filter", summary: "The language of --filter.", text: || crate::suite::filter::DOC.to_owned() },
+    Topic {
+        name: "fleet",
+        summary: "Sessions spread over workers, and what happens when something goes wrong.",
+        text: super::fleet::fleet,
+    },
     Topic { name: "formats", summary: "The trace formats that are read.", text: formats },
     Topic { name: "gate", summary: "What decides over a suite, and by which statistics.", text: super::gate::gate },
     Topic { name: "keys", summary: "The keys that every check has.", text: keys },

@@ -7,6 +7,7 @@ use std::sync::atomic::AtomicBool;
 use super::Args;
 use super::asking;
 use super::driver::{After, Driver};
+use super::fleet::{self, Joined};
 use super::output::{Ended, Output, Shown};
 use super::{folder, resume};
 use crate::cli::context::{Context, Failure};
@@ -22,10 +23,12 @@ use crate::eval::shard::Shard;
 use crate::eval::spend::SpendEvent;
 use crate::evidence::Outside;
 use crate::evidence::asker::Asker;
+use crate::fleet::bundle::Lent;
 use crate::net::budget::Budget;
 use crate::redact::Redacted;
 use crate::report::live::Live;
 use crate::report::safe;
+use crate::run::apart::Crew;
 use crate::run::engine::{self, Early, Job};
 use crate::run::past::{Known, Past};
 use crate::sources::discover::Discovery;
@@ -51,6 +54,8 @@ pub struct Execution<'r> {
     outside: Outside,
     /// What agents and models may cost together.
     budget: Budget,
+    /// The workers who judge, where there are any.
+    fleet: Option<Joined>,
     /// What drove the live agents. It receives what they tell late until the run ends.
     driver: Option<Driver<'r>>,
     /// The suites that were driven, while they are judged.
@@ -73,6 +78,8 @@ impl<'r> Execution<'r> {
         planned: &'r [Planned<'r>],
         stop: &'static AtomicBool,
     ) -> Result<Self, Failure> {
+        // Before the run has a folder: nothing is begun without a queue.
+        let mut fleet = args.fleet.join(planned, stop)?;
         let budget = asking::budget(&context.settings);
         let models = asking::prepare(planned, &args.asking, context, budget.clone(), stop)?;
         let now = jiff::Timestamp::now();
@@ -91,7 +98,7 @@ impl<'r> Execution<'r> {
         if let Some(shard) = args.shard {
             tell_what_a_shard_does(context, shard);
         }
-        let run = |output, baselines| Self {
+        let mut run = |output, baselines| Self {
             args,
             context,
             planned,
@@ -102,6 +109,7 @@ impl<'r> Execution<'r> {
             known: None,
             outside: Outside::default(),
             budget: budget.clone(),
+            fleet: fleet.take(),
             driver: None,
             after: Vec::new(),
             driven: Vec::new(),
@@ -200,7 +208,7 @@ impl<'r> Execution<'r> {
         let mut kept = if self.past.is_some() { kept::Writer::resume(dir) } else { kept::Writer::new(dir) };
         let plan = self.output.plan.clone();
         // What a run that is continued has recorded before, and what a shard alone is worth, only the record tells.
-        if self.past.is_none() && plan.shard().is_none() {
+        if self.past.is_none() && plan.shard().is_none() && self.fleet.is_none() {
             self.output.live = Some(Live::begin(dir, self.context.settings.drawn(), &plan, &self.baselines));
         }
         for (index, discovery) in found.into_iter().enumerate() {
@@ -236,7 +244,7 @@ impl<'r> Execution<'r> {
                 (None, None) => None,
             };
             if let Some(early) = outcome.stopped {
-                stopped = Some(describe(&early));
+                stopped = Some(early.to_string());
             }
             let as_of = plan.as_of.as_deref();
             let early = early.unwrap_or(Stopped::No);
@@ -245,6 +253,9 @@ impl<'r> Execution<'r> {
                 None => gate::decide(&fold, &outcome.system, as_of, early),
             });
             ends.push(fold.end.take());
+        }
+        if let Some(fleet) = self.fleet.take() {
+            fleet.leave(self.context);
         }
         if let Err(why) = kept.close() {
             stopped.get_or_insert(format!("kept sessions could not be written: {why}"));
@@ -265,7 +276,10 @@ impl<'r> Execution<'r> {
         let planned = &self.planned[index];
         let recorded = &planned.suite.recorded;
         let options = sessions::read_options(settings, recorded.format.and_then(crate::formats::format));
-        let options = ReadOptions { stop: Some(stop), ..options };
+        let mut options = ReadOptions { stop: Some(stop), ..options };
+        if self.fleet.is_some() {
+            (options.recipes, options.batch) = (true, fleet::PORTION);
+        }
         let attribute = self.args.load.session_attribute.as_ref().or(recorded.session.as_ref());
         let assemble = sessions::assemble_options(self.context, attribute.map(String::as_str));
         let mut files: Vec<RecordedFile> = found.files;
@@ -278,6 +292,22 @@ impl<'r> Execution<'r> {
         };
         let progress = Progress::new(self.context, &planned.suite.name, &files);
         let told = |reached| progress.tell(reached);
+        let keeps = keep(settings);
+        let crew = self.fleet.as_ref().map(|joined| {
+            let lent = Lent {
+                subject: self.args.load.subject.clone(),
+                filter: self.args.load.filter.clone(),
+                ..fleet::lent(self.context)
+            };
+            joined.suite(planned, (index as u32, keeps), self.context, lent)
+        });
+        let crew = match crew.transpose() {
+            Ok(crew) => crew,
+            Err(early) => {
+                progress.done(0);
+                return ends(early);
+            }
+        };
         let job = Job {
             planned,
             index: index as u32,
@@ -285,9 +315,9 @@ impl<'r> Execution<'r> {
             ignored: found.ignored,
             problems: found.problems,
             now_ns: u64::try_from(self.began.as_nanosecond()).unwrap_or(u64::MAX),
-            jobs: settings.jobs.value,
+            jobs: if crew.is_some() { fleet::AT_ONCE } else { settings.jobs.value },
             fail_fast: settings.fail_fast.value,
-            keep: keep(settings),
+            keep: keeps,
             shard: self.args.shard,
             known: self.known.as_ref(),
             stop,
@@ -297,6 +327,8 @@ impl<'r> Execution<'r> {
             assemble: &assemble,
             edge: &self.outside,
             collecting: false,
+            crew: crew.as_ref().map(|crew| crew as &dyn Crew),
+            given_up: None,
         };
         if let Some(asker) = asker {
             let reader = || Reader::new(files.clone(), options);
@@ -385,16 +417,5 @@ fn tell_what_a_shard_does(context: &Context, shard: Shard) {
         context.note(
             "seatrial: fail_fast has no effect on a shard: whether the gate can still pass, `seatrial merge` knows\n",
         );
-    }
-}
-
-fn describe(early: &Early) -> String {
-    match early {
-        Early::Interrupted => "interrupted".to_owned(),
-        Early::FailFast => exit::FAIL_FAST.to_owned(),
-        Early::Capped(why) => format!("capped: {why}"),
-        Early::Write(why) => format!("the record could not be written: {why}"),
-        Early::Spill(why) => why.to_string(),
-        Early::Differs(why) => why.clone(),
     }
 }

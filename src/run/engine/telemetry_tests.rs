@@ -91,6 +91,8 @@ fn run_over(texts: &[String], jobs: usize, options: &Options, stop: bool) -> (Ou
         live: false,
         edge: &crate::checks::asking::Nobody,
         collecting: false,
+        crew: None,
+        given_up: None,
     };
     let mut fold = SuiteFold::new(&planned.plan, 0);
     let read = ReadOptions { batch: 200, ..ReadOptions::default() };

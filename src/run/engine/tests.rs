@@ -71,6 +71,8 @@ fn onto(room: usize, jobs: usize) -> (Outcome, Vec<u8>) {
         assemble: &Options::default(),
         edge: &crate::checks::asking::Nobody,
         collecting: false,
+        crew: None,
+        given_up: None,
     };
     let mut fold = SuiteFold::new(&planned.plan, 0);
     let reader = Reader::new(files.to_vec(), ReadOptions::default());

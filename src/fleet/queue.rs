@@ -1,0 +1,429 @@
+//! The queue, on NATS JetStream: what is to be done, what was done, and what nobody could do.
+//!
+//! - `NAME.work.VERSION.RUN`, in a work-queue stream: portions. A message is handed to one worker at a time and gone when
+//!   that acknowledges it. Workers of another version have another subject, and never see it.
+//! - `NAME.done.RUN.KEY`, in a work-queue stream: answers, for the one who asked.
+//! - `NAME.dead.RUN`: portions that were handed out as often as they may be, with the reason, for people to look at.
+//!
+//! Every message has an id by which the server drops a second one. What is larger than the server takes goes to its object
+//! store, and the message refers to it; so do bundles and recipes, under their digests.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use async_nats::HeaderMap;
+use async_nats::jetstream::consumer::{AckPolicy, PullConsumer, pull};
+use async_nats::jetstream::context::Context;
+use async_nats::jetstream::message::PublishMessage;
+use async_nats::jetstream::object_store::{self, ObjectStore};
+use async_nats::jetstream::stream::{self, DiscardPolicy, RetentionPolicy, Stream};
+use async_nats::{ConnectOptions, Event, jetstream};
+use tokio::io::AsyncReadExt;
+
+use super::address::Address;
+use super::bundle::VERSION;
+use crate::model::digest::Digest;
+
+/// How long a message may take to be worked on before another worker gets it, unless its worker says that it still works.
+pub const ACK_WAIT: Duration = Duration::from_secs(30);
+
+/// For how long the server knows ids again.
+const DUPLICATES: Duration = Duration::from_secs(600);
+
+/// For how long answers wait for whoever asked, and what was asked for workers.
+const DONE_FOR: Duration = Duration::from_secs(24 * 3600);
+
+/// For how long what nobody could do is kept.
+const DEAD_FOR: Duration = Duration::from_secs(30 * 24 * 3600);
+
+/// For how long what is kept under a digest is there. Whoever asks puts it there again after half of that.
+const BLOBS_FOR: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// Messages that all workers together may have in their hands.
+const IN_HANDS: i64 = 10_000;
+
+/// Bytes of a message that are left for its headers.
+const HEADERS: usize = 8 << 10;
+
+/// How long is waited before something is tried again.
+const AGAIN: Duration = Duration::from_millis(250);
+
+/// The header that names what a message refers to.
+const BLOB: &str = "Seatrial-Blob";
+
+/// What is said beside a message.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Note<'n> {
+    /// Why it is a dead letter.
+    pub reason: Option<&'n str>,
+    /// How long it may take before another worker gets it.
+    pub ack_wait: Option<Duration>,
+}
+
+/// The header that says why a message is a dead letter.
+const REASON: &str = "Seatrial-Reason";
+
+/// The header that says how long a message may take, in milliseconds.
+const WAIT: &str = "Seatrial-Ack-Wait";
+
+/// What went wrong with the queue.
+#[derive(Debug, thiserror::Error)]
+pub enum QueueError {
+    /// There is no server, or it does not let us in.
+    #[error("{at} cannot be reached: {why}")]
+    Unreachable {
+        /// Where it was looked for.
+        at: String,
+        /// Why.
+        why: String,
+    },
+    /// The server does not do what is asked of it.
+    #[error("{what}: {why}")]
+    Refused {
+        /// What was asked.
+        what: &'static str,
+        /// Why.
+        why: String,
+    },
+    /// It is to end.
+    #[error("it is to end")]
+    Stopped,
+}
+
+fn refused<E: std::fmt::Display>(what: &'static str) -> impl FnOnce(E) -> QueueError {
+    move |why| QueueError::Refused { what, why: why.to_string() }
+}
+
+/// Is told what happens to the connection.
+pub type Tell = Arc<dyn Fn(&str) + Send + Sync>;
+
+/// A connection to a fleet's queue. Cheap to clone.
+#[derive(Clone)]
+pub struct Queue {
+    client: async_nats::Client,
+    js: Context,
+    blobs: ObjectStore,
+    name: String,
+    version: String,
+}
+
+/// A message from the queue.
+pub struct Message(jetstream::Message);
+
+impl Queue {
+    /// Connects, and makes the streams of the fleet where they are not there.
+    ///
+    /// # Errors
+    /// There is no such server, or it has no JetStream.
+    pub async fn connect(address: &Address, tell: Tell) -> Result<Self, QueueError> {
+        let at = || address.to_string();
+        let told = at();
+        let lost = AtomicBool::new(false);
+        let events = move |event: Event| {
+            match event {
+                Event::Disconnected if !lost.swap(true, Ordering::Relaxed) => {
+                    tell(&format!("the connection to {told} is lost; it is tried again"));
+                }
+                Event::Connected if lost.swap(false, Ordering::Relaxed) => tell(&format!("connected to {told} again")),
+                _ => {}
+            }
+            std::future::ready(())
+        };
+        let options = ConnectOptions::new().name("seatrial").event_callback(events);
+        let client = options.connect(address.url.as_str()).await;
+        let client = client.map_err(|why| QueueError::Unreachable { at: at(), why: why.to_string() })?;
+        let js = jetstream::new(client.clone());
+        let name = address.name.clone();
+        let bucket = object_store::Config {
+            bucket: format!("{name}-blobs"),
+            max_age: BLOBS_FOR,
+            num_replicas: 1,
+            ..object_store::Config::default()
+        };
+        let blobs = match js.get_object_store(&bucket.bucket).await {
+            Ok(blobs) => blobs,
+            Err(_) => js
+                .create_object_store(bucket)
+                .await
+                .map_err(refused("the object store of the fleet (is JetStream enabled: `nats-server -js`?)"))?,
+        };
+        let queue = Self { client, js, blobs, name, version: token(VERSION) };
+        let work = stream::Config { max_age: DONE_FOR, ..queue.stream("WORK", RetentionPolicy::WorkQueue) };
+        let done = stream::Config { max_age: DONE_FOR, ..queue.stream("DONE", RetentionPolicy::WorkQueue) };
+        let dead = stream::Config { max_age: DEAD_FOR, ..queue.stream("DEAD", RetentionPolicy::Limits) };
+        for config in [work, done, dead] {
+            queue.js.get_or_create_stream(config).await.map_err(refused("the streams of the fleet"))?;
+        }
+        Ok(queue)
+    }
+
+    fn stream(&self, kind: &str, retention: RetentionPolicy) -> stream::Config {
+        stream::Config {
+            name: self.stream_name(kind),
+            subjects: vec![format!("{}.{}.>", self.name, kind.to_ascii_lowercase())],
+            retention,
+            // What does not fit is refused, and tried again: nothing is pushed out.
+            discard: DiscardPolicy::New,
+            duplicate_window: DUPLICATES,
+            num_replicas: 1,
+            ..stream::Config::default()
+        }
+    }
+
+    fn stream_name(&self, kind: &str) -> String {
+        format!("{}_{kind}", self.name)
+    }
+
+    /// Where portions of a run wait.
+    pub fn work(&self, run: &str) -> String {
+        format!("{}.work.{}.{run}", self.name, self.version)
+    }
+
+    /// Where the answer to a portion of a run waits.
+    pub fn done(&self, run: &str, key: &str) -> String {
+        format!("{}.done.{run}.{key}", self.name)
+    }
+
+    /// Where what nobody could do is kept.
+    pub fn dead(&self, run: &str) -> String {
+        format!("{}.dead.{run}", self.name)
+    }
+
+    /// The work of this version. `ack_wait` is set where it is given, and else as it is, or [`ACK_WAIT`].
+    ///
+    /// # Errors
+    /// The server refuses.
+    pub async fn workers(&self, ack_wait: Option<Duration>) -> Result<PullConsumer, QueueError> {
+        let stream = self.get("WORK").await?;
+        let name = format!("workers-{}", self.version);
+        let config = pull::Config {
+            durable_name: Some(name.clone()),
+            ack_policy: AckPolicy::Explicit,
+            ack_wait: ack_wait.unwrap_or(ACK_WAIT),
+            // Workers count, and say why they give up.
+            max_deliver: -1,
+            max_ack_pending: IN_HANDS,
+            max_waiting: IN_HANDS,
+            filter_subject: format!("{}.work.{}.>", self.name, self.version),
+            ..pull::Config::default()
+        };
+        let consumer = match ack_wait {
+            None => stream.get_or_create_consumer(&name, config).await.map_err(|why| why.to_string()),
+            Some(_) => stream.create_consumer(config).await.map_err(|why| why.to_string()),
+        };
+        consumer.map_err(refused("the consumer of workers"))
+    }
+
+    /// The answers to a run.
+    ///
+    /// # Errors
+    /// The server refuses.
+    pub async fn answers(&self, run: &str) -> Result<PullConsumer, QueueError> {
+        let stream = self.get("DONE").await?;
+        let config = pull::Config {
+            durable_name: Some(format!("run-{run}")),
+            ack_policy: AckPolicy::Explicit,
+            ack_wait: Duration::from_secs(30),
+            max_deliver: -1,
+            max_ack_pending: IN_HANDS,
+            inactive_threshold: Duration::from_secs(3600),
+            filter_subject: self.done(run, ">"),
+            ..pull::Config::default()
+        };
+        stream.create_consumer(config).await.map_err(refused("the consumer of answers"))
+    }
+
+    /// Takes away what is left of a run.
+    pub async fn forget(&self, run: &str) {
+        // What cannot be taken away now goes by its age.
+        if let Ok(work) = self.get("WORK").await {
+            let _ = work.purge().filter(self.work(run)).await;
+        }
+        if let Ok(done) = self.get("DONE").await {
+            let _ = done.purge().filter(self.done(run, ">")).await;
+            let _ = done.delete_consumer(&format!("run-{run}")).await;
+        }
+    }
+
+    async fn get(&self, kind: &str) -> Result<Stream, QueueError> {
+        self.js.get_stream(self.stream_name(kind)).await.map_err(refused("a stream of the fleet"))
+    }
+
+    /// Puts a message into a stream under an id: a second one of the same id is dropped. Tried again until `stop` says
+    /// that it is to end.
+    ///
+    /// # Errors
+    /// It is to end.
+    pub async fn put(
+        &self,
+        subject: &str,
+        id: &str,
+        bytes: &[u8],
+        note: Note<'_>,
+        stop: &(dyn Fn() -> bool + Sync),
+    ) -> Result<(), QueueError> {
+        loop {
+            if self.put_once(subject, id, bytes, note).await.is_ok() {
+                return Ok(());
+            }
+            if stop() {
+                return Err(QueueError::Stopped);
+            }
+            tokio::time::sleep(AGAIN).await;
+        }
+    }
+
+    async fn put_once(&self, subject: &str, id: &str, bytes: &[u8], note: Note<'_>) -> Result<(), QueueError> {
+        let mut headers = HeaderMap::new();
+        if let Some(wait) = note.ack_wait {
+            headers.insert(WAIT, wait.as_millis().to_string());
+        }
+        if let Some(reason) = note.reason {
+            // A header is one line.
+            let line: String = reason.chars().map(|c| if c.is_control() { ' ' } else { c }).take(1000).collect();
+            headers.insert(REASON, line);
+        }
+        let most = self.client.server_info().max_payload.saturating_sub(HEADERS);
+        let payload = if bytes.len() > most {
+            let name = format!("message-{id}");
+            self.put_blob(&name, bytes).await?;
+            headers.insert(BLOB, name);
+            bytes::Bytes::new()
+        } else {
+            bytes::Bytes::copy_from_slice(bytes)
+        };
+        let message = PublishMessage::build().headers(headers).message_id(id).payload(payload);
+        let sent = self.js.send_publish(subject.to_owned(), message).await.map_err(refused("a message"))?;
+        sent.await.map(drop).map_err(refused("a message"))
+    }
+
+    async fn put_blob(&self, name: &str, bytes: &[u8]) -> Result<(), QueueError> {
+        let mut reader = bytes;
+        self.blobs.put(name, &mut reader).await.map(drop).map_err(refused("an object"))
+    }
+
+    /// Puts bytes under their digest, unless they are there for long enough.
+    ///
+    /// # Errors
+    /// It is to end.
+    pub async fn keep(&self, bytes: &[u8], stop: &(dyn Fn() -> bool + Sync)) -> Result<Digest, QueueError> {
+        let digest = Digest::of(bytes);
+        let name = kept(&digest);
+        loop {
+            let fresh = match self.blobs.info(&name).await {
+                Ok(info) => {
+                    !info.deleted
+                        && info.modified.is_some_and(|at| {
+                            let age = std::time::SystemTime::now().duration_since(at.into()).unwrap_or_default();
+                            age < BLOBS_FOR / 2
+                        })
+                }
+                Err(_) => false,
+            };
+            if fresh || self.put_blob(&name, bytes).await.is_ok() {
+                return Ok(digest);
+            }
+            if stop() {
+                return Err(QueueError::Stopped);
+            }
+            tokio::time::sleep(AGAIN).await;
+        }
+    }
+
+    /// What is kept under a digest.
+    ///
+    /// # Errors
+    /// It is not there, or is not what it was.
+    pub async fn kept(&self, digest: &Digest) -> Result<Vec<u8>, QueueError> {
+        let bytes = self.blob(&kept(digest)).await?;
+        if Digest::of(&bytes) != *digest {
+            return Err(QueueError::Refused { what: "an object", why: format!("it is not {digest} any more") });
+        }
+        Ok(bytes)
+    }
+
+    async fn blob(&self, name: &str) -> Result<Vec<u8>, QueueError> {
+        let mut object = self.blobs.get(name).await.map_err(refused("an object"))?;
+        let mut bytes = Vec::new();
+        object.read_to_end(&mut bytes).await.map_err(refused("an object"))?;
+        Ok(bytes)
+    }
+
+    /// The next message, or `None` when there was none for a while.
+    ///
+    /// # Errors
+    /// The server does not answer.
+    pub async fn next(&self, consumer: &PullConsumer, patience: Duration) -> Result<Option<Message>, QueueError> {
+        use futures_util::StreamExt;
+        let batch = consumer.batch().max_messages(1).expires(patience).messages().await;
+        let mut batch = batch.map_err(refused("the next message"))?;
+        let message = batch.next().await.transpose().map_err(refused("the next message"))?;
+        Ok(message.map(Message))
+    }
+
+    /// The content of a message, wherever it lies.
+    ///
+    /// # Errors
+    /// What it refers to cannot be had.
+    pub async fn content(&self, message: &Message) -> Result<bytes::Bytes, QueueError> {
+        match message.header(BLOB) {
+            None => Ok(message.0.payload.clone()),
+            Some(name) => self.blob(&name).await.map(bytes::Bytes::from),
+        }
+    }
+
+    /// Says that a message is done with, and takes away what it refers to.
+    ///
+    /// # Errors
+    /// The server does not know; it will hand it out again.
+    pub async fn done_with(&self, message: &Message) -> Result<(), QueueError> {
+        message.0.double_ack().await.map_err(refused("an acknowledgement"))?;
+        if let Some(name) = message.header(BLOB) {
+            // Otherwise it goes by its age.
+            let _ = self.blobs.delete(&name).await;
+        }
+        Ok(())
+    }
+}
+
+impl Message {
+    fn header(&self, name: &str) -> Option<String> {
+        Some(self.0.headers.as_ref()?.get(name)?.as_str().to_owned())
+    }
+
+    /// How often it was handed out, this time included.
+    pub fn delivered(&self) -> u32 {
+        self.0.info().ok().and_then(|info| u32::try_from(info.delivered).ok()).unwrap_or(1)
+    }
+
+    /// How long it may take before another worker gets it, as the one who put it there knows.
+    pub fn ack_wait(&self) -> Option<Duration> {
+        self.header(WAIT)?.parse().ok().map(Duration::from_millis)
+    }
+
+    /// Where it was put.
+    pub fn subject(&self) -> &str {
+        &self.0.subject
+    }
+
+    /// Says that it is still being worked on.
+    pub async fn in_progress(&self) {
+        // If it is not heard, another worker does the same work, and one of two equal answers is dropped.
+        let _ = self.0.ack_with(jetstream::AckKind::Progress).await;
+    }
+
+    /// Gives it back.
+    pub async fn give_back(&self, after: Duration) {
+        let _ = self.0.ack_with(jetstream::AckKind::Nak(Some(after))).await;
+    }
+}
+
+/// A text as a token of a subject.
+pub fn token(text: &str) -> String {
+    text.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect()
+}
+
+fn kept(digest: &Digest) -> String {
+    token(&digest.to_string())
+}
