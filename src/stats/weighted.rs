@@ -10,8 +10,6 @@
 //! Intervals are about the sessions that there were: where all were drawn, nothing is uncertain. Sums are integers, so that
 //! the order in which sessions come makes no difference.
 
-use std::collections::BTreeMap;
-
 use super::interval::{Interval, alpha};
 use super::proportion;
 use super::special::normal_quantile;
@@ -30,6 +28,8 @@ const LARGEST: f64 = 1e6;
 /// What sessions with one chance of being drawn add up to, in units.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Cell {
+    /// The bits of the chance; chances are positive, so that bits are in their order.
+    pi: u64,
     n: u64,
     x: i128,
     y: i128,
@@ -39,14 +39,22 @@ struct Cell {
 }
 
 impl Cell {
-    fn merge(&mut self, other: &Self) {
-        let Self { n, x, y, xx, xy, yy } = other;
-        self.n += n;
-        self.x = self.x.saturating_add(*x);
-        self.y = self.y.saturating_add(*y);
-        self.xx = self.xx.saturating_add(*xx);
-        self.xy = self.xy.saturating_add(*xy);
-        self.yy = self.yy.saturating_add(*yy);
+    fn chance(&self) -> f64 {
+        f64::from_bits(self.pi)
+    }
+
+    /// The two together; `None` where that is more than fits.
+    fn plus(&self, other: &Self) -> Option<Self> {
+        let Self { pi, n, x, y, xx, xy, yy } = other;
+        Some(Self {
+            pi: *pi,
+            n: self.n.checked_add(*n)?,
+            x: self.x.checked_add(*x)?,
+            y: self.y.checked_add(*y)?,
+            xx: self.xx.checked_add(*xx)?,
+            xy: self.xy.checked_add(*xy)?,
+            yy: self.yy.checked_add(*yy)?,
+        })
     }
 
     /// The sum of (x - r y)^2.
@@ -66,9 +74,9 @@ fn float(units: i128) -> f64 {
 /// A sample of pairs: of a mean y is 1, of a rate x is 0 or 1 besides, of a ratio of sums both are what they are.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Sample {
-    /// By the bits of the chance.
-    cells: BTreeMap<u64, Cell>,
-    /// Values were too large, or no numbers.
+    /// By chance, the smallest first: few, and with no room to spare, since there are many samples.
+    cells: Vec<Cell>,
+    /// Values or sums were too large, or no numbers.
     broken: bool,
 }
 
@@ -98,26 +106,42 @@ impl Sample {
             self.broken = true;
             return;
         }
-        let cell = self.cells.entry(pi.to_bits()).or_default();
-        let (n, xx, xy, yy) = (1, units(x * x), units(x * y), units(y * y));
-        cell.merge(&Cell { n, x: units(x), y: units(y), xx, xy, yy });
+        let (xx, xy, yy) = (units(x * x), units(x * y), units(y * y));
+        self.put(&Cell { pi: pi.to_bits(), n: 1, x: units(x), y: units(y), xx, xy, yy });
     }
 
     /// Adds what another sample holds.
     pub fn merge(&mut self, other: &Self) {
         self.broken |= other.broken;
-        for (pi, cell) in &other.cells {
-            self.cells.entry(*pi).or_default().merge(cell);
+        other.cells.iter().for_each(|cell| self.put(cell));
+    }
+
+    fn put(&mut self, cell: &Cell) {
+        match self.cells.binary_search_by_key(&cell.pi, |known| known.pi) {
+            Ok(at) => match self.cells[at].plus(cell) {
+                Some(both) => self.cells[at] = both,
+                None => self.broken = true,
+            },
+            Err(at) => {
+                self.cells.reserve_exact(1);
+                self.cells.insert(at, *cell);
+            }
         }
     }
 
     fn sum(&self, of: impl Fn(f64, &Cell) -> f64) -> f64 {
-        self.cells.iter().map(|(pi, cell)| of(f64::from_bits(*pi), cell)).sum()
+        self.cells.iter().map(|cell| of(cell.chance(), cell)).sum()
+    }
+
+    /// What the denominators stand for; `None` where that is 0 or unknown.
+    fn bottom(&self) -> Option<f64> {
+        let bottom = self.sum(|pi, cell| float(cell.y) / pi);
+        (bottom > 0.0 && !self.broken).then_some(bottom)
     }
 
     /// How many were drawn.
     pub fn n(&self) -> u64 {
-        self.cells.values().map(|cell| cell.n).sum()
+        self.cells.iter().map(|cell| cell.n).sum()
     }
 
     /// How many sessions they stand for.
@@ -144,10 +168,7 @@ impl Sample {
 
     /// The mean, rate or ratio (Hajek); `None` where the denominator is 0.
     pub fn ratio(&self) -> Option<Estimate> {
-        let bottom = self.sum(|pi, cell| float(cell.y) / pi);
-        if bottom <= 0.0 || self.broken {
-            return None;
-        }
+        let bottom = self.bottom()?;
         let value = self.sum(|pi, cell| float(cell.x) / pi) / bottom;
         let variance = self.sum(|pi, cell| (1.0 - pi) * cell.residuals(value) / (pi * pi));
         Some(Estimate { value, se: variance.sqrt() / bottom })
@@ -157,10 +178,16 @@ impl Sample {
     /// drawing, and that of the sessions themselves. `None` for fewer than two.
     pub fn spread(&self) -> Option<f64> {
         let n = self.n() as f64;
-        let Estimate { value, .. } = self.ratio()?;
-        let bottom = self.sum(|pi, cell| float(cell.y) / pi);
+        let (Estimate { value, .. }, bottom) = (self.ratio()?, self.bottom()?);
         let variance = self.sum(|pi, cell| cell.residuals(value) / (pi * pi));
         (n >= 2.0).then(|| (variance * n / (n - 1.0)).sqrt() / bottom)
+    }
+
+    /// The standard error of the total about what it is in the long run, where as many sessions come as come by chance (a
+    /// compound Poisson process): sqrt(sum(x^2/pi^2)). `None` for no session.
+    pub fn total_spread(&self) -> Option<f64> {
+        let variance = self.sum(|pi, cell| float(cell.xx) / (pi * pi));
+        (self.n() > 0 && !self.broken).then(|| variance.sqrt())
     }
 
     /// The interval of a rate among the sessions that there were: Wilson's, over as many sessions as would have drawn it
@@ -170,7 +197,7 @@ impl Sample {
     pub fn rate_interval(&self, confidence: f64) -> Option<Interval> {
         let Estimate { value, se } = self.ratio().filter(|rate| (0.0..=1.0).contains(&rate.value))?;
         let z = normal_quantile(1.0 - alpha(confidence)? / 2.0);
-        let bottom = self.sum(|pi, cell| float(cell.y) / pi);
+        let bottom = self.bottom()?;
         let alike = self.sum(|pi, cell| (1.0 - pi) * float(cell.yy) / (pi * pi)) / (bottom * bottom);
         if alike <= 0.0 {
             return Some(Interval { low: value, high: value });
@@ -191,6 +218,19 @@ impl Sample {
     pub fn counts(&self) -> Option<(f64, f64)> {
         let worth = self.worth()?;
         Some((self.ratio()?.value * worth, worth))
+    }
+
+    /// A share of sums (failed calls of all calls) as counts: so many of so many, as many as would tell it as well, were
+    /// each independent of the others. `None` of what is no share.
+    pub fn share_counts(&self) -> Option<(f64, f64)> {
+        let share = self.ratio().map(|ratio| ratio.value).filter(|share| (0.0..=1.0).contains(share))?;
+        let bottom = self.bottom()?;
+        let even = bottom * bottom / self.sum(|pi, cell| float(cell.yy) / (pi * pi));
+        let worth = match self.spread() {
+            Some(se) if se > 1e-9 => (share * (1.0 - share) / (se * se)).min(bottom),
+            _ => even,
+        };
+        (worth > 0.0 && worth.is_finite()).then_some((share * worth, worth))
     }
 }
 
@@ -248,6 +288,31 @@ mod tests {
             assert_eq!(sample.rate_interval(0.95), None);
         }
         assert_eq!((Sample::default().ratio(), Sample::default().total()), (None, None));
+    }
+
+    #[test]
+    fn a_sum_that_does_not_fit_is_unknown_and_not_the_largest_that_does() {
+        let mut sample = Sample::default();
+        for _ in 0..1_000 {
+            sample.add(1.0, 1e12, 1.0);
+        }
+        assert_eq!((sample.n() > 100, sample.ratio(), sample.total(), sample.total_spread()), (true, None, None, None));
+    }
+
+    #[test]
+    fn a_share_of_sums_is_worth_what_its_sessions_tell_of_it() {
+        let of = |pairs: &[(f64, f64)]| {
+            let mut sample = Sample::default();
+            pairs.iter().for_each(|(x, y)| sample.add(1.0, *x, *y));
+            sample.share_counts().unwrap()
+        };
+        // Forty sessions with the same share: as good as forty.
+        assert_eq!(of(&[(1.0, 4.0); 40]), (10.0, 40.0));
+        // All failures in a few sessions: worth less than the calls that there were.
+        let clustered: Vec<_> = (0..40).map(|i| (if i < 10 { 4.0 } else { 0.0 }, 4.0)).collect();
+        let (fails, worth) = of(&clustered);
+        assert!((fails / worth - 0.25).abs() < 1e-12 && worth < 41.0, "{fails} {worth}");
+        assert_eq!(Sample::default().share_counts(), None);
     }
 
     proptest! {

@@ -152,10 +152,7 @@ impl Sum {
                 _ => unmeasured(),
             },
             Some("mean") => metric.mean().map_or_else(unmeasured, |value| number(value, metric.n, None, metric.se())),
-            Some("sum") => {
-                let se = metric.total_se();
-                if metric.n == 0 { unmeasured() } else { number(metric.total(), metric.n, None, Some(se)) }
-            }
+            Some("sum") => metric.total().map_or_else(unmeasured, |sum| number(sum, metric.n, None, metric.total_se())),
             Some(stat) => {
                 let at = window::QUANTILES.iter().position(|(name, _)| *name == stat);
                 match at.zip(metric.quantiles()) {
@@ -208,8 +205,8 @@ mod tests {
             panic!("a mean")
         };
         assert!((mean.value - 19.5).abs() < 1e-9);
-        // The textbook error of a mean, but for n - 1.
-        assert!((mean.se.unwrap() - (133.25f64 / 40.0).sqrt()).abs() < 1e-6, "{mean:?}");
+        // The textbook error of a mean.
+        assert!((mean.se.unwrap() - (133.25f64 / 39.0).sqrt()).abs() < 1e-6, "{mean:?}");
         let Reading::Measured(ratio) = read(&measure("tool_error_rate", None, None), "a", &sessions) else {
             panic!("a ratio")
         };

@@ -93,8 +93,7 @@ impl Window {
             *self.total.unevaluated.entry(reason.to_owned()).or_default() += 1;
             return;
         }
-        let weight = 1.0 / inclusion.clamp(1e-9, 1.0);
-        self.total.add(weight, body, body.values.iter());
+        self.total.add(inclusion, body, body.values.iter());
         for (by, names) in &body.groups {
             let folds = self.groups.entry(by.clone()).or_default();
             for name in names {
@@ -110,7 +109,7 @@ impl Window {
                     None => Some((metric, whole)),
                     Some(own) => own.map(|values| (metric, values)),
                 });
-                fold.add(weight, body, values);
+                fold.add(inclusion, body, values);
             }
         }
     }

@@ -49,7 +49,7 @@ impl Past {
             let folds = window.groups.get(want.measure.by.as_ref()?)?;
             let cell = |(name, fold): (&String, &Fold)| {
                 let number = match part(fold, &want.measure) {
-                    Part::Check(check) => Some(Number::Check(*check)),
+                    Part::Check(check) => Some(Number::Check(check.clone())),
                     Part::Metric(measure) => Some(Number::Metric(measure.only(want.merged))),
                     Part::Untold => None,
                 };
