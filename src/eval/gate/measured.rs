@@ -100,6 +100,8 @@ impl Tolerated {
 
 /// A rule over a number that only rises with what people decide for the agent. Where it is the same at both ends it is
 /// final; otherwise it waits for them. Says what it waits for, if anything.
+///
+/// What is unmeasured at both ends may be inconclusive between them. That is no more of a pass, and nobody is waited for.
 pub(super) fn settle(worst: Reading, best: Reading, tolerated: Tolerated) -> (Decision, Option<&'static str>) {
     let ways = [tolerated.may.then_some(true), tolerated.may_not.then_some(false)];
     let mut all = ways.into_iter().flatten().flat_map(|t| [worst.decides(t), best.decides(t)]);
@@ -148,6 +150,25 @@ mod tests {
             ([No, No], [No, Yes], Decision::Held),
         ] {
             assert_eq!(settled(worst, best, COUNTED), expected, "{worst:?} {best:?}");
+        }
+    }
+
+    #[test]
+    fn between_two_ends_that_are_unmeasured_nothing_passes_and_nothing_fails() {
+        let all = [No, Unsure, Yes];
+        let readings = || all.iter().flat_map(|p| all.iter().filter(move |b| *b >= p).map(|b| (*p, *b)));
+        for (worst, best) in readings().flat_map(|worst| readings().map(move |best| (worst, best))) {
+            if settled([worst.0, worst.1], [best.0, best.1], COUNTED) != Decision::Unmeasured {
+                continue;
+            }
+            let between = |(p, b): &(Reached, Reached)| worst.0 <= *p && *p <= best.0 && worst.1 <= *b && *b <= best.1;
+            for (p, b) in readings().filter(between) {
+                let decided = reading(p, b).decides(false);
+                assert!(
+                    matches!(decided, Decision::Unmeasured | Decision::Inconclusive),
+                    "{worst:?} {p:?} {b:?} {best:?}"
+                );
+            }
         }
     }
 

@@ -91,6 +91,11 @@ fn rule(summary: &SuiteSummary, name: &str) -> Option<Decision> {
     summary.rules.iter().find(|r| r.rule == name).map(|r| r.decision)
 }
 
+/// Whether a rule could not say: more cases, or cases that could be measured, would be needed.
+fn is_open(decision: Decision) -> bool {
+    matches!(decision, Decision::Unmeasured | Decision::Inconclusive)
+}
+
 /// Whether the gate may wait for people although it need not: of a case that is expected to fail it is not gone through what
 /// comparisons and reliability come to with and without it; of a rate held to more than one bound not every way, where
 /// there are more than 256; and rules are decided one by one, so that it is not seen where two can never pass together.
@@ -128,6 +133,8 @@ fn broken(shape: &Shape, now: &[Session], then: &[Session]) -> Option<Vec<String
         let of_ways: Vec<Decision> = of_ways.collect();
         let kept = match named.decision {
             Decision::Held => differ(&of_ways) || may_wait(shape, Some(&named.rule), ways.len()),
+            // Which of the two it is may depend on them; that it is no pass does not.
+            Decision::Unmeasured | Decision::Inconclusive => of_ways.iter().all(|d| is_open(*d)),
             decision => of_ways.iter().all(|d| *d == decision),
         };
         if !kept {
