@@ -1,0 +1,48 @@
+//! Production, watched: how much one process takes, what its memory does over a week, how soon it is ready again.
+//!
+//! `cargo bench --bench watching -- through [SESSIONS_A_MINUTE [MINUTES]]`: agents export, at that pace (0: as fast as they
+//! are answered), and every session is judged by six deterministic checks.
+//! `cargo bench --bench watching -- week [SESSIONS]`: a week on a driven clock.
+//! `cargo bench --bench watching -- restart [SESSIONS]`: so many sessions are open when the process is killed.
+
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a measuring program: it prints, and stops when it cannot measure"
+)]
+
+mod agents;
+mod restart;
+mod through;
+mod watcher;
+mod week;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// The numbers after the name of what is measured.
+pub struct Numbers(std::vec::IntoIter<u64>);
+
+impl Numbers {
+    fn next(&mut self, usual: u64) -> u64 {
+        self.0.next().unwrap_or(usual)
+    }
+}
+
+fn main() {
+    let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
+    let numbers: Vec<u64> = words.iter().skip(1).filter_map(|word| word.parse().ok()).collect();
+    let mut numbers = Numbers(numbers.into_iter());
+    match words.first().map(String::as_str) {
+        Some("through") => through::measure(&mut numbers),
+        Some("week") => week::measure(&mut numbers),
+        Some("restart") => restart::measure(&mut numbers),
+        None => {
+            through::measure(&mut numbers);
+            restart::measure(&mut numbers);
+            week::measure(&mut numbers);
+        }
+        Some(other) => panic!("`{other}` is none of through, week, restart"),
+    }
+}
