@@ -21,9 +21,12 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Starts one over `suite.toml`, on free ports.
+    /// Starts one over `suite.toml`, on free ports where `--listen` does not say another.
     pub fn start(project: &Project, more: &[&str]) -> Self {
-        let mut args = vec!["watch", "suite.toml", "--listen", "0", "--grpc", "off", "--status", "0"];
+        let mut args = vec!["watch", "suite.toml", "--grpc", "off", "--status", "0"];
+        if !more.contains(&"--listen") {
+            args.extend(["--listen", "0"]);
+        }
         args.extend(more);
         let mut child = project.command(&args).stderr(Stdio::piped()).stdout(Stdio::null()).spawn().expect("it starts");
         let mut err = BufReader::new(child.stderr.take().expect("a pipe"));
