@@ -62,11 +62,18 @@ pub fn advice(judged: &Judged) -> Vec<String> {
             Some(t) => format!("; if people agree with the judge on them, {t:.2} is shown"),
             None => String::new(),
         };
-        lines
-            .push(format!("{} drawn verdicts wait for an answer and count against the judge until then{hope}", r.open));
+        let wait = match r.open {
+            1 => "1 drawn verdict waits for an answer and counts".to_owned(),
+            n => format!("{n} drawn verdicts wait for an answer and count"),
+        };
+        lines.push(format!("{wait} against the judge until then{hope}"));
     }
     if r.given_up > 0 {
-        lines.push(format!("{} drawn verdicts could not be decided by people and count against the judge", r.given_up));
+        let given_up = match r.given_up {
+            1 => "1 drawn verdict could not be decided by people and counts".to_owned(),
+            n => format!("{n} drawn verdicts could not be decided by people and count"),
+        };
+        lines.push(format!("{given_up} against the judge"));
     }
     if r.not_blind > 0 {
         lines.push(format!(

@@ -314,13 +314,16 @@ impl<'d> Driver<'d> {
 
     fn tell_before(&self, suite: &Suite, (before, redacted): (u64, u64)) {
         let name = safe::line(&suite.name);
-        if before > 0 {
-            self.context.note(&format!("seatrial: {name}: {before} sessions are saved and need not be driven again\n"));
+        match before {
+            0 => {}
+            1 => self.context.note(&format!("seatrial: {name}: 1 session is saved and need not be driven again\n")),
+            n => self.context.note(&format!("seatrial: {name}: {n} sessions are saved and need not be driven again\n")),
         }
-        if redacted > 0 {
-            self.context.note(&format!(
-                "seatrial: {name}: {redacted} saved sessions are driven again, because something was taken out of them\n"
-            ));
+        let because = "because something was taken out of";
+        match redacted {
+            0 => {}
+            1 => self.context.note(&format!("seatrial: {name}: 1 saved session is driven again, {because} it\n")),
+            n => self.context.note(&format!("seatrial: {name}: {n} saved sessions are driven again, {because} them\n")),
         }
     }
 

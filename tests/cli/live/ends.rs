@@ -63,7 +63,7 @@ fn an_interrupt_ends_it_orderly_keeps_what_was_driven_and_leaves_no_process() {
     // It goes on with what is missing.
     project.file("agent.sh", AGENT.replace("*fast*", "*"));
     let said = project.run_with(&["--resume"]).code(0);
-    assert!(said.err.contains("1 sessions are saved and need not be driven again"), "{}", said.err);
+    assert!(said.err.contains("1 session is saved and need not be driven again"), "{}", said.err);
     assert_eq!((saved(&project), project.suite()["driven"]["sessions"].as_u64()), (3, Some(3)));
 }
 
