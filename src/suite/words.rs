@@ -42,12 +42,15 @@ pub(super) const TABLES: &[(&str, &[&str])] = &[
             "end",
             "timezone",
             "every",
+            "over",
             "late",
             "by",
             "max_groups",
             "sample",
+            "quarantine",
         ],
     ),
+    ("watch.quarantine", &["checks", "tags", "to"]),
     (
         "watch.sample",
         &[
@@ -191,6 +194,7 @@ mod tests {
             "review" => keys::<crate::suite::review::Review>(),
             "agent" => keys::<crate::suite::agent::AgentTable>(),
             "watch" => keys::<crate::suite::watch::WatchTable>(),
+            "watch.quarantine" => keys::<crate::suite::watch::quarantine::QuarantineTable>(),
             "watch.sample" => keys::<crate::suite::watch::SampleTable>(),
             _ => keys::<crate::suite::reference::ReferenceTable>(),
         };
