@@ -14,10 +14,22 @@ const NAME: &str = "seatrial";
 #[derive(Clone, PartialEq, Eq)]
 pub struct Address {
     /// The server, with what it wants to know of whoever comes.
-    pub url: String,
+    url: String,
     /// The name of the fleet, which all its streams and subjects begin with.
     pub name: String,
     shown: String,
+    /// The password, or the token: a user without a password.
+    secret: Option<String>,
+}
+
+impl Address {
+    /// The server, to be connected to. From then on its password is a secret of this process.
+    pub fn url(&self) -> &str {
+        if let Some(secret) = &self.secret {
+            Secrets::of_process().add(secret);
+        }
+        &self.url
+    }
 }
 
 /// As it may be shown.
@@ -54,16 +66,11 @@ impl FromStr for Address {
             return Err(format!("`{name}` cannot be a name here: letters, digits, `-` and `_`, at most 64"));
         }
         url.set_path("");
-        if let Some(password) = url.password() {
-            Secrets::of_process().add(password);
-        }
-        // A user without a password is a token.
-        if url.password().is_none() {
-            Secrets::of_process().add(url.username());
-        }
+        let secret = Some(url.password().unwrap_or(url.username())).filter(|secret| !secret.is_empty());
+        let secret = secret.map(str::to_owned);
         let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
         let shown = format!("{}://{}{port}/{name}", url.scheme(), url.host_str().unwrap_or_default());
-        Ok(Self { url: url.to_string(), name, shown })
+        Ok(Self { url: url.to_string(), name, shown, secret })
     }
 }
 
@@ -76,7 +83,10 @@ mod tests {
         let at = |text: &str| text.parse::<Address>().unwrap();
         assert_eq!(at("nats://127.0.0.1:4222").to_string(), "nats://127.0.0.1:4222/seatrial");
         assert_eq!(at("tls://u:pw-of-nats@h/eu-1").to_string(), "tls://h/eu-1");
-        assert_eq!(at("nats://u:pw-of-nats@h/eu-1").url.trim_end_matches('/'), "nats://u:pw-of-nats@h");
+        let (user, token) = (at("nats://u:pw-of-nats@h/eu-1"), at("nats://a-token@h"));
+        assert_eq!(user.url.trim_end_matches('/'), "nats://u:pw-of-nats@h");
+        assert_eq!((user.secret.as_deref(), token.secret.as_deref()), (Some("pw-of-nats"), Some("a-token")));
+        assert_eq!(at("nats://h").secret, None);
         for wrong in ["", "127.0.0.1:4222", "http://h", "nats://", "nats://h/a/b", "nats://h/a.b", "nats://h?x=1"] {
             assert!(wrong.parse::<Address>().is_err(), "{wrong}");
         }

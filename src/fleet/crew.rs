@@ -141,6 +141,12 @@ impl Fleet {
     fn look(&self) -> bool {
         let info = self.handle.block_on(async { tokio::time::timeout(NEXT, self.work.get_info()).await });
         let Ok(Ok(info)) = info else { return false };
+        if self.terms.ack_wait.is_some_and(|wanted| wanted != info.config.ack_wait) {
+            // A worker that began at the same time put its own there.
+            let _ = self
+                .handle
+                .block_on(async { tokio::time::timeout(NEXT, self.queue.workers(self.terms.ack_wait)).await });
+        }
         if info.num_waiting == 0 && info.num_ack_pending == 0 && !self.told.swap(true, Ordering::Relaxed) {
             (self.tell)(&format!(
                 "nobody works: {} portions wait for workers of seatrial {VERSION} (`seatrial worker ADDRESS`)",

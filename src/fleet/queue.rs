@@ -10,7 +10,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_nats::HeaderMap;
 use async_nats::jetstream::consumer::{AckPolicy, PullConsumer, pull};
@@ -98,6 +98,9 @@ fn refused<E: std::fmt::Display>(what: &'static str) -> impl FnOnce(E) -> QueueE
 /// Is told what happens to the connection.
 pub type Tell = Arc<dyn Fn(&str) + Send + Sync>;
 
+/// How long a server is waited for that is not there.
+const STARTS: Duration = Duration::from_secs(5);
+
 /// A connection to a fleet's queue. Cheap to clone.
 #[derive(Clone)]
 pub struct Queue {
@@ -112,11 +115,22 @@ pub struct Queue {
 pub struct Message(jetstream::Message);
 
 impl Queue {
-    /// Connects, and makes the streams of the fleet where they are not there.
+    /// Connects, and makes the streams of the fleet where they are not there. A server that is not there is waited for, a
+    /// little: it may just be starting.
     ///
     /// # Errors
     /// There is no such server, or it has no JetStream.
     pub async fn connect(address: &Address, tell: Tell) -> Result<Self, QueueError> {
+        let began = Instant::now();
+        loop {
+            match Self::connect_once(address, tell.clone()).await {
+                Err(_) if began.elapsed() < STARTS => tokio::time::sleep(STARTS / 20).await,
+                connected => return connected,
+            }
+        }
+    }
+
+    async fn connect_once(address: &Address, tell: Tell) -> Result<Self, QueueError> {
         let at = || address.to_string();
         let told = at();
         let lost = AtomicBool::new(false);
@@ -131,7 +145,7 @@ impl Queue {
             std::future::ready(())
         };
         let options = ConnectOptions::new().name("seatrial").event_callback(events);
-        let client = options.connect(address.url.as_str()).await;
+        let client = options.connect(address.url()).await;
         let client = client.map_err(|why| QueueError::Unreachable { at: at(), why: why.to_string() })?;
         let js = jetstream::new(client.clone());
         let name = address.name.clone();
