@@ -4,6 +4,7 @@ mod args;
 mod beside;
 mod reload;
 mod running;
+mod sources;
 mod standing;
 mod summary;
 
@@ -50,9 +51,9 @@ pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).thread_name("watch").enable_all().build();
     let runtime = runtime.map_err(|why| Failure::new(exit::BUG, format_args!("no thread could be started: {why}")))?;
-    let mut sources: Vec<Box<dyn Source>> = Vec::new();
-    for folder in &args.from {
-        sources.push(Box::new(standing::folder_source(args, context, &opened, folder)?));
+    let mut from: Vec<Box<dyn Source>> = Vec::new();
+    for named in &args.from {
+        from.push(sources::source(args, context, &opened, named)?);
     }
     let (sender, heard) = channel();
     beside::hear(&runtime, sender)?;
@@ -60,13 +61,16 @@ pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
         Failure::usage(format_args!("{address} cannot be listened at: {why} (`--listen` and `--grpc` choose others)"))
     })?;
     let outside = reload::outside(&plan, context, &state)?;
+    let joined = args.fleet.join(&[], &STOP)?;
+    let away = joined.as_ref().map(|joined| joined.away(&plan, context)).transpose()?;
     let setup = Setup {
         inbox: inbox.clone(),
         store: opened.store().clone(),
         handle: opened.runtime().handle().clone(),
         clock: clock.clone(),
-        sources,
+        sources: from,
         outside,
+        away,
         admitting: Box::new(reload::sampling(&plan, &state)?),
         alerting: standing::alerting(&state)?,
         systems: standing::systems(&state)?,
@@ -88,8 +92,12 @@ pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     if let Some(status) = status {
         runtime.spawn(status.serve(async move { drop(stopped.await) }));
     }
-    let ended = Running { args, context, state: &state, heard: &heard, channels }.run(watcher, otlp, &runtime);
+    let running = Running { args, context, state: &state, heard: &heard, channels, joined: joined.as_ref() };
+    let ended = running.run(watcher, otlp, &runtime);
     drop(stop);
+    if let Some(joined) = joined {
+        joined.leave(context);
+    }
     runtime.shutdown_timeout(Duration::from_secs(3));
     let shared = ended?;
     if let Ok(inbox) = Arc::try_unwrap(inbox) {
@@ -109,8 +117,8 @@ fn where_it_is(args: &Args, otlp: &Otlp, status: Option<SocketAddr>, opened: &Op
     for ((name, _), address) in names.zip(otlp.addresses()) {
         said.push_str(&format!("receiving OTLP/{name} at http://{address}\n"));
     }
-    for folder in &args.from {
-        said.push_str(&format!("reading {} as it grows\n", safe::line(&folder.to_string_lossy())));
+    for from in &args.from {
+        said.push_str(&format!("{}\n", safe::line(&sources::shown(from))));
     }
     if let Some(status) = status {
         said.push_str(&format!("to be looked at: http://{status}/\n"));

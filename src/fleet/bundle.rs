@@ -24,6 +24,7 @@ use crate::redact::RedactTable;
 use crate::suite::filter::Filter;
 use crate::suite::load::{self, Env};
 use crate::suite::redact::Given;
+use crate::suite::watch::watched;
 use crate::suite::{RunsIn, Subject, Suite};
 
 /// The version of seatrial, which workers must share with those who ask.
@@ -255,7 +256,8 @@ fn suite(dir: &Path, path: PathBuf, head: &Head, own: &Own) -> Result<Suite, Str
         every: None,
     };
     let loaded = load::load(&[path], &env).map_err(|problems| problems.render(false))?;
-    loaded.suites.into_iter().next().ok_or_else(|| "there is no suite in it".to_owned())
+    let suite = loaded.suites.into_iter().next().ok_or_else(|| "there is no suite in it".to_owned())?;
+    Ok(if head.watch { watched(suite) } else { suite })
 }
 
 /// Where a file of a bundle is put: below a folder, whatever it is called.

@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicBool;
 
 use rayon::prelude::*;
 
+use super::away::Away;
 use super::plan::Watching;
 use super::row::{self, Body};
 use super::{asking, quarantine};
@@ -21,7 +22,7 @@ use crate::model::{Session, digest};
 use crate::redact::Redacted;
 use crate::review::enqueue::{self, Shown};
 use crate::run::alone::{self, Judged};
-use crate::run::engine::Job;
+use crate::run::engine::{Early, Job};
 use crate::sampling::{Facts, Spending};
 use crate::store::db::{Current, Watched};
 
@@ -79,6 +80,8 @@ pub struct Bench<'b> {
     pub now: Millis,
     /// Set from outside to end early.
     pub stop: &'b AtomicBool,
+    /// Those who judge elsewhere.
+    pub away: Option<&'b Away>,
 }
 
 /// What came of a session.
@@ -108,7 +111,7 @@ pub struct Outcome {
     pub quarantined: Vec<String>,
 }
 
-/// Questions to models could not be asked.
+/// Models, or workers, could not be asked.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct Unasked(pub String);
@@ -177,7 +180,7 @@ pub fn judge<E: From<Unasked>>(
             outcome.usd += usd;
         }
         asked?;
-        say(watching, &planned, admitted, bench, &mut outcome);
+        say(watching, &planned, admitted, bench, &mut outcome)?;
     }
     Ok(outcome)
 }
@@ -189,13 +192,19 @@ fn say(
     mut admitted: Vec<Admitted<'_, '_>>,
     bench: &Bench<'_>,
     outcome: &mut Outcome,
-) {
+) -> Result<(), Unasked> {
     let assemble = Options::default();
     let job = job(watching, planned, bench, &assemble, bench.outside, false);
-    let judged: Vec<_> = bench.pool.install(|| {
+    let away = bench.away.and_then(|away| away.crew(&watching.suite.name));
+    let judged: Result<Vec<_>, Early> = away.map_or(bench.pool, |(_, pool)| pool).install(|| {
         let each = admitted.par_iter_mut().enumerate();
-        each.map(|(i, admitted)| alone::judge(&job, &admitted.arrived.session, (0, i as u64))).collect()
+        each.map(|(i, admitted)| match away {
+            None => Ok(alone::judge(&job, &admitted.arrived.session, (0, i as u64))),
+            Some((crew, _)) => alone::judge_apart(&job, &admitted.arrived.session, (0, i as u64), crew),
+        })
+        .collect()
     });
+    let judged = judged.map_err(|early| Unasked(format!("workers could not be asked: {early}")))?;
     for (admitted, judged) in admitted.into_iter().zip(judged) {
         let Admitted { arrived, mut ahead, inclusion, .. } = admitted;
         let mut reason = None;
@@ -225,6 +234,7 @@ fn say(
         }
         outcome.looked.push(looked(watching, arrived.at, ahead, inclusion, reason));
     }
+    Ok(())
 }
 
 /// What is said of a session with the failures of high risk sent to people, and the checks that these are of.

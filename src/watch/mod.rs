@@ -3,7 +3,7 @@
 //! [`sources`] hand over telemetry and whole sessions. Telemetry waits in the inbox of the receiver
 //! ([`crate::receive::homes`]), on disk before it is acknowledged, until [`closing`] says that its session is over; it
 //! stays there for as long as more of it may come. [`admit`] says whether it is looked at, [`judge`] evaluates a session
-//! exactly as a run does ([`crate::run::alone`]; what it asks of models is in `asking`) and makes a [`row`] of it; the store
+//! exactly as a run does ([`crate::run::alone`], or [`away`] from here; what it asks of models is in `asking`) and makes a [`row`] of it; the store
 //! keeps a row for each version of a session and knows which one counts. [`window`]s add rows up; when nothing more of them is
 //! expected, system checks are asked about them ([`system`]) and [`alerting`] judges them. Sessions of high risk are in
 //! [`quarantine`]. [`watcher`] is the turn that all of this takes, again and again, by a [`clock`] that comes in from outside.
@@ -17,6 +17,7 @@
 pub mod admit;
 pub mod alerting;
 mod asking;
+pub mod away;
 pub mod clock;
 pub mod closing;
 pub mod export;

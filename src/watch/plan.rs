@@ -7,7 +7,8 @@ use super::closing::Closing;
 use super::window::Shape;
 use crate::alerts::reach;
 use crate::model::Level;
-use crate::suite::{Subject, Suite};
+use crate::suite::Suite;
+use crate::suite::watch::watched;
 
 /// A suite that production is held against.
 pub struct Watching {
@@ -121,20 +122,6 @@ impl Plan {
     pub fn longest_idle(&self) -> std::time::Duration {
         self.suites.iter().map(|watching| watching.closing.idle).max().unwrap_or_default()
     }
-}
-
-/// The suite without its cases, and without what says which recordings a run takes. Whoever is judged is judged in every
-/// version: which one it was is told apart in windows.
-fn watched(mut suite: Suite) -> Suite {
-    suite.cases = None;
-    suite.checks.retain(|check| check.case.is_none());
-    suite.trials = None;
-    suite.recorded.case = None;
-    suite.recorded.trial = None;
-    suite.recorded.max_age = None;
-    suite.watched = true;
-    suite.subject = suite.subject.map(|subject| Subject { version: None, ..subject });
-    suite
 }
 
 impl Watching {

@@ -105,6 +105,7 @@ impl Production {
             clock: self.clock.clone(),
             sources,
             outside: Outside::default(),
+            away: None,
             admitting,
             alerting: Alerting::default(),
             systems: Systems::open(self.dir.path()).unwrap(),

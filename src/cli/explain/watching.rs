@@ -15,6 +15,12 @@ Sources
   A folder that grows (--from): every format of `seatrial explain formats`, plain, gzip or Zstandard. Files that lie in lines
   are read on from where they were, also after a restart, when they are renamed, and when they are packed; others are read
   once nobody has written to them for 5 seconds. A file is known by its first line.
+  A stream of NATS JetStream (--from nats://HOST/STREAM): a session, or a request of OTLP, a message. Nothing is acknowledged
+  or taken away; how far it was read is stored with what came of it. A work queue, whose messages belong to one, is refused.
+  A table of PostgreSQL (--from 'postgres://HOST/DATABASE?table=NAME'): a session a row, in the columns `id`, `time` and
+  `session` or those that `&id=..&time=..&session=..` names. The last minute is read again every time, for rows that become
+  visible late; a row that is written anew, with a new time, is a new version of its session.
+  --on nats://... has sessions judged by workers (`seatrial explain fleet`).
 
 When a session is over
   said      a record carries one of --end as an attribute (of any value but false) or as its name, or as the name of an event

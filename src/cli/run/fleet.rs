@@ -1,5 +1,6 @@
 //! `--on`: sessions judged by workers elsewhere.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -16,6 +17,8 @@ use crate::fleet::queue::QueueError;
 use crate::model::duration;
 use crate::report::safe;
 use crate::run::engine::{Early, Keep};
+use crate::watch::away::Away;
+use crate::watch::plan::Plan;
 
 /// Portions that are on their way at a time.
 pub const AT_ONCE: usize = 64;
@@ -89,6 +92,30 @@ impl Joined {
             QueueError::Stopped => Early::Interrupted,
             other => Early::Crew(other.to_string()),
         })
+    }
+
+    /// Has the sessions of suites that are watched judged by workers. Suites that ask models are judged here, which is
+    /// told.
+    ///
+    /// # Errors
+    /// A suite cannot be sent.
+    pub fn away(&self, plan: &Plan, context: &Context) -> Result<Away, Failure> {
+        let failed = |why: &dyn std::fmt::Display| Failure::new(exit::INCOMPLETE, why);
+        let mut crews = BTreeMap::new();
+        for watching in &plan.suites {
+            let Some(planned) = Planned::new(&watching.suite, None) else { continue };
+            if bundle::cannot(&planned).is_some() {
+                let name = safe::line(&watching.suite.name).into_owned();
+                context.note(&format!("seatrial: suite `{name}` asks models, and is judged here\n"));
+                continue;
+            }
+            let keep = Keep { failed: false, passed: 0, limit: 0 };
+            let bundle = bundle::pack(&planned, &context.cwd, lent(context), true, &|name| std::env::var(name).ok())
+                .map_err(|why| failed(&why))?;
+            let crew = self.fleet.suite(&bundle, 0, keep).map_err(|why| failed(&why))?;
+            crews.insert(watching.suite.name.clone(), crew);
+        }
+        Away::new(crews).map_err(|why| failed(&why))
     }
 
     /// Ends, and says what nobody could do.

@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::cli::run::fleet;
 use crate::model::duration;
 use crate::suite::{settings, watch};
 
@@ -13,6 +14,8 @@ use crate::suite::{settings, watch};
 Examples:
   seatrial watch suites/                                 what agents export, on the standard ports of OTLP
   seatrial watch suites/ --from /var/log/agents          a folder that grows, too: rotated, packed, read on
+  seatrial watch suites/ --from nats://queue/SESSIONS    a session a message
+  seatrial watch suites/ --on nats://queue               judged by any number of `seatrial worker`
   seatrial watch suites/ --idle 30s --window 1m          for a look at the demo agent
   seatrial watch suites/ --listen off --from old --drain what is there, and then the end
   kill -HUP PID                                          reads suites and settings again; bad ones are refused
@@ -35,8 +38,9 @@ pub struct Args {
     /// Where OTLP is received over gRPC.
     #[arg(long, value_name = "ADDR", default_value = "4317", value_parser = listen)]
     pub(super) grpc: Listen,
-    /// A folder that grows. May be given again.
-    #[arg(long, value_name = "DIR")]
+    /// A folder that grows, a stream of NATS (nats://HOST/STREAM) or a table of PostgreSQL
+    /// (postgres://HOST/DATABASE?table=NAME&id=..&time=..&session=..). May be given again.
+    #[arg(long, value_name = "WHERE")]
     pub(super) from: Vec<PathBuf>,
     /// The folder of what was received and is not over yet.
     #[arg(long, value_name = "DIR", default_value = "watch")]
@@ -77,6 +81,8 @@ pub struct Args {
     /// Largest request that is taken, unpacked.
     #[arg(long, value_name = "SIZE", default_value = "128MiB", value_parser = bytes)]
     pub(super) max_request: usize,
+    #[command(flatten)]
+    pub(super) fleet: fleet::Args,
     /// Take everything that is there, judge it whether it is over or not, and end.
     #[arg(long)]
     pub(super) drain: bool,

@@ -10,6 +10,7 @@ use tokio::runtime::Runtime;
 use super::beside::Told;
 use super::{Args, Heard, failure, reload, standing};
 use crate::cli::context::{Context, Failure, eprint};
+use crate::cli::run::fleet;
 use crate::report::safe;
 use crate::watch::sources::Otlp;
 use crate::watch::status::TURN;
@@ -28,6 +29,7 @@ pub(super) struct Running<'r> {
     pub(super) state: &'r Path,
     pub(super) heard: &'r Receiver<Heard>,
     pub(super) channels: Told,
+    pub(super) joined: Option<&'r fleet::Joined>,
 }
 
 impl Running<'_> {
@@ -78,9 +80,10 @@ impl Running<'_> {
             let plan = plan.after(&lock(&shared.plan).clone());
             reload::fits(&shared, &plan)?;
             let outside = reload::outside(&plan, &context, self.state)?;
+            let away = self.joined.map(|joined| joined.away(&plan, &context)).transpose()?;
             let sampling = reload::sampling(&plan, self.state)?;
             let (suites, hidden) = (plan.suites.len(), standing::hidden(&context, &plan)?);
-            watcher.reload(plan, outside, Box::new(sampling)).map_err(failure)?;
+            watcher.reload(plan, (outside, away), Box::new(sampling)).map_err(failure)?;
             shared.inbox.hide(hidden);
             *lock(&self.channels) = Arc::new(context.settings.channels.clone());
             Ok(suites)

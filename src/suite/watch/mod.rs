@@ -26,9 +26,24 @@ pub use tables::WatchTable;
 
 use super::raw::{Missing, read_rest, span_at};
 use super::resolve::{Layer, Resolver};
+use super::{Subject, Suite};
 use crate::alerts::Alert;
 use crate::checks::system::columns;
 use crate::model::duration;
+
+/// The suite without its cases, and without what says which recordings a run takes. Whoever is judged is judged in every
+/// version: which one it was is told apart in windows.
+pub fn watched(mut suite: Suite) -> Suite {
+    suite.cases = None;
+    suite.checks.retain(|check| check.case.is_none());
+    suite.trials = None;
+    suite.recorded.case = None;
+    suite.recorded.trial = None;
+    suite.recorded.max_age = None;
+    suite.watched = true;
+    suite.subject = suite.subject.map(|subject| Subject { version: None, ..subject });
+    suite
+}
 
 /// How production is watched with a suite.
 #[derive(Debug, Clone)]

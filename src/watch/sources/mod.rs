@@ -5,7 +5,10 @@
 //! same over again, and that is known for what it is.
 
 pub mod folder;
+mod message;
+pub mod nats;
 pub mod otlp;
+pub mod table;
 
 use std::sync::Arc;
 
@@ -16,7 +19,9 @@ use crate::receive::inbox::Inbox;
 use crate::store::db::Place;
 
 pub use folder::Folder;
+pub use nats::Nats;
 pub use otlp::Otlp;
+pub use table::Table;
 
 /// A session that a source hands over whole.
 pub struct Whole {

@@ -17,7 +17,8 @@ impl Watcher {
         sessions: &mut [&mut Arrived<'_>],
         now: Millis,
     ) -> Result<Outcome, WatchError> {
-        let bench = Bench { pool: &self.pool, outside: &self.outside, now, stop: self.stop };
+        let away = self.away.as_ref();
+        let bench = Bench { pool: &self.pool, outside: &self.outside, now, stop: self.stop, away };
         let (store, handle, suite) = (&self.store, &self.handle, &watching.suite.name);
         let known = |names: &[&str]| -> Result<BTreeMap<String, Current>, WatchError> {
             Ok(handle.block_on(store.current_watched(suite, names))?)

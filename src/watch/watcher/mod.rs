@@ -24,6 +24,7 @@ pub use shared::{Recent, Shared, lock};
 use self::closing::over;
 use self::taking::Handed;
 use super::alerting::Alerting;
+use super::away::Away;
 use super::clock::Clock;
 use super::closing::Over;
 use super::judge::{Admitting, Unasked};
@@ -62,6 +63,7 @@ pub struct Watcher {
     clock: Arc<dyn Clock>,
     sources: Vec<Box<dyn Source>>,
     outside: Outside,
+    away: Option<Away>,
     admitting: Box<dyn Admitting>,
     alerting: Alerting,
     /// Windows of which nothing more is expected, and whose alerts are not judged yet.
@@ -96,6 +98,7 @@ impl Watcher {
             clock,
             sources,
             outside,
+            away,
             admitting,
             alerting,
             systems,
@@ -129,6 +132,7 @@ impl Watcher {
             clock,
             sources,
             outside,
+            away,
             admitting,
             alerting,
             settled: Vec::new(),
@@ -157,9 +161,15 @@ impl Watcher {
     ///
     /// # Errors
     /// The store cannot be read; then windows are as they were.
-    pub fn reload(&mut self, plan: Plan, outside: Outside, admitting: Box<dyn Admitting>) -> Result<(), WatchError> {
+    pub fn reload(
+        &mut self,
+        plan: Plan,
+        (outside, away): (Outside, Option<Away>),
+        admitting: Box<dyn Admitting>,
+    ) -> Result<(), WatchError> {
         self.plan = Arc::new(plan);
         self.outside = outside;
+        self.away = away;
         self.admitting = admitting;
         *lock(&self.shared.plan) = self.plan.clone();
         // Windows may be of another length now.

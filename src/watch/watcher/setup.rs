@@ -12,6 +12,7 @@ use crate::receive::inbox::Inbox;
 use crate::receive::spool::SpoolError;
 use crate::store::db::{Store, StoreError};
 use crate::watch::alerting::Alerting;
+use crate::watch::away::Away;
 use crate::watch::clock::Clock;
 use crate::watch::judge::{Admitting, Unasked};
 use crate::watch::plan::Plan;
@@ -30,8 +31,8 @@ pub enum WatchError {
     /// Records that waited on disk.
     #[error(transparent)]
     Spill(#[from] SpillError),
-    /// Models could not be asked.
-    #[error("models could not be asked: {0}")]
+    /// Models, or workers, could not be asked.
+    #[error("sessions could not be judged: {0}")]
     Unasked(#[from] Unasked),
 }
 
@@ -68,6 +69,8 @@ pub struct Setup {
     pub sources: Vec<Box<dyn Source>>,
     /// Answers what checks ask for.
     pub outside: Outside,
+    /// Those who judge elsewhere.
+    pub away: Option<Away>,
     /// Who is looked at.
     pub admitting: Box<dyn Admitting>,
     /// What alerts there are, and how they stand.

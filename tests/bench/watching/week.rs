@@ -71,6 +71,7 @@ pub fn measure(numbers: &mut Numbers) {
         clock: clock.clone(),
         sources: Vec::new(),
         outside: Outside::default(),
+        away: None,
         alerting: Alerting::default(),
         systems: Systems::open(dir.path()).expect("system checks"),
         jobs: 2,

@@ -1,5 +1,7 @@
-//! Sessions spread over workers, with real servers: the same record as on one machine, whoever is killed.
+//! Queues and tables of real servers: sessions spread over workers, and sessions of production that come from there.
 
 mod killed;
+mod production;
+mod sources;
 mod spread;
 pub mod workers;

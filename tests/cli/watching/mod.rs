@@ -6,7 +6,7 @@ mod judged;
 mod killed;
 mod outside;
 mod planned;
-mod process;
+pub mod process;
 mod quarantined;
 mod same;
 
@@ -14,7 +14,7 @@ mod same;
 const SUITE: &str = "[[turn]]\nid = \"says\"\ncheck = \"contains\"\nvalue = \"ok\"\n";
 
 /// A turn of a conversation that has just ended, as an agent exports it.
-fn turn(session: &str, turn: u32, reply: &str) -> Vec<u8> {
+pub fn turn(session: &str, turn: u32, reply: &str) -> Vec<u8> {
     let now = std::time::SystemTime::now().duration_since(std::time::SystemTime::UNIX_EPOCH).expect("a time");
     let nanos = now.as_nanos();
     let text = |key: &str, value: &str| serde_json::json!({ "key": key, "value": { "stringValue": value } });
