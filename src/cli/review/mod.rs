@@ -7,6 +7,7 @@ mod case;
 mod empty;
 mod export;
 mod import;
+mod keys;
 mod label;
 mod list;
 pub mod notify;

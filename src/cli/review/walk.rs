@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use console::Term;
 
+use super::keys::Keys;
 use super::opened::{Opened, now, refused, reviewer, submission};
 use super::reading::{self, Reading};
 use super::{empty, which};
@@ -62,7 +63,9 @@ pub fn run(which: &which::Args, suites: Option<&Path>, context: &Context) -> Res
         progress: String::new(),
         said: Vec::new(),
     };
-    let ended = sitting.go();
+    let keys = Keys::of(sitting.term.clone())
+        .map_err(|why| Failure::new(exit::USAGE, format_args!("the terminal cannot be set: {why}")));
+    let ended = keys.and_then(|keys| sitting.go(&keys));
     // Whatever ended it, others may have what was not answered.
     let given_back = sitting.leave();
     ended.and(given_back)?;
@@ -151,11 +154,11 @@ struct Sitting {
 }
 
 impl Sitting {
-    fn go(&mut self) -> Result<(), Failure> {
+    fn go(&mut self, keys: &Keys) -> Result<(), Failure> {
         self.next()?;
         loop {
             self.draw()?;
-            let key = if self.stop.load(Ordering::Relaxed) { Key::Interrupt } else { self.key()? };
+            let key = if self.stop.load(Ordering::Relaxed) { Key::Interrupt } else { keys.next() };
             self.held.lock().unwrap_or_else(PoisonError::into_inner).last_key = Instant::now();
             match self.desk.press(key) {
                 Do::Draw => {}
@@ -343,27 +346,6 @@ impl Sitting {
         let text = Secrets::of_process().scrub(&text).into_owned();
         let drawn = self.term.clear_screen().and_then(|()| self.term.write_str(&text)).and_then(|()| self.term.flush());
         drawn.map_err(|why| Failure::write("the terminal", &why))
-    }
-
-    fn key(&self) -> Result<Key, Failure> {
-        use console::Key as Typed;
-        let key = match self.term.read_key_raw() {
-            Ok(Typed::Char(c)) => Key::Char(c),
-            Ok(Typed::Enter) => Key::Enter,
-            Ok(Typed::Escape) => Key::Escape,
-            Ok(Typed::Backspace) => Key::Backspace,
-            Ok(Typed::ArrowUp) => Key::Up,
-            Ok(Typed::ArrowDown) => Key::Down,
-            Ok(Typed::PageUp) => Key::PageUp,
-            Ok(Typed::PageDown) => Key::PageDown,
-            Ok(Typed::Home) => Key::Home,
-            Ok(Typed::End) => Key::End,
-            Ok(Typed::CtrlC) => Key::Interrupt,
-            Ok(_) => Key::Other,
-            // The terminal is gone, or there is nothing more to come.
-            Err(_) => Key::Interrupt,
-        };
-        Ok(key)
     }
 }
 

@@ -145,6 +145,10 @@ impl Desk {
     pub fn press(&mut self, key: Key) -> Do {
         self.notice = None;
         if key == Key::Interrupt {
+            // What stands in the line was written, if not finished.
+            if let Mode::Commenting { text } = &self.mode {
+                self.comment = text.trim().to_owned();
+            }
             return Do::Quit;
         }
         if std::mem::take(&mut self.helping) {
@@ -248,6 +252,14 @@ mod tests {
 
     fn desk() -> Desk {
         Desk::at(true, String::new())
+    }
+
+    #[test]
+    fn who_is_interrupted_in_a_comment_keeps_what_stands_in_the_line() {
+        let mut desk = desk();
+        press(&mut desk, "chalf a thou");
+        assert_eq!(desk.press(Key::Interrupt), Do::Quit);
+        assert_eq!(desk.comment, "half a thou");
     }
 
     #[test]

@@ -114,10 +114,10 @@ fn items_are_walked_through_by_single_keys_blind_until_answered() {
 }
 
 #[test]
-#[ignore = "an interrupt can overtake what was typed before it, on a busy machine; cargo test --test cli ctrl_c_gives -- --ignored"]
 fn ctrl_c_gives_the_item_back_and_keeps_what_was_written() {
     let (project, _) = queue(vec![waiting(1)]);
-    let steps = [("Was the goal reached?", "c"), ("comment:", "half a thought\r"), ("half a thought", "\u{3}")];
+    // All at once: what was typed before an interrupt is read before it, and a line that is not finished is kept too.
+    let steps = [("Was the goal reached?", "chalf a thought\u{3}")];
     let Some(ended) = typed(&project, "ann", &steps) else { return };
     assert_eq!(ended["code"], 0, "{ended}");
     let counts = review(&project, "x", &["list", "--json"]).code(0).out;
