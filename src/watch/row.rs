@@ -159,7 +159,7 @@ impl Body {
     pub fn said(&mut self, plan: &SuitePlan, event: &SessionEvent<'_>, session: &Session<'_>) {
         self.error = event.error.as_deref().map(short);
         if plan.checks.iter().any(|check| check.level == Level::System && !check.inactive) {
-            self.cells = Some((super::system::names(&plan.columns), event.row.clone()));
+            self.cells = super::system::names(&plan.columns).map(|names| (names, event.row.clone()));
             self.tags = event.tags.clone();
         }
         for verdict in &event.verdicts {

@@ -157,7 +157,7 @@ pub fn ask<E>(
             return;
         }
         (least, most) = (least.min(known.inclusion), most.max(known.inclusion));
-        fold.add(row(known.session, known.body, &index, (&columns, planned.columns.len())));
+        fold.add(row(known.session, known.body, &index, (columns.as_deref(), planned.columns.len())));
     })?;
     fold.close();
     let (mut found, panicked) = system::decide(&planned, &fold);
@@ -192,7 +192,7 @@ fn sampled(whole: bool, (least, most): (f64, f64), left: u64) -> Option<String> 
 }
 
 /// A session as the fold sees it; each is a case of its own.
-fn row(session: &str, body: Body, index: &BTreeMap<&str, u32>, (columns, n): (&str, usize)) -> Row {
+fn row(session: &str, body: Body, index: &BTreeMap<&str, u32>, (columns, n): (Option<&str>, usize)) -> Row {
     let verdict = |(id, said): (&String, &super::row::Said)| {
         let mut subjects = Tally::default();
         subjects.add(said.status);
@@ -201,7 +201,7 @@ fn row(session: &str, body: Body, index: &BTreeMap<&str, u32>, (columns, n): (&s
     let mut verdicts: Vec<(u32, Status, Tally)> = body.checks.iter().filter_map(verdict).collect();
     verdicts.sort_by_key(|(check, ..)| *check);
     let cells = match body.cells {
-        Some((asked, cells)) if asked == columns && cells.len() == n => cells,
+        Some((asked, cells)) if columns == Some(&asked) && cells.len() == n => cells,
         _ => vec![Cell::Missing("it was evaluated when the suite asked for something else".to_owned()); n],
     };
     Row {
@@ -218,10 +218,10 @@ fn row(session: &str, body: Body, index: &BTreeMap<&str, u32>, (columns, n): (&s
     }
 }
 
-/// What tells the columns that cells are of from others.
-pub fn names(columns: &[ColumnPlan]) -> String {
-    let text = serde_json::to_vec(columns).unwrap_or_default();
-    blake3::hash(&text).to_hex()[..8].to_owned()
+/// What tells the columns that cells are of from others; `None` where they cannot be told, and nothing is of them.
+pub fn names(columns: &[ColumnPlan]) -> Option<String> {
+    let text = serde_json::to_vec(columns).ok()?;
+    Some(blake3::hash(&text).to_hex()[..8].to_owned())
 }
 
 #[cfg(test)]
@@ -248,7 +248,7 @@ mod tests {
         let said = Said { status, score: None, reason: String::new(), place: None };
         Body {
             checks: [("good".to_owned(), said)].into(),
-            cells: Some((names(&planned.plan.columns), cells)),
+            cells: names(&planned.plan.columns).map(|names| (names, cells)),
             ..Body::default()
         }
     }
