@@ -172,15 +172,18 @@ async fn hear_next(queue: &Queue, consumer: &PullConsumer, open: &Open, tell: &T
     let key = message.subject().rsplit('.').next().unwrap_or_default().to_owned();
     let waits = lock(open).contains_key(&key);
     if waits {
-        let content = queue.content(&message).await?;
-        match Became::unpack(&content) {
-            Ok(became) => {
-                if let Some(asked) = lock(open).remove(&key) {
-                    // Who asked may have ended.
-                    let _ = asked.send(became);
-                }
-            }
-            Err(why) => tell(&format!("an answer cannot be read: {why}")),
+        let read = match queue.content(&message).await {
+            Err(why) if message.delivered() <= TRIES => return Err(why),
+            content => content.map_err(|why| why.to_string()),
+        };
+        let became = read.and_then(|content| Became::unpack(&content).map_err(|why| why.to_string()));
+        let became = became.unwrap_or_else(|why| {
+            tell(&format!("an answer cannot be read: {why}"));
+            Became::Dead(format!("its answer cannot be read: {why}"))
+        });
+        if let Some(asked) = lock(open).remove(&key) {
+            // Who asked may have ended.
+            let _ = asked.send(became);
         }
     }
     queue.done_with(&message).await

@@ -406,6 +406,11 @@ impl Message {
         Some(self.0.headers.as_ref()?.get(name)?.as_str().to_owned())
     }
 
+    /// The id it was put there with.
+    pub fn id(&self) -> Option<String> {
+        self.header(async_nats::header::NATS_MESSAGE_ID.as_ref())
+    }
+
     /// How often it was handed out, this time included.
     pub fn delivered(&self) -> u32 {
         self.0.info().ok().and_then(|info| u32::try_from(info.delivered).ok()).unwrap_or(1)

@@ -13,6 +13,7 @@ use async_nats::jetstream::consumer::PullConsumer;
 use tokio::sync::{Semaphore, watch};
 
 use super::bundle::{Loaded, Own, VERSION};
+use super::crew::TRIES;
 use super::frame::Frame;
 use super::metrics::Metrics;
 use super::queue::{Message, Note, Queue, QueueError, Tell};
@@ -178,7 +179,15 @@ impl Worker {
     }
 
     async fn take_one(self: &Arc<Self>, message: &Arc<Message>) -> Result<(), QueueError> {
-        let content = self.queue.content(message).await?;
+        let content = match self.queue.content(message).await {
+            Ok(content) => content,
+            // What it refers to is gone. Whoever asked, and still waits, finds that it is nowhere, and asks anew.
+            Err(why) if message.delivered() > TRIES => {
+                let id = format!("gone-{}", message.id().unwrap_or_default());
+                return self.bury(message, "unreadable", &id, &[], &why.to_string()).await;
+            }
+            Err(why) => return Err(why),
+        };
         let read = Frame::unpack(&content).and_then(|frame| Ok((frame.head::<Task>()?, frame)));
         let (task, frame) = match read {
             Ok(read) => read,
@@ -215,10 +224,14 @@ impl Worker {
             }
         };
         let packed = match became.pack() {
-            Ok(packed) => packed,
-            Err(why) => Became::Refused(why.to_string()).pack().unwrap_or_default(),
+            Ok(packed) => Ok(packed),
+            // More than a message may hold: of each session by itself it may be less.
+            Err(why) => Became::Dead(why.to_string()).pack(),
         };
-        let id = format!("{}-{}-done", task.run, task.key);
+        let packed = packed.map_err(|why| QueueError::Refused { what: "an answer", why: why.to_string() })?;
+        // An answer to what was asked anew is another one: the first may be lost. Of two the asker drops one.
+        let asked = message.id().unwrap_or_else(|| format!("{}-{}", task.run, task.key));
+        let id = format!("{asked}-done");
         self.queue.put(&task.reply, &id, &packed, Note::default(), &never).await?;
         self.queue.done_with(message).await?;
         self.metrics.portion(outcome);
