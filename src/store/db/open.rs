@@ -21,6 +21,9 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// How long is waited for a connection.
 const CONNECT: Duration = Duration::from_secs(15);
+/// How long is waited each time before the log of a file is put away that others have not.
+const PUT_AWAY: [Duration; 4] =
+    [Duration::ZERO, Duration::from_millis(5), Duration::from_millis(20), Duration::from_millis(60)];
 
 /// Connections at most. SQLite has one writer at a time and needs few.
 const fn connections(dialect: Dialect) -> u32 {
@@ -161,18 +164,23 @@ fn make(path: &Path) -> io::Result<PathBuf> {
 }
 
 /// Puts the log of a SQLite file away where it was left. The last connection that closes does it, but of two that close
-/// at the same moment each takes the other for one that goes on. Where it cannot be done now, whoever opens it next does.
+/// at the same moment each takes the other for one that goes on, and that may happen to this one as well. Where it cannot
+/// be done now, since another process goes on, that one does it, or whoever opens the file next.
 pub(super) async fn put_away(file: &Path) {
     let mut log = file.as_os_str().to_owned();
     log.push("-wal");
-    if !Path::new(&log).exists() {
-        return;
-    }
     let Ok(options) = AnyConnectOptions::from_str(&sqlite_url(file)) else { return };
-    if let Ok(mut last) = AnyConnection::connect_with(&options.disable_statement_logging()).await {
-        // The log is looked at with the first thing that is read.
-        let _ = last.execute(sqlx::raw_sql("SELECT 1 FROM sqlite_schema LIMIT 1")).await;
-        let _ = last.close().await;
+    let options = options.disable_statement_logging();
+    for wait in PUT_AWAY {
+        if !Path::new(&log).exists() {
+            return;
+        }
+        tokio::time::sleep(wait).await;
+        if let Ok(mut last) = AnyConnection::connect_with(&options).await {
+            // The log is looked at with the first thing that is read.
+            let _ = last.execute(sqlx::raw_sql("SELECT 1 FROM sqlite_schema LIMIT 1")).await;
+            let _ = last.close().await;
+        }
     }
 }
 
