@@ -35,6 +35,12 @@
 //! What was decided may be evidence: [`promote`] takes it from the record, binds it by digests, and keeps who let which
 //! version of an agent go where, in a log that cannot be changed unseen.
 //!
+//! In production nothing ends: [`watch`] takes sessions one by one when they are over, [`sampling`] says which of them are
+//! looked at, step 3 judges them as in a run ([`run::alone`]), and what comes of each is a row of the store. Windows are
+//! added up from rows, [`alerts`] are rules over windows, and [`notify`] delivers what they say. Where one machine is not
+//! enough, a run as well as a watch hands sessions to a [`fleet`] of workers ([`run::apart`]) and takes back what it would
+//! have said itself.
+//!
 //! The folders are rooms on floors, and imports go downwards only:
 //!
 //! | floor | room | what it owns |

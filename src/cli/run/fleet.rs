@@ -16,6 +16,7 @@ use crate::fleet::crew::{Fleet, SuiteCrew, TRIES, Terms};
 use crate::fleet::queue::QueueError;
 use crate::model::duration;
 use crate::report::safe;
+use crate::review::words::count;
 use crate::run::engine::{Early, Keep};
 use crate::watch::away::Away;
 use crate::watch::plan::Plan;
@@ -122,8 +123,9 @@ impl Joined {
     pub fn leave(self, context: &Context) {
         let dead = self.fleet.dead();
         if dead > 0 {
+            let sessions = count(dead, "session", "sessions");
             context.note(&format!(
-                "seatrial: {dead} sessions could not be judged by any worker; they are errors, and kept as dead letters\n"
+                "seatrial: {sessions} could not be judged by any worker, which is an error and a dead letter of each\n"
             ));
         }
         self.fleet.leave();

@@ -45,7 +45,7 @@ fn a_session_that_ends_every_worker_is_an_error_and_a_dead_letter_and_the_others
     let output = run.wait_with_output().expect("an end");
     let said = String::from_utf8_lossy(&output.stderr);
     assert_ne!(output.status.code(), Some(0), "an error is no pass: {said}");
-    assert!(said.contains("1 sessions could not be judged by any worker"), "{said}");
+    assert!(said.contains("1 session could not be judged by any worker"), "{said}");
     // Twice as one of a portion, twice alone.
     assert_eq!(ended, 4, "{said}");
     let suite = project.suite();
