@@ -125,7 +125,46 @@ pub fn request(
         let millis = millis(session);
         places.clone().map(move |place| span(session, turn, place, millis))
     });
-    let scope = ScopeSpans { spans: spans.collect(), ..ScopeSpans::default() };
+    encoded(spans.collect())
+}
+
+/// A request with calls of tools of one session, each with a name of its own and an answer of so many bytes. The last of
+/// ten thousand says that the session has ended.
+pub fn tool_calls(
+    session: &str,
+    calls: std::ops::Range<u64>,
+    millis: u64,
+    name: impl Fn(u64) -> String,
+    answer: usize,
+) -> Vec<u8> {
+    let trace = u128::from(session.bytes().fold(7_u64, |n, byte| n.wrapping_mul(31).wrapping_add(byte.into())));
+    let spans = calls.map(|call| {
+        let mut attributes = vec![
+            text("gen_ai.operation.name", "execute_tool".to_owned()),
+            text("gen_ai.conversation.id", session.to_owned()),
+            text("gen_ai.agent.name", "support".to_owned()),
+            text("gen_ai.tool.name", name(call)),
+            text("gen_ai.tool.call.arguments", "{\"order_id\":\"A1\"}".to_owned()),
+            text("gen_ai.tool.call.result", "x".repeat(answer)),
+        ];
+        if call % 10_000 == 9_999 {
+            attributes.push(pair(END, Any::BoolValue(true)));
+        }
+        Span {
+            trace_id: trace.to_be_bytes().to_vec(),
+            span_id: (call + 1).to_be_bytes().to_vec(),
+            name: "execute_tool".to_owned(),
+            start_time_unix_nano: (millis - 10) * 1_000_000,
+            end_time_unix_nano: millis * 1_000_000,
+            attributes,
+            ..Span::default()
+        }
+    });
+    encoded(spans.collect())
+}
+
+fn encoded(spans: Vec<Span>) -> Vec<u8> {
+    let scope = ScopeSpans { spans, ..ScopeSpans::default() };
     let resource = ResourceSpans { scope_spans: vec![scope], ..ResourceSpans::default() };
     ExportTraceServiceRequest { resource_spans: vec![resource] }.encode_to_vec()
 }

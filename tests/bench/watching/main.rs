@@ -1,9 +1,11 @@
 //! Production, watched: how much one process takes, what its memory does over a week, how soon it is ready again.
 //!
-//! `cargo bench --bench watching -- through [SESSIONS_A_MINUTE [MINUTES]]`: agents export, at that pace (0: as fast as they
-//! are answered), and every session is judged by six deterministic checks.
+//! `cargo bench --bench watching -- through [SESSIONS_A_MINUTE [MINUTES [PERCENT]]]`: agents export, at that pace (0: as fast
+//! as they are answered), and so many of the sessions are judged by six deterministic checks.
 //! `cargo bench --bench watching -- week [SESSIONS]`: a week on a driven clock.
 //! `cargo bench --bench watching -- restart [SESSIONS]`: so many sessions are open when the process is killed.
+//! `cargo bench --bench watching -- huge [MEGABYTES]`: one session of so many megabytes.
+//! `cargo bench --bench watching -- distinct [VALUES]`: an attribute that has so many distinct values.
 
 #![allow(
     clippy::expect_used,
@@ -13,6 +15,7 @@
 )]
 
 mod agents;
+mod flood;
 mod restart;
 mod through;
 mod watcher;
@@ -38,11 +41,15 @@ fn main() {
         Some("through") => through::measure(&mut numbers),
         Some("week") => week::measure(&mut numbers),
         Some("restart") => restart::measure(&mut numbers),
+        Some("huge") => flood::huge(&mut numbers),
+        Some("distinct") => flood::distinct(&mut numbers),
         None => {
             through::measure(&mut numbers);
             restart::measure(&mut numbers);
             week::measure(&mut numbers);
+            flood::huge(&mut numbers);
+            flood::distinct(&mut numbers);
         }
-        Some(other) => panic!("`{other}` is none of through, week, restart"),
+        Some(other) => panic!("`{other}` is none of through, week, restart, huge, distinct"),
     }
 }

@@ -14,7 +14,7 @@ pub fn measure(numbers: &mut Numbers) {
     let dir = tempfile::tempdir().expect("a folder");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let client = seatrial::net::client::client().expect("a client");
-    let watcher = Watcher::start(dir.path());
+    let watcher = Watcher::start(dir.path(), "");
     runtime.block_on(async {
         for from in (0..sessions).step_by(TOGETHER as usize) {
             let body = request(from..(from + TOGETHER).min(sessions), 0, 0..SPANS, |_| now());
@@ -30,7 +30,7 @@ pub fn measure(numbers: &mut Numbers) {
     let before = watcher.memory("VmRSS");
     watcher.kill();
     let began = Instant::now();
-    let watcher = Watcher::start(dir.path());
+    let watcher = Watcher::start(dir.path(), "");
     let said = began.elapsed();
     runtime.block_on(async {
         while client.get(format!("{}readyz", watcher.status)).send().await.expect("an answer").status() != 200 {

@@ -17,9 +17,9 @@ pub struct Watcher {
 }
 
 impl Watcher {
-    /// Starts one in a folder.
-    pub fn start(dir: &Path) -> Self {
-        std::fs::write(dir.join("suite.toml"), SUITE).expect("the suite");
+    /// Starts one in a folder, over the suite of six checks and what is put behind it.
+    pub fn start(dir: &Path, more: &str) -> Self {
+        std::fs::write(dir.join("suite.toml"), format!("{SUITE}{more}")).expect("the suite");
         let program = std::env::var_os("SEATRIAL_BIN").unwrap_or_else(|| env!("CARGO_BIN_EXE_seatrial").into());
         let mut child = Command::new(program)
             .args(["watch", "suite.toml", "--listen", "0", "--grpc", "off", "--status", "0", "--end", END])
@@ -37,6 +37,14 @@ impl Watcher {
             status = after("to be looked at: ").unwrap_or(status);
         }
         Self { child, _said: said, otlp, status }
+    }
+
+    /// The sum of the numbers of its metrics whose lines begin so.
+    pub async fn sum(&self, client: &reqwest::Client, begin: &str) -> u64 {
+        let answer = client.get(format!("{}metrics", self.status)).send().await.expect("an answer");
+        let text = answer.text().await.expect("text");
+        let lines = text.lines().filter(|line| line.starts_with(begin));
+        lines.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum()
     }
 
     /// A number of its metrics, of the line that begins so; `None` where there is none yet.
