@@ -2,10 +2,16 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
+use async_nats::ConnectOptions;
 use reqwest::Url;
 
 use crate::net::scrub::Secrets;
+
+/// How often it is asked whether the server is still there. A connection that is gone without a word is made anew when a
+/// few of these are not answered.
+const PING: Duration = Duration::from_secs(10);
 
 /// The name of a fleet that is given none.
 const NAME: &str = "seatrial";
@@ -29,6 +35,11 @@ impl Address {
             Secrets::of_process().add(secret);
         }
         &self.url
+    }
+
+    /// How it is connected to, as somebody of this name.
+    pub fn options(&self, name: &str) -> ConnectOptions {
+        ConnectOptions::new().name(name).ping_interval(PING)
     }
 }
 

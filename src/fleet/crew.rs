@@ -16,6 +16,7 @@ use tokio::task::JoinHandle;
 
 use super::address::Address;
 use super::bundle::VERSION;
+use super::pull::{Pull, Whose};
 use super::queue::{Note, Queue, QueueError, Tell};
 use super::task::{Became, Task, pack_recipe};
 use crate::eval::keep::Keep;
@@ -85,11 +86,11 @@ impl Fleet {
         let (queue, work) = handle.block_on(async {
             let queue = Queue::connect(address, tell.clone()).await?;
             let work = queue.workers(terms.ack_wait).await?;
-            queue.answers(&run).await?;
             Ok::<_, QueueError>((queue, work))
         })?;
         let open: Arc<Open> = Arc::default();
-        let hears = handle.spawn(hear(queue.clone(), run.clone(), open.clone(), tell.clone()));
+        let answers = handle.block_on(Pull::new(queue.clone(), Whose::Run(run.clone()), tell.clone()))?;
+        let hears = handle.spawn(hear(queue.clone(), answers, open.clone(), tell.clone()));
         let (told, next, dead) = (AtomicBool::new(false), AtomicU64::new(0), AtomicU64::new(0));
         let recipes = Mutex::default();
         Ok(Self { queue, handle, run, open, work, terms, stop, tell, told, hears, next, dead, recipes })
@@ -100,7 +101,7 @@ impl Fleet {
     /// # Errors
     /// It is to end.
     pub fn suite(self: &Arc<Self>, bundle: &[u8], index: u32, keep: Keep) -> Result<SuiteCrew, QueueError> {
-        let suite = self.handle.block_on(self.queue.keep(bundle, &|| self.stopped()))?;
+        let suite = self.handle.block_on(self.queue.objects.keep(bundle, &|| self.stopped()))?;
         Ok(SuiteCrew { fleet: self.clone(), suite, index, keep })
     }
 
@@ -124,12 +125,13 @@ impl Fleet {
 
     /// The digest of a recipe, which workers find under it.
     fn recipe(&self, recipe: &Recipe) -> Result<Digest, Early> {
-        if let Some((_, digest)) = lock(&self.recipes).iter().find(|(known, _)| **known == *recipe) {
+        // Held while it is put there: all of those who ask at first want the same one.
+        let mut recipes = lock(&self.recipes);
+        if let Some((_, digest)) = recipes.iter().find(|(known, _)| **known == *recipe) {
             return Ok(*digest);
         }
         let packed = pack_recipe(recipe).map_err(|why| Early::Crew(why.to_string()))?;
-        let digest = self.handle.block_on(self.queue.keep(&packed, &|| self.stopped())).map_err(early)?;
-        let mut recipes = lock(&self.recipes);
+        let digest = self.handle.block_on(self.queue.objects.keep(&packed, &|| self.stopped())).map_err(early)?;
         recipes.push((Arc::new(recipe.clone()), digest));
         // Files are read one after the other, and each may have its own.
         let many = recipes.len().saturating_sub(4);
@@ -137,8 +139,8 @@ impl Fleet {
         Ok(digest)
     }
 
-    /// Says once that nobody works, if so; whether what was asked for is nowhere any more.
-    fn look(&self) -> bool {
+    /// Says once that nobody works, if so; whether what was asked for, under this id and at this place, is nowhere any more.
+    fn look(&self, place: u64, id: &str) -> bool {
         let info = self.handle.block_on(async { tokio::time::timeout(NEXT, self.work.get_info()).await });
         let Ok(Ok(info)) = info else { return false };
         if self.terms.ack_wait.is_some_and(|wanted| wanted != info.config.ack_wait) {
@@ -153,22 +155,26 @@ impl Fleet {
                 info.num_pending
             ));
         }
-        info.num_pending == 0 && info.num_ack_pending == 0
+        if info.num_pending == 0 && info.num_ack_pending == 0 {
+            // Wherever it lies, nobody will be given it.
+            return true;
+        }
+        let there = async { tokio::time::timeout(NEXT, self.queue.has_work(place, id)).await };
+        matches!(self.handle.block_on(there), Ok(Ok(false)))
     }
 }
 
 /// Hears answers until it is ended.
-async fn hear(queue: Queue, run: String, open: Arc<Open>, tell: Tell) {
+async fn hear(queue: Queue, mut answers: Pull, open: Arc<Open>, tell: Tell) {
     loop {
-        if let Ok(consumer) = queue.answers(&run).await {
-            while hear_next(&queue, &consumer, &open, &tell).await.is_ok() {}
+        if hear_next(&queue, &mut answers, &open, &tell).await.is_err() {
+            tokio::time::sleep(LOOK).await;
         }
-        tokio::time::sleep(LOOK).await;
     }
 }
 
-async fn hear_next(queue: &Queue, consumer: &PullConsumer, open: &Open, tell: &Tell) -> Result<(), QueueError> {
-    let Some(message) = queue.next(consumer, NEXT).await? else { return Ok(()) };
+async fn hear_next(queue: &Queue, answers: &mut Pull, open: &Open, tell: &Tell) -> Result<(), QueueError> {
+    let Some(message) = answers.next(NEXT).await? else { return Ok(()) };
     let key = message.subject().rsplit('.').next().unwrap_or_default().to_owned();
     let waits = lock(open).contains_key(&key);
     if waits {
@@ -271,13 +277,12 @@ impl SuiteCrew {
     fn wait(&self, key: &str, packed: &[u8], answer: &Receiver<Became>) -> Result<Became, Early> {
         let fleet = &self.fleet;
         let note = Note { ack_wait: Some(fleet.work.cached_info().config.ack_wait), ..Note::default() };
+        let id = |again: u32| format!("{}-{key}-{again}", fleet.run);
         let put = |again: u32| {
-            let id = format!("{}-{key}-{again}", fleet.run);
-            let subject = fleet.queue.work(&fleet.run);
+            let (id, subject) = (id(again), fleet.queue.work(&fleet.run));
             fleet.handle.block_on(fleet.queue.put(&subject, &id, packed, note, &|| fleet.stopped())).map_err(early)
         };
-        put(0)?;
-        let (mut since, mut again) = (Instant::now(), 0);
+        let (mut place, mut since, mut again) = (put(0)?, Instant::now(), 0);
         loop {
             match answer.recv_timeout(LOOK) {
                 Ok(became) => return Ok(became),
@@ -288,9 +293,9 @@ impl SuiteCrew {
             if since.elapsed() >= PATIENCE {
                 since = Instant::now();
                 // A server that has lost what it had is asked anew. Of two equal answers one is dropped.
-                if fleet.look() {
+                if fleet.look(place, &id(again)) {
                     again += 1;
-                    put(again)?;
+                    place = put(again)?;
                 }
             }
         }

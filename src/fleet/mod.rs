@@ -6,13 +6,16 @@
 //! as that of one machine, whoever did what, and whoever was killed meanwhile: a portion that is handed out again gives
 //! the same answer, and of two answers of one name one is dropped.
 //!
-//! [`task`] is what is asked and answered, as messages ([`frame`]). Suites reach workers as a [`bundle`] under its digest.
+//! [`task`] is what is asked and answered, as messages ([`frame`]). Suites reach workers as a [`bundle`] under its digest
+//! ([`objects`]).
 
 pub mod address;
 pub mod bundle;
 pub mod crew;
 pub mod frame;
 pub mod metrics;
+pub mod objects;
+pub mod pull;
 pub mod queue;
 pub mod status;
 pub mod task;

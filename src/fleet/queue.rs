@@ -13,17 +13,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use async_nats::HeaderMap;
-use async_nats::jetstream::consumer::{AckPolicy, PullConsumer, pull};
+use async_nats::header::NATS_MESSAGE_ID;
+use async_nats::jetstream::consumer::{self, AckPolicy, PullConsumer, pull};
 use async_nats::jetstream::context::Context;
 use async_nats::jetstream::message::PublishMessage;
-use async_nats::jetstream::object_store::{self, ObjectStore};
-use async_nats::jetstream::stream::{self, DiscardPolicy, RetentionPolicy, Stream};
-use async_nats::{ConnectOptions, Event, jetstream};
-use tokio::io::AsyncReadExt;
+use async_nats::jetstream::stream::{self, DiscardPolicy, LastRawMessageErrorKind, RetentionPolicy, Stream};
+use async_nats::{Event, jetstream};
 
 use super::address::Address;
 use super::bundle::VERSION;
-use crate::model::digest::Digest;
+use super::objects::Objects;
+use super::pull::Whose;
 
 /// How long a message may take to be worked on before another worker gets it, unless its worker says that it still works.
 pub const ACK_WAIT: Duration = Duration::from_secs(30);
@@ -37,17 +37,14 @@ const DONE_FOR: Duration = Duration::from_secs(24 * 3600);
 /// For how long what nobody could do is kept.
 const DEAD_FOR: Duration = Duration::from_secs(30 * 24 * 3600);
 
-/// For how long what is kept under a digest is there. Whoever asks puts it there again after half of that.
-const BLOBS_FOR: Duration = Duration::from_secs(7 * 24 * 3600);
-
 /// Messages that all workers together may have in their hands.
-const IN_HANDS: i64 = 10_000;
+pub(super) const IN_HANDS: i64 = 10_000;
 
 /// Bytes of a message that are left for its headers.
 const HEADERS: usize = 8 << 10;
 
 /// How long is waited before something is tried again.
-const AGAIN: Duration = Duration::from_millis(250);
+pub(super) const AGAIN: Duration = Duration::from_millis(250);
 
 /// The header that names what a message refers to.
 const BLOB: &str = "Seatrial-Blob";
@@ -91,7 +88,7 @@ pub enum QueueError {
     Stopped,
 }
 
-fn refused<E: std::fmt::Display>(what: &'static str) -> impl FnOnce(E) -> QueueError {
+pub(super) fn refused<E: std::fmt::Display>(what: &'static str) -> impl FnOnce(E) -> QueueError {
     move |why| QueueError::Refused { what, why: why.to_string() }
 }
 
@@ -106,9 +103,18 @@ const STARTS: Duration = Duration::from_secs(5);
 pub struct Queue {
     client: async_nats::Client,
     js: Context,
-    blobs: ObjectStore,
+    /// What is too large for a message, and what is kept under its digest.
+    pub objects: Objects,
     name: String,
     version: String,
+}
+
+/// The streams of a fleet.
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    Work,
+    Done,
+    Dead,
 }
 
 /// A message from the queue.
@@ -144,39 +150,30 @@ impl Queue {
             }
             std::future::ready(())
         };
-        let options = ConnectOptions::new().name("seatrial").event_callback(events);
+        let options = address.options("seatrial").event_callback(events);
         let client = options.connect(address.url()).await;
         let client = client.map_err(|why| QueueError::Unreachable { at: at(), why: why.to_string() })?;
         let js = jetstream::new(client.clone());
         let name = address.name.clone();
-        let bucket = object_store::Config {
-            bucket: format!("{name}-blobs"),
-            max_age: BLOBS_FOR,
-            num_replicas: 1,
-            ..object_store::Config::default()
-        };
-        let blobs = match js.get_object_store(&bucket.bucket).await {
-            Ok(blobs) => blobs,
-            Err(_) => js
-                .create_object_store(bucket)
-                .await
-                .map_err(refused("the object store of the fleet (is JetStream enabled: `nats-server -js`?)"))?,
-        };
-        let queue = Self { client, js, blobs, name, version: token(VERSION) };
-        let work = stream::Config { max_age: DONE_FOR, ..queue.stream("WORK", RetentionPolicy::WorkQueue) };
-        let done = stream::Config { max_age: DONE_FOR, ..queue.stream("DONE", RetentionPolicy::WorkQueue) };
-        let dead = stream::Config { max_age: DEAD_FOR, ..queue.stream("DEAD", RetentionPolicy::Limits) };
-        for config in [work, done, dead] {
-            queue.js.get_or_create_stream(config).await.map_err(refused("the streams of the fleet"))?;
+        let objects = Objects::of(&js, &name).await?;
+        let queue = Self { client, js, objects, name, version: token(VERSION) };
+        for kind in [Kind::Work, Kind::Done, Kind::Dead] {
+            queue.get(kind).await?;
         }
         Ok(queue)
     }
 
-    fn stream(&self, kind: &str, retention: RetentionPolicy) -> stream::Config {
+    fn stream(&self, kind: Kind) -> stream::Config {
+        let (token, retention, max_age) = match kind {
+            Kind::Work => ("work", RetentionPolicy::WorkQueue, DONE_FOR),
+            Kind::Done => ("done", RetentionPolicy::WorkQueue, DONE_FOR),
+            Kind::Dead => ("dead", RetentionPolicy::Limits, DEAD_FOR),
+        };
         stream::Config {
-            name: self.stream_name(kind),
-            subjects: vec![format!("{}.{}.>", self.name, kind.to_ascii_lowercase())],
+            name: format!("{}_{}", self.name, token.to_ascii_uppercase()),
+            subjects: vec![format!("{}.{token}.>", self.name)],
             retention,
+            max_age,
             // What does not fit is refused, and tried again: nothing is pushed out.
             discard: DiscardPolicy::New,
             duplicate_window: DUPLICATES,
@@ -185,13 +182,13 @@ impl Queue {
         }
     }
 
-    fn stream_name(&self, kind: &str) -> String {
-        format!("{}_{kind}", self.name)
-    }
-
     /// Where portions of a run wait.
     pub fn work(&self, run: &str) -> String {
         format!("{}.work.{}.{run}", self.name, self.version)
+    }
+
+    fn workers_name(&self) -> String {
+        format!("workers-{}", self.version)
     }
 
     /// Where the answer to a portion of a run waits.
@@ -209,8 +206,8 @@ impl Queue {
     /// # Errors
     /// The server refuses.
     pub async fn workers(&self, ack_wait: Option<Duration>) -> Result<PullConsumer, QueueError> {
-        let stream = self.get("WORK").await?;
-        let name = format!("workers-{}", self.version);
+        let stream = self.get(Kind::Work).await?;
+        let name = self.workers_name();
         let config = pull::Config {
             durable_name: Some(name.clone()),
             ack_policy: AckPolicy::Explicit,
@@ -234,9 +231,9 @@ impl Queue {
     /// # Errors
     /// The server refuses.
     pub async fn answers(&self, run: &str) -> Result<PullConsumer, QueueError> {
-        let stream = self.get("DONE").await?;
+        let stream = self.get(Kind::Done).await?;
         let config = pull::Config {
-            durable_name: Some(format!("run-{run}")),
+            durable_name: Some(answers_name(run)),
             ack_policy: AckPolicy::Explicit,
             ack_wait: Duration::from_secs(30),
             max_deliver: -1,
@@ -248,24 +245,63 @@ impl Queue {
         stream.create_consumer(config).await.map_err(refused("the consumer of answers"))
     }
 
+    /// What the server says of a consumer.
+    ///
+    /// # Errors
+    /// It does not answer.
+    pub async fn info(&self, consumer: &PullConsumer) -> Result<consumer::Info, QueueError> {
+        consumer.get_info().await.map_err(refused("the state of a consumer"))
+    }
+
+    /// Makes a consumer anew, which then begins with the first message that is there.
+    ///
+    /// # Errors
+    /// The server refuses.
+    pub async fn remake(&self, whose: &Whose, ack_wait: Duration) -> Result<(), QueueError> {
+        let (kind, name) = match whose {
+            Whose::Workers => (Kind::Work, self.workers_name()),
+            Whose::Run(run) => (Kind::Done, answers_name(run)),
+        };
+        self.get(kind).await?.delete_consumer(&name).await.map_err(refused("a consumer"))?;
+        match whose {
+            Whose::Workers => self.workers(Some(ack_wait)).await,
+            Whose::Run(run) => self.answers(run).await,
+        }
+        .map(drop)
+    }
+
+    /// Whether a portion is still there, which was put there under an id and got this place.
+    ///
+    /// # Errors
+    /// The server does not answer.
+    pub async fn has_work(&self, place: u64, id: &str) -> Result<bool, QueueError> {
+        match self.get(Kind::Work).await?.get_raw_message(place).await {
+            // A server that has lost what was last may have given its place to another.
+            Ok(message) => Ok(message.headers.get(NATS_MESSAGE_ID).is_some_and(|there| there.as_str() == id)),
+            Err(why) if matches!(why.kind(), LastRawMessageErrorKind::NoMessageFound) => Ok(false),
+            Err(why) => Err(refused("a message")(why)),
+        }
+    }
+
     /// Takes away what is left of a run.
     pub async fn forget(&self, run: &str) {
         // What cannot be taken away now goes by its age.
-        if let Ok(work) = self.get("WORK").await {
+        if let Ok(work) = self.get(Kind::Work).await {
             let _ = work.purge().filter(self.work(run)).await;
         }
-        if let Ok(done) = self.get("DONE").await {
+        if let Ok(done) = self.get(Kind::Done).await {
             let _ = done.purge().filter(self.done(run, ">")).await;
-            let _ = done.delete_consumer(&format!("run-{run}")).await;
+            let _ = done.delete_consumer(&answers_name(run)).await;
         }
     }
 
-    async fn get(&self, kind: &str) -> Result<Stream, QueueError> {
-        self.js.get_stream(self.stream_name(kind)).await.map_err(refused("a stream of the fleet"))
+    /// A stream, which is made where it is not there: a server may have lost what it had.
+    async fn get(&self, kind: Kind) -> Result<Stream, QueueError> {
+        self.js.get_or_create_stream(self.stream(kind)).await.map_err(refused("the streams of the fleet"))
     }
 
     /// Puts a message into a stream under an id: a second one of the same id is dropped. Tried again until `stop` says
-    /// that it is to end.
+    /// that it is to end. The place that it has in the stream.
     ///
     /// # Errors
     /// It is to end.
@@ -276,10 +312,10 @@ impl Queue {
         bytes: &[u8],
         note: Note<'_>,
         stop: &(dyn Fn() -> bool + Sync),
-    ) -> Result<(), QueueError> {
+    ) -> Result<u64, QueueError> {
         loop {
-            if self.put_once(subject, id, bytes, note).await.is_ok() {
-                return Ok(());
+            if let Ok(place) = self.put_once(subject, id, bytes, note).await {
+                return Ok(place);
             }
             if stop() {
                 return Err(QueueError::Stopped);
@@ -288,7 +324,7 @@ impl Queue {
         }
     }
 
-    async fn put_once(&self, subject: &str, id: &str, bytes: &[u8], note: Note<'_>) -> Result<(), QueueError> {
+    async fn put_once(&self, subject: &str, id: &str, bytes: &[u8], note: Note<'_>) -> Result<u64, QueueError> {
         let mut headers = HeaderMap::new();
         if let Some(wait) = note.ack_wait {
             headers.insert(WAIT, wait.as_millis().to_string());
@@ -301,7 +337,7 @@ impl Queue {
         let most = self.client.server_info().max_payload.saturating_sub(HEADERS);
         let payload = if bytes.len() > most {
             let name = format!("message-{id}");
-            self.put_blob(&name, bytes).await?;
+            self.objects.put(&name, bytes).await?;
             headers.insert(BLOB, name);
             bytes::Bytes::new()
         } else {
@@ -309,59 +345,7 @@ impl Queue {
         };
         let message = PublishMessage::build().headers(headers).message_id(id).payload(payload);
         let sent = self.js.send_publish(subject.to_owned(), message).await.map_err(refused("a message"))?;
-        sent.await.map(drop).map_err(refused("a message"))
-    }
-
-    async fn put_blob(&self, name: &str, bytes: &[u8]) -> Result<(), QueueError> {
-        let mut reader = bytes;
-        self.blobs.put(name, &mut reader).await.map(drop).map_err(refused("an object"))
-    }
-
-    /// Puts bytes under their digest, unless they are there for long enough.
-    ///
-    /// # Errors
-    /// It is to end.
-    pub async fn keep(&self, bytes: &[u8], stop: &(dyn Fn() -> bool + Sync)) -> Result<Digest, QueueError> {
-        let digest = Digest::of(bytes);
-        let name = kept(&digest);
-        loop {
-            let fresh = match self.blobs.info(&name).await {
-                Ok(info) => {
-                    !info.deleted
-                        && info.modified.is_some_and(|at| {
-                            let age = std::time::SystemTime::now().duration_since(at.into()).unwrap_or_default();
-                            age < BLOBS_FOR / 2
-                        })
-                }
-                Err(_) => false,
-            };
-            if fresh || self.put_blob(&name, bytes).await.is_ok() {
-                return Ok(digest);
-            }
-            if stop() {
-                return Err(QueueError::Stopped);
-            }
-            tokio::time::sleep(AGAIN).await;
-        }
-    }
-
-    /// What is kept under a digest.
-    ///
-    /// # Errors
-    /// It is not there, or is not what it was.
-    pub async fn kept(&self, digest: &Digest) -> Result<Vec<u8>, QueueError> {
-        let bytes = self.blob(&kept(digest)).await?;
-        if Digest::of(&bytes) != *digest {
-            return Err(QueueError::Refused { what: "an object", why: format!("it is not {digest} any more") });
-        }
-        Ok(bytes)
-    }
-
-    async fn blob(&self, name: &str) -> Result<Vec<u8>, QueueError> {
-        let mut object = self.blobs.get(name).await.map_err(refused("an object"))?;
-        let mut bytes = Vec::new();
-        object.read_to_end(&mut bytes).await.map_err(refused("an object"))?;
-        Ok(bytes)
+        sent.await.map(|put| put.sequence).map_err(refused("a message"))
     }
 
     /// The next message, or `None` when there was none for a while.
@@ -383,7 +367,7 @@ impl Queue {
     pub async fn content(&self, message: &Message) -> Result<bytes::Bytes, QueueError> {
         match message.header(BLOB) {
             None => Ok(message.0.payload.clone()),
-            Some(name) => self.blob(&name).await.map(bytes::Bytes::from),
+            Some(name) => self.objects.get(&name).await.map(bytes::Bytes::from),
         }
     }
 
@@ -394,8 +378,7 @@ impl Queue {
     pub async fn done_with(&self, message: &Message) -> Result<(), QueueError> {
         message.0.double_ack().await.map_err(refused("an acknowledgement"))?;
         if let Some(name) = message.header(BLOB) {
-            // Otherwise it goes by its age.
-            let _ = self.blobs.delete(&name).await;
+            self.objects.delete(&name).await;
         }
         Ok(())
     }
@@ -408,7 +391,7 @@ impl Message {
 
     /// The id it was put there with.
     pub fn id(&self) -> Option<String> {
-        self.header(async_nats::header::NATS_MESSAGE_ID.as_ref())
+        self.header(NATS_MESSAGE_ID.as_ref())
     }
 
     /// How often it was handed out, this time included.
@@ -438,11 +421,11 @@ impl Message {
     }
 }
 
+fn answers_name(run: &str) -> String {
+    format!("run-{run}")
+}
+
 /// A text as a token of a subject.
 pub fn token(text: &str) -> String {
     text.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect()
-}
-
-fn kept(digest: &Digest) -> String {
-    token(&digest.to_string())
 }

@@ -16,6 +16,7 @@ use super::bundle::{Loaded, Own, VERSION};
 use super::crew::TRIES;
 use super::frame::Frame;
 use super::metrics::Metrics;
+use super::pull::{Pull, Whose};
 use super::queue::{Message, Note, Queue, QueueError, Tell};
 use super::task::{Became, Task, unpack_recipe};
 use crate::assemble::intake::Options;
@@ -51,6 +52,8 @@ type Held<T> = Mutex<Vec<(Digest, Arc<T>)>>;
 pub struct Worker {
     queue: Queue,
     consumer: PullConsumer,
+    /// What is pulled from, until it works.
+    waits: Option<Pull>,
     /// How long the server waits before another worker gets a message, in milliseconds.
     ack_wait: AtomicU64,
     /// What it counts.
@@ -95,10 +98,12 @@ impl Worker {
     /// The queue cannot be had.
     pub async fn new(queue: Queue, own: Own, tell: Tell) -> Result<Self, QueueError> {
         let consumer = queue.workers(None).await?;
+        let waits = Some(Pull::new(queue.clone(), Whose::Workers, tell.clone()).await?);
         let ack_wait = AtomicU64::new(millis(consumer.cached_info().config.ack_wait));
         Ok(Self {
             queue,
             consumer,
+            waits,
             ack_wait,
             metrics: Arc::default(),
             own,
@@ -110,23 +115,20 @@ impl Worker {
     }
 
     /// Works with so many hands until it is told to end; what is in hand then is done.
-    pub async fn work(self, jobs: usize, stop: watch::Receiver<bool>) {
+    pub async fn work(mut self, jobs: usize, stop: watch::Receiver<bool>) {
+        let Some(mut waits) = self.waits.take() else { return };
         let jobs = u32::try_from(jobs.max(1)).unwrap_or(u32::MAX);
         let hands = Arc::new(Semaphore::new(jobs as usize));
         let this = Arc::new(self);
         let lag = tokio::spawn(this.clone().look());
-        let mut consumer = this.consumer.clone();
         while !*stop.borrow() {
             let Ok(hand) = hands.clone().acquire_owned().await else { break };
-            let message = match this.queue.next(&consumer, NEXT).await {
+            let message = match waits.next(NEXT).await {
                 Ok(message) => message,
                 Err(_) => {
                     this.metrics.queue_errors.inc();
                     this.metrics.ready.store(false, Ordering::Relaxed);
                     tokio::time::sleep(AGAIN).await;
-                    if let Ok(again) = this.queue.workers(None).await {
-                        consumer = again;
-                    }
                     continue;
                 }
             };
@@ -261,7 +263,7 @@ impl Worker {
         let suite = match known(&self.suites, &task.suite) {
             Some(suite) => suite,
             None => {
-                let bundle = self.queue.kept(&task.suite).await?;
+                let bundle = self.queue.objects.kept(&task.suite).await?;
                 let loaded = tokio::task::block_in_place(|| Loaded::load(&bundle, &self.own));
                 remember(&self.suites, task.suite, Arc::new(loaded))
             }
@@ -272,7 +274,7 @@ impl Worker {
         let recipe = match known(&self.recipes, &task.recipe) {
             Some(recipe) => recipe,
             None => {
-                let packed = self.queue.kept(&task.recipe).await?;
+                let packed = self.queue.objects.kept(&task.recipe).await?;
                 let recipe = match unpack_recipe(&packed) {
                     Ok(recipe) => recipe,
                     Err(why) => return Ok(Err(why.to_string())),

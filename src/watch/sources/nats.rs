@@ -6,9 +6,9 @@
 
 use std::time::{Duration, Instant};
 
+use async_nats::jetstream;
 use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, PullConsumer, pull};
 use async_nats::jetstream::stream::RetentionPolicy;
-use async_nats::{ConnectOptions, jetstream};
 use futures_util::StreamExt;
 use tokio::runtime::Handle;
 
@@ -52,7 +52,7 @@ impl Nats {
 
     /// Begins to read where it was.
     async fn begin(&mut self, intake: &mut Intake<'_>) -> Result<PullConsumer, String> {
-        let client = ConnectOptions::new().name("seatrial watch").connect(self.address.url()).await;
+        let client = self.address.options("seatrial watch").connect(self.address.url()).await;
         let js = jetstream::new(client.map_err(|why| why.to_string())?);
         let stream = js.get_stream(&self.address.name).await;
         let stream = stream.map_err(|why| format!("the stream `{}`: {why}", self.address.name))?;

@@ -157,8 +157,8 @@ async fn fill(queue: &Queue, dir: &Path, run: &str, sessions: &[String]) -> u64 
     let bundle = bundle::pack(&planned, dir, Lent::default(), false, &|_| None).expect("a bundle");
     let stop = || false;
     let recipe = Recipe::Format { name: "seatrial".to_owned(), headers: Vec::new() };
-    let suite = queue.keep(&bundle, &stop).await.expect("kept");
-    let digest = queue.keep(&pack_recipe(&recipe).expect("packed"), &stop).await.expect("kept");
+    let suite = queue.objects.keep(&bundle, &stop).await.expect("kept");
+    let digest = queue.objects.keep(&pack_recipe(&recipe).expect("packed"), &stop).await.expect("kept");
     let room = Room { all: 0, passed: 0 };
     let mut count = 0;
     for (n, portion) in sessions.chunks(PORTION).enumerate() {

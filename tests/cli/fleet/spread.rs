@@ -35,10 +35,7 @@ fn a_run_on_four_workers_is_to_the_byte_that_of_one_machine_and_of_eight_shards(
         project.seatrial(&args).code(1);
         shards::same(&project, "fleet", "merged");
     }
-    let metrics = run(async {
-        let client = seatrial::net::client::client().expect("a client");
-        client.get(&workers[0].status).send().await.expect("an answer").text().await.expect("text")
-    });
+    let metrics = workers[0].metrics();
     for wanted in ["seatrial_worker_queue_waiting 0", "seatrial_worker_sessions_total ", "outcome=\"done\""] {
         assert!(metrics.contains(wanted), "no `{wanted}`: {metrics}");
     }
@@ -109,6 +106,21 @@ fn what_workers_cannot_judge_is_said_before_anything_is_begun() {
 }
 
 #[test]
+fn an_object_of_which_a_part_is_gone_is_an_error_and_not_waited_for() {
+    let Some(nats) = Nats::start() else { return };
+    let address: seatrial::fleet::address::Address = nats.url("parts").parse().expect("an address");
+    run(async {
+        let queue = Queue::connect(&address, Arc::new(|_: &str| ())).await.expect("a queue");
+        let digest = queue.objects.keep(b"a suite", &|| false).await.expect("kept");
+        assert_eq!(queue.objects.kept(&digest).await.expect("whole"), b"a suite");
+        let client = async_nats::connect(address.url()).await.expect("a client");
+        let objects = async_nats::jetstream::new(client).get_stream("OBJ_parts-blobs").await.expect("a stream");
+        objects.purge().filter("$O.parts-blobs.C.>").await.expect("purged");
+        assert!(queue.objects.kept(&digest).await.is_err());
+    });
+}
+
+#[test]
 fn a_worker_of_another_version_refuses_the_work_and_so_does_one_whose_suite_is_another() {
     let Some(nats) = Nats::start() else { return };
     let project = Project::with(GOOD, &[&replies("a", "good")]);
@@ -130,13 +142,13 @@ fn a_worker_of_another_version_refuses_the_work_and_so_does_one_whose_suite_is_a
                 run: "r".to_owned(),
                 key: key.clone(),
                 version: version.to_owned(),
-                suite: queue.keep(suite, &stop).await.expect("kept"),
+                suite: queue.objects.keep(suite, &stop).await.expect("kept"),
                 index: 0,
                 now_ns: 0,
                 keep: Keep { failed: false, passed: 0, limit: 0 },
                 tries: 3,
                 reply: queue.done("r", &key),
-                recipe: queue.keep(b"no recipe", &stop).await.expect("kept"),
+                recipe: queue.objects.keep(b"no recipe", &stop).await.expect("kept"),
                 stem: String::new(),
                 file: 0,
                 room,

@@ -1,16 +1,19 @@
 //! Workers that run, and end with the test.
 
 use std::io::{BufRead, BufReader, Read};
-use std::process::{Child, ChildStderr, Stdio};
+use std::process::{Child, Stdio};
+use std::thread::JoinHandle;
 
 use crate::project::Project;
+use crate::receive::recorder::run;
 
 /// A worker that works.
 pub struct Worker {
     child: Child,
-    err: BufReader<ChildStderr>,
+    /// What it says after it works: read on, or it would wait for a reader some day.
+    says: Option<JoinHandle<String>>,
     /// Where it can be looked at.
-    pub status: String,
+    status: String,
 }
 
 impl Worker {
@@ -26,7 +29,27 @@ impl Worker {
             status = line.trim().strip_prefix("to be looked at: ").map_or(status, str::to_owned);
             said.push_str(&line);
         }
-        Self { child, err, status }
+        let says = std::thread::spawn(move || {
+            let mut said = String::new();
+            err.read_to_string(&mut said).expect("text");
+            said
+        });
+        Self { child, says: Some(says), status }
+    }
+
+    /// All that its metrics say.
+    pub fn metrics(&self) -> String {
+        run(async {
+            let client = seatrial::net::client::client().expect("a client");
+            client.get(&self.status).send().await.expect("an answer").text().await.expect("text")
+        })
+    }
+
+    /// What one of them says.
+    pub fn metric(&self, name: &str) -> u64 {
+        let text = self.metrics();
+        let value = |line: &str| line.strip_prefix(name)?.trim().parse().ok();
+        text.lines().find_map(value).unwrap_or_else(|| panic!("no `{name}`: {text}"))
     }
 
     /// Whether it still runs.
@@ -44,8 +67,7 @@ impl Worker {
     pub fn terminate(mut self) -> (Option<i32>, String) {
         let status = std::process::Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status();
         assert!(status.expect("kill").success());
-        let mut said = String::new();
-        self.err.read_to_string(&mut said).expect("text");
+        let said = self.says.take().expect("once").join().expect("text");
         (self.child.wait().expect("an end").code(), said)
     }
 }
