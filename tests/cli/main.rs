@@ -53,6 +53,8 @@ mod store;
 mod suites;
 mod telemetry;
 mod telemetry_traps;
+#[cfg(unix)]
+mod venv;
 mod watch;
 mod watching;
 mod which_reports;

@@ -4,41 +4,23 @@
 
 #![cfg(unix)]
 
-use std::io::{BufRead, BufReader, Write};
-use std::path::{Path, PathBuf};
+use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 
 use serde_json::json;
 
 use crate::project::Project;
+use crate::venv::Venv;
 
 /// What is installed.
 const PACKAGES: [&str; 4] =
     ["pydantic-ai-slim[openai]", "opentelemetry-sdk", "opentelemetry-exporter-otlp-proto-http", "mcp-server-time"];
 
-/// A python with the packages; `None` where they cannot be had, which is said.
-fn python() -> Option<&'static Path> {
-    static INSTALLED: OnceLock<Option<(tempfile::TempDir, PathBuf)>> = OnceLock::new();
-    let installed = INSTALLED.get_or_init(|| {
-        let dir = tempfile::tempdir().ok()?;
-        let run = |program: &Path, args: &[&str]| {
-            let done = Command::new(program).args(args).stdin(Stdio::null()).output();
-            done.is_ok_and(|done| done.status.success())
-        };
-        let venv = dir.path().join("venv");
-        let python = venv.join("bin/python");
-        let quick = ["-m", "pip", "install", "-q", "--disable-pip-version-check", "--retries", "0", "--timeout", "10"];
-        let there = run(Path::new("python3"), &["-m", "venv", &venv.display().to_string()])
-            && run(&python, &[&quick[..], &PACKAGES].concat());
-        there.then_some((dir, python))
-    });
-    if installed.is_none() {
-        let why = format!("NOT TESTED: no python with {} could be installed from PyPI\n", PACKAGES.join(", "));
-        // Around the capture of the test harness, which would hide it.
-        let _ = std::io::stderr().write_all(why.as_bytes());
-    }
-    installed.as_ref().map(|(_, python)| python.as_path())
+/// A python with the packages, for both tests.
+fn venv() -> Option<&'static Venv> {
+    static INSTALLED: OnceLock<Option<Venv>> = OnceLock::new();
+    INSTALLED.get_or_init(|| Venv::with(&PACKAGES)).as_ref()
 }
 
 /// The agent, behind HTTP, and the model that it asks: that calls a tool for the first number that it reads.
@@ -128,11 +110,11 @@ impl Drop for Ends {
 
 #[test]
 fn the_spans_of_an_agent_that_somebody_else_wrote_and_instrumented_decide() {
-    let Some(python) = python() else { return };
+    let Some(venv) = venv() else { return };
     let project = Project::new();
     let script = project.file("agent.py", AGENT);
     let port = std::net::TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a port").port();
-    let mut child = Command::new(python)
+    let mut child = Command::new(venv.python())
         .arg(script)
         .arg(port.to_string())
         .stdin(Stdio::null())
@@ -199,8 +181,8 @@ value = "18 is delivered"
 
 #[test]
 fn the_tools_of_an_mcp_server_that_somebody_else_wrote_are_tested() {
-    let Some(python) = python() else { return };
-    let server = python.with_file_name("mcp-server-time");
+    let Some(venv) = venv() else { return };
+    let server = venv.program("mcp-server-time");
     let project = Project::new();
     let suite = format!(
         r#"[suite]
