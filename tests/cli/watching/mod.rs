@@ -9,6 +9,8 @@ mod planned;
 pub mod process;
 mod quarantined;
 mod same;
+#[cfg(unix)]
+mod sdk;
 
 /// A suite whose agent has to say that it is ok.
 const SUITE: &str = "[[turn]]\nid = \"says\"\ncheck = \"contains\"\nvalue = \"ok\"\n";
