@@ -1,6 +1,8 @@
 //! Production, watched by a real process: what it knows is what a run knows, whoever is killed, and can be seen from outside.
 
 mod control;
+#[cfg(unix)]
+mod examples;
 mod faults;
 mod judged;
 mod killed;
