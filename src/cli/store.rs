@@ -123,7 +123,8 @@ pub(super) fn before(now: Millis, kept: std::time::Duration) -> Millis {
 fn note(opened: &Opened, what: &str, now: Millis) -> Result<(), Failure> {
     let user = ["USER", "LOGNAME", "USERNAME"].iter().find_map(|name| std::env::var(name).ok());
     let who = user.filter(|name| !name.is_empty()).unwrap_or_else(|| "unknown".to_owned());
-    let seen = Seen { at: now, who, what: what.to_owned(), item: None, session: None, origin: "terminal".to_owned() };
+    let (what, origin) = (what.to_owned(), "terminal".to_owned());
+    let seen = Seen { at: now, who, what, item: None, session: None, origin, why: None };
     opened.wait(opened.store().seen(&seen))
 }
 

@@ -39,7 +39,8 @@ pub enum Why {
         /// The detector's name.
         detector: String,
     },
-    /// A check of high risk fails in production: the session's content is for adjudicators alone.
+    /// A check of high risk fails in production: the session's content is for adjudicators alone, until one of them releases
+    /// it.
     Quarantine,
     /// It was drawn at random among those that no other reason sends. Such a verdict stands, and is looked at.
     Audit {
@@ -57,7 +58,7 @@ impl fmt::Display for Why {
             Why::Severity { severity } => write!(f, "a person decides over `{}` checks", severity.name()),
             Why::Disagreement { votes } => write!(f, "{votes}: a person decides"),
             Why::Detector { detector } => write!(f, "a person decides where `{detector}` finds something"),
-            Why::Quarantine => f.write_str("the session is under quarantine"),
+            Why::Quarantine => f.write_str("a check of high risk failed in production"),
             Why::Audit { rate } => write!(f, "drawn at random for review ({rate} of those that are sure)"),
         }
     }

@@ -11,7 +11,7 @@ pub fn why(why: &Why, blind: bool) -> String {
         Why::Severity { severity } => format!("its severity is {}", severity.name()),
         Why::Disagreement { .. } if blind => "the judges did not agree".to_owned(),
         Why::Disagreement { votes } => format!("the judges did not agree: {votes}"),
-        Why::Quarantine => "the session is under quarantine".to_owned(),
+        Why::Quarantine => "a check of high risk failed in production".to_owned(),
         Why::Detector { detector } => format!("the detector `{detector}` found something"),
         Why::Audit { rate } => format!("drawn at random, as {} in 100 are", rate * 100.0),
     }

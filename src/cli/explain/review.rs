@@ -47,6 +47,12 @@ Who may
   An adjudicator decides where answers differ, two could not answer, or time ran out; elsewhere only by `adjudicate
   --overrule`, which the book (`overrule`), `decided_by`, and reports show.
 
+  The content of a session under quarantine (`seatrial explain watching`) can be read by adjudicators and admins alone, and is
+  in no export. One of them releases it, for everybody who reviews:
+    seatrial review release SESSION --reason "..." --as NAME
+  The session is named by its id, which stands for all versions of it that are in the queue, or by an item about one version;
+  on the pages the release is beside the item. Who released it, when and why is in the audit trail. It is not taken back.
+
 Deciding again
   seatrial gate RUN             decides with the answers, and evaluates nothing
 "#;

@@ -50,6 +50,10 @@ Models
 High risk
   Where a check of [watch.quarantine] fails, the session goes to review, its content can be read by adjudicators and admins
   alone, and whoever is named there is told at once, under one id however often: a kill switch, or a throttle.
+  An adjudicator or an admin releases it by `seatrial review release SESSION --reason TEXT`, or on the page of an item; who,
+  when and why is in the audit trail, and from then on reviewers may read it. What is released are the versions of the session
+  that are there: a version that is evaluated later, because more of it came, is under quarantine again where such a check
+  fails, and an earlier one that is evaluated again is not.
 
 Seen from outside (--status, 127.0.0.1:9464)
   /          a page for people: what is open, held, spent, alerting and wrong now, what the checks say over the last hours

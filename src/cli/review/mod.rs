@@ -13,6 +13,7 @@ mod list;
 pub mod notify;
 mod opened;
 mod reading;
+mod release;
 mod serve;
 mod show;
 mod skip;
@@ -75,6 +76,7 @@ impl Args {
             Some(Command::Skip(args)) => args.json,
             Some(Command::Undo(args)) => args.json,
             Some(Command::Adjudicate(args)) => args.json,
+            Some(Command::Release(args)) => args.json,
             Some(Command::Import(args)) => args.json,
             Some(Command::Stats(args)) => args.json,
             _ => false,
@@ -96,6 +98,8 @@ enum Command {
     Undo(undo::Args),
     /// Decide an item on which reviewers disagree.
     Adjudicate(adjudicate::Args),
+    /// Let reviewers read a session again that is under quarantine.
+    Release(release::Args),
     /// Write items and labels, for other tools and for the record.
     Export(export::Args),
     /// Take in labels that were made elsewhere.
@@ -124,6 +128,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
         Some(Command::Skip(args)) => skip::run(args, context),
         Some(Command::Undo(args)) => undo::run(args, context),
         Some(Command::Adjudicate(args)) => adjudicate::run(args, context),
+        Some(Command::Release(args)) => release::run(args, context),
         Some(Command::Export(args)) => export::run(args, context),
         Some(Command::Import(args)) => import::run(args, context),
         Some(Command::Stats(args)) => stats::run(args, context),

@@ -65,24 +65,25 @@ impl Opened {
 
     /// The item that somebody means: by its name, or by the beginning of it where that is enough.
     pub fn item(&self, named: &str) -> Result<Item, Failure> {
-        let now = now();
-        let text = named.trim().to_ascii_lowercase();
-        let is_name = text.len() >= 4 && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
-        let found = if is_name { self.wait(self.store.named(&text, 2))? } else { Vec::new() };
-        let one = match &found[..] {
-            [one] => self.wait(self.store.item(one, now))?,
-            [] => None,
-            _ => {
-                let message = format!("several items begin with `{text}`\nhelp: write more of it");
-                return Err(Failure::usage(message));
-            }
-        };
-        one.ok_or_else(|| {
+        self.find(named)?.ok_or_else(|| {
             let named = safe::line(named);
             Failure::usage(format_args!(
                 "there is no item `{named}`\nhelp: `seatrial review list --status all` lists them"
             ))
         })
+    }
+
+    /// The same; `None` where there is none.
+    pub fn find(&self, named: &str) -> Result<Option<Item>, Failure> {
+        let now = now();
+        let text = named.trim().to_ascii_lowercase();
+        let is_name = text.len() >= 4 && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+        let found = if is_name { self.wait(self.store.named(&text, 2))? } else { Vec::new() };
+        match &found[..] {
+            [one] => self.wait(self.store.item(one, now)),
+            [] => Ok(None),
+            _ => Err(Failure::usage(format!("several items begin with `{text}`\nhelp: write more of it"))),
+        }
     }
 }
 

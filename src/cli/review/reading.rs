@@ -25,8 +25,10 @@ impl Reading {
             opened.wait(opened.store.seen(&Seen::at_terminal(item, who, "read", now)))?;
         }
         if opened.wait(opened.store.quarantined(&item.key.session))? && opened.may(who, Role::Adjudicator).is_err() {
-            let why =
-                format!("the session {} is under quarantine: adjudicators and admins may read it", item.session_id);
+            let why = format!(
+                "the session {} is under quarantine: adjudicators and admins may read it, and release it",
+                item.session_id
+            );
             return Ok(Self { session: Err(why), baseline: None });
         }
         let session = content(&item.content)?.ok_or_else(|| {
@@ -82,4 +84,10 @@ pub fn said(label: &Label) -> String {
     };
     let line = format!("{}  {}  {what}{reason}{seen}{comment}  ({})", rfc3339(label.at), label.reviewer, label.id);
     safe::line(&line).into_owned()
+}
+
+/// On a line who released a session from quarantine, when and why.
+pub fn released(seen: &Seen) -> String {
+    let why = seen.why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+    safe::line(&format!("{}  {}  released from quarantine{why}", rfc3339(seen.at), seen.who)).into_owned()
 }

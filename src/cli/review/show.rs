@@ -72,6 +72,8 @@ pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     let mut text = screen::text(&sheet, reveal, args.full, size);
     if reveal {
         labels.iter().for_each(|label| text.push_str(&format!("{}\n", reading::said(label))));
+        let released = opened.wait(opened.store.release_of(&[item.key.session]))?;
+        released.iter().for_each(|seen| text.push_str(&format!("{}\n", reading::released(seen))));
     }
     context.print(text.as_bytes(), exit::PASSED)
 }

@@ -24,7 +24,7 @@ pub const LONGEST_COMMENT: usize = 20_000;
 /// Longest time that somebody is taken to have looked at an item, in seconds: the page was left open.
 const LONGEST_LOOK: u32 = 4 * 3600;
 
-fn to(id: &ItemId, fence: Option<i64>, said: &str, wanted: &Wanted) -> Response<Body> {
+pub(super) fn to(id: &ItemId, fence: Option<i64>, said: &str, wanted: &Wanted) -> Response<Body> {
     let fence = fence.map(|f| format!("fence={f}&")).unwrap_or_default();
     Redirect::to(format!("/item/{id}?{fence}said={said}&{}", wanted.address()).trim_end_matches('&')).into_response()
 }

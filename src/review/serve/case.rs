@@ -46,7 +46,7 @@ async fn make(app: &App, form: &Form, id: &ItemId) -> Result<Result<Case, (Statu
     let Some(suites) = app.suites.clone() else {
         return refused("this server was started without `--suites DIR`, the folder of suites to write to.");
     };
-    if let Some(why) = super::item::restricted(app, &form.visitor, &item).await? {
+    if let Some(why) = super::quarantine::restricted(app, &form.visitor, &item).await? {
         return refused(&why);
     }
     let content = match &item.content {

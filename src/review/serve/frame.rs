@@ -35,6 +35,7 @@ const SAID: &[(&str, &str)] = &[
     ("decided", "Your decision is saved."),
     ("released", "Given back; your draft is kept."),
     ("taken", "It is yours now."),
+    ("freed", "Released: reviewers may read the session."),
 ];
 
 impl<'f> Frame<'f> {

@@ -78,6 +78,7 @@ struct Entry {
     item: Option<String>,
     session: Option<String>,
     from: String,
+    why: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -107,6 +108,7 @@ pub(super) async fn trail(
         item: t.item.map(|id| id.to_string()),
         session: t.session,
         from: t.origin,
+        why: t.why,
     };
     let page = Trail { entries: found.into_iter().map(entry).collect(), more, asked };
     Ok(pages::draw(StatusCode::OK, "trail.html", &Frame::of(&visitor, "trail", "Who looked at what"), &page))

@@ -12,12 +12,12 @@ use serde_json::json;
 
 use super::frame::Frame;
 use super::problem::Problem;
+use super::quarantine::{Quarantine, restricted};
 use super::queue::{Wanted, span};
 use super::view::{self, View, severity_name, when};
 use super::who::Visitor;
 use super::{App, pages, secret};
 use crate::ledger::{Item, ItemId, Lease, Millis, SkipReason};
-use crate::store::db::Role;
 
 /// Sessions that are longer are not put into the page, which would take a browser too long; they can be saved.
 const MAX_SHOWN: usize = 16 << 20;
@@ -113,6 +113,8 @@ struct Page {
     missing: Option<String>,
     /// Whether it was there once, so that nobody can say anything of it any more.
     purged: bool,
+    /// What is said of the quarantine of the session, where it is under one or was.
+    quarantine: Option<Quarantine>,
     baseline: bool,
     blocks: Vec<Value>,
 }
@@ -189,7 +191,8 @@ pub(super) async fn show(
     };
     let text = outcome.trouble.or(lost.filter(|_| view.mine.is_none()));
     let status = outcome.status.unwrap_or(StatusCode::OK);
-    let restricted = restricted(app, visitor, &item).await?;
+    let quarantine = Quarantine::of(app, visitor, &item, view.proposal.is_some()).await?;
+    let restricted = quarantine.as_ref().and_then(Quarantine::restricts);
     let content = match &restricted {
         Some(why) => Err(why.clone()),
         None => content(app, item.content.as_deref()).await?,
@@ -231,6 +234,7 @@ pub(super) async fn show(
         wanted: wanted.clone(),
         missing: content.as_ref().err().cloned(),
         purged: !purged.is_empty(),
+        quarantine,
         baseline: baseline.is_some(),
         blocks: blocks(app, &item, &view, content.ok().as_deref(), baseline.as_deref(), visitor),
         id: item.id.to_string(),
@@ -266,13 +270,6 @@ fn blocks(
     blocks.extend(content.map(|line| pages::block("session", line)));
     blocks.extend(baseline.map(|line| pages::block("baseline", line)));
     blocks
-}
-
-/// Why a visitor may not read the session of an item: one under quarantine is for adjudicators alone.
-pub(super) async fn restricted(app: &App, visitor: &Visitor, item: &Item) -> Result<Option<String>, Problem> {
-    let may = visitor.role >= Role::Adjudicator;
-    let is = !may && app.store.quarantined(&item.key.session).await?;
-    Ok(is.then(|| "This session is of high risk: only adjudicators and admins may read it.".to_owned()))
 }
 
 /// The line of a session. The inner `Err` says why it cannot be shown.

@@ -5,8 +5,9 @@
 //! compiled in ([`assets`]).
 //!
 //! A request goes through [`guard`] (names, origins, headers, time), then [`who`] (who sends it, and whether its form is
-//! one of ours), then to what it asks for: [`queue`], [`item`], [`answer`], [`case`], [`insight`], [`login`]. Whatever cannot
-//! be done is a [`problem`], told as a page. What a person may know of an item yet is decided in [`view`] alone.
+//! one of ours), then to what it asks for: [`queue`], [`item`], [`answer`], [`case`], [`quarantine`], [`insight`],
+//! [`login`]. Whatever cannot be done is a [`problem`], told as a page. What a person may know of an item yet is decided in
+//! [`view`] alone.
 //!
 //! Nothing is kept here that a killed server would lose: an answer is confirmed when the store has it.
 
@@ -23,6 +24,7 @@ mod login;
 mod pages;
 mod patient;
 mod problem;
+mod quarantine;
 mod queue;
 pub mod secret;
 mod view;
@@ -117,6 +119,7 @@ impl App {
             item: item.cloned(),
             session: of.map(|item| item.key.session.to_string()),
             origin: origin.to_owned(),
+            why: None,
         };
         Ok(self.store.seen(&seen).await?)
     }
@@ -232,6 +235,7 @@ fn router(app: Arc<App>) -> Router {
         .route("/item/{id}/renew", post(answer::renew))
         .route("/item/{id}/draft", post(answer::draft))
         .route("/item/{id}/case", post(case::case))
+        .route("/item/{id}/quarantine", post(quarantine::release))
         .route("/effect", get(insight::effect))
         .route("/trail", get(insight::trail))
         .route("/enter", get(login::enter))

@@ -183,7 +183,7 @@ fn words(why: &Why, told: bool) -> Option<String> {
         Why::Always => "every verdict of this check is reviewed".to_owned(),
         Why::Tag { tag } => format!("tag {tag}"),
         Why::Severity { severity } => format!("severity {}", severity_name(*severity)),
-        Why::Quarantine => "it is under quarantine: of high risk, and for adjudicators alone".to_owned(),
+        Why::Quarantine => "a check of high risk failed in production".to_owned(),
         Why::Detector { detector } => format!("the detector {detector} found something"),
         Why::Below { threshold } if told => format!("the check was less sure than {threshold}"),
         Why::Disagreement { votes } if told => format!("the judges did not agree: {votes}"),

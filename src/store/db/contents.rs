@@ -7,7 +7,6 @@ use sqlx::Row;
 use super::sql::{Arg, Sql, strange};
 use super::{Store, StoreError, Tx};
 use crate::ledger::{Content, Millis};
-use crate::model::digest::Digest;
 
 /// The largest session that is unpacked, in bytes: a damaged one must not ask for more memory.
 const MAX_BYTES: usize = 512 << 20;
@@ -61,22 +60,6 @@ impl Store {
             found.extend(self.all(&sql, |row| Ok((row.try_get("digest")?, row.try_get("purged")?))).await?);
         }
         Ok(found)
-    }
-}
-
-impl Store {
-    /// Whether a session, by its digest before redaction, is under quarantine: some verdict over it is of high risk, and its
-    /// content is for adjudicators alone.
-    ///
-    /// # Errors
-    /// The store cannot be read.
-    pub async fn quarantined(&self, session: &Digest) -> Result<bool, StoreError> {
-        let mut sql = Sql::new("SELECT id FROM items WHERE session = ");
-        sql.arg(session.to_string());
-        sql.add(" AND why LIKE ");
-        sql.arg("%\"why\":\"quarantine\"%");
-        sql.add(" LIMIT 1");
-        Ok(self.one(&sql, |row| row.try_get::<String, _>("id")).await?.is_some())
     }
 }
 

@@ -18,6 +18,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0004_blind.sql"),
     include_str!("migrations/0005_redact.sql"),
     include_str!("migrations/0006_watched.sql"),
+    include_str!("migrations/0007_release.sql"),
 ];
 
 /// The form that this version knows.

@@ -9,6 +9,7 @@
 //!   finds and counts them. `leases`: who works on what.
 //! - `book`: the append-only rows. `labels`: what people say becomes rows. `intake`: rows from elsewhere. `decisions`: what
 //!   they decide. `drafts`: what is being written.
+//! - `quarantine`: sessions that adjudicators alone may read, until one of them releases them.
 //! - `promotions`: the log of promotions and its evidence.
 //! - `watched`: sessions of production, and how far growing files were read.
 //! - `users`: who may log in. `trail`: who looked at what. `outbox`: what is to be told to others.
@@ -34,6 +35,7 @@ mod names;
 mod open;
 mod outbox;
 mod promotions;
+mod quarantine;
 mod runs;
 mod sound;
 mod sql;
@@ -60,9 +62,10 @@ pub use leases::Claimed;
 pub use lines::Line;
 pub use outbox::{About, Outcome, Post};
 pub use promotions::LogRow;
+pub use quarantine::Released;
 pub use runs::{CheckRow, NewRun, Run, RunFilter, RunRow, SessionRow, SuiteRow, VerdictRow};
 pub use sound::Unsound;
-pub use trail::{ANSWERS, REVEALED, Seen, TrailFilter};
+pub use trail::{ANSWERS, RELEASED, REVEALED, Seen, TrailFilter};
 pub use transfer::Untaken;
 pub use url::StoreUrl;
 pub use users::{Failed, LOGIN, Login, Role, User};

@@ -4,7 +4,7 @@ use sqlx::Row;
 use sqlx::any::AnyRow;
 
 use super::sql::{Arg, Sql};
-use super::{Page, Store, StoreError};
+use super::{Page, Store, StoreError, Tx};
 use crate::ledger::{Item, ItemId, Millis};
 
 /// In the audit log: that somebody was shown what the check says of an item, with whatever was said and decided of it.
@@ -14,6 +14,9 @@ pub const REVEALED: &str = "reveal";
 /// In the audit log: that somebody was shown what others answered, and not what the check says. That is for an adjudicator
 /// to know; a reviewer who knows it does not answer blind.
 pub const ANSWERS: &str = "answers";
+
+/// In the audit log: that somebody released a session from quarantine, with the reason.
+pub const RELEASED: &str = "release";
 
 /// One row of the audit log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +33,8 @@ pub struct Seen {
     pub session: Option<String>,
     /// From where: an address, or `terminal`.
     pub origin: String,
+    /// Why, in the words of whoever did it, where they are asked for.
+    pub why: Option<String>,
 }
 
 impl Seen {
@@ -42,6 +47,7 @@ impl Seen {
             item: Some(item.id.clone()),
             session: Some(item.key.session.to_string()),
             origin: "terminal".to_owned(),
+            why: None,
         }
     }
 }
@@ -78,15 +84,8 @@ impl Store {
         if seen.is_empty() {
             return Ok(());
         }
-        let row = |Seen { at, who, what, item, session, origin }: &Seen| -> Vec<Arg> {
-            let item = item.as_ref().map(ItemId::as_str);
-            vec![(*at).into(), who.into(), what.into(), item.into(), session.as_ref().into(), origin.into()]
-        };
-        let into = "trail (at, who, what, item, session, origin)";
         let mut tx = self.begin().await?;
-        for sql in Sql::inserts(self.dialect(), into, seen.iter().map(row), "") {
-            tx.run(&sql).await?;
-        }
+        tx.note(seen).await?;
         tx.commit().await
     }
 
@@ -103,7 +102,7 @@ impl Store {
     /// # Errors
     /// The store cannot be read.
     pub async fn trail(&self, filter: &TrailFilter, page: Page) -> Result<Vec<Seen>, StoreError> {
-        let mut sql = Sql::new("SELECT at, who, what, item, session, origin FROM trail WHERE 1 = 1");
+        let mut sql = Sql::new(&format!("{SELECT} WHERE 1 = 1"));
         let item = filter.item.as_ref().map(|id| id.0.clone());
         for (column, value) in
             [("who", &filter.who), ("item", &item), ("session", &filter.session), ("what", &filter.what)]
@@ -120,6 +119,24 @@ impl Store {
     }
 }
 
+impl Tx {
+    /// Adds rows.
+    pub(super) async fn note(&mut self, seen: &[Seen]) -> Result<(), StoreError> {
+        let row = |Seen { at, who, what, item, session, origin, why }: &Seen| -> Vec<Arg> {
+            let (item, why) = (item.as_ref().map(ItemId::as_str), why.as_ref());
+            vec![(*at).into(), who.into(), what.into(), item.into(), session.as_ref().into(), origin.into(), why.into()]
+        };
+        let into = "trail (at, who, what, item, session, origin, why)";
+        for sql in Sql::inserts(self.dialect(), into, seen.iter().map(row), "") {
+            self.run(&sql).await?;
+        }
+        Ok(())
+    }
+}
+
+/// What [`row_of`] reads, up to the condition.
+pub(super) const SELECT: &str = "SELECT at, who, what, item, session, origin, why FROM trail";
+
 /// A row, if somebody was shown one of these things of an item until then.
 pub(super) fn saw(item: &ItemId, who: &str, what: &[&str], until: Millis) -> Sql {
     let mut sql = Sql::new("SELECT n FROM trail WHERE item = ");
@@ -128,7 +145,7 @@ pub(super) fn saw(item: &ItemId, who: &str, what: &[&str], until: Millis) -> Sql
     sql
 }
 
-fn row_of(row: &AnyRow) -> Result<Seen, sqlx::Error> {
+pub(super) fn row_of(row: &AnyRow) -> Result<Seen, sqlx::Error> {
     Ok(Seen {
         at: row.try_get("at")?,
         who: row.try_get("who")?,
@@ -136,5 +153,6 @@ fn row_of(row: &AnyRow) -> Result<Seen, sqlx::Error> {
         item: row.try_get::<Option<String>, _>("item")?.map(ItemId),
         session: row.try_get("session")?,
         origin: row.try_get("origin")?,
+        why: row.try_get("why")?,
     })
 }

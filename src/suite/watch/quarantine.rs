@@ -10,8 +10,8 @@ use crate::suite::nearest::nearest;
 /// Sessions of high risk: a policy breach, personal data, toxicity, a hallucination.
 ///
 /// A session in which one of these checks fails goes to the review queue, whatever the check's `review` says. Its content can
-/// be read by adjudicators and admins alone, and whoever `to` names is told at once, session by session: the owner's kill
-/// switch, or a throttle.
+/// be read by adjudicators and admins alone, until one of them releases it (`seatrial review release`), and whoever `to` names
+/// is told at once, session by session: the owner's kill switch, or a throttle.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct QuarantineTable {

@@ -97,7 +97,8 @@ function help() {
 
 function onKey(e) {
   if (byId("keys").open) return;
-  if ((e.ctrlKey || e.metaKey) && e.key === "Enter" && byId("answer")) {
+  // Within another form it is not the answer that is meant.
+  if ((e.ctrlKey || e.metaKey) && e.key === "Enter" && byId("answer") && (e.target.form || byId("answer")) === byId("answer")) {
     e.preventDefault();
     save();
     return;

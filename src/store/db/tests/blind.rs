@@ -7,8 +7,8 @@ use crate::store::db::{ANSWERS, Brought, Keep, REVEALED, Role, Seen, Store, Take
 
 /// Says that somebody was shown something of item 1.
 async fn shown(store: &Store, who: &str, what: &str, at: i64) {
-    let seen =
-        Seen { at, who: who.into(), what: what.into(), item: Some(id(1)), session: None, origin: "terminal".into() };
+    let (who, what, origin) = (who.into(), what.into(), "terminal".into());
+    let seen = Seen { at, who, what, item: Some(id(1)), session: None, origin, why: None };
     store.seen(&seen).await.unwrap();
 }
 

@@ -8,6 +8,7 @@ mod moving;
 mod opening;
 mod people;
 mod promotions;
+mod quarantine;
 mod queue;
 mod runs;
 mod watched;

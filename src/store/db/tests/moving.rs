@@ -31,6 +31,7 @@ async fn fill(store: &Store) {
         item: Some(id(1)),
         session: None,
         origin: "::1".into(),
+        why: Some("it asked".into()),
     };
     store.seen(&seen).await.unwrap();
     let evidence = [(Digest::of(b"evidence"), "evidence")];

@@ -55,6 +55,7 @@ on_both! {
     async fn the_trail_says_who_looked_at_what(on) {
         let seen = |at, who: &str, session: Option<&str>| Seen {
             at, who: who.into(), what: "read".into(), item: None, session: session.map(Into::into), origin: "::1".into(),
+            why: None,
         };
         for row in [seen(1, "ann", Some("s1")), seen(2, "bob", Some("s1")), seen(3, "ann", None)] {
             on.store.seen(&row).await.unwrap();
