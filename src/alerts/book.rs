@@ -164,6 +164,11 @@ impl Book {
         &self.standing
     }
 
+    /// The newest window's end to which it went on, of a suite.
+    pub fn until(&self, suite: &str) -> Option<Millis> {
+        self.seen.get(suite).copied()
+    }
+
     /// Goes on to a window's end: what is to be told of a suite's alerts. An end that is not after the last changes
     /// nothing.
     pub fn turn(&mut self, suite: &str, alerts: &[Alert], at: Millis, windows: &dyn Readings) -> Vec<Notice> {

@@ -82,7 +82,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     let watcher = Watcher::open(setup).map_err(failure)?;
     let status = beside::status(args, &runtime, &watcher.shared())?;
     let channels: beside::Told = Arc::new(Mutex::new(Arc::new(context.settings.channels.clone())));
-    beside::deliver(&opened, channels.clone(), &watcher.shared())?;
+    let delivery = beside::deliver(&opened, channels.clone(), &watcher.shared())?;
     if let Some(endpoint) = &args.export {
         beside::export(&opened, endpoint, &watcher.shared(), clock)?;
     }
@@ -100,6 +100,11 @@ pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     }
     runtime.shutdown_timeout(Duration::from_secs(3));
     let shared = ended?;
+    if args.drain
+        && let Some(untold) = delivery.finish(&opened, &shared)
+    {
+        eprint(&safe::terminal(&untold));
+    }
     if let Ok(inbox) = Arc::try_unwrap(inbox) {
         // What is on disk is taken up by the next who watches.
         let _ = inbox.close();

@@ -80,7 +80,12 @@ impl Systems {
 
     /// Whether they were asked about the time up to a window's end, or a later one.
     pub fn knows(&self, suite: &str, to: Millis) -> bool {
-        self.latest.get(suite).is_some_and(|asked| asked.to >= to)
+        self.until(suite).is_some_and(|until| until >= to)
+    }
+
+    /// The newest window's end at which those of a suite were asked.
+    pub fn until(&self, suite: &str) -> Option<Millis> {
+        self.latest.get(suite).map(|asked| asked.to)
     }
 
     /// Puts down what they said.

@@ -58,9 +58,9 @@ Which sessions are looked at
   Thompson, and the interval of a rate is Wilson's over as many sessions as would have told it as well.
 
 When an alert fires
-  At a window's end, once no more of its sessions are expected (`late`), every alert is judged by the windows as they are
-  then. It fires when it was so for the time `for`, and is over when it was otherwise for the time `resolve_after`. A window
-  that could not be measured, or has fewer than `min_count` sessions, changes nothing, and that is said. Groups of one alert
-  are told together. While it is silenced nobody is told; afterwards they are, if it fires still. What can never fire is
-  refused when the suite is read.
+  At a window's end, once no more of its sessions are expected (`late`; with `--drain` at once), every alert is judged by
+  the windows as they are then. It fires when it was so for the time `for`, and is over when it was otherwise for the time
+  `resolve_after`. A window that could not be measured, or has fewer than `min_count` sessions, changes nothing, and that is
+  said. Groups of one alert are told together. While it is silenced nobody is told; afterwards they are, if it fires still.
+  What can never fire is refused when the suite is read.
 "#;

@@ -68,8 +68,13 @@ Seen from outside (--status, 127.0.0.1:9464)
 Control
   SIGHUP reads suites, judges, redaction and channels of alerts again; bad ones are refused, and the old ones go on. By what
   records name their session, or say that it has ended, is refused to change: it takes a new process.
-  SIGTERM and an interrupt end it in order (exit 0): what is over is judged, what is going on stays on disk. --drain takes what
-  is there and ends.
+  SIGTERM and an interrupt end it in order (exit 0): what is over is judged, what is going on stays on disk.
+  --drain takes what is there and ends: every session is over. Nothing more is expected, so every window whose end lies in the
+  past is settled, without waiting for `late`: system checks are asked about each, alerts are judged once, in the order of time,
+  and notices are delivered for up to 30 seconds; what is not taken by then is kept for the next process. A window that goes on
+  stays open. What a later process finds of a window that was settled corrects it, as everywhere: system checks are asked about
+  it again (`corrected` in system.jsonl), and alerts are not judged again. Sessions that are older than what is in memory (see
+  above) are judged and have rows, and no window.
 
 When something goes wrong                      what happens                                  the metric that says so
   the process is killed                        the next one goes on; nothing is lost or twice

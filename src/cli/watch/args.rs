@@ -25,6 +25,9 @@ become too large. More of it may come for --late: then it is evaluated anew, and
 What was received is on disk in --state before it is acknowledged; verdicts and windows are in the store. A process that was \
 killed is followed by another one at the same place, and nothing is lost or counted twice.
 
+With --drain all sessions are over, and every window whose end lies in the past is settled without waiting for what is late: \
+system checks and alerts see it, and whoever is told of alerts is told before the process ends, or by the next one.
+
 At --status is a page for people; /metrics is for Prometheus, /healthz and /readyz for whoever looks after the process.
 
 Exit codes: 0 on an orderly stop (an interrupt, or SIGTERM): what is going on stays on disk; 2 when it cannot begin.")]
@@ -83,7 +86,7 @@ pub struct Args {
     pub(super) max_request: usize,
     #[command(flatten)]
     pub(super) fleet: fleet::Args,
-    /// Take everything that is there, judge it whether it is over or not, and end.
+    /// Take everything that is there, judge it whether it is over or not, settle the windows that have ended, and end.
     #[arg(long)]
     pub(super) drain: bool,
     /// Print one machine-readable line at the end.

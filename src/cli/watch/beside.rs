@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::runtime::Runtime;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
 use super::{Args, Heard, STOP};
 use crate::cli::context::Failure;
@@ -32,14 +34,53 @@ const TELL: Duration = Duration::from_secs(2);
 /// How often it is looked whether a notice is due.
 const DELIVER: Duration = Duration::from_secs(1);
 
+/// How long what is due is waited for at the end of a drain.
+const PARTING: Duration = Duration::from_secs(30);
+
+/// How often it is looked meanwhile whether it is to end at once.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// Notices on their way.
+pub(super) struct Delivery {
+    /// Set when nothing more will be put down.
+    over: watch::Sender<bool>,
+    task: JoinHandle<()>,
+}
+
+impl Delivery {
+    /// Sends what is due by now, and waits for that, but not for ever: what is not taken is kept for whoever comes next.
+    /// What is to be said of it.
+    pub(super) fn finish(self, opened: &Opened, shared: &Shared) -> Option<String> {
+        let _ = self.over.send(true);
+        let too_long = async {
+            let began = Instant::now();
+            while began.elapsed() < PARTING && !STOP.load(Ordering::Relaxed) {
+                tokio::time::sleep(LOOK).await;
+            }
+        };
+        let done = opened.runtime().block_on(async {
+            tokio::select! {
+                _ = self.task => true,
+                () = too_long => false,
+            }
+        });
+        let trouble = lock(&shared.troubles).get("notices").cloned();
+        let why = trouble.or_else(|| (!done).then(|| "it was still under way".to_owned()))?;
+        Some(format!("seatrial: not everybody was told of all alerts ({why}): the next process tells them\n"))
+    }
+}
+
 /// Delivers notices of alerts for as long as it runs.
-pub(super) fn deliver(opened: &Opened, channels: Told, shared: &Arc<Shared>) -> Result<(), Failure> {
+pub(super) fn deliver(opened: &Opened, channels: Told, shared: &Arc<Shared>) -> Result<Delivery, Failure> {
     let sender = Sends::new().map_err(|why| Failure::new(exit::INCOMPLETE, why))?;
     let program = std::env::current_exe().map_or_else(|_| "seatrial".to_owned(), |path| path.display().to_string());
     let (store, shared) = (opened.store().clone(), shared.clone());
-    opened.runtime().spawn(async move {
+    let (over, mut is_over) = watch::channel(false);
+    let task = opened.runtime().spawn(async move {
         let now = || shared.clock.millis();
         loop {
+            // Before it looks: what was put down until then is sent by this time at the latest.
+            let last = *is_over.borrow_and_update();
             // Those of the settings that were read last.
             let channels = lock(&channels).clone();
             let courier = Courier {
@@ -63,10 +104,22 @@ pub(super) fn deliver(opened: &Opened, channels: Told, shared: &Arc<Shared>) -> 
                 }
                 Err(why) => shared.trouble("notices", Some(why.to_string())),
             }
-            tokio::time::sleep(DELIVER).await;
+            if last {
+                return;
+            }
+            // Nobody will say so where whoever would is gone.
+            let said = async {
+                if is_over.changed().await.is_err() {
+                    std::future::pending::<()>().await;
+                }
+            };
+            tokio::select! {
+                () = tokio::time::sleep(DELIVER) => {}
+                () = said => {}
+            }
         }
     });
-    Ok(())
+    Ok(Delivery { over, task })
 }
 
 pub(super) fn export(

@@ -192,7 +192,7 @@ impl Watcher {
         let wall = self.clock.millis();
         let settled = lock(&self.shared.windows).advance(wall);
         self.settled.extend(settled);
-        self.ask_systems()?;
+        self.ask_systems(false)?;
         self.alert()?;
         let spending = |watching: &Watching| {
             let name = &watching.suite.name;
@@ -207,7 +207,9 @@ impl Watcher {
         Ok(more)
     }
 
-    /// Judges everything that waits, whether it is over or not: nothing more will come.
+    /// Judges everything that waits, whether it is over or not: nothing more will come. So every window that has ended is
+    /// settled without waiting for what is late: its system checks are asked, and its alerts judged. Where it is told to end
+    /// before all is judged, no window is.
     ///
     /// # Errors
     /// As [`Watcher::turn`].
@@ -219,10 +221,17 @@ impl Watcher {
             let all = self.plan.all();
             more |= self.close(&|home| (home.closed & all != all).then_some((Over::Said, all & !home.closed)))? > 0;
             more |= self.add_up_anew()?;
-            if !more || self.stop.load(Ordering::Relaxed) {
+            if self.stop.load(Ordering::Relaxed) {
                 return Ok(());
             }
+            if !more {
+                break;
+            }
         }
+        let settled = lock(&self.shared.windows).end(self.clock.millis());
+        self.settled.extend(settled);
+        self.ask_systems(true)?;
+        self.alert()
     }
 
     /// Notices that somebody set the clock: then windows are added up anew by the new time, and nothing is taken out for a

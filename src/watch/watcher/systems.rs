@@ -1,4 +1,7 @@
 //! System checks, asked as windows are settled, and again where one of them was corrected.
+//!
+//! A process that goes on asks about the newest windows of the time when nobody was there; one that takes what is there and
+//! ends asks about all that it settles, for that is what it was started for.
 
 use super::{WatchError, Watcher, lock};
 use crate::ledger::Millis;
@@ -13,10 +16,10 @@ const MOST: usize = 64;
 type End<'p> = (&'p Watching, Millis, u64);
 
 impl Watcher {
-    /// Asks about all windows that were settled, and those that were corrected.
-    pub(super) fn ask_systems(&mut self) -> Result<(), WatchError> {
+    /// Asks about the windows that were settled, `all` of them or the newest, and those that were corrected.
+    pub(super) fn ask_systems(&mut self, all: bool) -> Result<(), WatchError> {
         let plan = self.plan.clone();
-        let ends = self.ends(&plan);
+        let ends = self.ends(&plan, all);
         for (watching, to, corrected) in ends {
             let watch = &watching.suite.watch;
             let over = watch.over.unwrap_or(watch.every);
@@ -41,7 +44,7 @@ impl Watcher {
     }
 
     /// At which ends which suites are asked, in the order of time.
-    fn ends<'p>(&self, plan: &'p Plan) -> Vec<End<'p>> {
+    fn ends<'p>(&self, plan: &'p Plan, all: bool) -> Vec<End<'p>> {
         let windows = lock(&self.shared.windows);
         let mut ends: Vec<End<'p>> = Vec::new();
         for watching in plan.suites.iter().filter(|watching| watching.has_systems()) {
@@ -54,9 +57,15 @@ impl Watcher {
             new.retain(|to| !self.systems.knows(suite, *to));
             new.sort_unstable();
             // Nobody was there: of the time before, the newest window is enough.
-            let most = if self.systems.latest().contains_key(suite) { MOST } else { 1 };
-            ends.extend(new.into_iter().rev().take(most).map(|to| (watching, to, 0)));
-            for to in of(&self.corrected) {
+            let most = match self.systems.until(suite) {
+                _ if all => usize::MAX,
+                Some(_) => MOST,
+                None => 1,
+            };
+            let new: Vec<Millis> = new.into_iter().rev().take(most).collect();
+            ends.extend(new.iter().map(|to| (watching, *to, 0)));
+            // What was corrected before anybody was asked is no second answer.
+            for to in of(&self.corrected).into_iter().filter(|to| !new.contains(to)) {
                 let known = windows.of(suite).find(|(start, _)| start.saturating_add(every) == to);
                 ends.extend(known.map(|(_, window)| (watching, to, u64::from(window.corrected))));
             }

@@ -39,6 +39,9 @@ impl Watcher {
                 }
                 windows.add(name, at, row.inclusion, row.reason, &row.body);
             })?;
+            // Whoever drained did not wait for what is late: such windows are settled all the same.
+            let known = self.systems.until(name).max(self.alerting.book.until(name));
+            known.into_iter().for_each(|until| windows.settled_until(name, until));
         }
         // Those that were judged before are known, and not judged again.
         settled.extend(windows.advance(now));

@@ -7,6 +7,7 @@
 mod fold;
 mod past;
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use fold::{Check, Fold, Measure, QUANTILES, Rate};
@@ -199,6 +200,8 @@ pub struct Windows {
     now: Option<Millis>,
     /// When the first session ended that is known of each suite.
     since: BTreeMap<String, Millis>,
+    /// Until when the windows of each suite are settled, also those that had no session.
+    until: BTreeMap<String, Millis>,
 }
 
 impl Windows {
@@ -230,7 +233,18 @@ impl Windows {
         if self.now.is_some_and(|now| name.1.saturating_add(self.shape(suite).known()) <= now) {
             return;
         }
-        let window = self.windows.entry(name.clone()).or_default();
+        let window = match self.windows.entry(name.clone()) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(place) => {
+                let shape = self.shapes.get(suite).unwrap_or(&self.otherwise);
+                let window = place.insert(Window::default());
+                // It was settled when it had no session: this corrects it.
+                if self.until.get(suite).is_some_and(|until| name.1.saturating_add(shape.every) <= *until) {
+                    window.settle(shape);
+                }
+                window
+            }
+        };
         if window.settled {
             self.stale.insert(name);
         } else if !self.stale.contains(&name) {
@@ -268,6 +282,15 @@ impl Windows {
     /// Settles windows of which nothing more is expected, and forgets those that are kept for long enough. The names of
     /// those that were settled.
     pub fn advance(&mut self, now: Millis) -> Vec<Name> {
+        self.go_on(now, true)
+    }
+
+    /// The same where nothing more comes: windows are settled that have ended, without waiting for what is late.
+    pub fn end(&mut self, now: Millis) -> Vec<Name> {
+        self.go_on(now, false)
+    }
+
+    fn go_on(&mut self, now: Millis, waits: bool) -> Vec<Name> {
         self.now = Some(now);
         let (shapes, otherwise) = (&self.shapes, &self.otherwise);
         let shape = |suite: &str| shapes.get(suite).unwrap_or(otherwise);
@@ -281,7 +304,10 @@ impl Windows {
             if self.stale.contains(name) {
                 continue;
             }
-            if !window.settled && name.1.saturating_add(shape.every).saturating_add(shape.lag) <= now {
+            let ended = name.1.saturating_add(shape.every);
+            let known = self.until.get(&name.0).is_some_and(|until| ended <= *until);
+            let lag = if waits && !known { shape.lag } else { 0 };
+            if !window.settled && ended.saturating_add(lag) <= now {
                 window.settle(shape);
                 settled.push(name.clone());
             }
@@ -289,7 +315,17 @@ impl Windows {
                 window.fade(&shape.wants);
             }
         }
+        for (suite, start) in &settled {
+            self.settled_until(suite, start.saturating_add(self.shape(suite).every));
+        }
         settled
+    }
+
+    /// Says that whoever was there before settled the windows of a suite that ended until a moment: what comes now corrects
+    /// them.
+    pub fn settled_until(&mut self, suite: &str, at: Millis) {
+        let until = self.until.entry(suite.to_owned()).or_insert(at);
+        *until = at.max(*until);
     }
 
     /// Says that a session of a suite is known that ended at a moment.

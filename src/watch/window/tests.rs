@@ -187,3 +187,31 @@ fn a_window_that_is_no_longer_shown_is_corrected_too() {
     let Some((2, Part::Metric(metric))) = window.read(&wanted, "a") else { panic!("two sessions") };
     assert_eq!((metric.mean(), window.groups.len(), window.corrected), (Some(2.0), 0, 1));
 }
+
+#[test]
+fn where_nothing_more_comes_windows_are_settled_as_soon_as_they_have_ended() {
+    let mut windows = Windows::new([("s".to_owned(), shape())].into());
+    windows.add("s", 5, 1.0, None, &body("a", Status::Pass));
+    windows.add("s", 105, 1.0, None, &body("a", Status::Pass));
+    assert!(windows.advance(120).is_empty());
+    assert_eq!(windows.end(120), [("s".to_owned(), 0)]);
+    assert!(windows.end(199).is_empty(), "it goes on");
+    assert_eq!(windows.end(200), [("s".to_owned(), 100)]);
+}
+
+#[test]
+fn what_comes_for_a_window_that_an_earlier_process_settled_corrects_it_also_where_it_had_no_session() {
+    let mut windows = Windows::new([("s".to_owned(), shape())].into());
+    windows.add("s", 105, 1.0, None, &body("a", Status::Pass));
+    windows.settled_until("s", 200);
+    // It is settled again although more of it would be expected.
+    assert_eq!(windows.advance(210), [("s".to_owned(), 100)]);
+    windows.add("s", 5, 1.0, None, &body("a", Status::Fail));
+    windows.add("s", 107, 1.0, None, &body("a", Status::Fail));
+    windows.add("s", 205, 1.0, None, &body("a", Status::Fail));
+    assert_eq!(windows.stale().into_iter().map(|((_, start), _)| start).collect::<Vec<_>>(), [0, 100]);
+    for start in [0, 100] {
+        assert!(windows.replace(("s".to_owned(), start), Window::default()), "it had been settled");
+    }
+    assert!(windows.advance(240).is_empty());
+}

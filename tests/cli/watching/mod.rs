@@ -3,6 +3,7 @@
 mod control;
 #[cfg(unix)]
 mod examples;
+mod drained;
 mod faults;
 mod judged;
 mod killed;
