@@ -1,9 +1,13 @@
 //! `seatrial check`: validate suites and show the plan and where every setting came from, without running anything.
 
+mod plan;
 mod watching;
 
 use std::io::{self, Write};
 
+use serde::Serialize;
+
+use self::plan::Plan;
 use super::context::{Context, Failure};
 use super::{flags, load};
 use crate::drive::wants;
@@ -13,6 +17,7 @@ use crate::eval::plan::Planned;
 use crate::model::Level;
 use crate::report::safe;
 use crate::suite::means::Worse;
+use crate::suite::problems::Problems;
 use crate::suite::{Gate, Limit, Require, Suite};
 
 /// Arguments of `seatrial check`.
@@ -20,6 +25,11 @@ use crate::suite::{Gate, Limit, Require, Suite};
 #[command(after_help = "Examples:
   seatrial check suites/
   seatrial check suites/ --profile ci --json
+
+With --json, `suites` has the plan of each: its checks, cases and gate as the record of a run has them, and where the suite is \
+watched `watch`, with the names of the lines that are printed otherwise: `over` (when a session is over), `windows`, `sampled`, \
+`skipped`, `quarantine` and `alerts`. Keys end in `_ms` where they are milliseconds; null is no limit, and in `to` everybody. \
+What is wrong is in `problems`, each with file, line, column and help.
 
 Ends 0 when every suite is valid, 2 otherwise.")]
 pub struct Args {
@@ -44,28 +54,22 @@ pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     let filter = args.load.filter()?;
     let suites = match args.load.suites(context) {
         Ok(suites) => suites,
-        Err(problems) => {
-            if args.json {
-                let line = serde_json::json!({ "schema": 1, "exit_code": exit::USAGE, "problems": problems.lines() });
-                context.print(format!("{line}\n").as_bytes(), exit::USAGE)?;
-            }
-            let message = problems.render(context.color_errors());
-            return Err(Failure { code: exit::USAGE, message, told: args.json });
-        }
+        Err(problems) => return Err(refused(&problems, args, context)?),
     };
     let planned: Vec<Planned<'_>> = suites.iter().filter_map(|s| Planned::new(s, filter.as_ref())).collect();
     // What holds in a run may not where production is watched.
     let watched = match suites.iter().any(|suite| suite.watch.declared) {
-        true => args.load.watched(context).map_err(|problems| Failure {
-            code: exit::USAGE,
-            message: problems.render(context.color_errors()),
-            told: false,
-        })?,
+        true => match args.load.watched(context) {
+            Ok(watched) => watched,
+            Err(problems) => return Err(refused(&problems, args, context)?),
+        },
         false => Vec::new(),
     };
+    let watched = |suite: &str| watched.iter().find(|watched| watched.name == suite && watched.watch.declared);
     let mut text = Vec::new();
     if args.json {
-        let plans: Vec<&SuitePlan> = planned.iter().map(|p| &p.plan).collect();
+        let plans = planned.iter().map(|p| Shown { plan: &p.plan, watch: watched(&p.suite.name).map(Plan::of) });
+        let plans: Vec<Shown<'_>> = plans.collect();
         let line = serde_json::json!({ "schema": 1, "exit_code": exit::PASSED, "suites": plans });
         text = format!("{line}\n").into_bytes();
     } else {
@@ -75,16 +79,34 @@ pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     context.print(&text, exit::PASSED)
 }
 
-fn print(
+/// A suite in JSON.
+#[derive(Serialize)]
+struct Shown<'p> {
+    #[serde(flatten)]
+    plan: &'p SuitePlan,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    watch: Option<Plan<'p>>,
+}
+
+/// Everything that is wrong with the suites.
+fn refused(problems: &Problems, args: &Args, context: &Context) -> Result<Failure, Failure> {
+    if args.json {
+        let line = serde_json::json!({ "schema": 1, "exit_code": exit::USAGE, "problems": problems.lines() });
+        context.print(format!("{line}\n").as_bytes(), exit::USAGE)?;
+    }
+    Ok(Failure { code: exit::USAGE, message: problems.render(context.color_errors()), told: args.json })
+}
+
+fn print<'s>(
     planned: &[Planned<'_>],
-    watched: &[Suite],
+    watched: &dyn Fn(&str) -> Option<&'s Suite>,
     args: &Args,
     context: &Context,
     out: &mut dyn Write,
 ) -> io::Result<()> {
     for planned in planned {
         suite(planned, args, context, out)?;
-        if let Some(watched) = watched.iter().find(|w| w.name == planned.suite.name && w.watch.declared) {
+        if let Some(watched) = watched(&planned.suite.name) {
             watching::print(watched, out)?;
         }
         writeln!(out)?;

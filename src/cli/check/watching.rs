@@ -7,6 +7,7 @@ use crate::alerts::kind::words;
 use crate::report::safe;
 use crate::suite::Suite;
 use crate::suite::watch::Watch;
+use crate::suite::watch::quarantine::Quarantine;
 use crate::suite::watch::sample::{Budget, Keep, REST};
 
 /// Prints the plan of watching with a suite.
@@ -18,6 +19,9 @@ pub(super) fn print(suite: &Suite, out: &mut dyn Write) -> io::Result<()> {
         if !text.is_empty() {
             line(name, &text, out)?;
         }
+    }
+    if watch.quarantine.is_any() {
+        line("quarantine", &quarantined(&watch.quarantine), out)?;
     }
     for alert in &watch.alerts {
         line("alert", &told(alert), out)?;
@@ -91,12 +95,32 @@ fn limits(budget: Budget, what: &str) -> Vec<String> {
     [of(budget.per_hour, "an hour"), of(budget.per_day, "a day")].into_iter().flatten().collect()
 }
 
-/// The checks that are skipped where nothing is expected of a session.
-fn skipped(suite: &Suite) -> String {
+/// The checks that are skipped where nothing is expected of a session, and what they want.
+pub(super) fn wanting(suite: &Suite) -> impl Iterator<Item = (&str, &'static str)> {
     let wanting = suite.checks.iter().filter(|check| check.case.is_none());
-    let wanting = wanting.filter_map(|check| Some(format!("{} ({})", check.id, check.wants?.name())));
-    let wanting: Vec<String> = wanting.collect();
+    wanting.filter_map(|check| Some((check.id.as_str(), check.wants?.name())))
+}
+
+fn skipped(suite: &Suite) -> String {
+    let wanting: Vec<String> = wanting(suite).map(|(check, wants)| format!("{check} ({wants})")).collect();
     if wanting.is_empty() { String::new() } else { format!("where nothing is expected: {}", wanting.join(", ")) }
+}
+
+/// Which sessions are of high risk, and who is told of each.
+fn quarantined(quarantine: &Quarantine) -> String {
+    let checks = quarantine.checks.iter().map(|check| format!("{check} fails"));
+    let tags = quarantine.tags.iter().map(|tag| format!("a check tagged `{tag}` fails"));
+    let why: Vec<String> = checks.chain(tags).collect();
+    format!("a session in which {}: for adjudicators alone; told: {}", why.join(", or "), who(quarantine.to.as_deref()))
+}
+
+/// Who is told.
+fn who(to: Option<&[String]>) -> String {
+    match to {
+        None => "everybody in [notify]".to_owned(),
+        Some([]) => "nobody".to_owned(),
+        Some(names) => names.join(", "),
+    }
 }
 
 /// What an alert is about, and who is told.
@@ -104,7 +128,7 @@ fn told(alert: &Alert) -> String {
     let measure = alert.rule.measure();
     let by = measure.by.as_ref().map(|by| format!(" by {by}")).unwrap_or_default();
     let hold = if alert.hold.is_zero() { String::new() } else { format!(" for {}", words(alert.hold)) };
-    let to = alert.to.as_ref().map_or_else(|| "everybody in [notify]".to_owned(), |to| to.join(", "));
+    let to = who(alert.to.as_deref());
     format!(
         "{} ({}, {}): {}{by}{hold}; from {} sessions on; told: {to}",
         alert.name,

@@ -1,5 +1,7 @@
 //! What `seatrial check` says of watching, and what it refuses.
 
+use serde_json::Value;
+
 use crate::project::Project;
 
 const SUITE: &str = r#"
@@ -63,6 +65,32 @@ fn check_says_what_is_watched_and_who_is_told_of_what() {
     ] {
         assert!(said.out.lines().any(|l| l == line), "{line}\n{}", said.out);
     }
+}
+
+#[test]
+fn check_has_the_same_for_programs() {
+    let quarantine = "[watch.quarantine]\nchecks = [\"says\"]\ntags = [\"high-risk\"]\nto = []\n";
+    let project = Project::with(&format!("{SUITE}{quarantine}"), &["{}"]);
+    project.file("seatrial.toml", "[notify.ops]\nkind = \"slack\"\nurl = \"https://example.org/hook\"\n");
+    let said = project.seatrial(&["check", "suite.toml", "--json"]).code(0);
+    let line: Value = serde_json::from_str(&said.out).expect("one line");
+    assert_eq!(line["suites"][0]["name"], "s");
+    insta::assert_snapshot!(serde_json::to_string_pretty(&line["suites"][0]["watch"]).expect("JSON"));
+    let quarantined = "  quarantine  a session in which says fails, or a check tagged `high-risk` fails: for adjudicators alone; told: nobody";
+    project.seatrial(&["check", "suite.toml"]).code(0).says(quarantined);
+    // A suite that says nothing of watching has no plan of it.
+    let project = Project::with(super::SUITE, &["{}"]);
+    let said = project.seatrial(&["check", "suite.toml", "--json"]).code(0);
+    let line: Value = serde_json::from_str(&said.out).expect("one line");
+    assert!(line["suites"][0].get("watch").is_none(), "{line}");
+}
+
+#[test]
+fn what_is_wrong_with_watching_is_told_to_programs_too() {
+    let project = Project::with(SUITE, &["{}"]);
+    let said = project.seatrial(&["check", "suite.toml", "--json"]).code(2);
+    let line: Value = serde_json::from_str(&said.out).expect("one line");
+    assert!(line["problems"].to_string().contains("nobody is called `ops`"), "{line}");
 }
 
 #[test]
