@@ -52,6 +52,7 @@ max   = 12
 [[session]]
 id    = "no-loop"
 check = "loop"
+max_repeats = 3
 "#;
 
 fn pair(key: &str, value: Any) -> KeyValue {

@@ -1,9 +1,9 @@
 //! Production, watched by a real process: what it knows is what a run knows, whoever is killed, and can be seen from outside.
 
 mod control;
+mod drained;
 #[cfg(unix)]
 mod examples;
-mod drained;
 mod faults;
 mod judged;
 mod killed;
