@@ -72,8 +72,8 @@ is = "ok"
 
 [[session]]
 id = "private"
-check = "detect"
-detect = ["credit_card", "email", "iban"]
+check = "not_matches"
+value = '\b[0-9]{4} [0-9]{4} [0-9]{4} [0-9]{4}\b'
 "#;
 
 /// Sessions of a portion.
