@@ -16,8 +16,8 @@ use tokio::task::JoinHandle;
 
 use super::address::Address;
 use super::bundle::VERSION;
-use super::pull::{Pull, Whose};
-use super::queue::{Note, Queue, QueueError, Tell};
+use super::pull::Pull;
+use super::queue::{Note, Queue, QueueError, Tell, Whose};
 use super::task::{Became, Task, pack_recipe};
 use crate::eval::keep::Keep;
 use crate::model::digest::Digest;
@@ -83,13 +83,14 @@ impl Fleet {
         tell: Tell,
     ) -> Result<Self, QueueError> {
         let run = format!("{:016x}", fastrand::u64(..));
-        let (queue, work) = handle.block_on(async {
+        let (queue, work, answers) = handle.block_on(async {
             let queue = Queue::connect(address, tell.clone()).await?;
             let work = queue.workers(terms.ack_wait).await?;
-            Ok::<_, QueueError>((queue, work))
+            let answers = queue.answers(&run).await?;
+            Ok::<_, QueueError>((queue, work, answers))
         })?;
         let open: Arc<Open> = Arc::default();
-        let answers = handle.block_on(Pull::new(queue.clone(), Whose::Run(run.clone()), tell.clone()))?;
+        let answers = Pull::new(queue.clone(), Whose::Run(run.clone()), answers, tell.clone());
         let hears = handle.spawn(hear(queue.clone(), answers, open.clone(), tell.clone()));
         let (told, next, dead) = (AtomicBool::new(false), AtomicU64::new(0), AtomicU64::new(0));
         let recipes = Mutex::default();

@@ -9,16 +9,7 @@ use std::time::Duration;
 
 use async_nats::jetstream::consumer::PullConsumer;
 
-use super::queue::{IN_HANDS, Message, Queue, QueueError, Tell};
-
-/// Whose messages are pulled.
-#[derive(Debug, Clone)]
-pub enum Whose {
-    /// The portions that wait for workers of this version.
-    Workers,
-    /// The answers to a run.
-    Run(String),
-}
+use super::queue::{IN_HANDS, Message, Queue, QueueError, Tell, Whose};
 
 /// A consumer that is pulled from.
 pub struct Pull {
@@ -31,13 +22,9 @@ pub struct Pull {
 }
 
 impl Pull {
-    /// Begins to pull.
-    ///
-    /// # Errors
-    /// The server refuses.
-    pub async fn new(queue: Queue, whose: Whose, tell: Tell) -> Result<Self, QueueError> {
-        let consumer = consumer(&queue, &whose).await?;
-        Ok(Self { queue, whose, consumer, tell, stands_at: None })
+    /// Pulls from a consumer.
+    pub fn new(queue: Queue, whose: Whose, consumer: PullConsumer, tell: Tell) -> Self {
+        Self { queue, whose, consumer, tell, stands_at: None }
     }
 
     /// The next message, or `None` when there was none for a while.
@@ -52,7 +39,7 @@ impl Pull {
             }
             Ok(None) => self.look().await.map(|()| None),
             Err(why) => {
-                if let Ok(again) = consumer(&self.queue, &self.whose).await {
+                if let Ok(again) = self.queue.consumer(&self.whose).await {
                     self.consumer = again;
                 }
                 Err(why)
@@ -67,19 +54,11 @@ impl Pull {
         let at = info.delivered.consumer_sequence;
         if is_there && self.stands_at == Some(at) {
             (self.tell)(&format!("{} messages are not handed out: their consumer is made anew", info.num_pending));
-            self.queue.remake(&self.whose, info.config.ack_wait).await?;
-            self.consumer = consumer(&self.queue, &self.whose).await?;
+            self.consumer = self.queue.remake(&self.whose, &info).await?;
             self.stands_at = None;
         } else {
             self.stands_at = is_there.then_some(at);
         }
         Ok(())
-    }
-}
-
-async fn consumer(queue: &Queue, whose: &Whose) -> Result<PullConsumer, QueueError> {
-    match whose {
-        Whose::Workers => queue.workers(None).await,
-        Whose::Run(run) => queue.answers(run).await,
     }
 }

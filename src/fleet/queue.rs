@@ -23,7 +23,6 @@ use async_nats::{Event, jetstream};
 use super::address::Address;
 use super::bundle::VERSION;
 use super::objects::Objects;
-use super::pull::Whose;
 
 /// How long a message may take to be worked on before another worker gets it, unless its worker says that it still works.
 pub const ACK_WAIT: Duration = Duration::from_secs(30);
@@ -117,6 +116,15 @@ enum Kind {
     Dead,
 }
 
+/// Whose messages they are.
+#[derive(Debug, Clone)]
+pub enum Whose {
+    /// The portions that wait for workers of this version.
+    Workers,
+    /// The answers to a run.
+    Run(String),
+}
+
 /// A message from the queue.
 pub struct Message(jetstream::Message);
 
@@ -187,10 +195,6 @@ impl Queue {
         format!("{}.work.{}.{run}", self.name, self.version)
     }
 
-    fn workers_name(&self) -> String {
-        format!("workers-{}", self.version)
-    }
-
     /// Where the answer to a portion of a run waits.
     pub fn done(&self, run: &str, key: &str) -> String {
         format!("{}.done.{run}.{key}", self.name)
@@ -207,7 +211,7 @@ impl Queue {
     /// The server refuses.
     pub async fn workers(&self, ack_wait: Option<Duration>) -> Result<PullConsumer, QueueError> {
         let stream = self.get(Kind::Work).await?;
-        let name = self.workers_name();
+        let name = format!("workers-{}", self.version);
         let config = pull::Config {
             durable_name: Some(name.clone()),
             ack_policy: AckPolicy::Explicit,
@@ -253,21 +257,32 @@ impl Queue {
         consumer.get_info().await.map_err(refused("the state of a consumer"))
     }
 
-    /// Makes a consumer anew, which then begins with the first message that is there.
+    /// By which messages are pulled, as it is, or as it is usual.
     ///
     /// # Errors
     /// The server refuses.
-    pub async fn remake(&self, whose: &Whose, ack_wait: Duration) -> Result<(), QueueError> {
-        let (kind, name) = match whose {
-            Whose::Workers => (Kind::Work, self.workers_name()),
-            Whose::Run(run) => (Kind::Done, answers_name(run)),
-        };
-        self.get(kind).await?.delete_consumer(&name).await.map_err(refused("a consumer"))?;
+    pub async fn consumer(&self, whose: &Whose) -> Result<PullConsumer, QueueError> {
         match whose {
-            Whose::Workers => self.workers(Some(ack_wait)).await,
+            Whose::Workers => self.workers(None).await,
             Whose::Run(run) => self.answers(run).await,
         }
-        .map(drop)
+    }
+
+    /// Makes a consumer anew, which then begins with the first message that is there. Of what it was, it takes over how long
+    /// a message may take.
+    ///
+    /// # Errors
+    /// The server refuses.
+    pub async fn remake(&self, whose: &Whose, was: &consumer::Info) -> Result<PullConsumer, QueueError> {
+        let kind = match whose {
+            Whose::Workers => Kind::Work,
+            Whose::Run(_) => Kind::Done,
+        };
+        self.get(kind).await?.delete_consumer(&was.name).await.map_err(refused("a consumer"))?;
+        match whose {
+            Whose::Workers => self.workers(Some(was.config.ack_wait)).await,
+            Whose::Run(run) => self.answers(run).await,
+        }
     }
 
     /// Whether a portion is still there, which was put there under an id and got this place.

@@ -16,8 +16,8 @@ use super::bundle::{Loaded, Own, VERSION};
 use super::crew::TRIES;
 use super::frame::Frame;
 use super::metrics::Metrics;
-use super::pull::{Pull, Whose};
-use super::queue::{Message, Note, Queue, QueueError, Tell};
+use super::pull::Pull;
+use super::queue::{Message, Note, Queue, QueueError, Tell, Whose};
 use super::task::{Became, Task, unpack_recipe};
 use crate::assemble::intake::Options;
 use crate::evidence::Outside;
@@ -52,8 +52,6 @@ type Held<T> = Mutex<Vec<(Digest, Arc<T>)>>;
 pub struct Worker {
     queue: Queue,
     consumer: PullConsumer,
-    /// What is pulled from, until it works.
-    waits: Option<Pull>,
     /// How long the server waits before another worker gets a message, in milliseconds.
     ack_wait: AtomicU64,
     /// What it counts.
@@ -98,12 +96,10 @@ impl Worker {
     /// The queue cannot be had.
     pub async fn new(queue: Queue, own: Own, tell: Tell) -> Result<Self, QueueError> {
         let consumer = queue.workers(None).await?;
-        let waits = Some(Pull::new(queue.clone(), Whose::Workers, tell.clone()).await?);
         let ack_wait = AtomicU64::new(millis(consumer.cached_info().config.ack_wait));
         Ok(Self {
             queue,
             consumer,
-            waits,
             ack_wait,
             metrics: Arc::default(),
             own,
@@ -115,8 +111,8 @@ impl Worker {
     }
 
     /// Works with so many hands until it is told to end; what is in hand then is done.
-    pub async fn work(mut self, jobs: usize, stop: watch::Receiver<bool>) {
-        let Some(mut waits) = self.waits.take() else { return };
+    pub async fn work(self, jobs: usize, stop: watch::Receiver<bool>) {
+        let mut waits = Pull::new(self.queue.clone(), Whose::Workers, self.consumer.clone(), self.tell.clone());
         let jobs = u32::try_from(jobs.max(1)).unwrap_or(u32::MAX);
         let hands = Arc::new(Semaphore::new(jobs as usize));
         let this = Arc::new(self);
@@ -225,10 +221,10 @@ impl Worker {
                 }
             }
         };
-        let packed = match became.pack() {
-            Ok(packed) => Ok(packed),
+        let (packed, outcome) = match became.pack() {
+            Ok(packed) => (Ok(packed), outcome),
             // More than a message may hold: of each session by itself it may be less.
-            Err(why) => Became::Dead(why.to_string()).pack(),
+            Err(why) => (Became::Dead(why.to_string()).pack(), "dead"),
         };
         let packed = packed.map_err(|why| QueueError::Refused { what: "an answer", why: why.to_string() })?;
         // An answer to what was asked anew is another one: the first may be lost. Of two the asker drops one.

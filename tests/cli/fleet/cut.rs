@@ -3,10 +3,11 @@
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
+use super::killed::many;
 use super::wire::{Heals, Wire};
 use super::workers::Worker;
 use crate::nats::Nats;
-use crate::project::{GOOD, Project, json, replies};
+use crate::project::json;
 use crate::shards;
 
 /// A worker loses its server for so long in the middle of a run, which then ends as one that nothing happened to; how long
@@ -14,19 +15,15 @@ use crate::shards;
 fn cut_for(time: Duration, heals: Heals) -> Option<Duration> {
     let nats = Nats::start()?;
     let wire = Wire::to(&nats.url("cut"));
-    let project = Project::new();
-    project.file("suite.toml", format!("[suite]\nname = \"s\"\n[recorded]\npaths = [\"*.jsonl\"]\n{GOOD}"));
-    for file in 0..4 {
-        let line = |i: usize| replies(&format!("{file}-{i}"), &format!("good {}", "x".repeat(i % 3000))) + "\n";
-        project.file(&format!("{file}.jsonl"), (0..1500).map(line).collect::<String>());
-    }
-    project.seatrial(&["run", "suite.toml", "--out", "whole"]).code(0);
+    let project = many();
     let worker = Worker::start(&project, &wire.url("cut"));
     let url = nats.url("cut");
     let args = ["run", "suite.toml", "--out", "fleet", "--on", &url, "--tries", "100", "--ack-wait", "300ms"];
     let mut run = project.command(&args).stderr(Stdio::null()).stdout(Stdio::null()).spawn().expect("it starts");
     let done = |worker: &Worker| worker.metric("seatrial_worker_sessions_total");
+    let began = Instant::now();
     while done(&worker) == 0 {
+        assert!(began.elapsed() < Duration::from_secs(120), "the worker judges nothing");
         std::thread::sleep(Duration::from_millis(5));
     }
     wire.cut();

@@ -62,9 +62,8 @@ fn a_session_that_ends_every_worker_is_an_error_and_a_dead_letter_and_the_others
     assert_eq!(failed, 1, "only that one");
 }
 
-#[test]
-fn a_run_ends_with_the_same_record_whoever_is_killed_meanwhile() {
-    let Some(mut nats) = Nats::start() else { return };
+/// Six thousand sessions in four files, and what comes of them on one machine, in `whole`.
+pub fn many() -> Project {
     let project = Project::new();
     project.file("suite.toml", format!("[suite]\nname = \"s\"\n[recorded]\npaths = [\"*.jsonl\"]\n{GOOD}"));
     for file in 0..4 {
@@ -72,6 +71,13 @@ fn a_run_ends_with_the_same_record_whoever_is_killed_meanwhile() {
         project.file(&format!("{file}.jsonl"), (0..1500).map(line).collect::<String>());
     }
     project.seatrial(&["run", "suite.toml", "--out", "whole"]).code(0);
+    project
+}
+
+#[test]
+fn a_run_ends_with_the_same_record_whoever_is_killed_meanwhile() {
+    let Some(mut nats) = Nats::start() else { return };
+    let project = many();
     let url = nats.url("killed");
     let args = ["run", "suite.toml", "--out", "fleet", "--on", &url, "--tries", "100", "--ack-wait", "300ms"];
     let mut workers = [Worker::start(&project, &url), Worker::start(&project, &url)];
