@@ -22,8 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// How long is waited for a connection.
 const CONNECT: Duration = Duration::from_secs(15);
 /// How long is waited each time before the log of a file is put away that others have not.
-const PUT_AWAY: [Duration; 4] =
-    [Duration::ZERO, Duration::from_millis(5), Duration::from_millis(20), Duration::from_millis(60)];
+const PUT_AWAY: [Duration; 3] = [Duration::ZERO, Duration::from_millis(5), Duration::from_millis(20)];
 
 /// Connections at most. SQLite has one writer at a time and needs few.
 const fn connections(dialect: Dialect) -> u32 {
