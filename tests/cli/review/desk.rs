@@ -116,9 +116,12 @@ fn items_are_walked_through_by_single_keys_blind_until_answered() {
 #[test]
 fn ctrl_c_gives_the_item_back_and_keeps_what_was_written() {
     let (project, _) = queue(vec![waiting(1)]);
-    // All at once: what was typed before an interrupt is read before it, and a line that is not finished is kept too.
-    let steps = [("Was the goal reached?", "chalf a thought\u{3}")];
-    let Some(ended) = typed(&project, "ann", &steps) else { return };
+    // A line that is not finished is kept as one that is.
+    let unfinished = [("Was the goal reached?", "chalf\u{3}")];
+    let finished = [("half", "c"), ("comment:", " a thought\r"), ("half a thought", "\u{3}")];
+    let Some(ended) = typed(&project, "ann", &unfinished) else { return };
+    assert_eq!(ended["code"], 0, "{ended}");
+    let Some(ended) = typed(&project, "ann", &finished) else { return };
     assert_eq!(ended["code"], 0, "{ended}");
     let counts = review(&project, "x", &["list", "--json"]).code(0).out;
     let counts: Value = serde_json::from_str(&counts).expect("JSON");
