@@ -46,20 +46,20 @@ pub fn huge(numbers: &mut Numbers) {
 
 /// So many distinct names of tools, in sessions of ten thousand calls.
 pub fn distinct(numbers: &mut Numbers) {
-    let values = numbers.next(10_000_000);
     let (calls, of_request) = (10_000, 1_000);
+    // Whole sessions: the last call of each says that it has ended.
+    let sessions = (numbers.next(10_000_000) / calls).max(1);
+    let values = sessions * calls;
     let dir = tempfile::tempdir().expect("a folder");
     let watcher = Watcher::start(dir.path(), "");
     let sent = Sender::new(&watcher);
-    let sessions = values.div_ceil(calls);
     let name = |n: u64| format!("tool-{n}-{:016x}", n.wrapping_mul(0x9E37_79B9_7F4A_7C15));
     let began = Instant::now();
     println!("| distinct values | memory |\n| --- | --- |");
     for session in 0..sessions {
-        let (first, last) = (session * calls, ((session + 1) * calls).min(values));
+        let (first, last) = (session * calls, (session + 1) * calls);
         for from in (first..last).step_by(of_request as usize) {
-            let spans = from..(from + of_request).min(last);
-            sent.deliver(tool_calls(&format!("distinct-{session}"), spans, now(), name, 0));
+            sent.deliver(tool_calls(&format!("distinct-{session}"), from..from + of_request, now(), name, 0));
         }
         if (session + 1) % sessions.div_ceil(8).max(1) == 0 {
             println!("| {last} | {:.0} MB |", watcher.memory("VmRSS"));

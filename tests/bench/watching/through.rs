@@ -85,7 +85,7 @@ pub fn measure(numbers: &mut Numbers) {
         "{sessions} sessions, {} spans, six checks of {evaluated}: exported in {:.1} s, all judged after {:.1} s: {:.0} \
          sessions a minute\n\
          answers: p50 {:.1} ms, p99 {:.1} ms, slowest {:.1} ms; {} refused; CPU {:.1} s; memory at most {:.0} MB\n\
-         for a million such sessions: {:.2} hours of a core; {:.2} GB of store at {evaluated} rows of {sessions}",
+         for a million such sessions: {:.2} hours of a core; {:.2} GB of store, a row each",
         sessions * TURNS * SPANS,
         sent.as_secs_f64(),
         all.as_secs_f64(),
